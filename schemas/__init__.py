@@ -1,0 +1,1 @@
+"""The contract: messages, topics, limits, error codes, upcasters. It imports nothing of ours."""

@@ -1,0 +1,254 @@
+"""memory.events: facts, as CloudEvents 1.0 in structured JSON form. Never changed once written."""
+
+import base64
+import binascii
+from typing import Annotated, Literal, Self
+from uuid import UUID
+
+from pydantic import Field, TypeAdapter, model_validator
+from pydantic_core import PydanticCustomError
+
+from schemas import limits
+from schemas.fields import (
+    ConceptName,
+    Concepts,
+    ConceptType,
+    Content,
+    Context,
+    Emotion,
+    Fraction,
+    Label,
+    MemoryId,
+    MemoryType,
+    Message,
+    Metadata,
+    Milliseconds,
+    Namespace,
+    Reason,
+    Source,
+    Tags,
+)
+
+AccessKind = Literal["creation", "search", "recall", "used", "restore", "rehearsal"]
+
+
+class Event(Message):
+    """The CloudEvents envelope. `time` is when it happened, not when it was recorded."""
+
+    specversion: Literal["1.0"] = "1.0"
+    id: UUID
+    source: Annotated[str, Field(min_length=1, max_length=128)]
+    subject: Annotated[str, Field(min_length=1, max_length=512)]
+    time: Milliseconds
+    datacontenttype: Literal["application/json"] = "application/json"
+    namespace: Namespace
+
+
+class Embedding(Message):
+    """A vector and what made it: `data` is base64 of little-endian numbers of `dtype`."""
+
+    model: Annotated[str, Field(min_length=1, max_length=256)]
+    dimension: Annotated[int, Field(ge=1, le=4096)]
+    dtype: Literal["float16"] = "float16"
+    data: str
+
+    @property
+    def vector_bytes(self) -> bytes:
+        """The vector as stored, `dimension` numbers of `dtype`, little-endian."""
+        return base64.b64decode(self.data)
+
+    @model_validator(mode="after")
+    def _length(self) -> Self:
+        try:
+            length = len(base64.b64decode(self.data, validate=True))
+        except binascii.Error:
+            raise PydanticCustomError("base64", "data must be base64") from None
+        # The index silently skips a vector of another length.
+        if length != 2 * self.dimension:
+            raise PydanticCustomError(
+                "dimension",
+                "data has {length} bytes, {dimension} numbers of float16 need twice as many",
+                {"length": length, "dimension": self.dimension},
+            )
+        return self
+
+
+class StoredData(Message):
+    content: Content
+    indexed_text: Annotated[str, Field(min_length=1)]
+    memory_type: MemoryType
+    context: Context | None = None
+    tags: Tags = []
+    metadata: Metadata = {}
+    concepts: Concepts = []
+    emotion: Emotion = Emotion()
+    session: Label | None = None
+    speaker: Label | None = None
+    pinned: bool = False
+    derived_from: Annotated[list[Source], Field(max_length=limits.DERIVED_FROM_MAX)] = []
+    recorded_at: Milliseconds
+    body_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    embedding: Embedding
+
+
+class MemoryStored(Event):
+    """A memory exists. Subject: its id."""
+
+    type: Literal["memory.stored.v1"] = "memory.stored.v1"
+    data: StoredData
+
+
+class AccessedMemory(Message):
+    memory_id: MemoryId
+    kind: AccessKind
+
+
+class AccessedData(Message):
+    accesses: Annotated[list[AccessedMemory], Field(min_length=1, max_length=limits.MEMORY_IDS_MAX)]
+    context: Context | None = None
+
+
+class MemoryAccessed(Event):
+    """Memories were used. Subject: the query or report that used them."""
+
+    type: Literal["memory.accessed.v1"] = "memory.accessed.v1"
+    data: AccessedData
+
+
+class ReasonData(Message):
+    reason: Reason | None = None
+
+
+class MemoryForgotten(Event):
+    """A memory was deleted by wish. Subject: its id."""
+
+    type: Literal["memory.forgotten.v1"] = "memory.forgotten.v1"
+    data: ReasonData
+
+
+class MemoryRestored(Event):
+    """A decayed or forgotten memory is active again. Subject: its id."""
+
+    type: Literal["memory.restored.v1"] = "memory.restored.v1"
+    data: ReasonData
+
+
+class DecayedData(Message):
+    """`accesses_seen`: traces the decision saw; the fold ignores it if there are more by now."""
+
+    accesses_seen: Annotated[int, Field(ge=1)]
+    run_id: UUID | None = None
+
+
+class MemoryDecayed(Event):
+    """A memory fell below the retrieval threshold. Subject: its id."""
+
+    type: Literal["memory.decayed.v1"] = "memory.decayed.v1"
+    data: DecayedData
+
+
+class AdjustedData(Message):
+    """`nats` is added to the memory's bias."""
+
+    nats: Annotated[float, Field(ge=-100, le=100)]
+    cause: Literal["strategic_prune", "interference", "rif", "undo"]
+    run_id: UUID | None = None
+
+
+class MemoryAdjusted(Event):
+    """A penalty, or its reversal. Subject: the memory's id."""
+
+    type: Literal["memory.adjusted.v1"] = "memory.adjusted.v1"
+    data: AdjustedData
+
+
+class SupersededData(Message):
+    superseded_by: MemoryId
+    reversed: bool = False
+
+
+class MemorySuperseded(Event):
+    """A newer memory replaces this one. Subject: the older memory's id."""
+
+    type: Literal["memory.superseded.v1"] = "memory.superseded.v1"
+    data: SupersededData
+
+
+class ConceptData(Message):
+    concept_type: ConceptType
+    activation: Fraction
+    aliases: Annotated[list[ConceptName], Field(max_length=limits.ALIASES_MAX)] = []
+
+
+class ConceptUpserted(Event):
+    """A concept exists with this type and activation. Subject: its name."""
+
+    type: Literal["concept.upserted.v1"] = "concept.upserted.v1"
+    data: ConceptData
+
+
+class RelationData(Message):
+    target: ConceptName
+    relation_type: Annotated[str, Field(pattern=limits.RELATION_TYPE_PATTERN)]
+    weight: Fraction
+
+
+class RelationUpserted(Event):
+    """A relation exists with this weight. Subject: the name of its source."""
+
+    type: Literal["relation.upserted.v1"] = "relation.upserted.v1"
+    data: RelationData
+
+
+class ParametersData(Message):
+    parameters: dict[str, float]
+
+
+class ParametersChanged(Event):
+    """A namespace's model parameters from here on. Subject: the namespace."""
+
+    type: Literal["parameters.changed.v1"] = "parameters.changed.v1"
+    data: ParametersData
+
+
+class CompletedData(Message):
+    job: Annotated[str, Field(min_length=1, max_length=64)]
+    began_at: Milliseconds
+    report: Metadata = {}
+    downscaling_nats: float | None = None
+
+
+class MaintenanceCompleted(Event):
+    """A run is done; always its last event. Subject: the run's id."""
+
+    type: Literal["maintenance.completed.v1"] = "maintenance.completed.v1"
+    data: CompletedData
+
+
+class UndoneData(Message):
+    run_id: UUID
+
+
+class MaintenanceUndone(Event):
+    """A run's effects were compensated. Subject: the run's id."""
+
+    type: Literal["maintenance.undone.v1"] = "maintenance.undone.v1"
+    data: UndoneData
+
+
+MemoryEvent = Annotated[
+    MemoryStored
+    | MemoryAccessed
+    | MemoryForgotten
+    | MemoryRestored
+    | MemoryDecayed
+    | MemoryAdjusted
+    | MemorySuperseded
+    | ConceptUpserted
+    | RelationUpserted
+    | ParametersChanged
+    | MaintenanceCompleted
+    | MaintenanceUndone,
+    Field(discriminator="type"),
+]
+MEMORY_EVENT: TypeAdapter[MemoryEvent] = TypeAdapter(MemoryEvent)

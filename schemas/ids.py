@@ -1,0 +1,34 @@
+"""Deterministic ids: what caused a thing names it, so delivering a cause twice changes nothing."""
+
+from uuid import UUID, uuid5
+
+HUMAN_MEMORY = UUID("6f3c1d1e-7d0b-5b57-9c55-3f1f3c0a5a61")
+_SEPARATOR = "\x1f"
+
+
+def derive(*parts: str | int) -> UUID:
+    """uuid5 over the project's one namespace and the parts joined by U+001F."""
+    return uuid5(HUMAN_MEMORY, _SEPARATOR.join(map(str, parts)))
+
+
+def cause_of_key(namespace: str, idempotency_key: str) -> UUID:
+    """The cause, and for a `store` the memory id, where the producer gave a key."""
+    return derive(namespace, idempotency_key)
+
+
+def cause_of_record(topic: str, partition: int, offset: int, timestamp_ms: int) -> UUID:
+    """The cause, and for a `store` the memory id, where it gave none: the record itself.
+
+    The broker's time is part of it, so that a topic deleted and created anew gives new ids.
+    """
+    return derive(topic, partition, offset, timestamp_ms)
+
+
+def event_id(cause: UUID, event_type: str, index: int = 0) -> UUID:
+    """Id of the `index`-th event of one type that `cause` led to."""
+    return derive(str(cause), event_type, index)
+
+
+def query_cause(namespace: str, query_id: UUID) -> UUID:
+    """The cause of the accesses of a query: a retry keeps its query id, so it counts once."""
+    return derive(namespace, "query", str(query_id))

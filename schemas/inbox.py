@@ -1,0 +1,105 @@
+"""memory.inbox: what a producer writes. Commands: each may be refused."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from schemas import limits
+from schemas.fields import (
+    ConceptName,
+    Concepts,
+    ConceptType,
+    Content,
+    Context,
+    Emotion,
+    Fraction,
+    IdempotencyKey,
+    Label,
+    MemoryId,
+    MemoryType,
+    Message,
+    Metadata,
+    Milliseconds,
+    Namespace,
+    Reason,
+    Source,
+    Tags,
+)
+
+AccessKindReported = Literal["recall", "used", "rehearsal"]
+
+
+class InboxCommand(Message):
+    """What every command has: whose memory, when it happened, and a name for 'the same again'."""
+
+    namespace: Namespace
+    idempotency_key: IdempotencyKey | None = None
+    occurred_at: Milliseconds | None = None
+
+
+class Store(InboxCommand):
+    """Something happened: remember it."""
+
+    type: Literal["store"] = "store"
+    content: Content
+    memory_type: MemoryType = "episodic"
+    context: Context | None = None
+    tags: Tags = []
+    metadata: Metadata = {}
+    concepts: Concepts = []
+    emotion: Emotion | None = None
+    session: Label | None = None
+    speaker: Label | None = None
+    pinned: bool = False
+    derived_from: Annotated[list[Source], Field(max_length=limits.DERIVED_FROM_MAX)] = []
+
+
+class Access(InboxCommand):
+    """Memories were used outside a search or recall of ours, for example in an answer."""
+
+    type: Literal["access"] = "access"
+    memory_ids: Annotated[list[MemoryId], Field(min_length=1, max_length=limits.MEMORY_IDS_MAX)]
+    kind: AccessKindReported = "used"
+    context: Context | None = None
+
+
+class Forget(InboxCommand):
+    """Take a memory out of everything but `inspect` and `list`. `Restore` undoes it."""
+
+    type: Literal["forget"] = "forget"
+    memory_id: MemoryId
+    reason: Reason | None = None
+
+
+class Restore(InboxCommand):
+    """Bring a decayed or forgotten memory back; counts as one access."""
+
+    type: Literal["restore"] = "restore"
+    memory_id: MemoryId
+    reason: Reason | None = None
+
+
+class Concept(InboxCommand):
+    """Create a concept of the graph, or overwrite its type and activation."""
+
+    type: Literal["concept"] = "concept"
+    name: ConceptName
+    concept_type: ConceptType = "concept"
+    activation: Fraction = 0.8
+    aliases: Annotated[list[ConceptName], Field(max_length=limits.ALIASES_MAX)] = []
+
+
+class Relation(InboxCommand):
+    """Create a typed, weighted, directed relation of two concepts, or overwrite its weight."""
+
+    type: Literal["relation"] = "relation"
+    source: ConceptName
+    target: ConceptName
+    relation_type: Annotated[str, Field(pattern=limits.RELATION_TYPE_PATTERN)]
+    weight: Fraction = 1.0
+
+
+InboxMessage = Annotated[
+    Store | Access | Forget | Restore | Concept | Relation, Field(discriminator="type")
+]
+INBOX_MESSAGE: TypeAdapter[InboxMessage] = TypeAdapter(InboxMessage)

@@ -1,0 +1,251 @@
+"""memory.queries: questions to the read side, and the results it answers with."""
+
+from typing import Annotated, Literal, Self
+from uuid import UUID
+
+from pydantic import Field, TypeAdapter, model_validator
+from pydantic_core import PydanticCustomError
+
+from schemas import limits
+from schemas.fields import (
+    ConceptName,
+    Concepts,
+    Context,
+    Fraction,
+    Label,
+    MemoryId,
+    MemoryType,
+    Message,
+    Metadata,
+    Milliseconds,
+    Namespace,
+    Position,
+    QueryText,
+    Tag,
+    Tags,
+)
+from schemas.parameters import ParameterOverrides
+
+Status = Literal["active", "decayed", "deleted"]
+
+
+class QueryBase(Message):
+    """What every query has. `after`: the position of a write that the answer must have seen.
+
+    A retry keeps its `query_id`, so that the accesses it causes are counted once.
+    """
+
+    namespace: Namespace
+    after: Position | None = None
+    query_id: UUID | None = None
+
+
+class Search(QueryBase):
+    """What do I remember about this, here and now? Ranked by activation."""
+
+    type: Literal["search"] = "search"
+    query: QueryText
+    top_k: Annotated[int, Field(ge=1, le=limits.TOP_K_MAX)] = 7
+    min_activation: Annotated[float, Field(ge=-1e6, le=1e6)] | None = None
+    types: Annotated[list[MemoryType], Field(max_length=limits.TAGS_MAX)] = []
+    tags: Tags = []
+    created_after: Milliseconds | None = None
+    created_before: Milliseconds | None = None
+    context: Context | None = None
+    active_concepts: Concepts = []
+    as_of: Milliseconds | None = None
+    record_access: bool = True
+    include_decayed: bool = False
+    noise: bool = False
+    seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
+    explain: bool = False
+    parameters: ParameterOverrides = ParameterOverrides()
+
+    @model_validator(mode="after")
+    def _window(self) -> Self:
+        if (
+            self.created_after is not None
+            and self.created_before is not None
+            and self.created_after >= self.created_before
+        ):
+            raise PydanticCustomError("window", "created_after must be before created_before")
+        return self
+
+
+class Recall(QueryBase):
+    """Bring one memory back: it gets stronger."""
+
+    type: Literal["recall"] = "recall"
+    memory_id: MemoryId
+    context: Context | None = None
+    as_of: Milliseconds | None = None
+    record_access: bool = True
+    explain: bool = False
+
+
+class Inspect(QueryBase):
+    """Everything about one memory, in any status, without touching it."""
+
+    type: Literal["inspect"] = "inspect"
+    memory_id: MemoryId
+    as_of: Milliseconds | None = None
+
+
+class ListMemories(QueryBase):
+    """The memories of a namespace by activation, without touching them.
+
+    `cursor` (from `next_cursor`) pages without repeats or gaps, as of its first page's moment.
+    """
+
+    type: Literal["list"] = "list"
+    offset: Annotated[int, Field(ge=0, le=limits.LIST_OFFSET_MAX)] = 0
+    limit: Annotated[int, Field(ge=1, le=limits.LIST_LIMIT_MAX)] = 50
+    cursor: Annotated[str, Field(max_length=256)] | None = None
+    status: Status | None = None
+    memory_type: MemoryType | None = None
+    tag: Tag | None = None
+    as_of: Milliseconds | None = None
+
+
+class Stats(QueryBase):
+    """Counts by status and the mean activation of the active memories."""
+
+    type: Literal["stats"] = "stats"
+
+
+class ConceptQuery(QueryBase):
+    """One concept and all relations at it."""
+
+    type: Literal["concept"] = "concept"
+    name: ConceptName
+
+
+class Spread(QueryBase):
+    """Concepts near the active ones, by the strongest path."""
+
+    type: Literal["spread"] = "spread"
+    active_concepts: Concepts
+    depth: Annotated[int, Field(ge=1, le=limits.SPREAD_DEPTH_MAX)] = 2
+    limit: Annotated[int, Field(ge=1, le=limits.SPREAD_LIMIT_MAX)] = 10
+
+
+class GraphExport(QueryBase):
+    """Concepts and the relations among them."""
+
+    type: Literal["graph_export"] = "graph_export"
+    limit: Annotated[int, Field(ge=1, le=limits.EXPORT_LIMIT_MAX)] = 200
+
+
+class Ping(QueryBase):
+    """An empty request: is anyone there, and how long does the way take?"""
+
+    type: Literal["ping"] = "ping"
+
+
+Query = Annotated[
+    Search | Recall | Inspect | ListMemories | Stats | ConceptQuery | Spread | GraphExport | Ping,
+    Field(discriminator="type"),
+]
+QUERY: TypeAdapter[Query] = TypeAdapter(Query)
+
+
+class Explanation(Message):
+    """The parts of an activation, in nats; they add up to it."""
+
+    base: float
+    spreading: float
+    match: float
+    emotion: float
+    adjustment: float
+    noise: float
+
+
+class Found(Message):
+    """One memory of a search. `activation` ranked it, before the access this search caused."""
+
+    memory_id: MemoryId
+    content: str
+    memory_type: MemoryType
+    activation: float
+    similarity: float
+    created_at: Milliseconds
+    last_accessed: Milliseconds
+    access_count: int
+    status: Status
+    tags: Tags
+    session: Label | None = None
+    speaker: Label | None = None
+    explanation: Explanation | None = None
+
+
+class SearchResult(Message):
+    results: list[Found]
+    count: int
+
+
+class RecallResult(Message):
+    memory_id: MemoryId
+    content: str
+    activation: float
+    memory_type: MemoryType
+    created_at: Milliseconds
+    last_accessed: Milliseconds
+    access_count: int
+    explanation: Explanation | None = None
+
+
+class AccessRecord(Message):
+    accessed_at: Milliseconds
+    kind: str
+    context: str | None
+
+
+class InspectResult(RecallResult):
+    status: Status
+    salience: Fraction
+    emotion_valence: float
+    emotion_arousal: Fraction
+    decay_rate: float
+    effective_decay_rate: float
+    access_history: list[AccessRecord]
+    context: str | None
+    tags: Tags
+    metadata: Metadata
+    concepts: Concepts
+    session: Label | None
+    speaker: Label | None
+    pinned: bool
+    recorded_at: Milliseconds
+
+
+class Listed(Message):
+    memory_id: MemoryId
+    content: str
+    memory_type: MemoryType
+    activation: float
+    salience: Fraction
+    status: Status
+    access_count: int
+    created_at: Milliseconds
+    last_accessed: Milliseconds
+    tags: Tags
+
+
+class ListResult(Message):
+    memories: list[Listed]
+    offset: int
+    limit: int
+    total: int
+    next_cursor: str | None
+
+
+class StatsResult(Message):
+    total: int
+    active: int
+    decayed: int
+    deleted: int
+    avg_activation: float
+
+
+class Pong(Message):
+    version: str

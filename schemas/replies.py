@@ -1,0 +1,65 @@
+"""memory.replies: what a client gets back, and what ingest answers to a command."""
+
+from typing import Any, Literal, Self
+
+from pydantic import JsonValue, model_validator
+
+from schemas.errors import MemoryServiceError, error_from_reply
+from schemas.fields import MemoryId, Message, Milliseconds, Position
+
+ErrorCode = Literal["validation", "not_found", "unavailable", "timeout", "internal"]
+
+
+class ErrorReply(Message):
+    """Why it did not work, for programs (`code`), people (`message`) and both (`details`)."""
+
+    code: ErrorCode
+    message: str
+    details: dict[str, JsonValue] = {}
+
+
+class Reply(Message):
+    """Exactly one of `result` and `error`, and the position the answer is good for."""
+
+    result: dict[str, Any] | None = None
+    error: ErrorReply | None = None
+    position: Position | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.result is None) == (self.error is None):
+            raise ValueError("a reply has either a result or an error")
+        return self
+
+    def unwrap(self) -> dict[str, Any]:
+        """The result.
+
+        Raises:
+            MemoryServiceError: the class that stands for the error's code.
+        """
+        if self.error is not None:
+            raise error_from_reply(self.error.code, self.error.message, dict(self.error.details))
+        assert self.result is not None
+        return self.result
+
+
+def error_reply(error: MemoryServiceError) -> Reply:
+    """The reply that carries `error`."""
+    return Reply(
+        error=ErrorReply.model_validate(
+            {"code": error.code, "message": error.message, "details": error.details}
+        )
+    )
+
+
+class StoreResult(Message):
+    memory_id: MemoryId
+    activation: float
+    created_at: Milliseconds
+
+
+class AcceptedResult(Message):
+    """A command other than `store` was appended to the log."""
+
+    accepted: Literal[True] = True
+    event_id: MemoryId

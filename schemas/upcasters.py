@@ -1,0 +1,55 @@
+"""Upcasters: pure functions that turn an event of version N into version N + 1, on reading.
+
+The log is never rewritten. When an event type gets a new version, its model changes, its old
+golden file stays, and one function here bridges the two.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from schemas.errors import UnknownEventVersion
+
+JsonObject = dict[str, Any]
+Upcaster = Callable[[JsonObject], JsonObject]
+
+# {"memory.stored.v1": a function that returns the same event as memory.stored.v2}
+UPCASTERS: Mapping[str, Upcaster] = {}
+
+_VERSIONED = re.compile(r"^([a-z][a-z.]*)\.v([1-9][0-9]{0,3})$")
+
+
+def split_version(event_type: str) -> tuple[str, int] | None:
+    """Name and version of an event type, or None if it has not that form.
+
+    >>> split_version("memory.stored.v2")
+    ('memory.stored', 2)
+    """
+    found = _VERSIONED.match(event_type)
+    return (found[1], int(found[2])) if found else None
+
+
+def upcast(
+    event: JsonObject, known: frozenset[str], upcasters: Mapping[str, Upcaster] = UPCASTERS
+) -> JsonObject:
+    """Raise `event` to the newest version, step by step.
+
+    Args:
+        event: the decoded record; its `type` names name and version.
+        known: the event types that have a model, at their newest version.
+        upcasters: by the type they read.
+
+    Raises:
+        UnknownEventVersion: a type we know, in a version newer than we know.
+    """
+    while (upcaster := upcasters.get(str(event.get("type")))) is not None:
+        event = upcaster(event)
+    parts = split_version(str(event.get("type")))
+    newest = dict(filter(None, map(split_version, known)))
+    if parts is not None and parts[1] > newest.get(parts[0], parts[1]):
+        raise UnknownEventVersion(
+            f"{event['type']}: this service knows {parts[0]} up to v{newest[parts[0]]}; "
+            "upgrade it, then restart it",
+            event_type=event["type"],
+        )
+    return event
