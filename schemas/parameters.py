@@ -13,10 +13,13 @@ class Parameters(Message):
     """Parameters of one namespace. Units are in the names; activations are in nats."""
 
     decay_rate: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    onset_seconds: Annotated[float, Field(gt=0, le=30 * DAY_SECONDS)] = 11_692.968
+    onset_seconds: Annotated[float, Field(gt=0, le=30 * DAY_SECONDS)] = (
+        11_692.968471643337  # e^-2 days
+    )
     fresh_activation: Annotated[float, Field(ge=-10, le=10)] = 1.0
-    # 7.254 days: where one untouched memory crosses an activation of -1 exactly.
-    horizon_seconds: Annotated[float, Field(gt=0, le=36_525 * DAY_SECONDS)] = 626_770.58
+    horizon_seconds: Annotated[float, Field(gt=0, le=36_525 * DAY_SECONDS)] = (
+        626_721.4784759649  # e^2 - e^-2 days: -1 nat
+    )
     spacing_intercept: Annotated[float, Field(gt=0, lt=1)] = 0.5
     spacing_scale: Annotated[float, Field(ge=0, le=5)] = 0.2
     weight_rehearsal: Annotated[float, Field(gt=0, le=1)] = 0.35
