@@ -1,21 +1,24 @@
 """Bytes to messages and back. Whatever is wrong with the bytes becomes one clear `Rejected`."""
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, TypeVar, get_args
 
-import orjson
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import from_json, to_json
 
 from schemas.errors import LimitExceeded, Rejected
 from schemas.events import MEMORY_EVENT, MemoryEvent
 from schemas.fields import Message
 from schemas.inbox import INBOX_MESSAGE, InboxMessage
-from schemas.limits import RECORD_BYTES_MAX
+from schemas.limits import VALUE_BYTES_MAX
+from schemas.maintenance import MAINTENANCE_COMMAND, MaintenanceCommand
+from schemas.problems import rejected
 from schemas.queries import QUERY, Query
-from schemas.upcasters import upcast
+from schemas.replies import REPLY, Reply
+from schemas.upcasters import UPCASTERS, Upcaster, upcast
 
 T = TypeVar("T")
-_PROBLEMS_MAX = 10
 
 
 def decode_inbox(value: bytes | None) -> InboxMessage:
@@ -24,22 +27,39 @@ def decode_inbox(value: bytes | None) -> InboxMessage:
     Raises:
         Rejected: not JSON, unknown type, unknown field, a field out of bounds: all are named.
     """
-    return validated(INBOX_MESSAGE, _json_object(value))
+    return _decoded(INBOX_MESSAGE, value)
 
 
 def decode_query(value: bytes | None) -> Query:
     """A query; raises like `decode_inbox`."""
-    return validated(QUERY, _json_object(value))
+    return _decoded(QUERY, value)
 
 
-def decode_event(value: bytes | None) -> MemoryEvent:
+def decode_maintenance(value: bytes | None) -> MaintenanceCommand:
+    """A maintenance command; raises like `decode_inbox`."""
+    return _decoded(MAINTENANCE_COMMAND, value)
+
+
+def decode_reply(value: bytes | None) -> Reply:
+    """A reply; raises like `decode_inbox`."""
+    return _decoded(REPLY, value)
+
+
+def decode_event(value: bytes | None, upcasters: Mapping[str, Upcaster] = UPCASTERS) -> MemoryEvent:
     """An event of the log, raised to its newest version.
 
     Raises:
         Rejected: this is no event of ours.
         UnknownEventVersion: it is one, but newer than this service.
     """
-    return validated(MEMORY_EVENT, upcast(_json_object(value), event_types()))
+    try:
+        return _decoded(MEMORY_EVENT, value)
+    except Rejected:
+        # Only what the newest models can't read is looked at twice; the rest costs one pass.
+        raised = _raised(value, upcasters)
+        if raised is None:
+            raise
+    return _decoded(MEMORY_EVENT, raised)
 
 
 def encode(message: Message) -> bytes:
@@ -48,10 +68,10 @@ def encode(message: Message) -> bytes:
     Raises:
         LimitExceeded: larger than a record may be.
     """
-    value = message.model_dump_json(exclude_none=True, exclude_unset=False).encode()
-    if len(value) > RECORD_BYTES_MAX:
+    value = message.model_dump_json(exclude_none=True).encode()
+    if len(value) > VALUE_BYTES_MAX:
         raise LimitExceeded(
-            "record_bytes", allowed=RECORD_BYTES_MAX, sent=len(value), remedy="send less at a time"
+            "value_bytes", allowed=VALUE_BYTES_MAX, sent=len(value), remedy="send less at a time"
         )
     return value
 
@@ -64,45 +84,30 @@ def event_types() -> frozenset[str]:
 
 
 def validated(adapter: TypeAdapter[T], data: Any) -> T:
-    """`data` as the adapter's type; raises `Rejected` with every problem by field."""
+    """`data`, already read, as the adapter's type; raises `Rejected` with every problem."""
     try:
         return adapter.validate_python(data)
     except ValidationError as error:
-        raise rejected(error) from None
+        raise rejected(error, adapter) from None
 
 
-def rejected(error: ValidationError) -> Rejected:
-    """A pydantic error as ours: one line for people, a list of problems for programs."""
-    problems = [
-        {"field": _field(problem["loc"]), "problem": problem["msg"]}
-        for problem in error.errors(include_url=False, include_input=False)
-    ]
-    listed = "; ".join(f"{p['field']}: {p['problem']}" for p in problems[:_PROBLEMS_MAX])
-    more = len(problems) - _PROBLEMS_MAX
-    return Rejected(
-        listed + (f"; and {more} more" if more > 0 else ""), problems=problems[:_PROBLEMS_MAX]
-    )
-
-
-def _field(location: tuple[int | str, ...]) -> str:
-    # A tagged union puts its tag first; the sender knows the type it sent.
-    return ".".join(map(str, location[1:])) or "type"
-
-
-def _json_object(value: bytes | None) -> dict[str, Any]:
+def _decoded(adapter: TypeAdapter[T], value: bytes | None) -> T:
     if value is None:
         raise Rejected("the record has no value; a message is a JSON object")
     try:
-        data = orjson.loads(value)
-    except orjson.JSONDecodeError as error:
-        raise Rejected(f"not JSON (RFC 8259, UTF-8, finite numbers): {error}") from None
-    if not isinstance(data, dict):
-        raise Rejected(f"a message is a JSON object, not {type(data).__name__}")
-    return data
+        # Strict: what the published JSON Schemas refuse ("7" for 7) is refused here too.
+        return adapter.validate_json(value, strict=True)
+    except ValidationError as error:
+        raise rejected(error, adapter) from None
 
 
-def json_schema(model: type[BaseModel] | TypeAdapter[Any]) -> dict[str, Any]:
-    """The JSON Schema (2020-12) of a message or a union of them."""
-    if isinstance(model, TypeAdapter):
-        return model.json_schema()
-    return model.model_json_schema()
+def _raised(value: bytes | None, upcasters: Mapping[str, Upcaster]) -> bytes | None:
+    """The event in its newest version, or None if it is that already, or no event at all."""
+    try:
+        event = from_json(value or b"")
+    except ValueError:
+        return None
+    if not isinstance(event, dict):
+        return None
+    raised = upcast(event, event_types(), upcasters)
+    return None if raised is event else to_json(raised, inf_nan_mode="constants")

@@ -1,6 +1,7 @@
 """Field types that several messages share, and the base class that refuses unknown fields."""
 
 import math
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
@@ -8,16 +9,15 @@ from uuid import UUID
 import orjson
 from pydantic import (
     AfterValidator,
-    AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
     JsonValue,
     PlainSerializer,
+    PlainValidator,
     StringConstraints,
-    TypeAdapter,
+    ValidationInfo,
     WithJsonSchema,
-    WrapValidator,
 )
 from pydantic_core import PydanticCustomError
 
@@ -25,7 +25,10 @@ from schemas import limits
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-_AWARE = TypeAdapter(AwareDatetime)
+_RFC3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?"
+    r"([Zz]|[+-][0-9]{2}:[0-9]{2})\Z"
+)
 
 
 class Message(BaseModel):
@@ -53,43 +56,72 @@ def milliseconds(moment: datetime) -> int:
     return (moment - _EPOCH) // _MILLISECOND
 
 
-def _to_milliseconds(value: Any, _: Any) -> int:
-    # Integers are how our own code writes a time; on the wire it is a string with a zone.
-    if isinstance(value, int) and not isinstance(value, bool):
-        if limits.TIME_MS_MIN <= value <= limits.TIME_MS_MAX:
-            return value
-        raise PydanticCustomError("time_range", "a time must be between the years 1 and 9999")
-    if not isinstance(value, str | datetime):
+def _time_expected() -> PydanticCustomError:
+    return PydanticCustomError(
+        "time_type", "a time is an RFC 3339 string with its zone, such as 2026-01-31T09:30:00Z"
+    )
+
+
+def _parsed(text: str) -> datetime:
+    if not _RFC3339.match(text):
+        raise _time_expected()
+    try:
+        return datetime.fromisoformat(text.upper())
+    except ValueError as error:
         raise PydanticCustomError(
-            "time_type", "a time is an RFC 3339 string, such as 2026-01-31T09:30:00Z"
+            "time_value", "no such time: {reason}", {"reason": str(error)}
+        ) from None
+
+
+def _to_milliseconds(value: Any, info: ValidationInfo) -> int:
+    if isinstance(value, str):
+        time_ms = milliseconds(_parsed(value))
+    elif isinstance(value, datetime) and value.tzinfo is not None:
+        time_ms = milliseconds(value)
+    # Integers are how our own code writes a time. On the wire nobody can tell 1700000000 s from ms.
+    elif isinstance(value, int) and not isinstance(value, bool) and info.mode != "json":
+        time_ms = value
+    else:
+        raise _time_expected()
+    if not limits.TIME_MS_MIN <= time_ms <= limits.TIME_MS_MAX:
+        raise PydanticCustomError(
+            "time_range", "a time must be between the years 1 and 9999, in UTC"
         )
-    return milliseconds(_AWARE.validate_python(value))
+    return time_ms
 
 
-def _finite(value: JsonValue) -> bool:
-    if isinstance(value, float):
-        return math.isfinite(value)
-    if isinstance(value, dict):
-        return all(map(_finite, value.values()))
-    return all(map(_finite, value)) if isinstance(value, list) else True
+def _check_json(value: JsonValue, depth: int = 1) -> None:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise PydanticCustomError("not_finite", "numbers must be finite: no NaN, no infinity")
+    if not isinstance(value, dict | list):
+        return
+    if depth > limits.METADATA_DEPTH_MAX:
+        raise PydanticCustomError(
+            "too_deep",
+            "nested at most {allowed} deep; flatten it, or send it as a string of JSON",
+            {"allowed": limits.METADATA_DEPTH_MAX},
+        )
+    for item in value.values() if isinstance(value, dict) else value:
+        _check_json(item, depth + 1)
 
 
 def _bounded_metadata(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    if not _finite(value):
-        raise PydanticCustomError("not_finite", "numbers must be finite: no NaN, no infinity")
-    sent = len(orjson.dumps(value))
+    _check_json(value)
+    try:
+        sent = len(orjson.dumps(value))
+    except orjson.JSONEncodeError as error:
+        # Integers beyond 64 bits and lone surrogates: most readers of JSON would change them.
+        raise PydanticCustomError(
+            "not_portable",
+            "not every reader of JSON can read this ({reason}); send it as a string",
+            {"reason": str(error)},
+        ) from None
     if sent > limits.METADATA_BYTES_MAX:
         raise PydanticCustomError(
-            "too_large",
-            "at most {allowed} bytes as JSON ({sent} sent); keep large values elsewhere, link them",
+            "too_many_bytes",
+            "at most {allowed} bytes as JSON, {sent} sent; keep large values elsewhere, link them",
             {"allowed": limits.METADATA_BYTES_MAX, "sent": sent},
         )
-    return value
-
-
-def _not_blank(value: str) -> str:
-    if value.isspace():
-        raise PydanticCustomError("blank", "must not be only white space")
     return value
 
 
@@ -108,33 +140,32 @@ def _path_safe(value: str) -> str:
 
 
 _SENDABLE = AfterValidator(_sendable)
-_NOT_BLANK = AfterValidator(_not_blank)
 Milliseconds = Annotated[
     int,
-    WrapValidator(_to_milliseconds),
+    PlainValidator(_to_milliseconds),
     PlainSerializer(rfc3339, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 Namespace = Annotated[str, StringConstraints(pattern=limits.NAMESPACE_PATTERN)]
 Content = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=limits.CONTENT_CHARACTERS_MAX),
+    StringConstraints(
+        min_length=1, max_length=limits.CONTENT_CHARACTERS_MAX, pattern=limits.NOT_BLANK_PATTERN
+    ),
     _SENDABLE,
-    _NOT_BLANK,
 ]
 QueryText = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=limits.QUERY_CHARACTERS_MAX),
+    StringConstraints(
+        min_length=1, max_length=limits.QUERY_CHARACTERS_MAX, pattern=limits.NOT_BLANK_PATTERN
+    ),
     _SENDABLE,
-    _NOT_BLANK,
 ]
 Context = Annotated[str, StringConstraints(max_length=limits.CONTEXT_CHARACTERS_MAX), _SENDABLE]
 Reason = Annotated[str, StringConstraints(max_length=limits.REASON_CHARACTERS_MAX), _SENDABLE]
-# RediSearch trims tags and separates them with U+001F; neither may change what was sent.
-_LABEL_PATTERN = r"^[^\s\x00-\x1f]([^\x00-\x1f]*[^\s\x00-\x1f])?$"
 MemoryType = Annotated[
     str,
-    StringConstraints(max_length=limits.MEMORY_TYPE_CHARACTERS_MAX, pattern=_LABEL_PATTERN),
+    StringConstraints(max_length=limits.MEMORY_TYPE_CHARACTERS_MAX, pattern=limits.TAG_PATTERN),
     _SENDABLE,
 ]
 Label = Annotated[
@@ -143,7 +174,9 @@ Label = Annotated[
     _SENDABLE,
 ]
 Tag = Annotated[
-    str, StringConstraints(max_length=limits.TAG_CHARACTERS_MAX, pattern=_LABEL_PATTERN), _SENDABLE
+    str,
+    StringConstraints(max_length=limits.TAG_CHARACTERS_MAX, pattern=limits.TAG_PATTERN),
+    _SENDABLE,
 ]
 Tags = Annotated[list[Tag], Field(max_length=limits.TAGS_MAX)]
 Metadata = Annotated[dict[str, JsonValue], AfterValidator(_bounded_metadata)]
@@ -152,15 +185,20 @@ ConceptType = Annotated[
 ]
 ConceptName = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=limits.CONCEPT_NAME_CHARACTERS_MAX),
+    StringConstraints(
+        min_length=1,
+        max_length=limits.CONCEPT_NAME_CHARACTERS_MAX,
+        pattern=limits.NOT_BLANK_PATTERN,
+    ),
     _SENDABLE,
-    _NOT_BLANK,
     AfterValidator(_path_safe),
 ]
 Concepts = Annotated[list[ConceptName], Field(max_length=limits.CONCEPTS_MAX)]
 IdempotencyKey = Annotated[
     str,
-    StringConstraints(max_length=limits.IDEMPOTENCY_KEY_CHARACTERS_MAX, pattern=r"^[\x21-\x7e]+$"),
+    StringConstraints(
+        max_length=limits.IDEMPOTENCY_KEY_CHARACTERS_MAX, pattern=limits.IDEMPOTENCY_KEY_PATTERN
+    ),
 ]
 Position = Annotated[str, StringConstraints(pattern=limits.POSITION_PATTERN)]
 Fraction = Annotated[float, Field(ge=0, le=1)]

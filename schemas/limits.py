@@ -9,6 +9,8 @@ LABEL_CHARACTERS_MAX = 128  # session, speaker
 TAGS_MAX = 32
 TAG_CHARACTERS_MAX = 64
 METADATA_BYTES_MAX = 8_192
+# JSON readers give up at 100 to 255 levels, and metadata lies deeper in an event than in a command.
+METADATA_DEPTH_MAX = 32
 CONCEPTS_MAX = 50
 CONCEPT_NAME_CHARACTERS_MAX = 512
 CONCEPT_TYPE_CHARACTERS_MAX = 64
@@ -17,6 +19,10 @@ DERIVED_FROM_MAX = 100
 IDEMPOTENCY_KEY_CHARACTERS_MAX = 255
 NAMESPACE_PATTERN = r"^[A-Za-z0-9._/-]{1,128}$"
 RELATION_TYPE_PATTERN = r"^[A-Za-z][A-Za-z0-9_]{0,63}$"
+IDEMPOTENCY_KEY_PATTERN = r"^[\x21-\x7e]+$"
+# RediSearch trims tags and separates them with U+001F; neither may change what was sent.
+TAG_PATTERN = r"^[^\s\x00-\x1f]([^\x00-\x1f]*[^\s\x00-\x1f])?$"
+NOT_BLANK_PATTERN = r"\S"
 POSITION_PATTERN = r"^[0-9]{1,5}:[0-9]{1,18}$"
 
 MEMORY_IDS_MAX = 500  # of one access message
@@ -30,7 +36,8 @@ ACCESS_HISTORY_MAX = 1_000
 GOALS_MAX = 50
 RETRIEVED_MAX = 100
 
-RECORD_BYTES_MAX = 1_048_576  # inbox, events, queries, replies
+RECORD_BYTES_MAX = 1_048_576  # inbox, events, queries, replies: key, headers and value together
+VALUE_BYTES_MAX = RECORD_BYTES_MAX - 4_096  # leaves room for key and headers
 DEAD_LETTER_BYTES_MAX = 2_097_152
 TIMEOUT_MS_MAX = 600_000
 TIMEOUT_MS_DEFAULT = 25_000

@@ -2,7 +2,8 @@
 
 from typing import Any, Literal, Self
 
-from pydantic import JsonValue, model_validator
+from pydantic import JsonValue, TypeAdapter, model_validator
+from pydantic_core import PydanticCustomError, to_jsonable_python
 
 from schemas.errors import MemoryServiceError, error_from_reply
 from schemas.fields import MemoryId, Message, Milliseconds, Position
@@ -28,7 +29,7 @@ class Reply(Message):
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
         if (self.result is None) == (self.error is None):
-            raise ValueError("a reply has either a result or an error")
+            raise PydanticCustomError("one_of_both", "a reply has either a result or an error")
         return self
 
     def unwrap(self) -> dict[str, Any]:
@@ -43,13 +44,14 @@ class Reply(Message):
         return self.result
 
 
+REPLY: TypeAdapter[Reply] = TypeAdapter(Reply)
+
+
 def error_reply(error: MemoryServiceError) -> Reply:
     """The reply that carries `error`."""
-    return Reply(
-        error=ErrorReply.model_validate(
-            {"code": error.code, "message": error.message, "details": error.details}
-        )
-    )
+    # Details are whatever the raiser had at hand; an error must not fail on its way out.
+    details = to_jsonable_python(error.details, fallback=str, inf_nan_mode="strings")
+    return Reply(error=ErrorReply(code=error.code, message=error.message, details=details))
 
 
 class StoreResult(Message):

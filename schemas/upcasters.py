@@ -6,6 +6,7 @@ golden file stays, and one function here bridges the two.
 
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 from schemas.errors import UnknownEventVersion
@@ -16,7 +17,7 @@ Upcaster = Callable[[JsonObject], JsonObject]
 # {"memory.stored.v1": a function that returns the same event as memory.stored.v2}
 UPCASTERS: Mapping[str, Upcaster] = {}
 
-_VERSIONED = re.compile(r"^([a-z][a-z.]*)\.v([1-9][0-9]{0,3})$")
+_VERSIONED = re.compile(r"([a-z][a-z.]*)\.v([1-9][0-9]{0,8})\Z")
 
 
 def split_version(event_type: str) -> tuple[str, int] | None:
@@ -42,14 +43,26 @@ def upcast(
     Raises:
         UnknownEventVersion: a type we know, in a version newer than we know.
     """
-    while (upcaster := upcasters.get(str(event.get("type")))) is not None:
+    while (upcaster := upcasters.get(event_type := str(event.get("type")))) is not None:
         event = upcaster(event)
-    parts = split_version(str(event.get("type")))
-    newest = dict(filter(None, map(split_version, known)))
+        # Each step must climb, or the loop would not end.
+        assert _follows(event_type, str(event["type"])), f"{event_type} became {event['type']}"
+    parts = split_version(event_type)
+    newest = _newest(known)
     if parts is not None and parts[1] > newest.get(parts[0], parts[1]):
         raise UnknownEventVersion(
-            f"{event['type']}: this service knows {parts[0]} up to v{newest[parts[0]]}; "
+            f"{event_type}: this service knows {parts[0]} up to v{newest[parts[0]]}; "
             "upgrade it, then restart it",
-            event_type=event["type"],
+            event_type=event_type,
         )
     return event
+
+
+@cache
+def _newest(known: frozenset[str]) -> dict[str, int]:
+    return dict(filter(None, map(split_version, known)))
+
+
+def _follows(before: str, after: str) -> bool:
+    old, new = split_version(before), split_version(after)
+    return old is not None and new == (old[0], old[1] + 1)

@@ -1,0 +1,161 @@
+"""What is wrong with a message, in words: the field, what it must be, what was sent, what to do."""
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from schemas import limits
+from schemas.errors import LimitExceeded, Rejected
+
+Problem = dict[str, Any]
+_PROBLEMS_MAX = 10
+_MESSAGE_CHARACTERS_MAX = 1_500  # fits the header of a dead letter
+_FIELD_CHARACTERS_MAX = 80
+_SENT_CHARACTERS_MAX = 40
+_PATTERNS_IN_WORDS = {
+    limits.NAMESPACE_PATTERN: "must be 1 to 128 characters of A-Z a-z 0-9 . _ / -",
+    limits.RELATION_TYPE_PATTERN: "must be a letter and up to 63 letters, digits or _",
+    limits.TAG_PATTERN: "must not be empty, have control characters, or blanks at its ends",
+    limits.IDEMPOTENCY_KEY_PATTERN: "must be visible ASCII characters, without blanks",
+    limits.NOT_BLANK_PATTERN: "must not be only white space",
+    limits.POSITION_PATTERN: "must be a position as a reply gave it, such as 3:1042",
+}
+_BOUNDS_IN_WORDS = {
+    "greater_than": ("gt", "more than"),
+    "greater_than_equal": ("ge", "at least"),
+    "less_than": ("lt", "less than"),
+    "less_than_equal": ("le", "at most"),
+}
+_LIMIT_UNITS = {
+    "string_too_long": "characters",
+    "too_long": "items",
+    "too_many_bytes": "bytes",
+}
+_NO_OBJECT = {"dict_type", "model_type", "model_attributes_type"}
+
+
+def rejected(error: ValidationError, adapter: TypeAdapter[Any]) -> Rejected:
+    """A pydantic error as ours: one line for people, `details["problems"]` for programs.
+
+    It is a `LimitExceeded` where a limit is all that is wrong.
+    """
+    found = error.errors(include_url=False)
+    problems = [_problem(detail, adapter) for detail in found[:_PROBLEMS_MAX]]
+    first = problems[0]
+    if len(found) == 1 and "limit" in first:
+        exceeded = LimitExceeded(
+            first["limit"], allowed=first["allowed"], sent=first["sent"], remedy="send less of it"
+        )
+        exceeded.details["problems"] = problems
+        return exceeded
+    listed = "; ".join(f"{p['field']}: {p['problem']}".removeprefix(": ") for p in problems)
+    more = len(found) - len(problems)
+    message = _shortened(listed, _MESSAGE_CHARACTERS_MAX)
+    return Rejected(message + (f"; and {more} more" if more else ""), problems=problems)
+
+
+def _problem(detail: ErrorDetails, adapter: TypeAdapter[Any]) -> Problem:
+    kind, path, context = detail["type"], detail["loc"], detail.get("ctx", {})
+    if kind.startswith("union_tag_"):
+        path = ("type",)
+    elif "discriminator" in _schema(adapter):
+        path = path[1:]  # the tag, which the sender knows
+    problem: Problem = {"field": _field(path), "problem": _words(detail, adapter)}
+    if (unit := _LIMIT_UNITS.get(kind)) is not None:
+        problem |= {
+            "limit": f"{problem['field']}_{unit}",
+            "allowed": context.get("allowed", context.get("max_length")),
+            "sent": context.get("sent", context.get("actual_length", len(detail["input"]))),
+        }
+    return problem
+
+
+def _words(detail: ErrorDetails, adapter: TypeAdapter[Any]) -> str:
+    kind, location, context = detail["type"], detail["loc"], detail.get("ctx", {})
+    sent = detail["input"]
+    words = detail["msg"]
+    if kind == "extra_forbidden":
+        known = _known_fields(adapter, location[:-1])
+        words = f"is not a field here; known: {', '.join(known)}"
+    elif kind == "missing":
+        words = "is required"
+    elif kind == "union_tag_not_found":
+        words = f"is required; known: {', '.join(_types(adapter))}"
+    elif kind == "union_tag_invalid":
+        words = f"{_quoted(context['tag'])} is unknown; known: {', '.join(_types(adapter))}"
+    elif kind == "json_invalid":
+        words = f"not JSON (RFC 8259, UTF-8): {context['error']}"
+    elif kind in _NO_OBJECT and not location:
+        words = f"a message is a JSON object, not {type(sent).__name__}"
+    elif kind in {"string_too_long", "too_long"}:
+        length = context.get("actual_length") or len(sent)
+        words = f"{_bound('at most', context['max_length'], kind)}, {length:,} sent; shorten it"
+    elif kind in {"string_too_short", "too_short"}:
+        words = f"{_bound('at least', context['min_length'], kind)}, {len(sent):,} sent"
+    elif kind == "string_pattern_mismatch":
+        pattern = context["pattern"]
+        words = f"{_PATTERNS_IN_WORDS.get(pattern, f'must match {pattern}')}{_was_sent(sent)}"
+    elif kind in _BOUNDS_IN_WORDS:
+        name, bound = _BOUNDS_IN_WORDS[kind]
+        words = f"must be {bound} {context[name]:g}{_was_sent(sent)}"
+    else:
+        words += _was_sent(sent)
+    return words
+
+
+def _bound(words: str, length: int, kind: str) -> str:
+    return f"{words} {length:,} {'characters' if kind.startswith('string') else 'items'}"
+
+
+def _was_sent(value: Any) -> str:
+    if isinstance(value, str | int | float | bool | None):
+        return f", not {_quoted(value)}"
+    return ""
+
+
+def _quoted(value: Any) -> str:
+    return _shortened(json.dumps(value), _SENT_CHARACTERS_MAX)
+
+
+def _field(path: tuple[int | str, ...]) -> str:
+    text = ".".join(map(str, path))
+    return _shortened(text if text.isprintable() else repr(text), _FIELD_CHARACTERS_MAX)
+
+
+def _shortened(text: str, characters_max: int) -> str:
+    return text if len(text) <= characters_max else text[: characters_max - 1] + "…"
+
+
+@cache
+def _schema(adapter: TypeAdapter[Any]) -> Mapping[str, Any]:
+    return adapter.json_schema()
+
+
+def _types(adapter: TypeAdapter[Any]) -> list[str]:
+    return sorted(_schema(adapter)["discriminator"]["mapping"])
+
+
+def _known_fields(adapter: TypeAdapter[Any], location: tuple[int | str, ...]) -> list[str]:
+    """The fields of the object at `location`, read from the schema."""
+    schema = _schema(adapter)
+    node = schema
+    for step in location:
+        node = _resolved(node, schema)
+        if "discriminator" in node:
+            node = {"$ref": node["discriminator"]["mapping"][step]}
+        elif isinstance(step, int):
+            node = node["items"]
+        else:
+            node = node["properties"][step]
+    return sorted(_resolved(node, schema)["properties"])
+
+
+def _resolved(node: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    # An optional object is `anyOf` itself and null.
+    node = node["anyOf"][0] if "anyOf" in node else node
+    name = node.get("$ref", "").removeprefix("#/$defs/")
+    return schema["$defs"][name] if name else node
