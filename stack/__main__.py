@@ -13,13 +13,14 @@ from stack.jars import LOCK_FILE, resolve_lock
 from stack.local import LocalStack
 
 CHECK_INTERVAL_S = 1.0
+DEFAULT_DATA = Path(".human-memory")
 
 app = typer.Typer(add_completion=False, help=__doc__)
 Data = Annotated[Path, typer.Option("--data", help="The folder with data, logs and ports.")]
 
 
 @app.command()
-def up(data: Data = Path("data")) -> None:
+def up(data: Data = DEFAULT_DATA) -> None:
     """Start Kafka and Redis, restart what dies, stop both at Ctrl-C or SIGTERM."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -37,13 +38,13 @@ def up(data: Data = Path("data")) -> None:
 
 
 @app.command()
-def down(data: Data = Path("data")) -> None:
+def down(data: Data = DEFAULT_DATA) -> None:
     """Stop both, whoever started them."""
     LocalStack(data).stop()
 
 
 @app.command()
-def status(data: Data = Path("data")) -> None:
+def status(data: Data = DEFAULT_DATA) -> None:
     """Say what runs; exit status 1 unless both answer."""
     now = LocalStack(data).status()
     for part in (now.kafka, now.redis):

@@ -59,9 +59,7 @@ class Kafka:
     name = "kafka"
     version = KAFKA_VERSION
     ports: tuple[str, ...] = ("kafka", "kafka-controller")
-    # Hard: a broker loses nothing by it (the page cache stays), and it can't be refused.
-    death_signal = signal.SIGKILL
-    # A clean stop takes 1 to 3 s.
+    # A clean stop takes 0.3 s on an idle machine.
     stop_grace_s = 20.0
 
     def __init__(self, folder: Path, log: Path, cache: Path) -> None:
@@ -71,7 +69,7 @@ class Kafka:
 
     def prepare(self, report: Callable[[str], None]) -> None:
         """Fetches the jars that are missing and checks all."""
-        ensure(read_lock(), self._cache, report)
+        ensure(read_lock(), self._cache, report=report)
 
     def launch(self, ports: dict[str, int]) -> Launch:
         """Writes the settings, formats the folder the first time, says how to start."""
@@ -87,7 +85,8 @@ class Kafka:
             command=[*run_class, "kafka.Kafka", str(properties)],
             folder=self._folder,
             log=self._log,
-            death_signal=self.death_signal,
+            # A broker loses nothing by it (the page cache stays), and it can't be refused.
+            death_signal=signal.SIGKILL,
         )
 
     def cluster_id(self) -> str | None:
@@ -144,6 +143,8 @@ class Kafka:
 def _java_options() -> list[str]:
     return [
         f"-Xmx{os.environ.get(HEAP_VARIABLE, HEAP_DEFAULT)}",
+        # Against the optimising compiler, two cores, first minute: the same throughput and median
+        # latency of a send, p99 0.7 ms instead of 3, half the processor time, ready 1 s earlier.
         "-XX:TieredStopAtLevel=1",
         "-Djava.awt.headless=true",
         f"-Dlog4j2.configurationFile={LOG_SETTINGS}",

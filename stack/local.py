@@ -277,6 +277,7 @@ class LocalStack:
 
     @contextmanager
     def _exclusive(self) -> Iterator[None]:
+        require_support(this_platform())
         with self._thread_lock, states.exclusive(self.data_dir / "stack.lock"):
             yield
 

