@@ -1,0 +1,75 @@
+"""How to reach Kafka, and what our topics are called there."""
+
+from ssl import SSLContext
+from typing import Annotated, Any, Literal, Self
+
+from aiokafka.helpers import create_ssl_context
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from schemas.topics import PARTITIONS_DEFAULT, Topic
+
+
+class KafkaSettings(BaseSettings):
+    """The environment's `HUMAN_MEMORY_*` variables that concern Kafka, or keyword arguments."""
+
+    model_config = SettingsConfigDict(env_prefix="HUMAN_MEMORY_", frozen=True)
+
+    kafka: Annotated[str, Field(min_length=1)] = "127.0.0.1:9092"
+    # Kafka allows 249 characters; the longest of our names needs 20 of them.
+    topic_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,200}$")] = ""
+    partitions: Annotated[int, Field(ge=1, le=10_000)] = PARTITIONS_DEFAULT
+    replication_factor: Annotated[int, Field(ge=1, le=32)] = 1
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    kafka_sasl_username: str | None = None
+    kafka_sasl_password: SecretStr | None = None
+    kafka_ssl_cafile: str | None = None
+    kafka_ssl_certfile: str | None = None
+    kafka_ssl_keyfile: str | None = None
+    kafka_ssl_password: SecretStr | None = None
+
+    @model_validator(mode="after")
+    def _credentials_complete(self) -> Self:
+        given = (self.kafka_sasl_username, self.kafka_sasl_password)
+        if self.kafka_security_protocol.startswith("SASL") and None in given:
+            raise ValueError(
+                f"kafka_security_protocol={self.kafka_security_protocol} needs both "
+                "kafka_sasl_username and kafka_sasl_password"
+            )
+        return self
+
+    def topic(self, topic: Topic) -> str:
+        """The topic's name in this installation."""
+        return self.topic_prefix + topic.name
+
+    def connection_arguments(self) -> dict[str, Any]:
+        """What aiokafka's producer, consumer and admin client take alike.
+
+        Raises:
+            OSError: a certificate or key file can't be read.
+        """
+        arguments: dict[str, Any] = {
+            "bootstrap_servers": self.kafka,
+            "security_protocol": self.kafka_security_protocol,
+        }
+        if self.kafka_security_protocol.endswith("SSL"):
+            arguments["ssl_context"] = self._ssl_context()
+        if self.kafka_security_protocol.startswith("SASL"):
+            arguments["sasl_mechanism"] = self.kafka_sasl_mechanism
+            arguments["sasl_plain_username"] = self.kafka_sasl_username
+            arguments["sasl_plain_password"] = _plain(self.kafka_sasl_password)
+        return arguments
+
+    def _ssl_context(self) -> SSLContext:
+        context: SSLContext = create_ssl_context(
+            cafile=self.kafka_ssl_cafile,
+            certfile=self.kafka_ssl_certfile,
+            keyfile=self.kafka_ssl_keyfile,
+            password=_plain(self.kafka_ssl_password),
+        )
+        return context
+
+
+def _plain(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret is not None else None
