@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -69,6 +70,7 @@ class DurableProducer:
         self._client_id = client_id
         self._bytes_max = {settings.topic(topic): topic.record_bytes_max for topic in TOPICS}
         self._producer: AIOKafkaProducer | None = None
+        self._doors: defaultdict[tuple[str, int | None], asyncio.Lock] = defaultdict(asyncio.Lock)
         self._replacing = asyncio.Lock()
         self._retiring: set[asyncio.Task[None]] = set()
 
@@ -127,7 +129,7 @@ class DurableProducer:
         for _ in range(ROUNDS_MAX):
             producer = self._started()
             left = [index for index in range(len(records)) if index not in done]
-            outcomes = await _attempt(producer, [records[index] for index in left])
+            outcomes = await self._attempt(producer, [records[index] for index in left])
             wedged = None
             for index, outcome in zip(left, outcomes, strict=True):
                 if not isinstance(outcome, BaseException):
@@ -187,6 +189,42 @@ class DurableProducer:
             raise Unavailable("the producer is closed, or was never started")
         return self._producer
 
+    async def _attempt(
+        self, producer: AIOKafkaProducer, records: Sequence[Outgoing]
+    ) -> list[RecordMetadata | BaseException]:
+        futures: list[asyncio.Future[RecordMetadata]] = []
+        refused: list[BaseException] = []
+        try:
+            for record in records:
+                try:
+                    futures.append(await self._enqueue(producer, record))
+                except (KafkaError, Rejected) as error:
+                    # The rest stays behind, so that nothing overtakes this record.
+                    refused = [error] * (len(records) - len(futures))
+                    break
+            answers = await asyncio.gather(*futures, return_exceptions=True)
+        except BaseException:
+            for future in futures:
+                future.cancel()  # nobody will look at them any more
+            raise
+        return [*answers, *refused]
+
+    async def _enqueue(
+        self, producer: AIOKafkaProducer, record: Outgoing
+    ) -> "asyncio.Future[RecordMetadata]":
+        partition = await _partition(producer, record)
+        # While a partition's batch is full, aiokafka wakes everyone who waits to add to it for
+        # each batch that leaves: 5,000 concurrent sends came to 600/s. One at a time: 15,000/s.
+        async with self._doors[record.topic, partition]:
+            future: asyncio.Future[RecordMetadata] = await producer.send(
+                record.topic,
+                record.value,
+                key=record.key,
+                headers=list(record.headers),
+                partition=partition,
+            )
+        return future
+
     async def _connected(self) -> AIOKafkaProducer:
         producer = AIOKafkaProducer(
             **self._settings.connection_arguments(),
@@ -226,45 +264,16 @@ def partition_of(key: bytes, partitions: int) -> int:
     return int((murmur2(key) & 0x7FFFFFFF) % partitions)
 
 
-async def _attempt(
-    producer: AIOKafkaProducer, records: Sequence[Outgoing]
-) -> list[RecordMetadata | BaseException]:
-    futures: list[asyncio.Future[RecordMetadata]] = []
-    refused: list[BaseException] = []
-    try:
-        for record in records:
-            try:
-                futures.append(await _enqueue(producer, record))
-            except (KafkaError, Rejected) as error:
-                # The rest stays behind, so that nothing overtakes this record.
-                refused = [error] * (len(records) - len(futures))
-                break
-        answers = await asyncio.gather(*futures, return_exceptions=True)
-    except BaseException:
-        for future in futures:
-            future.cancel()  # nobody will look at them any more
-        raise
-    return [*answers, *refused]
-
-
-async def _enqueue(
-    producer: AIOKafkaProducer, record: Outgoing
-) -> "asyncio.Future[RecordMetadata]":
-    if record.partition is not None:
-        partitions = await producer.partitions_for(record.topic)
-        if record.partition not in partitions:
-            raise Rejected(
-                f"topic {record.topic} has the partitions 0 to {len(partitions) - 1}, "
-                f"not {record.partition}"
-            )
-    future: asyncio.Future[RecordMetadata] = await producer.send(
-        record.topic,
-        record.value,
-        key=record.key,
-        headers=list(record.headers),
-        partition=record.partition,
-    )
-    return future
+async def _partition(producer: AIOKafkaProducer, record: Outgoing) -> int | None:
+    partitions = await producer.partitions_for(record.topic)
+    if record.partition is None:
+        return partition_of(record.key, len(partitions)) if record.key is not None else None
+    if record.partition not in partitions:
+        raise Rejected(
+            f"topic {record.topic} has the partitions 0 to {len(partitions) - 1}, "
+            f"not {record.partition}"
+        )
+    return record.partition
 
 
 def _is_wedge(error: BaseException) -> bool:
