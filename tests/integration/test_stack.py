@@ -23,6 +23,7 @@ from stack import LocalStack, StackError, UnsupportedPlatform
 from stack.jars import Jar, ensure, read_lock
 from stack.platforms import Platform, require_support
 from stack.processes import ProcessId, is_alive, wait_until
+from stack.redis_server import executable
 
 pytestmark = pytest.mark.integration
 
@@ -341,6 +342,18 @@ def test_damaged_jar_in_the_cache_is_fetched_again(tmp_path: Path) -> None:
 
     assert path == damaged
     assert path.read_bytes() == content
+
+
+def test_program_installed_without_its_executable_bit_is_copied_with_it(tmp_path: Path) -> None:
+    installed = tmp_path / "site-packages" / "redis-server"
+    installed.parent.mkdir()
+    installed.write_text("#!/bin/sh\nexit 7\n")
+    installed.chmod(0o444)
+
+    program = executable(installed, tmp_path / "cache")
+
+    assert subprocess.run([program], check=False).returncode == 7
+    assert executable(installed, tmp_path / "cache") == program
 
 
 def test_lock_names_each_artifact_once_with_a_sha256() -> None:
