@@ -1,8 +1,7 @@
 """Bytes to messages and back. Whatever is wrong with the bytes becomes one clear `Rejected`."""
 
 from collections.abc import Mapping
-from functools import cache
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
@@ -13,7 +12,7 @@ from schemas.fields import Message
 from schemas.inbox import INBOX_MESSAGE, InboxMessage
 from schemas.limits import VALUE_BYTES_MAX
 from schemas.maintenance import MAINTENANCE_COMMAND, MaintenanceCommand
-from schemas.problems import rejected
+from schemas.problems import known_types, rejected
 from schemas.queries import QUERY, Query
 from schemas.replies import REPLY, Reply
 from schemas.upcasters import UPCASTERS, Upcaster, upcast
@@ -45,21 +44,28 @@ def decode_reply(value: bytes | None) -> Reply:
     return _decoded(REPLY, value)
 
 
-def decode_event(value: bytes | None, upcasters: Mapping[str, Upcaster] = UPCASTERS) -> MemoryEvent:
+def decode_event(value: bytes | None) -> MemoryEvent:
     """An event of the log, raised to its newest version.
 
     Raises:
         Rejected: this is no event of ours.
         UnknownEventVersion: it is one, but newer than this service.
     """
+    return decode_versioned(MEMORY_EVENT, value, UPCASTERS)
+
+
+def decode_versioned(
+    adapter: TypeAdapter[T], value: bytes | None, upcasters: Mapping[str, Upcaster]
+) -> T:
+    """As `decode_event`, for any union of events with any upcasters."""
     try:
-        return _decoded(MEMORY_EVENT, value)
+        return _decoded(adapter, value)
     except Rejected:
         # Only what the newest models can't read is looked at twice; the rest costs one pass.
-        raised = _raised(value, upcasters)
+        raised = _raised(value, known_types(adapter), upcasters)
         if raised is None:
             raise
-    return _decoded(MEMORY_EVENT, raised)
+    return _decoded(adapter, raised)
 
 
 def encode(message: Message) -> bytes:
@@ -76,11 +82,9 @@ def encode(message: Message) -> bytes:
     return value
 
 
-@cache
 def event_types() -> frozenset[str]:
     """The event types that have a model."""
-    union = get_args(MemoryEvent)[0]
-    return frozenset(model.model_fields["type"].default for model in get_args(union))
+    return known_types(MEMORY_EVENT)
 
 
 def validated(adapter: TypeAdapter[T], data: Any) -> T:
@@ -101,7 +105,9 @@ def _decoded(adapter: TypeAdapter[T], value: bytes | None) -> T:
         raise rejected(error, adapter) from None
 
 
-def _raised(value: bytes | None, upcasters: Mapping[str, Upcaster]) -> bytes | None:
+def _raised(
+    value: bytes | None, known: frozenset[str], upcasters: Mapping[str, Upcaster]
+) -> bytes | None:
     """The event in its newest version, or None if it is that already, or no event at all."""
     try:
         event = from_json(value or b"")
@@ -109,5 +115,5 @@ def _raised(value: bytes | None, upcasters: Mapping[str, Upcaster]) -> bytes | N
         return None
     if not isinstance(event, dict):
         return None
-    raised = upcast(event, event_types(), upcasters)
+    raised = upcast(event, known, upcasters)
     return None if raised is event else to_json(raised, inf_nan_mode="constants")

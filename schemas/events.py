@@ -17,7 +17,6 @@ from schemas.fields import (
     Context,
     Emotion,
     Fraction,
-    Label,
     MemoryId,
     MemoryType,
     Message,
@@ -25,7 +24,9 @@ from schemas.fields import (
     Milliseconds,
     Namespace,
     Reason,
+    Session,
     Source,
+    Speaker,
     Tags,
 )
 
@@ -37,9 +38,9 @@ class Event(Message):
 
     specversion: Literal["1.0"] = "1.0"
     id: UUID
-    source: Annotated[str, Field(min_length=1, max_length=128)]
-    subject: Annotated[str, Field(min_length=1, max_length=512)]
-    time: Milliseconds
+    source: str = Field(min_length=1, max_length=128, description="The service that wrote it.")
+    subject: str = Field(min_length=1, max_length=512, description="What it is about.")
+    time: Milliseconds = Field(description="When it happened.")
     datacontenttype: Literal["application/json"] = "application/json"
     namespace: Namespace
 
@@ -75,19 +76,25 @@ class Embedding(Message):
 
 class StoredData(Message):
     content: Content
-    indexed_text: Annotated[str, Field(min_length=1)]
+    indexed_text: str = Field(
+        min_length=1,
+        description="Content with date and speaker: what is embedded and indexed.",
+    )
     memory_type: MemoryType
     context: Context | None = None
     tags: Tags = []
     metadata: Metadata = {}
     concepts: Concepts = []
     emotion: Emotion = Emotion()
-    session: Label | None = None
-    speaker: Label | None = None
+    session: Session | None = None
+    speaker: Speaker | None = None
     pinned: bool = False
     derived_from: Annotated[list[Source], Field(max_length=limits.DERIVED_FROM_MAX)] = []
-    recorded_at: Milliseconds
-    body_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    recorded_at: Milliseconds = Field(description="When the broker got the command.")
+    body_hash: str = Field(
+        pattern=r"^[0-9a-f]{64}$",
+        description="SHA-256 of the command, so that another body under its key can be refused.",
+    )
     embedding: Embedding
 
 
@@ -214,7 +221,7 @@ class ParametersChanged(Event):
 class CompletedData(Message):
     job: Annotated[str, Field(min_length=1, max_length=64)]
     began_at: Milliseconds
-    report: Metadata = {}
+    report: Metadata = Field({}, description="What the run did, in numbers.")
     downscaling_nats: float | None = None
 
 

@@ -146,12 +146,17 @@ Milliseconds = Annotated[
     PlainSerializer(rfc3339, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
-Namespace = Annotated[str, StringConstraints(pattern=limits.NAMESPACE_PATTERN)]
+Namespace = Annotated[
+    str,
+    StringConstraints(pattern=limits.NAMESPACE_PATTERN),
+    Field(description="Whose memory: a tenant or an agent, such as `acme/agent-7`."),
+]
 Content = Annotated[
     str,
     StringConstraints(
         min_length=1, max_length=limits.CONTENT_CHARACTERS_MAX, pattern=limits.NOT_BLANK_PATTERN
     ),
+    Field(description="What to remember, as text."),
     _SENDABLE,
 ]
 QueryText = Annotated[
@@ -159,13 +164,25 @@ QueryText = Annotated[
     StringConstraints(
         min_length=1, max_length=limits.QUERY_CHARACTERS_MAX, pattern=limits.NOT_BLANK_PATTERN
     ),
+    Field(description="What to look for, as text."),
     _SENDABLE,
 ]
-Context = Annotated[str, StringConstraints(max_length=limits.CONTEXT_CHARACTERS_MAX), _SENDABLE]
-Reason = Annotated[str, StringConstraints(max_length=limits.REASON_CHARACTERS_MAX), _SENDABLE]
+Context = Annotated[
+    str,
+    StringConstraints(max_length=limits.CONTEXT_CHARACTERS_MAX),
+    Field(description="The situation, kept with the access; free text."),
+    _SENDABLE,
+]
+Reason = Annotated[
+    str,
+    StringConstraints(max_length=limits.REASON_CHARACTERS_MAX),
+    Field(description="Why, for people who read the log."),
+    _SENDABLE,
+]
 MemoryType = Annotated[
     str,
     StringConstraints(max_length=limits.MEMORY_TYPE_CHARACTERS_MAX, pattern=limits.TAG_PATTERN),
+    Field(description="`episodic`, `semantic`, `procedural`, `working`, `emotional`, or your own."),
     _SENDABLE,
 ]
 Label = Annotated[
@@ -173,13 +190,21 @@ Label = Annotated[
     StringConstraints(min_length=1, max_length=limits.LABEL_CHARACTERS_MAX),
     _SENDABLE,
 ]
+Session = Annotated[Label, Field(description="The conversation it belongs to.")]
+Speaker = Annotated[Label, Field(description="Who said it.")]
 Tag = Annotated[
     str,
     StringConstraints(max_length=limits.TAG_CHARACTERS_MAX, pattern=limits.TAG_PATTERN),
     _SENDABLE,
 ]
-Tags = Annotated[list[Tag], Field(max_length=limits.TAGS_MAX)]
-Metadata = Annotated[dict[str, JsonValue], AfterValidator(_bounded_metadata)]
+Tags = Annotated[
+    list[Tag], Field(max_length=limits.TAGS_MAX, description="Labels to filter by; case counts.")
+]
+Metadata = Annotated[
+    dict[str, JsonValue],
+    AfterValidator(_bounded_metadata),
+    Field(description="Anything you want back, at most 8 KiB as JSON and 32 levels deep."),
+]
 ConceptType = Annotated[
     str, StringConstraints(min_length=1, max_length=limits.CONCEPT_TYPE_CHARACTERS_MAX), _SENDABLE
 ]
@@ -193,14 +218,22 @@ ConceptName = Annotated[
     _SENDABLE,
     AfterValidator(_path_safe),
 ]
-Concepts = Annotated[list[ConceptName], Field(max_length=limits.CONCEPTS_MAX)]
+Concepts = Annotated[
+    list[ConceptName],
+    Field(max_length=limits.CONCEPTS_MAX, description="Names of concepts of the graph."),
+]
 IdempotencyKey = Annotated[
     str,
     StringConstraints(
         max_length=limits.IDEMPOTENCY_KEY_CHARACTERS_MAX, pattern=limits.IDEMPOTENCY_KEY_PATTERN
     ),
+    Field(description="Your name for this request: sent again, it changes nothing."),
 ]
-Position = Annotated[str, StringConstraints(pattern=limits.POSITION_PATTERN)]
+Position = Annotated[
+    str,
+    StringConstraints(pattern=limits.POSITION_PATTERN),
+    Field(description="Partition and offset of a write, as a reply gives it."),
+]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 MemoryId = UUID
 

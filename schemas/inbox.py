@@ -14,7 +14,6 @@ from schemas.fields import (
     Emotion,
     Fraction,
     IdempotencyKey,
-    Label,
     MemoryId,
     MemoryType,
     Message,
@@ -22,7 +21,9 @@ from schemas.fields import (
     Milliseconds,
     Namespace,
     Reason,
+    Session,
     Source,
+    Speaker,
     Tags,
 )
 
@@ -34,7 +35,9 @@ class InboxCommand(Message):
 
     namespace: Namespace
     idempotency_key: IdempotencyKey | None = None
-    occurred_at: Milliseconds | None = None
+    occurred_at: Milliseconds | None = Field(
+        None, description="When it happened; absent: when the broker got the record."
+    )
 
 
 class Store(InboxCommand):
@@ -47,11 +50,13 @@ class Store(InboxCommand):
     tags: Tags = []
     metadata: Metadata = {}
     concepts: Concepts = []
-    emotion: Emotion | None = None
-    session: Label | None = None
-    speaker: Label | None = None
-    pinned: bool = False
-    derived_from: Annotated[list[Source], Field(max_length=limits.DERIVED_FROM_MAX)] = []
+    emotion: Emotion | None = Field(None, description="Absent: worked out from the content.")
+    session: Session | None = None
+    speaker: Speaker | None = None
+    pinned: bool = Field(False, description="Never decays.")
+    derived_from: list[Source] = Field(
+        [], max_length=limits.DERIVED_FROM_MAX, description="The memories it was made from."
+    )
 
 
 class Access(InboxCommand):
@@ -59,7 +64,9 @@ class Access(InboxCommand):
 
     type: Literal["access"] = "access"
     memory_ids: Annotated[list[MemoryId], Field(min_length=1, max_length=limits.MEMORY_IDS_MAX)]
-    kind: AccessKindReported = "used"
+    kind: AccessKindReported = Field(
+        "used", description="A rehearsal strengthens, but does not count as an access."
+    )
     context: Context | None = None
 
 

@@ -17,7 +17,7 @@ class RunJob(Message):
     namespace: Namespace
     job: Job
     slot: Milliseconds | None = None
-    parameters: Metadata = {}
+    parameters: Metadata = Field({}, description="Of the job, for this run.")
 
 
 class CancelRun(Message):

@@ -35,6 +35,11 @@ _LIMIT_UNITS = {
     "too_long": "items",
     "too_many_bytes": "bytes",
 }
+_KNOWN_HELPS = {
+    "extra_forbidden": "is not a field here",
+    "union_tag_not_found": "is required",
+    "union_tag_invalid": "{tag} is unknown",
+}
 _NO_OBJECT = {"dict_type", "model_type", "model_attributes_type"}
 
 
@@ -75,36 +80,34 @@ def _problem(detail: ErrorDetails, adapter: TypeAdapter[Any]) -> Problem:
 
 
 def _words(detail: ErrorDetails, adapter: TypeAdapter[Any]) -> str:
-    kind, location, context = detail["type"], detail["loc"], detail.get("ctx", {})
-    sent = detail["input"]
-    words = detail["msg"]
-    if kind == "extra_forbidden":
-        known = _known_fields(adapter, location[:-1])
-        words = f"is not a field here; known: {', '.join(known)}"
-    elif kind == "missing":
-        words = "is required"
-    elif kind == "union_tag_not_found":
-        words = f"is required; known: {', '.join(_types(adapter))}"
-    elif kind == "union_tag_invalid":
-        words = f"{_quoted(context['tag'])} is unknown; known: {', '.join(_types(adapter))}"
-    elif kind == "json_invalid":
-        words = f"not JSON (RFC 8259, UTF-8): {context['error']}"
-    elif kind in _NO_OBJECT and not location:
-        words = f"a message is a JSON object, not {type(sent).__name__}"
-    elif kind in {"string_too_long", "too_long"}:
+    kind, context, sent = detail["type"], detail.get("ctx", {}), detail["input"]
+    if kind in _KNOWN_HELPS:
+        words = _KNOWN_HELPS[kind].format(tag=_quoted(context.get("tag")))
+        return f"{words}; known: {_known(detail, adapter)}"
+    if kind == "missing":
+        return "is required"
+    if kind == "json_invalid":
+        return f"not JSON (RFC 8259, UTF-8): {context['error']}"
+    if kind in _NO_OBJECT and not detail["loc"]:
+        return f"a message is a JSON object, not {type(sent).__name__}"
+    if kind in {"string_too_long", "too_long"}:
         length = context.get("actual_length") or len(sent)
-        words = f"{_bound('at most', context['max_length'], kind)}, {length:,} sent; shorten it"
-    elif kind in {"string_too_short", "too_short"}:
-        words = f"{_bound('at least', context['min_length'], kind)}, {len(sent):,} sent"
-    elif kind == "string_pattern_mismatch":
-        pattern = context["pattern"]
-        words = f"{_PATTERNS_IN_WORDS.get(pattern, f'must match {pattern}')}{_was_sent(sent)}"
+        return f"{_bound('at most', context['max_length'], kind)}, {length:,} sent; shorten it"
+    if kind in {"string_too_short", "too_short"}:
+        return f"{_bound('at least', context['min_length'], kind)}, {len(sent):,} sent"
+    words = detail["msg"]
+    if kind == "string_pattern_mismatch":
+        words = _PATTERNS_IN_WORDS.get(context["pattern"], f"must match {context['pattern']}")
     elif kind in _BOUNDS_IN_WORDS:
         name, bound = _BOUNDS_IN_WORDS[kind]
-        words = f"must be {bound} {context[name]:g}{_was_sent(sent)}"
-    else:
-        words += _was_sent(sent)
-    return words
+        words = f"must be {bound} {context[name]:g}"
+    return words + _was_sent(sent)
+
+
+def _known(detail: ErrorDetails, adapter: TypeAdapter[Any]) -> str:
+    if detail["type"] == "extra_forbidden":
+        return ", ".join(_known_fields(adapter, detail["loc"][:-1]))
+    return ", ".join(sorted(known_types(adapter)))
 
 
 def _bound(words: str, length: int, kind: str) -> str:
@@ -135,8 +138,10 @@ def _schema(adapter: TypeAdapter[Any]) -> Mapping[str, Any]:
     return adapter.json_schema()
 
 
-def _types(adapter: TypeAdapter[Any]) -> list[str]:
-    return sorted(_schema(adapter)["discriminator"]["mapping"])
+@cache
+def known_types(adapter: TypeAdapter[Any]) -> frozenset[str]:
+    """The values of `type` that tell the messages of a union apart."""
+    return frozenset(_schema(adapter)["discriminator"]["mapping"])
 
 
 def _known_fields(adapter: TypeAdapter[Any], location: tuple[int | str, ...]) -> list[str]:

@@ -12,7 +12,6 @@ from schemas.fields import (
     Concepts,
     Context,
     Fraction,
-    Label,
     MemoryId,
     MemoryType,
     Message,
@@ -21,6 +20,8 @@ from schemas.fields import (
     Namespace,
     Position,
     QueryText,
+    Session,
+    Speaker,
     Tag,
     Tags,
 )
@@ -36,8 +37,12 @@ class QueryBase(Message):
     """
 
     namespace: Namespace
-    after: Position | None = None
-    query_id: UUID | None = None
+    after: Position | None = Field(
+        None, description="The answer has seen this write, or is `unavailable`."
+    )
+    query_id: UUID | None = Field(
+        None, description="Names the query; a retry keeps it, so its accesses count once."
+    )
 
 
 class Search(QueryBase):
@@ -45,21 +50,29 @@ class Search(QueryBase):
 
     type: Literal["search"] = "search"
     query: QueryText
-    top_k: Annotated[int, Field(ge=1, le=limits.TOP_K_MAX)] = 7
-    min_activation: Annotated[float, Field(ge=-1e6, le=1e6)] | None = None
-    types: Annotated[list[MemoryType], Field(max_length=limits.TAGS_MAX)] = []
-    tags: Tags = []
-    created_after: Milliseconds | None = None
-    created_before: Milliseconds | None = None
+    top_k: int = Field(7, ge=1, le=limits.TOP_K_MAX, description="At most so many results.")
+    min_activation: Annotated[float, Field(ge=-1e6, le=1e6)] | None = Field(
+        None, description="Replaces the retrieval threshold, in nats."
+    )
+    types: list[MemoryType] = Field(
+        [], max_length=limits.TAGS_MAX, description="Memories of one of these types; empty: all."
+    )
+    tags: Tags = Field([], description="Memories that have all of these tags.")
+    created_after: Milliseconds | None = Field(None, description="Happened later than this.")
+    created_before: Milliseconds | None = Field(None, description="Happened before this.")
     context: Context | None = None
-    active_concepts: Concepts = []
-    as_of: Milliseconds | None = None
-    record_access: bool = True
-    include_decayed: bool = False
-    noise: bool = False
-    seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
-    explain: bool = False
-    parameters: ParameterOverrides = ParameterOverrides()
+    active_concepts: Concepts = Field([], description="Concepts that spread activation.")
+    as_of: Milliseconds | None = Field(None, description="Answer as of this past moment.")
+    record_access: bool = Field(True, description="The memories it returns get stronger.")
+    include_decayed: bool = Field(False, description="Search decayed memories too.")
+    noise: bool = Field(False, description="Add ACT-R's noise to each activation.")
+    seed: Annotated[int, Field(ge=0, lt=2**63)] | None = Field(
+        None, description="The same seed gives the same noise."
+    )
+    explain: bool = Field(False, description="Add the parts of each activation.")
+    parameters: ParameterOverrides = Field(
+        ParameterOverrides(), description="Parameters of the model, for this search only."
+    )
 
     @model_validator(mode="after")
     def _window(self) -> Self:
@@ -78,8 +91,8 @@ class Recall(QueryBase):
     type: Literal["recall"] = "recall"
     memory_id: MemoryId
     context: Context | None = None
-    as_of: Milliseconds | None = None
-    record_access: bool = True
+    as_of: Milliseconds | None = Field(None, description="Answer as of this past moment.")
+    record_access: bool = Field(True, description="The memories it returns get stronger.")
     explain: bool = False
 
 
@@ -88,7 +101,7 @@ class Inspect(QueryBase):
 
     type: Literal["inspect"] = "inspect"
     memory_id: MemoryId
-    as_of: Milliseconds | None = None
+    as_of: Milliseconds | None = Field(None, description="Answer as of this past moment.")
 
 
 class ListMemories(QueryBase):
@@ -100,11 +113,13 @@ class ListMemories(QueryBase):
     type: Literal["list"] = "list"
     offset: Annotated[int, Field(ge=0, le=limits.LIST_OFFSET_MAX)] = 0
     limit: Annotated[int, Field(ge=1, le=limits.LIST_LIMIT_MAX)] = 50
-    cursor: Annotated[str, Field(max_length=256)] | None = None
+    cursor: Annotated[str, Field(max_length=256)] | None = Field(
+        None, description="The last page's `next_cursor`."
+    )
     status: Status | None = None
     memory_type: MemoryType | None = None
     tag: Tag | None = None
-    as_of: Milliseconds | None = None
+    as_of: Milliseconds | None = Field(None, description="Answer as of this past moment.")
 
 
 class Stats(QueryBase):
@@ -173,8 +188,8 @@ class Found(Message):
     access_count: int
     status: Status
     tags: Tags
-    session: Label | None = None
-    speaker: Label | None = None
+    session: Session | None = None
+    speaker: Speaker | None = None
     explanation: Explanation | None = None
 
 
@@ -212,8 +227,8 @@ class InspectResult(RecallResult):
     tags: Tags
     metadata: Metadata
     concepts: Concepts
-    session: Label | None
-    speaker: Label | None
+    session: Session | None
+    speaker: Speaker | None
     pinned: bool
     recorded_at: Milliseconds
 
