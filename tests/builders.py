@@ -1,0 +1,183 @@
+"""Messages with sensible defaults: a test names only what it is about."""
+
+import base64
+import struct
+from collections.abc import Sequence
+from typing import Any, TypeVar
+from uuid import UUID
+
+from schemas.events import (
+    AccessedMemory,
+    AccessKind,
+    Embedding,
+    Event,
+    MemoryAccessed,
+    MemoryDecayed,
+    MemoryForgotten,
+    MemoryRestored,
+    MemoryStored,
+)
+from schemas.ids import derive
+from schemas.inbox import Access, Concept, Forget, Relation, Restore, Store
+from schemas.maintenance import RunJob
+from schemas.queries import Inspect, ListMemories, Ping, Recall, Search, Stats
+
+NAMESPACE = "acme/agent-7"
+TIME_MS = 1_750_000_000_000
+DIMENSION = 384
+E = TypeVar("E", bound=Event)
+
+
+def memory_id(name: str) -> UUID:
+    """An id for the memory that a test calls `name`."""
+    return derive("test", name)
+
+
+def store(content: str = "Tea is at four.", **fields: Any) -> Store:
+    """A `store` command."""
+    return Store.model_validate({"namespace": NAMESPACE, "content": content} | fields)
+
+
+def access(*memory_ids: UUID, **fields: Any) -> Access:
+    """An `access` command for these memories, or for one."""
+    ids = list(memory_ids) or [memory_id("m1")]
+    return Access.model_validate({"namespace": NAMESPACE, "memory_ids": ids} | fields)
+
+
+def forget(memory: UUID | None = None, **fields: Any) -> Forget:
+    """A `forget` command."""
+    return Forget.model_validate(_about(memory) | fields)
+
+
+def restore(memory: UUID | None = None, **fields: Any) -> Restore:
+    """A `restore` command."""
+    return Restore.model_validate(_about(memory) | fields)
+
+
+def concept(name: str = "tea", **fields: Any) -> Concept:
+    """A `concept` command."""
+    return Concept.model_validate({"namespace": NAMESPACE, "name": name} | fields)
+
+
+def relation(source: str = "tea", target: str = "cup", **fields: Any) -> Relation:
+    """A `relation` command."""
+    ends = {"namespace": NAMESPACE, "source": source, "target": target}
+    return Relation.model_validate(ends | {"relation_type": "served_in"} | fields)
+
+
+def search(query: str = "When is tea?", **fields: Any) -> Search:
+    """A `search` query."""
+    return Search.model_validate({"namespace": NAMESPACE, "query": query} | fields)
+
+
+def recall(memory: UUID | None = None, **fields: Any) -> Recall:
+    """A `recall` query."""
+    return Recall.model_validate(_about(memory) | fields)
+
+
+def inspect(memory: UUID | None = None, **fields: Any) -> Inspect:
+    """An `inspect` query."""
+    return Inspect.model_validate(_about(memory) | fields)
+
+
+def list_memories(**fields: Any) -> ListMemories:
+    """A `list` query."""
+    return ListMemories.model_validate({"namespace": NAMESPACE} | fields)
+
+
+def stats(**fields: Any) -> Stats:
+    """A `stats` query."""
+    return Stats.model_validate({"namespace": NAMESPACE} | fields)
+
+
+def ping(**fields: Any) -> Ping:
+    """A `ping` query."""
+    return Ping.model_validate({"namespace": NAMESPACE} | fields)
+
+
+def run_job(job: str = "decay", **fields: Any) -> RunJob:
+    """A maintenance command."""
+    return RunJob.model_validate({"namespace": NAMESPACE, "job": job} | fields)
+
+
+def embedding(vector: Sequence[float] = (1.0,), *, dimension: int = DIMENSION) -> Embedding:
+    """An embedding that begins with `vector`; the rest is zeros."""
+    numbers = [*vector, *[0.0] * (dimension - len(vector))]
+    data = struct.pack(f"<{dimension}e", *numbers)
+    return Embedding.model_validate(
+        {"model": "test", "dimension": dimension, "data": base64.b64encode(data).decode()}
+    )
+
+
+def stored_event(
+    memory: UUID | None = None,
+    content: str = "Tea is at four.",
+    *,
+    vector: Sequence[float] = (1.0,),
+    envelope: dict[str, Any] | None = None,
+    **data: Any,
+) -> MemoryStored:
+    """A `memory.stored.v1`: `data` are its payload's fields, `envelope` those around it."""
+    payload = {
+        "content": content,
+        "indexed_text": content,
+        "memory_type": "episodic",
+        "recorded_at": TIME_MS,
+        "body_hash": "0" * 64,
+        "embedding": embedding(vector),
+    }
+    return _event(MemoryStored, memory, payload | data, envelope)
+
+
+def accessed_event(
+    *memory_ids: UUID,
+    kind: AccessKind = "recall",
+    envelope: dict[str, Any] | None = None,
+    **data: Any,
+) -> MemoryAccessed:
+    """A `memory.accessed.v1` for these memories, or for one."""
+    ids = memory_ids or (memory_id("m1"),)
+    accesses = [AccessedMemory(memory_id=each, kind=kind) for each in ids]
+    return _event(MemoryAccessed, derive("query"), {"accesses": accesses} | data, envelope)
+
+
+def forgotten_event(
+    memory: UUID | None = None, *, envelope: dict[str, Any] | None = None, **data: Any
+) -> MemoryForgotten:
+    """A `memory.forgotten.v1`."""
+    return _event(MemoryForgotten, memory, data, envelope)
+
+
+def restored_event(
+    memory: UUID | None = None, *, envelope: dict[str, Any] | None = None, **data: Any
+) -> MemoryRestored:
+    """A `memory.restored.v1`."""
+    return _event(MemoryRestored, memory, data, envelope)
+
+
+def decayed_event(
+    memory: UUID | None = None, *, envelope: dict[str, Any] | None = None, **data: Any
+) -> MemoryDecayed:
+    """A `memory.decayed.v1` that saw one trace."""
+    return _event(MemoryDecayed, memory, {"accesses_seen": 1} | data, envelope)
+
+
+def _about(memory: UUID | None) -> dict[str, Any]:
+    return {"namespace": NAMESPACE, "memory_id": memory or memory_id("m1")}
+
+
+def _event(
+    model: type[E],
+    subject: UUID | None,
+    data: dict[str, Any],
+    envelope: dict[str, Any] | None,
+) -> E:
+    subject_text = str(subject or memory_id("m1"))
+    around = {
+        "id": derive(model.__name__, subject_text, repr(data), repr(envelope)),
+        "source": "test",
+        "subject": subject_text,
+        "time": TIME_MS,
+        "namespace": NAMESPACE,
+    }
+    return model.model_validate(around | (envelope or {}) | {"data": data})
