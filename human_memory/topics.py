@@ -61,10 +61,11 @@ async def apply_topics(settings: KafkaSettings) -> list[TopicChange]:
     async with _admin(settings, "applying the topics") as admin:
         found = await _found(admin, settings)
         _refuse_unrepairable(_problems(settings, found))
-        changes = await _create(admin, settings, [t for t in TOPICS if t not in found])
+        missing = [topic for topic in TOPICS if topic not in found]
+        changes = await _create(admin, settings, missing)
         for topic, existing in found.items():
             changes += await _repair(admin, settings, topic, existing)
-        if changes:
+        if missing or changes:
             await _until_right(admin, settings)
         return changes
 
