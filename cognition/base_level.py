@@ -140,11 +140,11 @@ def presentation_decay(
 def emotional_decay_rate(
     decay_rate: float,
     *,
-    arousal: float,
-    salience: float,
+    arousal: FloatArray | float,
+    salience: FloatArray | float,
     effect: float = 0.4,
     decay_rate_min: float = 0.2,
-) -> float:
+) -> FloatArray:
     """Decay of a first trace, slowed by arousal and salience, never below a floor.
 
     I = clip((arousal - .3) / .7, 0, 1) + clip((salience - .5) / .5, -1, 1), then
@@ -152,23 +152,24 @@ def emotional_decay_rate(
 
     Args:
         decay_rate: d without emotion.
-        arousal: 0 to 1; up to .3 is neutral.
-        salience: 0 to 1; .5 is neutral.
+        arousal: 0 to 1, shape (memories,); up to .3 is neutral.
+        salience: 0 to 1, shape (memories,); .5 is neutral.
         effect: rho, 0 to 1.
         decay_rate_min: d_min.
 
     Returns:
-        The decay, no unit.
+        Shape (memories,), no unit.
 
     Source: Cochran, Lee & Chown (2006), Proceedings of CogSci 28. Differs: capped, since their
     form reaches zero decay.
 
-    >>> emotional_decay_rate(0.5, arousal=1.0, salience=0.5)
+    >>> float(emotional_decay_rate(0.5, arousal=1.0, salience=0.5))
     0.3
     """
-    intensity = min(max((arousal - 0.3) / 0.7, 0.0), 1.0)
-    intensity += min(max((salience - 0.5) / 0.5, -1.0), 1.0)
-    return max(decay_rate_min, decay_rate * (1 - effect * intensity))
+    intensity = np.clip((np.asarray(arousal) - 0.3) / 0.7, 0.0, 1.0)
+    intensity = intensity + np.clip((np.asarray(salience) - 0.5) / 0.5, -1.0, 1.0)
+    rates: FloatArray = np.maximum(decay_rate_min, decay_rate * (1 - effect * intensity))
+    return rates
 
 
 def retrieval_threshold(

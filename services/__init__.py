@@ -1,0 +1,1 @@
+"""The services: each a FastStream app; none imports another."""

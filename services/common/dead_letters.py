@@ -1,0 +1,61 @@
+"""What cannot be processed goes to memory.dead-letters, byte for byte, with reason and origin."""
+
+from typing import Any
+
+import structlog
+from human_memory.producer import DurableProducer
+from prometheus_client import Counter
+
+from schemas.dead_letters import DeadLetterReason
+from schemas.errors import MemoryServiceError
+
+log = structlog.get_logger(__name__)
+DEAD_LETTERED = Counter(
+    "human_memory_dead_letters_total", "Records sent to dead letters", ["service", "topic"]
+)
+_REASON_CHARACTERS_MAX = 2_000
+
+
+class DeadLetters:
+    """Writes dead letters of one service."""
+
+    def __init__(self, producer: DurableProducer, topic: str, *, service: str) -> None:
+        self._producer = producer
+        self._topic = topic
+        self._service = service
+
+    async def send(self, record: Any, error: MemoryServiceError) -> None:
+        """Append `record` (a consumed Kafka record) as a dead letter; returns once it is acked.
+
+        Raises:
+            Unavailable: Kafka did not take it; the caller must not pass the record.
+        """
+        reason = DeadLetterReason(
+            reason=error.message[:_REASON_CHARACTERS_MAX],
+            code=error.code,
+            service=self._service,
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            timestamp=record.timestamp,
+            value_was_null=record.value is None,
+        )
+        await self._producer.send(
+            self._topic,
+            record.value if record.value is not None else b"",
+            key=record.key,
+            headers=[*_sendable_headers(record.headers), *reason.headers()],
+        )
+        DEAD_LETTERED.labels(self._service, record.topic).inc()
+        log.warning(
+            "dead letter",
+            reason=reason.reason,
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+        )
+
+
+def _sendable_headers(headers: Any) -> list[tuple[str, bytes]]:
+    # The client library writes no null header values.
+    return [(key, value if value is not None else b"") for key, value in headers or ()]

@@ -1,0 +1,178 @@
+"""Texts to vectors: one model per process, concurrent callers share its batches."""
+
+import asyncio
+import os
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Protocol
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+from prometheus_client import Histogram
+
+from services.common.model_files import load_model
+from services.common.settings import EmbedderSettings
+
+log = structlog.get_logger(__name__)
+Vectors = NDArray[np.float16]
+Encode = Callable[[list[str]], NDArray[np.float32]]
+
+# A search waits for at most one slice of a bulk load; larger slices gain little on a CPU.
+SLICE_TEXTS_MAX = 16
+ENCODE_SECONDS = Histogram(
+    "human_memory_embedding_slice_seconds",
+    "Time the model took for one slice of texts",
+    buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2),
+)
+
+
+class Embedder(Protocol):
+    """Makes vectors of texts."""
+
+    model: str
+    dimension: int
+
+    async def embed(self, texts: list[str], *, urgent: bool = False) -> Vectors:
+        """Vectors of `texts`, shape (texts, dimension); `urgent` ones go before the others."""
+        ...
+
+
+@dataclass(eq=False)
+class _Request:
+    texts: list[str]
+    vectors: Vectors
+    missing: int
+    done: asyncio.Future[None]
+
+
+class MicroBatchingEmbedder:
+    """`Embedder` over a blocking `encode`, which runs in one thread, slice by slice.
+
+    A slice takes what is pending: urgent texts first, the rest by length, since a batch costs as
+    much as its longest text times its size.
+    """
+
+    def __init__(
+        self, load: Callable[[], Encode], *, model: str, dimension: int, cache_texts: int = 0
+    ) -> None:
+        self.model = model
+        self.dimension = dimension
+        self._load = load
+        self._encode: Encode | None = None
+        self._cache: OrderedDict[str, NDArray[np.float16]] = OrderedDict()
+        self._cache_texts_max = cache_texts
+        self._urgent: deque[tuple[_Request, int]] = deque()
+        self._others: deque[tuple[_Request, int]] = deque()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="embedder")
+        self._worker: asyncio.Task[None] | None = None
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the model is in memory."""
+        return self._encode is not None
+
+    async def load(self) -> None:
+        """Load the model now, rather than with the first text."""
+        if self._encode is None:
+            loop = asyncio.get_running_loop()
+            self._encode = await loop.run_in_executor(self._thread, self._load_once)
+
+    def _load_once(self) -> Encode:
+        return self._encode or self._load()
+
+    async def embed(self, texts: list[str], *, urgent: bool = False) -> Vectors:
+        """See `Embedder`.
+
+        Raises:
+            Exception: whatever the model raised for a slice that held one of `texts`.
+        """
+        vectors = np.empty((len(texts), self.dimension), np.float16)
+        missing = [i for i, text in enumerate(texts) if not self._cached(text, vectors[i])]
+        if not missing:
+            return vectors
+        request = _Request(texts, vectors, len(missing), asyncio.get_running_loop().create_future())
+        missing.sort(key=lambda i: len(texts[i]))
+        (self._urgent if urgent else self._others).extend((request, i) for i in missing)
+        if self._worker is None or self._worker.done():
+            self._worker = asyncio.create_task(self._work())
+        await request.done
+        return vectors
+
+    async def _work(self) -> None:
+        loop = asyncio.get_running_loop()
+        while slice_ := self._next_slice():
+            texts = [request.texts[i] for request, i in slice_]
+            try:
+                await self.load()
+                vectors = await loop.run_in_executor(self._thread, partial(self._timed, texts))
+            except Exception as error:  # noqa: BLE001 # it belongs to whoever awaits these texts
+                for request, _ in slice_:
+                    if not request.done.done():
+                        request.done.set_exception(error)
+                continue
+            self._deliver(slice_, vectors.astype(np.float16))
+
+    def _timed(self, texts: list[str]) -> NDArray[np.float32]:
+        assert self._encode is not None
+        with ENCODE_SECONDS.time():
+            return self._encode(texts)
+
+    def _next_slice(self) -> list[tuple[_Request, int]]:
+        slice_: list[tuple[_Request, int]] = []
+        for pending in (self._urgent, self._others):
+            while pending and len(slice_) < SLICE_TEXTS_MAX:
+                request, i = pending.popleft()
+                if not request.done.done():  # else its caller has gone
+                    slice_.append((request, i))
+            if slice_:
+                break  # a search never waits for the length of a stored text
+        return slice_
+
+    def _deliver(self, slice_: list[tuple[_Request, int]], vectors: Vectors) -> None:
+        for (request, i), vector in zip(slice_, vectors, strict=True):
+            request.vectors[i] = vector
+            self._remember(request.texts[i], vector)
+            request.missing -= 1
+            if request.missing == 0 and not request.done.done():
+                request.done.set_result(None)
+
+    def _cached(self, text: str, out: Vectors) -> bool:
+        vector = self._cache.get(text)
+        if vector is None:
+            return False
+        self._cache.move_to_end(text)
+        out[:] = vector
+        return True
+
+    def _remember(self, text: str, vector: Vectors) -> None:
+        if self._cache_texts_max:
+            self._cache[text] = vector.copy()
+            if len(self._cache) > self._cache_texts_max:
+                self._cache.popitem(last=False)
+
+
+@cache
+def shared_embedder(
+    model: str, dimension: int, cache_texts: int, threads: int
+) -> MicroBatchingEmbedder:
+    """The process's one embedder for these settings: services in one process share it."""
+    return MicroBatchingEmbedder(
+        partial(load_model, model, threads=threads or os.cpu_count() or 1),
+        model=model,
+        dimension=dimension,
+        cache_texts=cache_texts,
+    )
+
+
+def embedder_of(settings: EmbedderSettings) -> MicroBatchingEmbedder:
+    """The embedder that `settings` describe."""
+    return shared_embedder(
+        settings.embedding_model,
+        settings.embedding_dimension,
+        settings.embedding_cache,
+        settings.embedding_threads,
+    )

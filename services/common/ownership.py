@@ -1,0 +1,55 @@
+"""Which partitions a consumer owns, so that no batch outlives its assignment."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+from aiokafka import TopicPartition
+from aiokafka.abc import ConsumerRebalanceListener
+
+log = structlog.get_logger(__name__)
+# A revocation waits for the batch in hand. Kafka must wait longer than the longest batch takes:
+# members that are thrown out in the middle of one throw each other out for ever.
+REBALANCE_TIMEOUT_MS = 120_000
+SESSION_TIMEOUT_MS = 10_000
+BACKOFF_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+
+
+class Ownership(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no types
+    """Partitions that this member owns, and the lock that a batch holds.
+
+    Without the lock a handler goes on after its partition has moved, and both members work on
+    the same records.
+    """
+
+    def __init__(
+        self, assigned: Callable[[list[TopicPartition]], Awaitable[None]] | None = None
+    ) -> None:
+        self.lock = asyncio.Lock()
+        self.leaving = asyncio.Event()
+        self.partitions: set[TopicPartition] = set()
+        self._assigned = assigned
+
+    async def on_partitions_revoked(self, revoked: list[TopicPartition]) -> None:
+        """Wait for the batch in hand; what it retries ends now."""
+        self.leaving.set()
+        async with self.lock:
+            self.partitions.clear()
+
+    async def on_partitions_assigned(self, assigned: list[TopicPartition]) -> None:
+        """Begin with these partitions."""
+        async with self.lock:
+            if self._assigned is not None:
+                await self._assigned(list(assigned))
+            self.partitions = set(assigned)
+            self.leaving.clear()
+        log.info("partitions assigned", partitions=sorted(tp.partition for tp in assigned))
+
+    async def backoff(self, attempt: int) -> bool:
+        """Wait before the next try; False if there must be none, as the partitions are moving."""
+        seconds = BACKOFF_SECONDS[min(attempt, len(BACKOFF_SECONDS) - 1)]
+        try:
+            await asyncio.wait_for(self.leaving.wait(), seconds)
+        except TimeoutError:
+            return True
+        return False

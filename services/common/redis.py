@@ -1,0 +1,37 @@
+"""The one way to connect to Redis."""
+
+from typing import Any
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import BusyLoadingError, RedisError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+# redis-py types every reply as bytes or str, whatever decode_responses says: nothing to check.
+RedisClient = Any
+
+# What heals by itself: waited out by the fold, `unavailable` for a query.
+TRANSIENT = (RedisConnectionError, RedisTimeoutError, BusyLoadingError, OSError)
+REDIS_ERRORS = (RedisError, OSError)
+CONNECTIONS_MAX = 32
+WAIT_SECONDS = 5.0
+
+
+def connect(url: str) -> RedisClient:
+    """A client that never repeats a write by itself and waits for a free connection.
+
+    redis-py retries ten times by default, writes too: a lost reply would apply one twice.
+    """
+    pool = BlockingConnectionPool.from_url(
+        url,
+        max_connections=CONNECTIONS_MAX,
+        timeout=WAIT_SECONDS,
+        socket_timeout=30.0,
+        socket_connect_timeout=2.0,
+        retry=Retry(NoBackoff(), 0),
+        decode_responses=False,
+        protocol=3,
+    )
+    return Redis(connection_pool=pool)

@@ -1,0 +1,1 @@
+"""From a wish to a fact: validates what producers send, embeds it, appends it to the log."""

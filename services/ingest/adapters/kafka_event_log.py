@@ -1,0 +1,76 @@
+"""memory.events in Kafka."""
+
+from uuid import UUID
+
+import orjson
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from human_memory.producer import DurableProducer, Outgoing
+from human_memory.settings import KafkaSettings
+from human_memory.trouble import kafka_trouble
+from schemas.codec import encode
+from schemas.events import MemoryEvent
+from schemas.topics import CONTENT_TYPE, EVENTS, JSON
+from services.ingest.domain import SOURCE
+
+# Brokers' clocks may differ by this much.
+CLOCK_MARGIN_MS = 60_000
+_HEADERS = ((CONTENT_TYPE, JSON.encode()),)
+
+
+class KafkaEventLog:
+    """`EventLog` on Kafka."""
+
+    def __init__(self, settings: KafkaSettings, producer: DurableProducer) -> None:
+        self._settings = settings
+        self._topic = settings.topic(EVENTS)
+        self._producer = producer
+
+    async def append(self, events: list[MemoryEvent]) -> list[str]:
+        """See `EventLog`."""
+        records = [
+            Outgoing(self._topic, event.namespace.encode(), encode(event), _HEADERS)
+            for event in events
+        ]
+        appended = await self._producer.send_all(records)
+        return [f"{record.partition}:{record.offset}" for record in appended]
+
+    async def appended_since(self, time_ms: int) -> dict[UUID, str]:
+        """See `EventLog`. Reads that part of the topic."""
+        consumer = AIOKafkaConsumer(
+            **self._settings.connection_arguments(),
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+        )
+        with kafka_trouble(self._settings, f"reading {self._topic}"):
+            await consumer.start()
+            try:
+                return await self._read(consumer, max(0, time_ms - CLOCK_MARGIN_MS))
+            finally:
+                await consumer.stop()
+
+    async def _read(self, consumer: AIOKafkaConsumer, time_ms: int) -> dict[UUID, str]:
+        count = await self._producer.partitions(self._topic)
+        partitions = [TopicPartition(self._topic, number) for number in range(count)]
+        consumer.assign(partitions)
+        ends = await consumer.end_offsets(partitions)
+        starts = await consumer.offsets_for_times(dict.fromkeys(partitions, time_ms))
+        for partition in partitions:
+            found = starts[partition]
+            consumer.seek(partition, found.offset if found else ends[partition])
+        appended: dict[UUID, str] = {}
+        while any([await consumer.position(tp) < ends[tp] for tp in partitions]):
+            for batch in (await consumer.getmany(timeout_ms=200)).values():
+                for record in batch:
+                    if (event_id := _ours(record.value)) is not None:
+                        appended[event_id] = f"{record.partition}:{record.offset}"
+        return appended
+
+
+def _ours(value: bytes | None) -> UUID | None:
+    try:
+        event = orjson.loads(value or b"")
+        return UUID(event["id"]) if event["source"] == SOURCE else None
+    except (ValueError, KeyError, TypeError):
+        return None  # no event of ours; the projection deals with it

@@ -1,0 +1,96 @@
+"""Wiring of ingest: `faststream run services.ingest.app:app`."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from faststream import AckPolicy
+from faststream.asgi import AsgiFastStream
+
+from human_memory.producer import DurableProducer
+from human_memory.topics import require_topics
+from schemas.topics import DEAD_LETTERS, INBOX, REPLIES
+from services.common import health
+from services.common.broker import make_broker
+from services.common.dead_letters import DeadLetters
+from services.common.embedder import embedder_of
+from services.common.logs import configure_logs
+from services.common.ownership import REBALANCE_TIMEOUT_MS, SESSION_TIMEOUT_MS
+from services.common.replies import Replier
+from services.ingest.adapters.kafka_event_log import KafkaEventLog
+from services.ingest.handlers import Ingest, Limits
+from services.ingest.settings import IngestSettings
+
+SERVICE = "ingest"
+HTTP_PORT = 8001
+# A poll that finds nothing is followed by a sleep of the same length: this is the idle delay.
+POLL_MS = 2
+
+
+def build(settings: IngestSettings) -> AsgiFastStream:
+    """The service, not connected yet."""
+    configure_logs(settings)
+    broker = make_broker(settings, service=SERVICE)
+    producer = DurableProducer(settings, client_id=f"human-memory-{SERVICE}")
+    embedder = embedder_of(settings)
+    ingest = Ingest(
+        event_log=KafkaEventLog(settings, producer),
+        embedder=embedder,
+        dead_letters=DeadLetters(producer, settings.topic(DEAD_LETTERS), service=SERVICE),
+        replier=Replier(producer, settings.topic(REPLIES), service=SERVICE),
+        limits=Limits(
+            future_skew_seconds=settings.future_skew_seconds,
+            replies_topic=settings.topic(REPLIES),
+            reply_partitions=settings.partitions,
+        ),
+    )
+    subscriber = broker.subscriber(
+        settings.topic(INBOX),
+        group_id=f"{settings.topic_prefix}human-memory-{SERVICE}",
+        batch=True,
+        batch_timeout_ms=POLL_MS,
+        max_records=settings.ingest_batch_max,
+        ack_policy=AckPolicy.MANUAL,  # committed by the handler, once it is in the log
+        auto_offset_reset="earliest",
+        listener=ingest.ownership,
+        partition_assignment_strategy=(RangePartitionAssignor,),
+        session_timeout_ms=SESSION_TIMEOUT_MS,
+        rebalance_timeout_ms=REBALANCE_TIMEOUT_MS,
+    )
+
+    ingest.subscriber = subscriber
+    subscriber(ingest.handle)
+
+    async def kafka() -> str:
+        return "ok" if await broker.ping(1.0) else "error"
+
+    async def assigned() -> str:
+        return "ok" if ingest.ownership.partitions else "no partitions yet"
+
+    async def model() -> str:
+        return "ok" if embedder.loaded else "loading"
+
+    @asynccontextmanager
+    async def lifespan() -> AsyncIterator[None]:
+        await require_topics(settings)
+        await producer.start()
+        # Not awaited: whoever probes us shall hear that the model is loading.
+        loading = asyncio.create_task(embedder.load())
+        try:
+            yield
+        finally:
+            loading.cancel()
+            await producer.stop()
+
+    return AsgiFastStream(
+        broker,
+        lifespan=lifespan,
+        asgi_routes=health.routes(
+            SERVICE, {"kafka": kafka, "partitions": assigned, "model": model}
+        ),
+        logger=None,
+    )
+
+
+app = build(IngestSettings())

@@ -1,0 +1,220 @@
+"""A batch of the inbox: validate, embed, append, commit, reply."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import structlog
+from aiokafka import TopicPartition
+from prometheus_client import Counter
+
+from schemas.codec import decode_inbox
+from schemas.errors import Rejected, Unavailable
+from schemas.inbox import InboxMessage, Store
+from schemas.replies import AcceptedResult, Reply, StoreResult, error_reply
+from services.common.dead_letters import DeadLetters
+from services.common.embedder import Embedder
+from services.common.ownership import Ownership
+from services.common.replies import Envelope, Replier, ReplyAddress
+from services.ingest.domain import (
+    Received,
+    cause_of,
+    embedding_of,
+    event_of,
+    indexed_text,
+    occurred_ms,
+)
+from services.ingest.ports import EventLog
+
+log = structlog.get_logger(__name__)
+COMMANDS = Counter("human_memory_commands_total", "Inbox commands", ["type", "outcome"])
+FRESH_ACTIVATION = 1.0
+
+
+@dataclass(slots=True)
+class Item:
+    """One record on its way through. Either `error` is set, or `command` and `time_ms` are."""
+
+    record: Any
+    reply_to: ReplyAddress | None = None
+    command: InboxMessage | None = None
+    received: Received | None = None
+    time_ms: int = 0
+    error: Rejected | None = None
+    event_id: UUID | None = None
+    position: str | None = None
+
+    @property
+    def partition(self) -> TopicPartition:
+        return TopicPartition(self.record.topic, self.record.partition)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What the handler checks against."""
+
+    future_skew_seconds: float
+    replies_topic: str
+    reply_partitions: int
+
+
+class Ingest:
+    """Turns inbox records into events, each once: also when it is killed and begins again.
+
+    Kafka repeats what was not committed. Event ids come from the records, so a repeat is a
+    duplicate that the fold would drop; beyond that, after taking over a partition ingest looks up
+    which of the repeated ones are in the log already, and appends only the others.
+    """
+
+    def __init__(
+        self,
+        *,
+        event_log: EventLog,
+        embedder: Embedder,
+        dead_letters: DeadLetters,
+        replier: Replier,
+        limits: Limits,
+    ) -> None:
+        self.subscriber: Any = None  # FastStream's, which makes its consumer when it starts
+        self.ownership = Ownership(self._assigned)
+        self._log = event_log
+        self._embedder = embedder
+        self._dead_letters = dead_letters
+        self._replier = replier
+        self._limits = limits
+        # Below these offsets a predecessor, or we before an error, may have appended events.
+        self._uncertain: dict[TopicPartition, int] = {}
+        self._next: dict[TopicPartition, int] = {}
+
+    async def _assigned(self, partitions: list[TopicPartition]) -> None:
+        self._next.clear()
+        self._uncertain = dict(await self.subscriber.consumer.end_offsets(partitions))
+
+    async def handle(self, records: tuple[Any, ...]) -> None:
+        """Process one batch wholly, however long Kafka is away, unless its partitions move."""
+        async with self.ownership.lock:
+            attempt = 0
+            while mine := await self._mine(records):
+                try:
+                    await self._process(mine)
+                except Exception as error:  # passing over it would lose the batch
+                    bug = not isinstance(error, Unavailable)
+                    log.warning("ingest waits", error=str(error), attempt=attempt, exc_info=bug)
+                    for record in mine:
+                        tp = TopicPartition(record.topic, record.partition)
+                        self._uncertain[tp] = max(self._uncertain.get(tp, 0), record.offset + 1)
+                    if not await self.ownership.backoff(attempt):
+                        return
+                    attempt += 1
+
+    async def _mine(self, records: tuple[Any, ...]) -> list[Any]:
+        """Those that are still ours and not done yet."""
+        mine = []
+        for record in records:
+            tp = TopicPartition(record.topic, record.partition)
+            if tp not in self.ownership.partitions:
+                continue
+            if tp not in self._next:
+                self._next[tp] = await self.subscriber.consumer.committed(tp) or 0
+            if record.offset >= self._next[tp]:
+                mine.append(record)
+        return mine
+
+    async def _process(self, records: list[Any]) -> None:
+        items = [self._item(record) for record in records]
+        await self._append([item for item in items if item.error is None])
+        for item in items:
+            if item.error is not None:
+                await self._dead_letters.send(item.record, item.error)
+            kind = item.command.type if item.command else "unreadable"
+            COMMANDS.labels(kind, "rejected" if item.error else "appended").inc()
+        await asyncio.gather(
+            self._commit(items),
+            self._replier.send(
+                [(item.reply_to, _reply(item)) for item in items if item.reply_to is not None]
+            ),
+        )
+
+    def _item(self, record: Any) -> Item:
+        item = Item(record)
+        try:
+            envelope = Envelope.of_record(
+                record,
+                replies_topic=self._limits.replies_topic,
+                partitions=self._limits.reply_partitions,
+            )
+            item.reply_to = envelope.reply_to
+            item.received = Received(
+                record.topic, record.partition, record.offset, record.timestamp
+            )
+            item.command = decode_inbox(record.value)
+            item.time_ms = occurred_ms(
+                item.command,
+                item.received,
+                future_skew_seconds=self._limits.future_skew_seconds,
+            )
+        except Rejected as error:
+            item.error = error
+        return item
+
+    async def _append(self, items: list[Item]) -> None:
+        appended = await self._appended_before(items)
+        stores = [item.command for item in items if isinstance(item.command, Store)]
+        texts = [
+            indexed_text(item.command, item.time_ms)
+            for item in items
+            if isinstance(item.command, Store)
+        ]
+        vectors = iter(await self._embedder.embed(texts) if stores else ())
+        events = []
+        for item in items:
+            assert item.command is not None
+            assert item.received is not None
+            embedding = (
+                embedding_of(next(vectors), self._embedder.model)
+                if isinstance(item.command, Store)
+                else None
+            )
+            event = event_of(item.command, item.received, item.time_ms, embedding)
+            item.event_id = event.id
+            item.position = appended.get(event.id)
+            if item.position is None:
+                events.append((item, event))
+        positions = await self._log.append([event for _, event in events])
+        for (item, _), position in zip(events, positions, strict=True):
+            item.position = position
+
+    async def _appended_before(self, items: list[Item]) -> dict[UUID, str]:
+        uncertain = [
+            item.record.timestamp
+            for item in items
+            if item.record.offset < self._uncertain.get(item.partition, 0)
+        ]
+        return await self._log.appended_since(min(uncertain)) if uncertain else {}
+
+    async def _commit(self, items: list[Item]) -> None:
+        done = {item.partition: item.record.offset + 1 for item in items}
+        self._next.update(done)
+        try:
+            await self.subscriber.consumer.commit(done)
+        except Exception as error:  # noqa: BLE001 # a successor repeats it, and finds it done
+            log.warning("offsets not committed", error=repr(error))
+
+
+def _reply(item: Item) -> Reply:
+    if item.error is not None:
+        return error_reply(item.error)
+    assert item.command is not None
+    assert item.received is not None
+    result: StoreResult | AcceptedResult
+    if isinstance(item.command, Store):
+        result = StoreResult(
+            memory_id=cause_of(item.command, item.received),
+            activation=FRESH_ACTIVATION,
+            created_at=item.time_ms,
+        )
+    else:
+        assert item.event_id is not None
+        result = AcceptedResult(event_id=item.event_id)
+    return Reply(result=result.model_dump(mode="json"), position=item.position)

@@ -1,0 +1,329 @@
+"""Reads of the queries: few round trips, each at one instant, always of the live build."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+from redis.exceptions import ResponseError
+
+from human_memory.deadline import Deadline
+from human_memory.producer import partition_of
+from schemas.errors import DeadlineExceeded, InvariantBroken, Unavailable
+from services.common.read_model import STATUSES, Control, Layout, State, Status
+from services.common.redis import REDIS_ERRORS, RedisClient
+from services.retrieval.ranking import Histories, decode_histories
+
+GATHER = files("services.retrieval").joinpath("lua/gather.lua").read_text()
+NEAREST = 200
+RECENT = 200
+# A namespace with fewer memories is scored whole.
+SMALL = 500
+SEARCH_TIMEOUT_MS = 5_000
+READ_AT_ONCE = 1_000
+_WAIT_SECONDS = (0.001, 0.002, 0.003, 0.005, 0.01, 0.02)
+Queue = Callable[[Any, Layout], None]
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What a memory must be to be found. Times are when it was created, in milliseconds."""
+
+    types: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    created_from_ms: int | None = None
+    created_before_ms: int | None = None
+
+    def admits(self, memory_type: bytes, tags: bytes, created_ms: int) -> bool:
+        """Whether a memory passes; the same rule that `expression` gives the index."""
+        if self.types and memory_type.decode() not in self.types:
+            return False
+        if self.tags and not set(self.tags) <= set(tags.decode().split("\x1f")):
+            return False
+        if self.created_from_ms is not None and created_ms < self.created_from_ms:
+            return False
+        return self.created_before_ms is None or created_ms < self.created_before_ms
+
+    def expression(self) -> tuple[str, list[str]]:
+        """The index's filter, with all that users say as parameters: name, value, name, …"""
+        parts, params = ["@ns:{$ns}"], []
+        if self.types:
+            names = [f"type{i}" for i in range(len(self.types))]
+            parts.append("@type:{" + "|".join(f"${name}" for name in names) + "}")
+            params += [word for pair in zip(names, self.types, strict=True) for word in pair]
+        for i, tag in enumerate(self.tags):
+            parts.append(f"@tags:{{$tag{i}}}")
+            params += [f"tag{i}", tag]
+        if self.created_from_ms is not None or self.created_before_ms is not None:
+            low = "-inf" if self.created_from_ms is None else str(self.created_from_ms)
+            high = "+inf" if self.created_before_ms is None else f"({self.created_before_ms}"
+            parts.append(f"@created:[{low} {high}]")
+        return " ".join(parts), params
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Memories to rank: `vectors` has shape (memories, dimension)."""
+
+    histories: Histories
+    vectors: NDArray[np.float16]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Everything about one memory. `document` is empty only if it vanished meanwhile."""
+
+    state: State
+    histories: Histories
+    document: dict[bytes, bytes]
+    contexts: dict[bytes, bytes]
+
+
+class RedisReader:
+    """What queries read. Every method raises Unavailable while the read side cannot answer."""
+
+    def __init__(self, redis: RedisClient, prefix: str, *, partitions: int) -> None:
+        self._redis = redis
+        self._prefix = prefix
+        self._partitions = partitions
+        self._versions: dict[int, int] = {}
+        self._large: set[tuple[int, int, str]] = set()
+        self._gather = redis.register_script(GATHER)
+
+    def partition(self, namespace: str) -> int:
+        """The partition that holds a namespace whole."""
+        return partition_of(namespace.encode(), self._partitions)
+
+    async def wait_for(self, position: str, deadline: Deadline) -> None:
+        """Return once the event at `position` is folded.
+
+        Raises:
+            Unavailable: it is not, within the time there is.
+        """
+        partition, offset = (int(part) for part in position.split(":"))
+        if partition >= self._partitions:
+            raise Unavailable(f"after: there is no partition {partition}, see topics")
+        attempt = 0
+        while True:
+            cursor, _ = await self._read(partition, lambda pipe, layout: None, answering=False)
+            if cursor > offset:
+                return
+            wait = _WAIT_SECONDS[min(attempt, len(_WAIT_SECONDS) - 1)]
+            if deadline.remaining_seconds() <= wait:
+                raise Unavailable(
+                    f"after: the read side is at {partition}:{cursor}, not yet behind {position}; "
+                    "ask again"
+                )
+            await asyncio.sleep(wait)
+            attempt += 1
+
+    async def candidates(
+        self, namespace: str, vector: NDArray[np.float16], filters: Filters, *, decayed: bool
+    ) -> tuple[str, Candidates]:
+        """Memories worth ranking, and the position they are good for.
+
+        Nearest by vector and last used; all of a small namespace. With `decayed` those are among
+        them too.
+        """
+        partition = self.partition(namespace)
+        indexes: tuple[Status, ...] = ("active", "decayed") if decayed else ("active",)
+        large_key = (partition, self._versions.get(partition, 0), namespace)
+        known_large = large_key in self._large
+
+        def queue(pipe: Any, layout: Layout) -> None:
+            for status in indexes:
+                pipe.execute_command(*_nearest(layout.index(status), namespace, vector, filters))
+            pipe.zrevrange(layout.recent(namespace), 0, RECENT - 1)
+            if not known_large:
+                pipe.zrange(layout.members(namespace), 0, SMALL - 1)
+
+        _, replies = await self._read(partition, queue)
+        found = [_id(key) for reply in replies[: len(indexes)] for key in _keys(reply)]
+        found += [member.decode() for member in replies[len(indexes)]]
+        if not known_large:
+            members = [member.decode() for member in replies[-1]]
+            if len(members) < SMALL:
+                found = members
+            else:
+                self._large.add(large_key)
+        return await self._gathered(namespace, list(dict.fromkeys(found)), filters)
+
+    async def histories(self, namespace: str) -> tuple[str, Histories]:
+        """All memories of a namespace, in any status."""
+        partition = self.partition(namespace)
+        cursor, (members,) = await self._read(
+            partition, lambda pipe, layout: pipe.zrange(layout.members(namespace), 0, -1)
+        )
+        ids = [member.decode() for member in members]
+        states: list[bytes] = []
+        traces: list[bytes] = []
+        for start in range(0, len(ids), READ_AT_ONCE):
+            some = ids[start : start + READ_AT_ONCE]
+
+            def queue(pipe: Any, layout: Layout, some: list[str] = some) -> None:
+                pipe.mget([layout.state(namespace, each) for each in some])
+                pipe.mget([layout.traces(namespace, each) for each in some])
+
+            cursor, (some_states, some_traces) = await self._read(partition, queue)
+            states += some_states
+            traces += some_traces
+        held = [i for i, state in enumerate(states) if state is not None]
+        return f"{partition}:{cursor}", decode_histories(
+            [ids[i] for i in held], [states[i] for i in held], [traces[i] or b"" for i in held]
+        )
+
+    async def entry(self, namespace: str, memory_id: UUID) -> tuple[str, Entry | None]:
+        """One memory whole, in any status; None if the namespace has not got it."""
+        partition = self.partition(namespace)
+
+        def queue(pipe: Any, layout: Layout) -> None:
+            pipe.get(layout.state(namespace, memory_id))
+            pipe.get(layout.traces(namespace, memory_id))
+            pipe.hgetall(layout.contexts(namespace, memory_id))
+            for status in STATUSES:
+                pipe.hgetall(layout.document(status, namespace, memory_id))
+
+        cursor, (state, traces, contexts, *documents) = await self._read(partition, queue)
+        position = f"{partition}:{cursor}"
+        if state is None:
+            return position, None
+        unpacked = State.unpack(state)
+        return position, Entry(
+            state=unpacked,
+            histories=decode_histories([str(memory_id)], [state], [traces or b""]),
+            document=documents[STATUSES.index(unpacked.status)],
+            contexts=contexts,
+        )
+
+    async def documents(
+        self, namespace: str, ids: list[str], statuses: list[Status], fields: list[str]
+    ) -> list[list[bytes | None]]:
+        """Fields of some memories' documents."""
+        if not ids:
+            return []
+
+        def queue(pipe: Any, layout: Layout) -> None:
+            for memory_id, status in zip(ids, statuses, strict=True):
+                pipe.hmget(layout.document(status, namespace, memory_id), fields)
+
+        _, replies = await self._read(self.partition(namespace), queue)
+        return replies
+
+    async def counts(self, namespace: str) -> tuple[str, dict[Status, int]]:
+        """Memories by status."""
+        partition = self.partition(namespace)
+        cursor, (counts,) = await self._read(
+            partition, lambda pipe, layout: pipe.hmget(layout.counts(namespace), list(STATUSES))
+        )
+        by_status = {s: int(count or 0) for s, count in zip(STATUSES, counts, strict=True)}
+        return f"{partition}:{cursor}", by_status
+
+    async def _gathered(
+        self, namespace: str, ids: list[str], filters: Filters
+    ) -> tuple[str, Candidates]:
+        partition = self.partition(namespace)
+        layout = Layout(self._prefix, self._versions[partition], partition)
+        prefixes = [
+            layout.state(namespace, ""),
+            layout.traces(namespace, ""),
+            layout.document("active", namespace, ""),
+            layout.document("decayed", namespace, ""),
+        ]
+        try:
+            cursor, *flat = await self._gather(keys=[layout.cursor], args=[*prefixes, *ids])
+        except REDIS_ERRORS as error:
+            raise _unavailable(error) from error
+        rows = zip(*(flat[i::6] for i in range(6)), strict=True)
+        kept = [
+            row
+            for row in rows
+            if filters == _NO_FILTERS
+            or filters.admits(row[4], row[5], State.unpack(row[1]).created_ms)
+        ]
+        histories = decode_histories(
+            [row[0].decode() for row in kept], [row[1] for row in kept], [row[2] for row in kept]
+        )
+        vectors = np.frombuffer(b"".join([row[3] for row in kept]), "<f2")
+        return f"{partition}:{int(cursor)}", Candidates(
+            histories, vectors.reshape(len(kept), -1) if kept else vectors.reshape(0, 0)
+        )
+
+    async def _read(
+        self, partition: int, queue: Queue, *, answering: bool = True
+    ) -> tuple[int, list[Any]]:
+        """Run a pipeline on the live build; its cursor and the replies.
+
+        `answering`: refuse while the read side is being rebuilt after a loss.
+        """
+        control = Control(self._prefix, partition)
+        try:
+            while True:
+                version = self._versions.get(partition, 1)
+                layout = Layout(self._prefix, version, partition)
+                pipe = self._redis.pipeline(transaction=False)
+                pipe.get(control.live)
+                pipe.get(layout.cursor)
+                pipe.get(control.target)
+                queue(pipe, layout)
+                live, cursor, target, *replies = await pipe.execute(raise_on_error=False)
+                for reply in (live, cursor, target):
+                    if isinstance(reply, Exception):
+                        raise reply
+                if live is None:
+                    raise Unavailable("the read side is empty; retrieval is about to rebuild it")
+                if int(live) == version:
+                    break
+                self._versions[partition] = int(live)
+            self._versions[partition] = version
+            at, goal = int(cursor or 0), int(target or 0)
+            if answering and at < goal:
+                raise Unavailable(
+                    f"the read side is being rebuilt: {at:,} of {goal:,} events; ask again"
+                )
+            for reply in replies:
+                if isinstance(reply, Exception):
+                    raise reply
+        except REDIS_ERRORS as error:
+            raise _unavailable(error) from error
+        return at, replies
+
+
+_NO_FILTERS = Filters()
+
+
+def _nearest(
+    index: str, namespace: str, vector: NDArray[np.float16], filters: Filters
+) -> list[bytes | str | int]:
+    expression, params = filters.expression()
+    words = ["ns", namespace, *params]
+    return [
+        "FT.SEARCH", index, f"({expression})=>[KNN {NEAREST} @vector $vector]",
+        "PARAMS", len(words) + 2, *words, "vector", vector.tobytes(),
+        "NOCONTENT", "LIMIT", 0, NEAREST, "TIMEOUT", SEARCH_TIMEOUT_MS, "DIALECT", 2,
+    ]  # fmt: skip
+
+
+def _keys(reply: Any) -> list[bytes]:
+    """Keys of a search reply; RESP3 gives a map, RESP2 a list that begins with the total."""
+    if isinstance(reply, dict):
+        results = reply.get(b"results") or reply.get("results") or []
+        return [result.get(b"id") or result.get("id") for result in results]
+    return list(reply[1:])
+
+
+def _id(key: bytes) -> str:
+    return key.rsplit(b":", 1)[1].decode()
+
+
+def _unavailable(error: Exception) -> Exception:
+    text = str(error)
+    if isinstance(error, ResponseError) and "no such index" not in text.lower():
+        if "timeout" in text.lower():
+            return DeadlineExceeded("the search index took too long; ask for less")
+        if not text.startswith(("LOADING", "BUSY", "OOM", "READONLY", "MASTERDOWN")):
+            return InvariantBroken(f"Redis refused a read: {text}")
+    return Unavailable(f"Redis does not answer ({type(error).__name__}); ask again")

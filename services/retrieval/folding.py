@@ -1,0 +1,73 @@
+"""One batch through the fold, for the live projection and for a rebuild alike."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from schemas.codec import decode_event
+from schemas.errors import Rejected
+from schemas.events import MemoryEvent
+from services.retrieval.domain import View, fold, references
+from services.retrieval.ports import Outcome, Projection
+
+
+@dataclass(slots=True)
+class Decoded:
+    """A record of the log: its event, or why it is none of ours."""
+
+    record: Any
+    event: MemoryEvent | None = None
+    error: Rejected | None = None
+    dead_lettered: bool = False
+
+
+def decode(record: Any) -> Decoded:
+    """Read a record.
+
+    Raises:
+        UnknownEventVersion: it is newer than this service; nothing after it may be folded.
+    """
+    try:
+        event = decode_event(record.value)
+        references(event)
+    except Rejected as error:
+        return Decoded(record, error=error)
+    return Decoded(record, event=event)
+
+
+@dataclass(slots=True)
+class Batch:
+    """Records of one partition, in order, and the view they are folded into.
+
+    `cursor`: where the read side stands; records before it are done and dropped.
+    """
+
+    partition: int
+    version: int
+    decoded: list[Decoded]
+    cursor: int = 0
+    view: View | None = None
+
+    async def load(self, projection: Projection) -> None:
+        """Read what the events touch, at one instant, and fold them over it."""
+        events = [each.event for each in self.decoded if each.event is not None]
+        refs = [ref for event in events for ref in references(event)]
+        ids = [event.id.bytes for event in events]
+        self.cursor, self.view = await projection.load(self.partition, self.version, refs, ids)
+        self.decoded = [each for each in self.decoded if each.record.offset >= self.cursor]
+        for each in self.decoded:
+            if each.event is not None:
+                try:
+                    fold(self.view, each.event, each.record.offset)
+                except Rejected as error:
+                    each.error = error
+
+    async def apply(self, projection: Projection) -> Outcome:
+        """Write what the fold changed, and the cursor behind the last record."""
+        assert self.view is not None
+        return await projection.apply(
+            self.partition,
+            self.version,
+            self.view,
+            cursor=self.cursor,
+            next_cursor=self.decoded[-1].record.offset + 1,
+        )

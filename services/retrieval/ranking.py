@@ -1,0 +1,176 @@
+"""Activation of a candidate set, from what the read side holds: pure, one numpy pass."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cognition.base_level import (
+    FloatArray,
+    IntArray,
+    Kernel,
+    base_level,
+    emotional_decay_rate,
+    retrieval_threshold,
+)
+from cognition.matching import cosine_match, cosine_similarity
+from schemas.parameters import Parameters
+from schemas.queries import Explanation
+from services.common.read_model import STATE, STATUSES, TRACE, State, Status
+
+ACTIVE, DECAYED, DELETED = range(3)
+
+
+@dataclass(frozen=True)
+class Histories:
+    """Some memories' states and traces, decoded: `states` shape (memories,), `traces` (traces,)."""
+
+    ids: list[str]
+    states: np.ndarray
+    traces: np.ndarray
+    memory_of_trace: IntArray
+    changes: list[bytes]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def decode_histories(ids: list[str], states: list[bytes], traces: list[bytes]) -> Histories:
+    """Decode what Redis holds of `ids`, all of which it must hold."""
+    size = STATE.itemsize
+    lengths = [len(history) // TRACE.itemsize for history in traces]
+    return Histories(
+        ids=ids,
+        states=np.frombuffer(b"".join([state[:size] for state in states]), STATE),
+        traces=np.frombuffer(b"".join(traces), TRACE),
+        memory_of_trace=np.repeat(np.arange(len(ids)), lengths),
+        changes=states,
+    )
+
+
+def statuses_at(histories: Histories, moment_ms: int) -> NDArray[np.uint8]:
+    """Status of each memory at a past moment; one not created by then, or deleted now, counts as
+    deleted. Shape (memories,)."""
+    statuses = histories.states["status"].copy()
+    for i, packed in enumerate(histories.changes):
+        if len(packed) > STATE.itemsize and statuses[i] != DELETED:
+            statuses[i] = STATUSES.index(State.unpack(packed).status_at(moment_ms))
+    statuses[histories.states["created_ms"] > moment_ms] = DELETED
+    return statuses
+
+
+@dataclass(frozen=True)
+class Activations:
+    """The parts of each memory's activation, shape (memories,) each, in nats."""
+
+    base: FloatArray
+    emotion: FloatArray
+    match: FloatArray
+    adjustment: FloatArray
+    noise: FloatArray
+
+    @property
+    def total(self) -> FloatArray:
+        """A: always the sum in this order, so that the parts add up to it exactly."""
+        return self.base + self.match + self.emotion + self.adjustment + self.noise
+
+    def explanation(self, i: int) -> Explanation:
+        """The parts of one memory."""
+        return Explanation(
+            base=float(self.base[i]),
+            spreading=0.0,
+            match=float(self.match[i]),
+            emotion=float(self.emotion[i]),
+            adjustment=float(self.adjustment[i]),
+            noise=float(self.noise[i]),
+        )
+
+
+def activations(
+    histories: Histories,
+    now_ms: int,
+    parameters: Parameters,
+    *,
+    match: FloatArray | None = None,
+    noise: FloatArray | None = None,
+) -> Activations:
+    """A = B + P + bias + noise of each memory at `now_ms`; later traces do not count."""
+    nothing = np.zeros(len(histories))
+    states = histories.states
+    neutral = emotional_decay_rate(parameters.decay_rate, arousal=0.0, salience=0.5)
+    felt = emotional_decay_rate(
+        parameters.decay_rate,
+        arousal=states["arousal"],
+        salience=states["salience"],
+        effect=parameters.arousal_effect,
+        decay_rate_min=parameters.decay_rate_min,
+    )
+    weight = parameters.base_level_weight
+    level = weight * base_levels(histories, now_ms, parameters)
+    base = level
+    if np.any(felt != neutral):
+        base = weight * base_levels(histories, now_ms, parameters, shift=neutral - felt)
+    with np.errstate(invalid="ignore"):  # -inf - -inf: no trace by then, either way
+        emotion = np.where(np.isneginf(level), 0.0, level - base)
+    return Activations(
+        base=base,
+        emotion=emotion,
+        match=nothing if match is None else match,
+        adjustment=states["bias"],
+        noise=nothing if noise is None else noise,
+    )
+
+
+def base_levels(
+    histories: Histories,
+    now_ms: int,
+    parameters: Parameters,
+    *,
+    shift: FloatArray | None = None,
+) -> FloatArray:
+    """B of each memory, its traces' decays shifted by `shift`, shape (memories,)."""
+    traces, memory_of_trace = histories.traces, histories.memory_of_trace
+    past = traces["time_ms"] <= now_ms
+    if not past.all():
+        traces, memory_of_trace = traces[past], memory_of_trace[past]
+    decays = traces["decay_rate"].astype(np.float64)
+    if shift is not None:
+        decays = decays + shift[memory_of_trace]
+    return base_level(
+        (now_ms - traces["time_ms"]) / 1000.0,
+        decays,
+        weights=traces["weight"].astype(np.float64),
+        memory_of_trace=memory_of_trace,
+        memories=len(histories),
+        kernel=kernel_of(parameters),
+    )
+
+
+def match_of(
+    query: NDArray[np.float16], vectors: NDArray[np.float16], parameters: Parameters
+) -> tuple[FloatArray, FloatArray]:
+    """Cosines, and what they mean in nats; shape (memories,) each."""
+    cosines = cosine_similarity(query, vectors)
+    match = cosine_match(
+        cosines, weight=parameters.cosine_weight, neutral=parameters.cosine_neutral
+    )
+    return cosines, match
+
+
+def threshold_of(parameters: Parameters) -> float:
+    """The retrieval threshold that the horizon stands for."""
+    return retrieval_threshold(
+        parameters.horizon_seconds,
+        decay_rate=parameters.decay_rate,
+        kernel=kernel_of(parameters),
+    )
+
+
+def kernel_of(parameters: Parameters) -> Kernel:
+    """The profile of time of these parameters."""
+    return Kernel.with_onset(parameters.onset_seconds, fresh_activation=parameters.fresh_activation)
+
+
+def status_name(code: int) -> Status:
+    """The status that a state record's byte stands for."""
+    return STATUSES[code]
