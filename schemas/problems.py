@@ -100,7 +100,7 @@ def _words(detail: ErrorDetails, adapter: TypeAdapter[Any]) -> str:
         words = _PATTERNS_IN_WORDS.get(context["pattern"], f"must match {context['pattern']}")
     elif kind in _BOUNDS_IN_WORDS:
         name, bound = _BOUNDS_IN_WORDS[kind]
-        words = f"must be {bound} {context[name]:g}"
+        words = f"must be {bound} {context[name]:,.10g}"
     return words + _was_sent(sent)
 
 
@@ -126,7 +126,8 @@ def _quoted(value: Any) -> str:
 
 def _field(path: tuple[int | str, ...]) -> str:
     text = ".".join(map(str, path))
-    return _shortened(text if text.isprintable() else repr(text), _FIELD_CHARACTERS_MAX)
+    # Escaped, so that a field can't forge a line of a log.
+    return _shortened(text if text.isprintable() else json.dumps(text)[1:-1], _FIELD_CHARACTERS_MAX)
 
 
 def _shortened(text: str, characters_max: int) -> str:

@@ -3,7 +3,7 @@
 from typing import Any, Literal, Self
 
 from pydantic import JsonValue, TypeAdapter, model_validator
-from pydantic_core import PydanticCustomError, to_jsonable_python
+from pydantic_core import PydanticCustomError, from_json, to_json
 
 from schemas.errors import MemoryServiceError, error_from_reply
 from schemas.fields import MemoryId, Message, Milliseconds, Position
@@ -50,7 +50,7 @@ REPLY: TypeAdapter[Reply] = TypeAdapter(Reply)
 def error_reply(error: MemoryServiceError) -> Reply:
     """The reply that carries `error`."""
     # Details are whatever the raiser had at hand; an error must not fail on its way out.
-    details = to_jsonable_python(error.details, fallback=str, inf_nan_mode="strings")
+    details = from_json(to_json(error.details, fallback=str, inf_nan_mode="strings"))
     return Reply(error=ErrorReply(code=error.code, message=error.message, details=details))
 
 
