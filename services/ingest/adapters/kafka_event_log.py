@@ -5,35 +5,22 @@ from uuid import UUID
 import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from human_memory.producer import DurableProducer, Outgoing
+from human_memory.producer import DurableProducer
 from human_memory.settings import KafkaSettings
 from human_memory.trouble import kafka_trouble
-from schemas.codec import encode
-from schemas.events import MemoryEvent
-from schemas.topics import CONTENT_TYPE, EVENTS, JSON
+from services.common.event_log import EventAppender
 from services.ingest.domain import SOURCE
 
 # Brokers' clocks may differ by this much.
 CLOCK_MARGIN_MS = 60_000
-_HEADERS = ((CONTENT_TYPE, JSON.encode()),)
 
 
-class KafkaEventLog:
+class KafkaEventLog(EventAppender):
     """`EventLog` on Kafka."""
 
     def __init__(self, settings: KafkaSettings, producer: DurableProducer) -> None:
+        super().__init__(settings, producer)
         self._settings = settings
-        self._topic = settings.topic(EVENTS)
-        self._producer = producer
-
-    async def append(self, events: list[MemoryEvent]) -> list[str]:
-        """See `EventLog`."""
-        records = [
-            Outgoing(self._topic, event.namespace.encode(), encode(event), _HEADERS)
-            for event in events
-        ]
-        appended = await self._producer.send_all(records)
-        return [f"{record.partition}:{record.offset}" for record in appended]
 
     async def appended_since(self, time_ms: int) -> dict[UUID, str]:
         """See `EventLog`. Reads that part of the topic."""

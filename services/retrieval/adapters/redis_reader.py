@@ -16,6 +16,7 @@ from human_memory.producer import partition_of
 from schemas.errors import DeadlineExceeded, InvariantBroken, Unavailable
 from services.common.read_model import STATUSES, Control, Layout, State, Status
 from services.common.redis import REDIS_ERRORS, RedisClient
+from services.retrieval.adapters.filters import NO_FILTERS, Filters
 from services.retrieval.ranking import Histories, decode_histories
 
 GATHER = files("services.retrieval").joinpath("lua/gather.lua").read_text()
@@ -27,42 +28,6 @@ SEARCH_TIMEOUT_MS = 5_000
 READ_AT_ONCE = 1_000
 _WAIT_SECONDS = (0.001, 0.002, 0.003, 0.005, 0.01, 0.02)
 Queue = Callable[[Any, Layout], None]
-
-
-@dataclass(frozen=True)
-class Filters:
-    """What a memory must be to be found. Times are when it was created, in milliseconds."""
-
-    types: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
-    created_from_ms: int | None = None
-    created_before_ms: int | None = None
-
-    def admits(self, memory_type: bytes, tags: bytes, created_ms: int) -> bool:
-        """Whether a memory passes; the same rule that `expression` gives the index."""
-        if self.types and memory_type.decode() not in self.types:
-            return False
-        if self.tags and not set(self.tags) <= set(tags.decode().split("\x1f")):
-            return False
-        if self.created_from_ms is not None and created_ms < self.created_from_ms:
-            return False
-        return self.created_before_ms is None or created_ms < self.created_before_ms
-
-    def expression(self) -> tuple[str, list[str]]:
-        """The index's filter, with all that users say as parameters: name, value, name, …"""
-        parts, params = ["@ns:{$ns}"], []
-        if self.types:
-            names = [f"type{i}" for i in range(len(self.types))]
-            parts.append("@type:{" + "|".join(f"${name}" for name in names) + "}")
-            params += [word for pair in zip(names, self.types, strict=True) for word in pair]
-        for i, tag in enumerate(self.tags):
-            parts.append(f"@tags:{{$tag{i}}}")
-            params += [f"tag{i}", tag]
-        if self.created_from_ms is not None or self.created_before_ms is not None:
-            low = "-inf" if self.created_from_ms is None else str(self.created_from_ms)
-            high = "+inf" if self.created_before_ms is None else f"({self.created_before_ms}"
-            parts.append(f"@created:[{low} {high}]")
-        return " ".join(parts), params
 
 
 @dataclass(frozen=True)
@@ -152,13 +117,17 @@ class RedisReader:
                 self._large.add(large_key)
         return await self._gathered(namespace, list(dict.fromkeys(found)), filters)
 
-    async def histories(self, namespace: str) -> tuple[str, Histories]:
-        """All memories of a namespace, in any status."""
+    async def histories(
+        self, namespace: str, *, sample: int | None = None
+    ) -> tuple[str, Histories]:
+        """All memories of a namespace, in any status, or the `sample` smallest ids of them."""
         partition = self.partition(namespace)
         cursor, (members,) = await self._read(
             partition, lambda pipe, layout: pipe.zrange(layout.members(namespace), 0, -1)
         )
         ids = [member.decode() for member in members]
+        if sample is not None and len(ids) > sample:
+            ids = sorted(ids)[:sample]
         states: list[bytes] = []
         traces: list[bytes] = []
         for start in range(0, len(ids), READ_AT_ONCE):
@@ -241,7 +210,7 @@ class RedisReader:
         kept = [
             row
             for row in rows
-            if filters == _NO_FILTERS
+            if filters == NO_FILTERS
             or filters.admits(row[4], row[5], State.unpack(row[1]).created_ms)
         ]
         histories = decode_histories(
@@ -290,9 +259,6 @@ class RedisReader:
         except REDIS_ERRORS as error:
             raise _unavailable(error) from error
         return at, replies
-
-
-_NO_FILTERS = Filters()
 
 
 def _nearest(

@@ -1,0 +1,150 @@
+"""A query from the bus: deadline, dispatch, reply. Nothing a sender does gets past here."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import structlog
+from prometheus_client import Gauge, Histogram
+
+from human_memory import __version__
+from human_memory.deadline import Deadline
+from schemas.codec import decode_query
+from schemas.errors import (
+    DeadlineExceeded,
+    MemoryServiceError,
+    Rejected,
+    Unavailable,
+)
+from schemas.ids import cause_of_record, query_cause
+from schemas.queries import Inspect, ListMemories, Ping, Pong, Query, Recall, Search, Stats
+from schemas.replies import Reply, error_reply
+from services.common.dead_letters import DeadLetters
+from services.common.replies import Envelope, Replier
+from services.retrieval.adapters.redis_reader import RedisReader
+from services.retrieval.overview import Overview
+from services.retrieval.search import Searcher
+from services.retrieval.single import SingleMemory
+
+log = structlog.get_logger(__name__)
+IN_FLIGHT = Gauge("human_memory_queries_in_flight", "Queries being answered")
+DURATION = Histogram(
+    "human_memory_query_seconds",
+    "From taking a query off the bus to its reply",
+    ["type"],
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5, 30),
+)
+Clock = Callable[[], int]
+
+
+class Queries:
+    """Answers queries, each within its own deadline."""
+
+    def __init__(
+        self,
+        *,
+        reader: RedisReader,
+        searcher: Searcher,
+        single: SingleMemory,
+        overview: Overview,
+        replier: Replier,
+        dead_letters: DeadLetters,
+        reply_address: tuple[str, int],
+        now_ms: Clock,
+    ) -> None:
+        """`reply_address`: the replies topic and its number of partitions."""
+        self._reader = reader
+        self._searcher = searcher
+        self._single = single
+        self._overview = overview
+        self._replier = replier
+        self._dead_letters = dead_letters
+        self._replies_topic, self._reply_partitions = reply_address
+        self._now_ms = now_ms
+
+    async def handle(self, record: Any) -> None:
+        """Answer one query; every outcome is a reply, a dead letter, or both."""
+        with IN_FLIGHT.track_inprogress():
+            try:
+                envelope = Envelope.of_record(
+                    record, replies_topic=self._replies_topic, partitions=self._reply_partitions
+                )
+            except Rejected as error:
+                await self._dead_letter(record, error)
+                return
+            with structlog.contextvars.bound_contextvars(
+                correlation_id=_shown(envelope), namespace=_text(record.key)
+            ):
+                reply = await self._reply(record, envelope)
+                if envelope.reply_to is not None:
+                    await self._replier.send([(envelope.reply_to, reply)])
+
+    async def _reply(self, record: Any, envelope: Envelope) -> Reply:
+        try:
+            deadline = envelope.deadline(self._now_ms())
+            if deadline.expired:
+                raise DeadlineExceeded("the deadline had passed before the query was taken up")
+            query = decode_query(record.value)
+        except Rejected as error:
+            await self._dead_letter(record, error)
+            return error_reply(error)
+        except DeadlineExceeded as error:
+            return error_reply(error)
+        with DURATION.labels(query.type).time():
+            return await self._answer(query, record, deadline)
+
+    async def _answer(self, query: Query, record: Any, deadline: Deadline) -> Reply:
+        try:
+            async with asyncio.timeout(deadline.remaining_seconds()):
+                if query.after is not None:
+                    await self._reader.wait_for(query.after, deadline)
+                return await self._dispatch(query, _cause(query, record))
+        except TimeoutError:
+            return error_reply(DeadlineExceeded(f"{query.type} did not finish in time"))
+        except MemoryServiceError as error:
+            if error.http_status >= 500:
+                log.warning("query failed", type=query.type, error=error.message)
+            return error_reply(error)
+        except Exception:
+            log.exception("query failed", type=query.type)
+            return error_reply(MemoryServiceError("internal error; the service's log says more"))
+
+    async def _dispatch(self, query: Query, cause: UUID) -> Reply:
+        now_ms = self._now_ms()
+        match query:
+            case Search():
+                return await self._searcher.search(query, cause, now_ms)
+            case Recall():
+                return await self._single.recall(query, cause, now_ms)
+            case Inspect():
+                return await self._single.inspect(query, now_ms)
+            case ListMemories():
+                return await self._overview.list_page(query, now_ms)
+            case Stats():
+                return await self._overview.stats(query, now_ms)
+            case Ping():
+                return Reply(result=Pong(version=__version__).model_dump(mode="json"))
+            case _:
+                raise Unavailable(f"no service of this version answers {query.type}")
+
+    async def _dead_letter(self, record: Any, error: MemoryServiceError) -> None:
+        try:
+            await self._dead_letters.send(record, error)
+        except MemoryServiceError as failure:
+            # A query is not kept for anyone: its sender times out and asks again.
+            log.warning("no dead letter", reason=error.message, error=failure.message)
+
+
+def _cause(query: Query, record: Any) -> UUID:
+    if query.query_id is not None:
+        return query_cause(query.namespace, query.query_id)
+    return cause_of_record(record.topic, record.partition, record.offset, record.timestamp)
+
+
+def _shown(envelope: Envelope) -> str | None:
+    return _text(envelope.reply_to.correlation_id) if envelope.reply_to else None
+
+
+def _text(value: bytes | None) -> str | None:
+    return value[:200].decode("utf-8", "replace") if value else None

@@ -1,0 +1,187 @@
+"""List and stats: a namespace as a whole."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Self
+from uuid import UUID
+
+import numpy as np
+
+from schemas.errors import Rejected
+from schemas.queries import Listed, ListMemories, ListResult, Stats, StatsResult
+from schemas.replies import Reply
+from services.common.read_model import TAG_SEPARATOR, Status
+from services.retrieval.adapters.redis_reader import RedisReader
+from services.retrieval.domain import PARAMETERS
+from services.retrieval.ranking import (
+    ACTIVE,
+    DELETED,
+    Histories,
+    activations,
+    status_name,
+    statuses_at,
+)
+
+CONTENT_SHOWN_CHARACTERS = 200
+MEAN_EXACT_MAX = 10_000
+MEAN_CACHED_MS = 30_000
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """Where a list goes on: after this activation and id, as of the first page's moment."""
+
+    as_of_ms: int
+    activation: float
+    memory_id: str
+
+    def __str__(self) -> str:
+        return f"{self.as_of_ms}:{self.activation.hex()}:{self.memory_id}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read back a `next_cursor`.
+
+        Raises:
+            Rejected: it is none of ours.
+        """
+        try:
+            as_of, activation, memory_id = text.split(":")
+            return cls(int(as_of), float.fromhex(activation), str(UUID(memory_id)))
+        except ValueError:
+            raise Rejected("cursor: not one that a list has returned; begin without it") from None
+
+
+class Overview:
+    """Answers `list` and `stats`."""
+
+    def __init__(self, reader: RedisReader) -> None:
+        self._reader = reader
+        self._means: dict[str, tuple[int, float]] = {}
+
+    async def list_page(self, query: ListMemories, now_ms: int) -> Reply:
+        """A page of the memories by activation, then id."""
+        cursor = Cursor.parse(query.cursor) if query.cursor else None
+        moment_ms = now_ms if query.as_of is None else query.as_of
+        if cursor:
+            moment_ms = cursor.as_of_ms
+        position, histories = await self._reader.histories(query.namespace)
+        codes = histories.states["status"].copy()
+        if query.as_of is not None:
+            codes = statuses_at(histories, query.as_of)
+        total = await asyncio.to_thread(_levels, histories, moment_ms)
+        wanted = await self._wanted(query, histories, codes)
+        if query.as_of is not None:
+            wanted &= codes != DELETED
+        wanted &= histories.states["created_ms"] <= max(moment_ms, _latest(histories, cursor))
+        order = np.lexsort((np.array(histories.ids, dtype=str), -total))
+        rows = [int(i) for i in order if wanted[i]]
+        start = _start(rows, histories.ids, total, cursor) if cursor else query.offset
+        page = rows[start : start + query.limit]
+        left = len(rows) > start + len(page)
+        last = Cursor(moment_ms, float(total[page[-1]]), histories.ids[page[-1]]) if page else None
+        result = ListResult(
+            memories=await self._listed(query.namespace, histories, page, (codes, total)),
+            offset=start,
+            limit=query.limit,
+            total=len(rows),
+            next_cursor=str(last) if left and last else None,
+        )
+        return Reply(result=result.model_dump(mode="json"), position=position)
+
+    async def stats(self, query: Stats, now_ms: int) -> Reply:
+        """Counts by status, and the mean activation of the active ones."""
+        position, counts = await self._reader.counts(query.namespace)
+        result = StatsResult(
+            total=sum(counts.values()),
+            **counts,
+            avg_activation=await self._mean(query.namespace, counts["active"], now_ms),
+        )
+        return Reply(result=result.model_dump(mode="json"), position=position)
+
+    async def _mean(self, namespace: str, active: int, now_ms: int) -> float:
+        if active == 0:
+            return 0.0
+        at_ms, mean = self._means.get(namespace, (0, 0.0))
+        if active > MEAN_EXACT_MAX and now_ms - at_ms < MEAN_CACHED_MS:
+            return mean
+        # Ids are hashes: the smallest ones are a sample that does not change.
+        _, histories = await self._reader.histories(namespace, sample=MEAN_EXACT_MAX)
+        levels = await asyncio.to_thread(_levels, histories, now_ms)
+        mean = float(np.mean(levels[histories.states["status"] == ACTIVE]))
+        if active > MEAN_EXACT_MAX:
+            self._means[namespace] = (now_ms, mean)
+        return mean
+
+    async def _wanted(
+        self, query: ListMemories, histories: Histories, codes: np.ndarray
+    ) -> np.ndarray:
+        wanted = np.ones(len(histories), bool)
+        if query.status is not None:
+            wanted &= np.array([status_name(int(code)) == query.status for code in codes], bool)
+        if query.memory_type is not None or query.tag is not None:
+            documents = await self._reader.documents(
+                query.namespace, histories.ids, _stored_statuses(histories), ["type", "tags"]
+            )
+            for i, (memory_type, tags) in enumerate(documents):
+                if query.memory_type not in (None, (memory_type or b"").decode()):
+                    wanted[i] = False
+                if query.tag is not None:
+                    wanted[i] &= query.tag in (tags or b"").decode().split(TAG_SEPARATOR)
+        return wanted
+
+    async def _listed(
+        self,
+        namespace: str,
+        histories: Histories,
+        page: list[int],
+        ranked: tuple[np.ndarray, np.ndarray],
+    ) -> list[Listed]:
+        codes, total = ranked
+        stored = _stored_statuses(histories)
+        documents = await self._reader.documents(
+            namespace,
+            [histories.ids[i] for i in page],
+            [stored[i] for i in page],
+            ["content", "type", "tags"],
+        )
+        listed = []
+        for i, (content, memory_type, tags) in zip(page, documents, strict=True):
+            state = histories.states[i]
+            listed.append(
+                Listed(
+                    memory_id=UUID(histories.ids[i]),
+                    content=(content or b"").decode()[:CONTENT_SHOWN_CHARACTERS],
+                    memory_type=(memory_type or b"unknown").decode(),
+                    activation=float(total[i]),
+                    salience=float(state["salience"]),
+                    status=status_name(int(codes[i])),
+                    access_count=int(state["access_count"]),
+                    created_at=int(state["created_ms"]),
+                    last_accessed=int(state["last_accessed_ms"]),
+                    tags=tags.decode().split(TAG_SEPARATOR) if tags else [],
+                )
+            )
+        return listed
+
+
+def _levels(histories: Histories, moment_ms: int) -> np.ndarray:
+    return activations(histories, moment_ms, PARAMETERS).total
+
+
+def _stored_statuses(histories: Histories) -> list[Status]:
+    return [status_name(int(code)) for code in histories.states["status"]]
+
+
+def _latest(histories: Histories, cursor: Cursor | None) -> int:
+    # Without a cursor even what is dated a little ahead of our clock is listed.
+    if cursor is not None or len(histories) == 0:
+        return 0
+    return int(histories.states["created_ms"].max())
+
+
+def _start(rows: list[int], ids: list[str], total: np.ndarray, cursor: Cursor) -> int:
+    for at, i in enumerate(rows):
+        if (-total[i], ids[i]) > (-cursor.activation, cursor.memory_id):
+            return at
+    return len(rows)

@@ -1,0 +1,16 @@
+"""Settings of retrieval."""
+
+from pydantic import Field
+
+from services.common.settings import EmbedderSettings
+
+
+class RetrievalSettings(EmbedderSettings):
+    """Environment: HUMAN_MEMORY_<NAME>."""
+
+    queries_in_flight_max: int = Field(
+        32, ge=1, le=1_000, description="Queries answered at the same time; others wait in Kafka."
+    )
+    fold_batch_max: int = Field(
+        200, ge=1, le=10_000, description="Events folded at once; queries wait for a batch's CPU."
+    )
