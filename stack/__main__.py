@@ -1,4 +1,4 @@
-"""`python -m stack up | down | status | lock`: the local stack alone, without our services."""
+"""`python -m stack COMMAND`: the local stack alone, without our services."""
 
 import signal
 import threading
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from stack.errors import StackError
+from stack.errors import StackError, UnsupportedPlatform
 from stack.jars import LOCK_FILE, resolve_lock
 from stack.local import LocalStack
 
@@ -51,6 +51,17 @@ def status(data: Data = DEFAULT_DATA) -> None:
         state = "healthy" if part.healthy else "not answering" if part.running else "stopped"
         print(f"{part.name} {part.version} port {part.port} pid {part.pid} {state}")
     raise typer.Exit(0 if now.healthy else 1)
+
+
+@app.command()
+def prepare(data: Data = DEFAULT_DATA) -> None:
+    """Fetch what the first start needs. Where the stack can't run, say so and change nothing."""
+    console = Console(stderr=True)
+    try:
+        with console.status("Kafka: looking for its files") as progress:
+            LocalStack(data).prepare(progress.update)
+    except UnsupportedPlatform as error:
+        console.print(f"note: {error}", highlight=False)
 
 
 @app.command()

