@@ -1,7 +1,6 @@
 """Kafka's jars: fetched once, checked against the lock every time."""
 
 import hashlib
-import os
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -40,14 +39,6 @@ class Jar:
         """As Maven repositories name it."""
         _, artifact, version = self.coordinate.split(":")
         return f"{artifact}-{version}.jar"
-
-
-def cache_folder() -> Path:
-    """Downloads of all data folders: HUMAN_MEMORY_CACHE, or in the user's cache folder."""
-    if own := os.environ.get("HUMAN_MEMORY_CACHE"):
-        return Path(own)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "human-memory"
 
 
 def read_lock(path: Path = LOCK_FILE) -> list[Jar]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from human_memory.paths import cache_folder
 from stack import state as states
 from stack.errors import StackError
-from stack.jars import cache_folder
 from stack.kafka import Kafka
 from stack.platforms import require_support, this_platform
 from stack.processes import Launch, ProcessId, is_alive, kill, spawn, terminate, wait_until

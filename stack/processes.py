@@ -7,9 +7,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from stack.errors import StackError
@@ -31,12 +31,16 @@ class ProcessId:
 
 @dataclass(frozen=True)
 class Launch:
-    """How a program is started; `death_signal` is sent to it when this process dies."""
+    """How a program is started; `death_signal` is sent to it when this process dies.
+
+    It gets our environment and, over that, `environment`.
+    """
 
     command: list[str]
     folder: Path
     log: Path
     death_signal: signal.Signals
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 _children: dict[ProcessId, subprocess.Popen[bytes]] = {}
@@ -111,6 +115,7 @@ def _spawn(launch: Launch) -> ProcessId:
         child = subprocess.Popen(  # noqa: S603 (our own command, no shell)
             [sys.executable, "-I", "-S", str(CHILD_PROGRAM), *parent, *launch.command],
             cwd=launch.folder,
+            env={**os.environ, **launch.environment},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -79,10 +79,11 @@ class MicroBatchingEmbedder:
         """Load the model now, rather than with the first text."""
         if self._encode is None:
             loop = asyncio.get_running_loop()
-            self._encode = await loop.run_in_executor(self._thread, self._load_once)
+            await loop.run_in_executor(self._thread, self._load_once)
 
-    def _load_once(self) -> Encode:
-        return self._encode or self._load()
+    def _load_once(self) -> None:
+        # Set in the one thread: two that ask at the same time must not both load it.
+        self._encode = self._encode or self._load()
 
     async def embed(self, texts: list[str], *, urgent: bool = False) -> Vectors:
         """See `Embedder`.

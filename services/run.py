@@ -1,0 +1,217 @@
+"""`python -m services.run ingest retrieval`: services in one process that share one model."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Coroutine, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Annotated, Any, NoReturn
+
+import typer
+import uvicorn
+from aiokafka.errors import KafkaError
+from faststream.asgi import AsgiFastStream
+from pydantic import ValidationError
+
+from human_memory.topics import require_topics
+from human_memory.trouble import unavailable
+from schemas.errors import MemoryServiceError, Unavailable
+from services.common.embedder import embedder_of
+from services.common.settings import EmbedderSettings
+
+SERVICES = ("ingest", "retrieval")
+# Longer than the longest batch takes; then what still runs is cut off, as kill -9 would do.
+STOP_SECONDS_MAX = 15.0
+POLL_SECONDS = 0.25
+
+
+@dataclass(frozen=True)
+class _Service:
+    name: str
+    app: AsgiFastStream
+    listener: socket.socket
+
+
+class _Server(uvicorn.Server):
+    """Stops with the event, and leaves signals alone: they concern all servers of the process."""
+
+    def __init__(self, config: uvicorn.Config, stop: asyncio.Event) -> None:
+        super().__init__(config)
+        self._stop = stop
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """See above."""
+        yield
+
+    async def on_tick(self, counter: int) -> bool:
+        """True when it is time to stop; asked ten times a second."""
+        return self._stop.is_set() or await super().on_tick(counter)
+
+
+def run(
+    names: Annotated[list[str], typer.Argument(metavar="SERVICE...", help=", ".join(SERVICES))],
+    port: Annotated[
+        list[str], typer.Option("--port", metavar="SERVICE=PORT", help="Instead of its default.")
+    ] = [],  # noqa: B006 (typer's way to say "may be given more than once")
+    patience: Annotated[
+        float, typer.Option(help="Seconds to wait for Kafka and its topics at the start.")
+    ] = 0.0,
+) -> None:
+    """Run services in one process; SIGTERM or Ctrl-C stops them."""
+    try:
+        settings = EmbedderSettings()
+        services = _load(names, _ports(names, port, settings), settings)
+        _event_loop(_until_stopped(services, settings, patience))
+        code = 0
+    except (MemoryServiceError, ValidationError, KafkaError, OSError) as error:
+        print(f"services: {_one_line(error)}", file=sys.stderr)
+        code = 1
+    _end(code)
+
+
+def _end(code: int) -> NoReturn:
+    """At once: a thread may be loading the model, which takes seconds and can't be told to stop."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _event_loop(work: Coroutine[Any, Any, None]) -> None:
+    factory = None
+    with contextlib.suppress(ImportError):  # there is none for Windows
+        import uvloop
+
+        factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(work)
+
+
+def _ports(names: list[str], given: list[str], settings: EmbedderSettings) -> dict[str, int]:
+    if unknown := sorted(set(names) - set(SERVICES)):
+        raise typer.BadParameter(f"no such service: {', '.join(unknown)}")
+    ports = {}
+    for item in given:
+        name, _, number = item.partition("=")
+        if name not in names or not number.isdigit():
+            raise typer.BadParameter(f"--port {item}: give SERVICE=PORT, such as {names[0]}=8001")
+        ports[name] = int(number)
+    if settings.http_port:
+        if len(names) > 1:
+            raise typer.BadParameter(
+                "HUMAN_MEMORY_HTTP_PORT is one port for several services; use --port SERVICE=PORT"
+            )
+        ports.setdefault(names[0], settings.http_port)
+    return ports
+
+
+def _load(names: list[str], ports: dict[str, int], settings: EmbedderSettings) -> list[_Service]:
+    services = []
+    for name in dict.fromkeys(names):
+        module = import_module(f"services.{name}.app")
+        listener = _bound(name, settings.http_host, ports.get(name, module.HTTP_PORT))
+        services.append(_Service(name, module.app, listener))
+    return services
+
+
+def _bound(name: str, host: str, port: int) -> socket.socket:
+    """Bound, but not listening yet: nobody shall wait for an answer that can't come."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise Unavailable(
+            f"{name} can't serve HTTP at {host}:{port}: {error.strerror}; stop what listens there, "
+            f"or choose another port with --port {name}=PORT"
+        ) from error
+    return listener
+
+
+async def _until_stopped(
+    services: list[_Service], settings: EmbedderSettings, patience: float
+) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    work = asyncio.create_task(_serve_all(services, settings, patience, stop))
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    if stop.is_set():
+        await asyncio.wait({work}, timeout=STOP_SECONDS_MAX)
+    if not work.done():
+        print(f"services: cut off after {STOP_SECONDS_MAX:g} s of stopping", file=sys.stderr)
+        _end(1)
+    stopped.cancel()
+    await work
+
+
+async def _serve_all(
+    services: list[_Service], settings: EmbedderSettings, patience: float, stop: asyncio.Event
+) -> None:
+    try:
+        async with asyncio.TaskGroup() as group:
+            # The services load the same one; what is loaded while Kafka starts costs no time.
+            group.create_task(embedder_of(settings).load())
+            if await _topics_ready(settings, patience, stop):
+                for service in services:
+                    group.create_task(_serve(service, stop))
+    except BaseExceptionGroup as errors:
+        raise _first(errors) from None
+
+
+async def _topics_ready(settings: EmbedderSettings, patience: float, stop: asyncio.Event) -> bool:
+    """False if stopped meanwhile; raises Unavailable when the patience is over."""
+    until = time.monotonic() + patience
+    while not stop.is_set():
+        try:
+            await require_topics(settings)
+        except Unavailable:
+            if time.monotonic() >= until:
+                raise
+            await asyncio.sleep(POLL_SECONDS)
+        else:
+            return True
+    return False
+
+
+async def _serve(service: _Service, stop: asyncio.Event) -> None:
+    config = uvicorn.Config(
+        service.app,
+        lifespan="off",  # begun and ended here, where its errors are plain exceptions
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=2,
+    )
+    async with service.app.start_lifespan_context():
+        await _Server(config, stop).serve(sockets=[service.listener])
+
+
+def _first(errors: BaseExceptionGroup[Any]) -> BaseException:
+    first: BaseException = errors
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    return first
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, KafkaError):
+        error = unavailable(EmbedderSettings(), "starting", error)
+    if isinstance(error, ValidationError):
+        return "; ".join(
+            f"{'_'.join(['HUMAN_MEMORY', *map(str, e['loc'])]).upper()}: {e['msg']}"
+            for e in error.errors()
+        )
+    return " ".join(str(error).split())
+
+
+if __name__ == "__main__":
+    typer.run(run)
