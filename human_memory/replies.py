@@ -46,6 +46,7 @@ class ReplyBox:
         self._waiting: dict[bytes, asyncio.Future[Reply]] = {}
         self._abandoned: dict[bytes, None] = {}
         self._positioned = asyncio.Event()
+        self._consumer: AIOKafkaConsumer | None = None
         self._reader: asyncio.Task[None] | None = None
         self._closed = False
         self.partition = 0
@@ -67,9 +68,9 @@ class ReplyBox:
         """
         self.partition = chooser.randrange(partitions)
         with kafka_trouble(self._settings, "starting the reply consumer"):
-            consumer = await self._positioned_consumer()
+            self._consumer = await self._positioned_consumer()
         self._positioned.set()
-        self._reader = asyncio.create_task(self._read_for_ever(consumer))
+        self._reader = asyncio.create_task(self._read_for_ever(self._consumer))
 
     async def stop(self) -> None:
         """Everyone who waits gets `Unavailable`; a second call does nothing."""
@@ -79,6 +80,10 @@ class ReplyBox:
         if reader is not None:
             reader.cancel()
             await asyncio.wait([reader])
+        # Not in the reader's own hands: a task that is cancelled before its first step runs
+        # nothing at all.
+        if self._consumer is not None:
+            await self._consumer.stop()
 
     async def ready(self) -> None:
         """Wait until replies are read; at once unless the consumer is just being replaced."""
@@ -130,9 +135,8 @@ class ReplyBox:
                 self._positioned.clear()
                 _log.warning("the reply consumer failed and is replaced: %r", error)
                 self._fail_waiting(f"the reply consumer failed ({error!r}); the outcome is unknown")
-            finally:
                 await consumer.stop()
-            consumer = await self._replacement()
+            self._consumer = consumer = await self._replacement()
             self._positioned.set()
 
     async def _replacement(self) -> AIOKafkaConsumer:
