@@ -36,6 +36,12 @@ def partition_digest(namespaces: Mapping[str, bytes]) -> str:
     return digest.hexdigest()
 
 
+def combined_digest(partitions: Mapping[int, str]) -> str:
+    """Digest of a whole read side from those of its partitions."""
+    lines = "".join(f"{number}:{partitions[number]}\n" for number in sorted(partitions))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
 def digest_of_view(view: View) -> str:
     """Digest of a pure fold."""
     namespaces = {namespace for namespace, _ in view.memories}
