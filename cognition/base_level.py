@@ -34,7 +34,17 @@ class Kernel:
 
     @classmethod
     def with_onset(cls, onset_seconds: float, *, fresh_activation: float = 1.0) -> "Kernel":
-        """The service's profile: a fresh memory has exactly A0, whatever its decay."""
+        """The service's profile: a fresh memory has exactly A0, whatever its decay.
+
+        Args:
+            onset_seconds: o, also taken as the unit of age.
+            fresh_activation: A0, nats.
+
+        Returns:
+            A kernel with k(0; d) = e^A0 for every d.
+
+        Source: Wickelgren (1974), Memory & Cognition 2:775, the power law (1 + a / o)^-d.
+        """
         return cls(
             fresh_activation=fresh_activation,
             age_seconds_min=0.0,

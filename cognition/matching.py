@@ -16,6 +16,12 @@ def cosine_similarity(query: NDArray[np.float16], vectors: NDArray[np.float16]) 
 
     Returns:
         Shape (memories,), -1 to 1.
+
+    Source: the usual definition, cos = q v / (|q| |v|).
+
+    >>> query, other = np.array([3, 4], np.float16), np.array([4, 3], np.float16)
+    >>> cosine_similarity(query, np.stack([query, other])).round(2).tolist()
+    [1.0, 0.96]
     """
     wide = vectors.astype(np.float32)
     cue = query.astype(np.float32)

@@ -14,7 +14,7 @@ from schemas.topics import DEAD_LETTERS, INBOX, REPLIES
 from services.common import health
 from services.common.broker import make_broker
 from services.common.dead_letters import DeadLetters
-from services.common.embedder import embedder_of
+from services.common.embedder import Embedder, embedder_of
 from services.common.logs import configure_logs
 from services.common.ownership import REBALANCE_TIMEOUT_MS, SESSION_TIMEOUT_MS
 from services.common.replies import Replier
@@ -34,17 +34,7 @@ def build(settings: IngestSettings) -> AsgiFastStream:
     broker = make_broker(settings, service=SERVICE)
     producer = DurableProducer(settings, client_id=f"human-memory-{SERVICE}")
     embedder = embedder_of(settings)
-    ingest = Ingest(
-        event_log=KafkaEventLog(settings, producer),
-        embedder=embedder,
-        dead_letters=DeadLetters(producer, settings.topic(DEAD_LETTERS), service=SERVICE),
-        replier=Replier(producer, settings.topic(REPLIES), service=SERVICE),
-        limits=Limits(
-            future_skew_seconds=settings.future_skew_seconds,
-            replies_topic=settings.topic(REPLIES),
-            reply_partitions=settings.partitions,
-        ),
-    )
+    ingest = _ingest(settings, producer, embedder)
     subscriber = broker.subscriber(
         settings.topic(INBOX),
         group_id=f"{settings.topic_prefix}human-memory-{SERVICE}",
@@ -90,6 +80,20 @@ def build(settings: IngestSettings) -> AsgiFastStream:
             SERVICE, {"kafka": kafka, "partitions": assigned, "model": model}
         ),
         logger=None,
+    )
+
+
+def _ingest(settings: IngestSettings, producer: DurableProducer, embedder: Embedder) -> Ingest:
+    return Ingest(
+        event_log=KafkaEventLog(settings, producer),
+        embedder=embedder,
+        dead_letters=DeadLetters(producer, settings.topic(DEAD_LETTERS), service=SERVICE),
+        replier=Replier(producer, settings.topic(REPLIES), service=SERVICE),
+        limits=Limits(
+            future_skew_seconds=settings.future_skew_seconds,
+            replies_topic=settings.topic(REPLIES),
+            reply_partitions=settings.partitions,
+        ),
     )
 
 
