@@ -51,6 +51,14 @@ def spawn(launch: Launch) -> ProcessId:
     return _spawner.run(lambda: _spawn(launch))
 
 
+def start_ticks(pid: int) -> int:
+    """When a process started, which with the pid names it for ever."""
+    fields = _stat_fields(pid)
+    if fields is None:
+        raise StackError(f"there is no process {pid}")
+    return int(fields[19])
+
+
 def is_alive(process: ProcessId) -> bool:
     """False also for a zombie, and for another process that got the same pid."""
     child = _children.get(process)

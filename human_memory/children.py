@@ -1,0 +1,171 @@
+"""Our services as child processes: started, watched, restarted, stopped."""
+
+import json
+import os
+import signal
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from stack.processes import Launch, ProcessId, is_alive, spawn, terminate
+from stack.state import HOST, free_port, is_free
+
+# Each service's own default port, known without importing it; a test compares.
+SERVICES = {"ingest": 8001, "retrieval": 8002}
+# Kafka's start and the topics are waited for; a first Kafka start on a loaded machine is slow.
+PATIENCE_SECONDS = 180
+STOP_GRACE_SECONDS = 20.0
+PROBE_SECONDS_MAX = 3.0
+BACKOFF_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+# Who ran this long had started well: the next failure is a new one.
+WELL_AFTER_SECONDS = 60.0
+
+
+@dataclass
+class _Child:
+    services: tuple[str, ...]
+    process: ProcessId | None = None
+    started: float = 0.0
+    failures: int = 0
+    retry_at: float | None = None
+
+    @property
+    def name(self) -> str:
+        return self.services[0] if len(self.services) == 1 else "services"
+
+
+class Children:
+    """One process for all services, or with `separate` one for each."""
+
+    def __init__(self, logs: Path, *, separate: bool) -> None:
+        groups = [(name,) for name in SERVICES] if separate else [tuple(SERVICES)]
+        self._children = [_Child(group) for group in groups]
+        self._logs = logs
+        self._ports: dict[str, int] = {}
+        self._environment: Mapping[str, str] = {}
+
+    @property
+    def http(self) -> dict[str, str]:
+        """Base URL by service."""
+        host = _http_host()
+        shown = HOST if host in ("0.0.0.0", "::") else host  # noqa: S104 (compared, not bound)
+        return {name: f"http://{shown}:{port}" for name, port in self._ports.items()}
+
+    def start(self, environment: Mapping[str, str]) -> None:
+        """Start all of them, with these variables over our own."""
+        self._environment = environment
+        for child in self._children:
+            self._start(child)
+
+    def restart_dead(self) -> list[str]:
+        """Restart what died, after a while that grows; what was found or done, for people."""
+        news = []
+        now = time.monotonic()
+        for child in self._children:
+            if child.process is not None and not is_alive(child.process):
+                news.append(self._note_death(child, now))
+            elif child.retry_at is not None and now >= child.retry_at:
+                self._start(child)
+                news.append(f"{child.name} restarted")
+        return news
+
+    def failing(self, failures_min: int) -> list[str]:
+        """Names of those that died at least so often in a row."""
+        return [child.name for child in self._children if child.failures >= failures_min]
+
+    def unready(self) -> dict[str, str]:
+        """What each service still waits for; empty when all are ready."""
+        states = {name: probe(url) for name, url in self.http.items()}
+        return {name: state.waiting for name, state in states.items() if not state.ready}
+
+    def log_file(self, name: str) -> Path:
+        """Where the child `name` writes."""
+        return self._logs / f"{name}.log"
+
+    def stop(self) -> None:
+        """Stop all; returns when their processes are gone."""
+        for child in self._children:
+            child.retry_at = None
+            if child.process is not None:
+                terminate(child.process, grace_s=STOP_GRACE_SECONDS)
+                child.process = None
+
+    def _note_death(self, child: _Child, now: float) -> str:
+        if now - child.started > WELL_AFTER_SECONDS:
+            child.failures = 0
+        wait = BACKOFF_SECONDS[min(child.failures, len(BACKOFF_SECONDS) - 1)]
+        child.failures += 1
+        child.process = None
+        child.retry_at = now + wait
+        return f"{child.name} ended, see {self.log_file(child.name)}; restart in {wait:g} s"
+
+    def _start(self, child: _Child) -> None:
+        self._choose_ports(child)
+        ports = [f"--port={name}={self._ports[name]}" for name in child.services]
+        child.process = spawn(
+            Launch(
+                command=[
+                    *(sys.executable, "-m", "services.run", *child.services, *ports),
+                    f"--patience={PATIENCE_SECONDS}",
+                ],
+                folder=Path.cwd(),
+                log=self.log_file(child.name),
+                # Kafka dies with us too, and a service that waits for it would not end by itself.
+                death_signal=signal.SIGKILL,
+                # Several services can't share the one port that this variable names.
+                environment={**self._environment, "HUMAN_MEMORY_HTTP_PORT": "0"},
+            )
+        )
+        child.started = time.monotonic()
+        child.retry_at = None
+
+    def _choose_ports(self, child: _Child) -> None:
+        for name in child.services:
+            port = self._ports.get(name, SERVICES[name])
+            taken = set(self._ports.values()) - {port}
+            if port in taken or not is_free(port):
+                port = free_port(taken)
+            self._ports[name] = port
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """A service's answer to /ready; `waiting` says what is missing."""
+
+    ready: bool
+    waiting: str
+    version: str | None = None
+
+
+def probe(url: str) -> Readiness:
+    """Ask the service at `url` whether it is ready."""
+    try:
+        with urllib.request.urlopen(f"{url}/ready", timeout=PROBE_SECONDS_MAX) as response:  # noqa: S310 (our own http address)
+            body = json.load(response)
+    except urllib.error.HTTPError as error:
+        with error:
+            body = _json_or_nothing(error.read())
+    except (OSError, ValueError):
+        return Readiness(ready=False, waiting="does not answer")
+    missing = [f"{k} {v}" for k, v in body.get("checks", {}).items() if v != "ok"]
+    return Readiness(
+        ready=body.get("status") == "ready",
+        waiting=", ".join(missing),
+        version=body.get("version"),
+    )
+
+
+def _json_or_nothing(text: bytes) -> dict[str, object]:
+    try:
+        body = json.loads(text)
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _http_host() -> str:
+    return os.environ.get("HUMAN_MEMORY_HTTP_HOST") or HOST

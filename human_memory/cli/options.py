@@ -1,0 +1,124 @@
+"""Options that commands share, and what follows from them: addresses, output, time."""
+
+import os
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from human_memory import instance as instances
+from human_memory.instance import Instance
+from human_memory.paths import data_folder
+from human_memory.settings import KafkaSettings
+
+REDIS_DEFAULT = "redis://127.0.0.1:6379/0"
+_FROM_INSTANCE = ("kafka", "topic_prefix", "partitions")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataOptions:
+    """Which installation on this machine."""
+
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder with data, logs and state of an installation on this machine.",
+            envvar="HUMAN_MEMORY_DATA",
+            show_default=".human-memory",
+        ),
+    ] = None
+
+    @property
+    def folder(self) -> Path:
+        """Absolute."""
+        return self.data.absolute() if self.data else data_folder()
+
+
+@dataclass(frozen=True, kw_only=True)
+class JsonOption:
+    """For people or for programs."""
+
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class KafkaOptions(DataOptions):
+    """Where Kafka is: the flag, else the environment, else what runs in the data folder."""
+
+    kafka: Annotated[
+        str | None,
+        typer.Option(
+            help="Kafka's address, host:port.",
+            show_default="HUMAN_MEMORY_KAFKA, else that of `human-memory up`",
+        ),
+    ] = None
+
+    def instance(self) -> Instance | None:
+        """What runs in the data folder, unless another Kafka is asked for."""
+        found = instances.running(self.folder)
+        asked = self.kafka or os.environ.get("HUMAN_MEMORY_KAFKA")
+        return None if found is None or (asked and asked != found.kafka) else found
+
+    def settings(self) -> KafkaSettings:
+        """How to reach Kafka."""
+        return KafkaSettings(**self.overrides())
+
+    def overrides(self) -> dict[str, Any]:
+        """Settings that neither the environment nor a default gives."""
+        values: dict[str, Any] = {}
+        if (found := self.instance()) is not None:
+            values = {name: getattr(found, name) for name in _FROM_INSTANCE}
+            values = {
+                k: v for k, v in values.items() if f"HUMAN_MEMORY_{k.upper()}" not in os.environ
+            }
+        if self.kafka:
+            values["kafka"] = self.kafka
+        return values
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerOptions(KafkaOptions):
+    """Where Kafka and Redis are."""
+
+    redis: Annotated[
+        str | None,
+        typer.Option(
+            help="Redis as a URL, redis://host:port/0.",
+            show_default="HUMAN_MEMORY_REDIS, else that of `human-memory up`",
+        ),
+    ] = None
+
+    def redis_url(self) -> str:
+        """The flag, else the environment, else what runs in the data folder."""
+        if given := self.redis or os.environ.get("HUMAN_MEMORY_REDIS"):
+            return given
+        found = self.instance()
+        return found.redis if found is not None else REDIS_DEFAULT
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamespaceOption:
+    """Whose memory."""
+
+    namespace: Annotated[
+        str,
+        typer.Option("--namespace", "-n", help="Whose memory.", envvar="HUMAN_MEMORY_NAMESPACE"),
+    ] = "default"
+
+
+def moment(text: str | None, option: str) -> str | None:
+    """A time as messages take it: `text` in ISO form, local where it names no zone.
+
+    Raises:
+        BadParameter: this is no time.
+    """
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(text).astimezone().isoformat(timespec="milliseconds")
+    except ValueError:
+        raise typer.BadParameter(
+            f"{option} {text}: give a time such as 2026-01-31 or 2026-01-31T09:30:00Z"
+        ) from None

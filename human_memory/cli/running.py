@@ -1,0 +1,185 @@
+"""`up` and `down`: the whole system on this machine."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from human_memory import instance as instances
+from human_memory.cli.command import command
+from human_memory.cli.options import DataOptions, JsonOption, ServerOptions
+from human_memory.cli.output import out, print_json
+from human_memory.instance import Instance
+from human_memory.settings import KafkaSettings
+from human_memory.supervisor import Plan, Supervisor, require_linux, tail
+from stack.errors import StackError
+from stack.local import LocalStack
+from stack.processes import is_alive, kill, wait_until
+
+POLL_SECONDS = 0.1
+# The supervisor stops the services and then Kafka, each with a grace of its own.
+STOP_SECONDS_MAX = 90.0
+STATE_SECONDS_MAX = 30.0
+
+app = typer.Typer()
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpOptions(ServerOptions, JsonOption):
+    """Options of `up`."""
+
+    processes: Annotated[
+        bool, typer.Option("--processes", help="Each service in a process of its own.")
+    ] = False
+    detach: Annotated[
+        bool, typer.Option("--detach", "-d", help="In the background; return when it is ready.")
+    ] = False
+
+
+@command(app)
+def up(options: UpOptions) -> None:
+    """Start Kafka, Redis, the topics and all services, and keep them running.
+
+    Stays in the foreground until Ctrl-C, or with --detach goes to the background and returns when
+    all services are ready. What dies is restarted. Where HUMAN_MEMORY_KAFKA and HUMAN_MEMORY_REDIS
+    (or --kafka and --redis) name servers, those are used instead of local ones.
+
+    Example: `human-memory up --detach`
+    """
+    require_linux()
+    plan = _plan(options)
+    if options.detach:
+        _up_detached(options, plan)
+        return
+    with instances.sole_supervisor(plan.data) as sole:
+        if sole:
+            _supervise(plan)
+            return
+    _say_running(_running_instance(plan.data), plan.data, as_json=options.as_json)
+
+
+@command(app)
+def down(options: DataOptions) -> None:
+    """Stop what `up` started in this data folder. Data stays. Nothing running is no error.
+
+    Example: `human-memory down`
+    """
+    folder, console = options.folder, out()
+    found = instances.running(folder)
+    if found is not None:
+        with console.status("stopping"):
+            _stop(found)
+    instances.remove(folder)
+    stack = LocalStack(folder) if (folder / "stack.json").exists() else None
+    left = stack is not None and (stack.status().kafka.running or stack.status().redis.running)
+    if stack is not None and left:
+        with console.status("stopping Kafka and Redis"):
+            stack.stop()  # its supervisor was killed, or it was started alone
+    console.print("stopped" if found or left else f"nothing runs in {folder}")
+
+
+def _plan(options: UpOptions) -> Plan:
+    kafka = options.kafka or os.environ.get("HUMAN_MEMORY_KAFKA")
+    redis = options.redis or os.environ.get("HUMAN_MEMORY_REDIS")
+    if (kafka is None) != (redis is None):
+        raise typer.BadParameter(
+            "give the addresses of both Kafka and Redis (--kafka and --redis, or "
+            "HUMAN_MEMORY_KAFKA and HUMAN_MEMORY_REDIS), or neither, to have both started here"
+        )
+    settings = KafkaSettings(kafka=kafka) if kafka else KafkaSettings()
+    return Plan(options.folder, settings, redis=redis, separate=options.processes)
+
+
+def _supervise(plan: Plan) -> None:
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    console = out()
+    with console.status("starting") as status:
+
+        def say(text: str) -> None:
+            console.print(f"{time.strftime('%H:%M:%S')} {text}", markup=False)
+            if text.startswith("ready"):
+                status.stop()
+                _print_addresses(console, instances.running(plan.data), plan.data)
+
+        supervisor = Supervisor(plan, say=say, doing=status.update)
+        supervisor.run(stop)
+    console.print("stopped")
+
+
+def _up_detached(options: UpOptions, plan: Plan) -> None:
+    log = plan.data / "logs" / "supervisor.log"
+    child = None if instances.running(plan.data) else _start_detached(options, plan, log)
+    console = Console(stderr=True)
+    with console.status("starting") if not options.as_json else nullcontext() as status:
+        while not (found := instances.running(plan.data)) or not found.ready:
+            if child is not None and child.poll() is not None:
+                raise StackError(f"it did not start; the end of its log {log}:\n{tail(log)}")
+            if child is None and found is None:
+                raise StackError(f"it ended while starting; see its log {log}")
+            if status is not None and found is not None:
+                status.update(found.phase)
+            time.sleep(POLL_SECONDS)
+    _say_running(found, plan.data, as_json=options.as_json, already=child is None)
+
+
+def _start_detached(options: UpOptions, plan: Plan, log: Path) -> subprocess.Popen[bytes]:
+    arguments = [f"--data={plan.data}"]
+    if plan.redis is not None:
+        arguments += [f"--kafka={plan.settings.kafka}", f"--redis={plan.redis}"]
+    if options.processes:
+        arguments.append("--processes")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as file:
+        return subprocess.Popen(  # noqa: S603 (ourselves)
+            [sys.executable, "-m", "human_memory.cli", "up", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+        )
+
+
+def _running_instance(data: Path) -> Instance:
+    """The instance whose supervisor holds the lock; it may still have to write its file."""
+    wait_until(lambda: instances.running(data) is not None, timeout_s=STATE_SECONDS_MAX)
+    found = instances.running(data)
+    if found is None:
+        raise StackError(f"another `human-memory up` holds {data}, but says nothing of itself")
+    return found
+
+
+def _stop(found: Instance) -> None:
+    os.kill(found.pid, signal.SIGTERM)
+    if not wait_until(lambda: not is_alive(found.process), timeout_s=STOP_SECONDS_MAX):
+        kill(found.process)
+
+
+def _say_running(found: Instance, data: Path, *, as_json: bool, already: bool = True) -> None:
+    if as_json:
+        print_json(found.model_dump() | {"logs": str(data / "logs")})
+        return
+    console = out()
+    console.print(
+        ("already running" if already else "ready") + ("" if found.ready else ", starting")
+    )
+    _print_addresses(console, found, data)
+
+
+def _print_addresses(console: Console, found: Instance | None, data: Path) -> None:
+    if found is None:
+        return
+    for name, address in {"kafka": found.kafka, "redis": found.redis, **found.http}.items():
+        console.print(f"  {name:<10} {address}", markup=False)
+    console.print(f"  {'logs':<10} {data / 'logs'}", markup=False, soft_wrap=True)
+    console.print(f"  {'stop with':<10} human-memory down", markup=False)

@@ -1,0 +1,52 @@
+"""`topics apply` and `topics check`."""
+
+from dataclasses import asdict, dataclass
+
+import typer
+
+from human_memory.cli.command import command
+from human_memory.cli.options import JsonOption, KafkaOptions
+from human_memory.cli.output import out, print_json
+from human_memory.topics import apply_topics, check_topics
+
+app = typer.Typer(help="Create or check the topics in Kafka.", no_args_is_help=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TopicsOptions(KafkaOptions, JsonOption):
+    """Options of both."""
+
+
+@command(app)
+async def apply(options: TopicsOptions) -> None:
+    """Create what is missing and set right what differs; doing it again changes nothing.
+
+    Example: `human-memory topics apply --kafka broker:9092`
+    """
+    changes = await apply_topics(options.settings())
+    if options.as_json:
+        print_json([asdict(change) for change in changes])
+        return
+    for change in changes:
+        out().print(f"{change.topic}: {change.change}", markup=False)
+    if not changes:
+        out().print("nothing to do: all topics are as they must be")
+
+
+@command(app)
+async def check(options: TopicsOptions) -> None:
+    """Say what about the topics is not as it must be; exit status 1 if anything is.
+
+    Example: `human-memory topics check`
+    """
+    problems = await check_topics(options.settings())
+    if options.as_json:
+        print_json([asdict(problem) for problem in problems])
+    for problem in problems if not options.as_json else ():
+        out().print(f"{problem.topic} {problem.problem}", markup=False)
+    if problems:
+        if not options.as_json and all(problem.repairable for problem in problems):
+            out().print("run: human-memory topics apply")
+        raise typer.Exit(1)
+    if not options.as_json:
+        out().print("all topics are as they must be")
