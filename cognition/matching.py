@@ -12,7 +12,7 @@ def cosine_similarity(query: NDArray[np.float16], vectors: NDArray[np.float16]) 
     Args:
         query: shape (dimension,), rounded to float16 like the stored vectors, so that the way a
             candidate was found never changes its score.
-        vectors: shape (memories, dimension); none may be zero.
+        vectors: shape (memories, dimension); a zero vector has similarity 0 to everything.
 
     Returns:
         Shape (memories,), -1 to 1.
@@ -28,6 +28,7 @@ def cosine_similarity(query: NDArray[np.float16], vectors: NDArray[np.float16]) 
     norms = np.sqrt(np.einsum("ij,ij->i", wide, wide)) * np.sqrt(cue @ cue)
     # einsum, not BLAS: a row's result must not depend on how many rows there are.
     dots = np.einsum("ij,j->i", wide, cue)
+    norms[norms == 0] = np.inf
     cosines: FloatArray = np.clip((dots / norms).astype(np.float64), -1.0, 1.0)
     return cosines
 

@@ -3,9 +3,9 @@
 from typing import Any
 
 import structlog
-from human_memory.producer import DurableProducer
 from prometheus_client import Counter
 
+from human_memory.producer import DurableProducer
 from schemas.dead_letters import DeadLetterReason
 from schemas.errors import MemoryServiceError
 

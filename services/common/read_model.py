@@ -25,11 +25,15 @@ TAG_SEPARATOR = "\x1f"
 TRACE = np.dtype([("time_ms", "<i8"), ("id", "<u8"), ("weight", "<f4"), ("decay_rate", "<f4")])
 _TRACE = struct.Struct("<qQff")
 
-# What ranking needs, in one fixed record, so that a candidate set decodes in one numpy call.
+# What ranking needs of a memory lies in one string: this fixed state, the changes of its status,
+# its vector, its traces. A candidate set is then one MGET (hashes, or a script that reads them,
+# took three times as long) and decodes in one numpy call per part.
 STATE = np.dtype(
     [
         ("status", "u1"),
         ("pinned", "u1"),
+        ("changes", "<u2"),
+        ("dimension", "<u2"),
         ("access_count", "<u4"),
         ("created_ms", "<i8"),
         ("recorded_ms", "<i8"),
@@ -41,7 +45,7 @@ STATE = np.dtype(
         ("arousal", "<f8"),
     ]
 )
-_STATE = struct.Struct("<BBIqqqqdddd")
+_STATE = struct.Struct("<BBHHIqqqqdddd")
 _CHANGE = struct.Struct("<qB")
 assert _STATE.size == STATE.itemsize
 assert _TRACE.size == TRACE.itemsize
@@ -64,50 +68,67 @@ class State:
     bias: float = 0.0
     changes: list[tuple[int, Status]] = field(default_factory=list)
 
-    def pack(self) -> bytes:
-        """The bytes of the state key: the fixed record, then the changes."""
-        fixed = _STATE.pack(
-            STATUSES.index(self.status),
-            self.pinned,
-            self.access_count,
-            self.created_ms,
-            self.recorded_ms,
-            self.last_accessed_ms,
-            self.offset,
-            self.bias,
-            self.salience,
-            self.valence,
-            self.arousal,
-        )
-        changes = (_CHANGE.pack(at, STATUSES.index(status)) for at, status in self.changes)
-        return fixed + b"".join(changes)
-
-    @classmethod
-    def unpack(cls, data: bytes) -> "State":
-        """Read back what `pack` wrote."""
-        status, pinned, count, created, recorded, last, offset, bias, sal, val, aro = (
-            _STATE.unpack_from(data)
-        )
-        return cls(
-            created_ms=created,
-            recorded_ms=recorded,
-            offset=offset,
-            salience=sal,
-            valence=val,
-            arousal=aro,
-            pinned=bool(pinned),
-            last_accessed_ms=last,
-            status=STATUSES[status],
-            access_count=count,
-            bias=bias,
-            changes=[(at, STATUSES[s]) for at, s in _CHANGE.iter_unpack(data[_STATE.size :])],
-        )
-
     def status_at(self, moment_ms: int) -> Status:
         """The status at a past moment: that of the latest change not after it."""
         past = [change for change in self.changes if change[0] <= moment_ms]
         # max keeps the first of equals; the last one folded is the one that holds.
         return max(reversed(past), key=lambda change: change[0])[1] if past else "active"
+
+
+def pack_record(state: State, vector: bytes, traces: bytes) -> bytes:
+    """A memory's record: state, changes, vector (float16), traces."""
+    fixed = _STATE.pack(
+        STATUSES.index(state.status),
+        state.pinned,
+        len(state.changes),
+        len(vector) // 2,
+        state.access_count,
+        state.created_ms,
+        state.recorded_ms,
+        state.last_accessed_ms,
+        state.offset,
+        state.bias,
+        state.salience,
+        state.valence,
+        state.arousal,
+    )
+    changes = (_CHANGE.pack(at, STATUSES.index(status)) for at, status in state.changes)
+    return b"".join((fixed, *changes, vector, traces))
+
+
+def unpack_record(record: bytes) -> tuple[State, bytes, bytes]:
+    """State, vector and traces: what `pack_record` took."""
+    (
+        status, pinned, changes, dimension, count, created, recorded, last, offset,
+        bias, salience, valence, arousal,
+    ) = _STATE.unpack_from(record)  # fmt: skip
+    at = _STATE.size + changes * _CHANGE.size
+    past = _CHANGE.iter_unpack(record[_STATE.size : at])
+    state = State(
+        created_ms=created,
+        recorded_ms=recorded,
+        offset=offset,
+        salience=salience,
+        valence=valence,
+        arousal=arousal,
+        pinned=bool(pinned),
+        last_accessed_ms=last,
+        status=STATUSES[status],
+        access_count=count,
+        bias=bias,
+        changes=[(moment, STATUSES[code]) for moment, code in past],
+    )
+    return state, record[at : at + 2 * dimension], record[at + 2 * dimension :]
+
+
+def split_records(records: list[bytes]) -> tuple[np.ndarray, list[bytes], list[bytes]]:
+    """States of many records, shape (memories,), and each one's vector and traces."""
+    states = np.frombuffer(b"".join([record[: _STATE.size] for record in records]), STATE)
+    vectors_at = (_STATE.size + states["changes"].astype(int) * _CHANGE.size).tolist()
+    traces_at = (np.array(vectors_at, int) + 2 * states["dimension"].astype(int)).tolist()
+    vectors = [r[a:b] for r, a, b in zip(records, vectors_at, traces_at, strict=True)]
+    traces = [r[b:] for r, b in zip(records, traces_at, strict=True)]
+    return states, vectors, traces
 
 
 def trace_id(kind: str, event_id: UUID) -> int:
@@ -140,11 +161,9 @@ class Layout:
     def document(self, status: Status, namespace: str, memory_id: str | UUID) -> str:
         return f"{self._kind(status)}:{namespace}:{memory_id}"
 
-    def state(self, namespace: str, memory_id: str | UUID) -> str:
-        return f"{self._kind('state')}:{namespace}:{memory_id}"
-
-    def traces(self, namespace: str, memory_id: str | UUID) -> str:
-        return f"{self._kind('traces')}:{namespace}:{memory_id}"
+    def record(self, namespace: str, memory_id: str | UUID) -> str:
+        """String: what ranking needs, see `pack_record`."""
+        return f"{self._kind('record')}:{namespace}:{memory_id}"
 
     def contexts(self, namespace: str, memory_id: str | UUID) -> str:
         return f"{self._kind('contexts')}:{namespace}:{memory_id}"

@@ -2,8 +2,9 @@
 
 from typing import Literal
 
-from human_memory.settings import KafkaSettings
 from pydantic import Field
+
+from human_memory.settings import KafkaSettings
 
 
 class ServiceSettings(KafkaSettings):

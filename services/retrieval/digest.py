@@ -9,7 +9,14 @@ import hashlib
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 
-from services.common.read_model import RECENT_MAX, STATUSES, Layout, State
+from services.common.read_model import (
+    RECENT_MAX,
+    STATUSES,
+    Layout,
+    Status,
+    pack_record,
+    unpack_record,
+)
 from services.common.redis import RedisClient
 from services.retrieval.domain import View
 
@@ -71,13 +78,11 @@ def _parts(name: str, value: Value) -> Iterator[bytes]:
 
 
 def _memory_rows(
-    memory_id: str, state: bytes, traces: bytes, hashes: tuple[Value, Value]
+    memory_id: str, status: Status, record: bytes, hashes: tuple[Value, Value]
 ) -> Iterator[tuple[str, Value]]:
     document, contexts = hashes
-    status = State.unpack(state).status
     yield f"document:{memory_id}:{status}", document
-    yield f"state:{memory_id}", state
-    yield f"traces:{memory_id}", traces
+    yield f"record:{memory_id}", record
     yield f"contexts:{memory_id}", contexts
 
 
@@ -92,9 +97,8 @@ def _rows_of_view(view: View, namespace: str) -> Iterator[tuple[str, Value]]:
     yield "recent", {name: score for score, name in last_used[-RECENT_MAX:]}
     for name, memory in memories.items():
         document = {key.encode(): value for key, value in (memory.document or {}).items()}
-        yield from _memory_rows(
-            name, memory.state.pack(), memory.traces, (document, memory.contexts)
-        )
+        record = pack_record(memory.state, memory.vector, memory.traces)
+        yield from _memory_rows(name, memory.state.status, record, (document, memory.contexts))
 
 
 async def _rows_of_build(redis: RedisClient, layout: Layout, namespace: str) -> Rows:
@@ -108,14 +112,14 @@ async def _rows_of_build(redis: RedisClient, layout: Layout, namespace: str) -> 
     names = [member.decode() for member, _ in members]
     for start in range(0, len(names), _READ_AT_ONCE):
         some = names[start : start + _READ_AT_ONCE]
-        states = await redis.mget([layout.state(namespace, name) for name in some])
-        traces = await redis.mget([layout.traces(namespace, name) for name in some])
+        records = await redis.mget([layout.record(namespace, name) for name in some])
+        statuses = [unpack_record(record)[0].status for record in records]
         pipe = redis.pipeline(transaction=False)
-        for name, state in zip(some, states, strict=True):
-            pipe.hgetall(layout.document(State.unpack(state).status, namespace, name))
+        for name, status in zip(some, statuses, strict=True):
+            pipe.hgetall(layout.document(status, namespace, name))
             pipe.hgetall(layout.contexts(namespace, name))
         hashes = await pipe.execute()
         for i, name in enumerate(some):
             pair = (hashes[2 * i], hashes[2 * i + 1])
-            rows.extend(_memory_rows(name, states[i], traces[i] or b"", pair))
+            rows.extend(_memory_rows(name, statuses[i], records[i], pair))
     return rows

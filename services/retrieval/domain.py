@@ -52,6 +52,7 @@ class Memory:
     """
 
     state: State
+    vector: bytes
     traces: bytes
     document: dict[str, bytes] | None = None
     document_status: Status | None = None
@@ -141,7 +142,8 @@ def _stored(view: View, event: MemoryStored, offset: int) -> None:
         pinned=data.pinned,
         last_accessed_ms=event.time,
     )
-    view.memories[ref] = Memory(state=state, traces=b"", document=_document(event))
+    document = _document(event)
+    view.memories[ref] = Memory(state, document["vector"], b"", document=document)
     _count(view, event.namespace, None, "active")
     _present(view, ref, event, kind="creation", context=data.context)
 

@@ -17,7 +17,13 @@ from cognition.base_level import (
 from cognition.matching import cosine_match, cosine_similarity
 from schemas.parameters import Parameters
 from schemas.queries import Explanation
-from services.common.read_model import STATE, STATUSES, TRACE, State, Status
+from services.common.read_model import (
+    STATUSES,
+    TRACE,
+    Status,
+    split_records,
+    unpack_record,
+)
 from services.retrieval.domain import strength_before
 
 ACTIVE, DECAYED, DELETED = range(3)
@@ -25,28 +31,33 @@ ACTIVE, DECAYED, DELETED = range(3)
 
 @dataclass(frozen=True)
 class Histories:
-    """Some memories' states and traces, decoded: `states` shape (memories,), `traces` (traces,)."""
+    """Some memories' states and traces, decoded: `states` shape (memories,), `traces` (traces,).
+
+    `vectors` and `records` are bytes, one each per memory.
+    """
 
     ids: list[str]
     states: np.ndarray
     traces: np.ndarray
     memory_of_trace: IntArray
-    changes: list[bytes]
+    vectors: list[bytes]
+    records: list[bytes]
 
     def __len__(self) -> int:
         return len(self.ids)
 
 
-def decode_histories(ids: list[str], states: list[bytes], traces: list[bytes]) -> Histories:
-    """Decode what Redis holds of `ids`, all of which it must hold."""
-    size = STATE.itemsize
+def decode_histories(ids: list[str], records: list[bytes]) -> Histories:
+    """Decode the records of `ids`."""
+    states, vectors, traces = split_records(records)
     lengths = [len(history) // TRACE.itemsize for history in traces]
     return Histories(
         ids=ids,
-        states=np.frombuffer(b"".join([state[:size] for state in states]), STATE),
+        states=states,
         traces=np.frombuffer(b"".join(traces), TRACE),
         memory_of_trace=np.repeat(np.arange(len(ids)), lengths),
-        changes=states,
+        vectors=vectors,
+        records=records,
     )
 
 
@@ -54,9 +65,10 @@ def statuses_at(histories: Histories, moment_ms: int) -> NDArray[np.uint8]:
     """Status of each memory at a past moment; one not created by then, or deleted now, counts as
     deleted. Shape (memories,)."""
     statuses = histories.states["status"].copy()
-    for i, packed in enumerate(histories.changes):
-        if len(packed) > STATE.itemsize and statuses[i] != DELETED:
-            statuses[i] = STATUSES.index(State.unpack(packed).status_at(moment_ms))
+    for i in np.flatnonzero(histories.states["changes"]):
+        if statuses[i] != DELETED:
+            state, _, _ = unpack_record(histories.records[i])
+            statuses[i] = STATUSES.index(state.status_at(moment_ms))
     statuses[histories.states["created_ms"] > moment_ms] = DELETED
     return statuses
 

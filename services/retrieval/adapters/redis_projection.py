@@ -13,8 +13,9 @@ from services.common.read_model import (
     STATUSES,
     Control,
     Layout,
-    State,
     Status,
+    pack_record,
+    unpack_record,
 )
 from services.common.redis import RedisClient
 from services.retrieval.domain import Memory, Ref, View
@@ -99,14 +100,13 @@ class RedisProjection:
         if event_ids:
             pipe.execute_command("ZMSCORE", layout.seen, *event_ids)
         if wanted:
-            pipe.mget([layout.state(*ref) for ref in wanted])
-            pipe.mget([layout.traces(*ref) for ref in wanted])
+            pipe.mget([layout.record(*ref) for ref in wanted])
         for namespace in namespaces:
             pipe.hmget(layout.counts(namespace), list(STATUSES))
         replies = iter(await pipe.execute())
         cursor = int(next(replies) or 0)
         scores = next(replies) if event_ids else []
-        states, traces = (next(replies), next(replies)) if wanted else ([], [])
+        records = next(replies) if wanted else []
         view = View(
             seen={
                 event_id: int(score)
@@ -118,12 +118,10 @@ class RedisProjection:
             view.counts[namespace] = Counter(
                 {status: int(count or 0) for status, count in zip(STATUSES, counts, strict=True)}
             )
-        for ref, packed, history in zip(wanted, states, traces, strict=True):
-            if packed is not None:
-                state = State.unpack(packed)
-                view.memories[ref] = Memory(
-                    state=state, traces=history or b"", document_status=state.status
-                )
+        for ref, record in zip(wanted, records, strict=True):
+            if record is not None:
+                state, vector, traces = unpack_record(record)
+                view.memories[ref] = Memory(state, vector, traces, document_status=state.status)
         return cursor, view
 
     async def apply(
@@ -172,8 +170,7 @@ def _memory_changes(memory: Memory, ref: Ref, layout: Layout) -> Iterator[list[W
         yield ["ZADD", layout.members(namespace), state.offset, str(memory_id)]
     elif memory.document_status is not None and memory.document_status != state.status:
         yield ["RENAME", layout.document(memory.document_status, *ref), document]
-    yield ["SET", layout.state(*ref), state.pack()]
-    yield ["SET", layout.traces(*ref), memory.traces]
+    yield ["SET", layout.record(*ref), pack_record(state, memory.vector, memory.traces)]
     if memory.contexts:
         pairs = [word for pair in memory.contexts.items() for word in pair]
         yield ["HSET", layout.contexts(*ref), *pairs]

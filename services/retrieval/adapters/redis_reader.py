@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
 from uuid import UUID
 
@@ -14,12 +13,18 @@ from redis.exceptions import ResponseError
 from human_memory.deadline import Deadline
 from human_memory.producer import partition_of
 from schemas.errors import DeadlineExceeded, InvariantBroken, Unavailable
-from services.common.read_model import STATUSES, Control, Layout, State, Status
+from services.common.read_model import (
+    STATUSES,
+    Control,
+    Layout,
+    State,
+    Status,
+    unpack_record,
+)
 from services.common.redis import REDIS_ERRORS, RedisClient
 from services.retrieval.adapters.filters import NO_FILTERS, Filters
 from services.retrieval.ranking import Histories, decode_histories
 
-GATHER = files("services.retrieval").joinpath("lua/gather.lua").read_text()
 NEAREST = 200
 RECENT = 200
 # A namespace with fewer memories is scored whole.
@@ -57,7 +62,6 @@ class RedisReader:
         self._partitions = partitions
         self._versions: dict[int, int] = {}
         self._large: set[tuple[int, int, str]] = set()
-        self._gather = redis.register_script(GATHER)
 
     def partition(self, namespace: str) -> int:
         """The partition that holds a namespace whole."""
@@ -107,15 +111,20 @@ class RedisReader:
                 pipe.zrange(layout.members(namespace), 0, SMALL - 1)
 
         _, replies = await self._read(partition, queue)
-        found = [_id(key) for reply in replies[: len(indexes)] for key in _keys(reply)]
-        found += [member.decode() for member in replies[len(indexes)]]
+        nearest = [_id(key) for reply in replies[: len(indexes)] for key in _keys(reply)]
+        others = [member.decode() for member in replies[len(indexes)]]
         if not known_large:
             members = [member.decode() for member in replies[-1]]
             if len(members) < SMALL:
-                found = members
+                others = members
             else:
                 self._large.add(large_key)
-        return await self._gathered(namespace, list(dict.fromkeys(found)), filters)
+        if filters != NO_FILTERS:
+            others = await self._admitted(namespace, others, filters, indexes)
+        ids = list(dict.fromkeys(nearest + others))
+        cursor, records = await self._mget(namespace, ids)
+        histories = _decoded(ids, records)
+        return f"{partition}:{cursor}", Candidates(histories, _matrix(histories, len(vector)))
 
     async def histories(
         self, namespace: str, *, sample: int | None = None
@@ -128,43 +137,31 @@ class RedisReader:
         ids = [member.decode() for member in members]
         if sample is not None and len(ids) > sample:
             ids = sorted(ids)[:sample]
-        states: list[bytes] = []
-        traces: list[bytes] = []
+        records: list[bytes | None] = []
         for start in range(0, len(ids), READ_AT_ONCE):
-            some = ids[start : start + READ_AT_ONCE]
-
-            def queue(pipe: Any, layout: Layout, some: list[str] = some) -> None:
-                pipe.mget([layout.state(namespace, each) for each in some])
-                pipe.mget([layout.traces(namespace, each) for each in some])
-
-            cursor, (some_states, some_traces) = await self._read(partition, queue)
-            states += some_states
-            traces += some_traces
-        held = [i for i, state in enumerate(states) if state is not None]
-        return f"{partition}:{cursor}", decode_histories(
-            [ids[i] for i in held], [states[i] for i in held], [traces[i] or b"" for i in held]
-        )
+            cursor, some = await self._mget(namespace, ids[start : start + READ_AT_ONCE])
+            records += some
+        return f"{partition}:{cursor}", _decoded(ids, records)
 
     async def entry(self, namespace: str, memory_id: UUID) -> tuple[str, Entry | None]:
         """One memory whole, in any status; None if the namespace has not got it."""
         partition = self.partition(namespace)
 
         def queue(pipe: Any, layout: Layout) -> None:
-            pipe.get(layout.state(namespace, memory_id))
-            pipe.get(layout.traces(namespace, memory_id))
+            pipe.get(layout.record(namespace, memory_id))
             pipe.hgetall(layout.contexts(namespace, memory_id))
             for status in STATUSES:
                 pipe.hgetall(layout.document(status, namespace, memory_id))
 
-        cursor, (state, traces, contexts, *documents) = await self._read(partition, queue)
+        cursor, (record, contexts, *documents) = await self._read(partition, queue)
         position = f"{partition}:{cursor}"
-        if state is None:
+        if record is None:
             return position, None
-        unpacked = State.unpack(state)
+        state, _, _ = unpack_record(record)
         return position, Entry(
-            state=unpacked,
-            histories=decode_histories([str(memory_id)], [state], [traces or b""]),
-            document=documents[STATUSES.index(unpacked.status)],
+            state=state,
+            histories=decode_histories([str(memory_id)], [record]),
+            document=documents[STATUSES.index(state.status)],
             contexts=contexts,
         )
 
@@ -191,35 +188,28 @@ class RedisReader:
         by_status = {s: int(count or 0) for s, count in zip(STATUSES, counts, strict=True)}
         return f"{partition}:{cursor}", by_status
 
-    async def _gathered(
-        self, namespace: str, ids: list[str], filters: Filters
-    ) -> tuple[str, Candidates]:
-        partition = self.partition(namespace)
-        layout = Layout(self._prefix, self._versions[partition], partition)
-        prefixes = [
-            layout.state(namespace, ""),
-            layout.traces(namespace, ""),
-            layout.document("active", namespace, ""),
-            layout.document("decayed", namespace, ""),
-        ]
-        try:
-            cursor, *flat = await self._gather(keys=[layout.cursor], args=[*prefixes, *ids])
-        except REDIS_ERRORS as error:
-            raise _unavailable(error) from error
-        rows = zip(*(flat[i::6] for i in range(6)), strict=True)
-        kept = [
-            row
-            for row in rows
-            if filters == NO_FILTERS
-            or filters.admits(row[4], row[5], State.unpack(row[1]).created_ms)
-        ]
-        histories = decode_histories(
-            [row[0].decode() for row in kept], [row[1] for row in kept], [row[2] for row in kept]
-        )
-        vectors = np.frombuffer(b"".join([row[3] for row in kept]), "<f2")
-        return f"{partition}:{int(cursor)}", Candidates(
-            histories, vectors.reshape(len(kept), -1) if kept else vectors.reshape(0, 0)
-        )
+    async def _mget(self, namespace: str, ids: list[str]) -> tuple[int, list[bytes | None]]:
+        def queue(pipe: Any, layout: Layout) -> None:
+            if ids:
+                prefix = layout.record(namespace, "")
+                pipe.mget([prefix + memory_id for memory_id in ids])
+
+        cursor, replies = await self._read(self.partition(namespace), queue)
+        return cursor, replies[0] if ids else []
+
+    async def _admitted(
+        self, namespace: str, ids: list[str], filters: Filters, statuses: tuple[Status, ...]
+    ) -> list[str]:
+        """Those that pass the filters that the index has applied to the others."""
+        admitted = []
+        for status in statuses:
+            documents = await self.documents(
+                namespace, ids, [status] * len(ids), ["type", "tags", "created"]
+            )
+            for memory_id, (kind, tags, created) in zip(ids, documents, strict=True):
+                if created and filters.admits(kind or b"", tags or b"", int(created)):
+                    admitted.append(memory_id)
+        return admitted
 
     async def _read(
         self, partition: int, queue: Queue, *, answering: bool = True
@@ -259,6 +249,18 @@ class RedisReader:
         except REDIS_ERRORS as error:
             raise _unavailable(error) from error
         return at, replies
+
+
+def _decoded(ids: list[str], records: list[bytes | None]) -> Histories:
+    held = [(id_, record) for id_, record in zip(ids, records, strict=True) if record is not None]
+    return decode_histories([id_ for id_, _ in held], [record for _, record in held])
+
+
+def _matrix(histories: Histories, dimension: int) -> NDArray[np.float16]:
+    """Vectors, shape (memories, dimension). Another model's vectors say nothing here: zero."""
+    nothing = bytes(2 * dimension)
+    same = [v if len(v) == 2 * dimension else nothing for v in histories.vectors]
+    return np.frombuffer(b"".join(same), "<f2").reshape(len(same), dimension)
 
 
 def _nearest(
