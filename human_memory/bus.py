@@ -206,8 +206,9 @@ def _topic_of(message: Request) -> Topic:
 
 
 def _no_reply(message: Request, timeout_seconds: float) -> DeadlineExceeded:
-    same = "query_id" if isinstance(message, QueryBase) else "idempotency_key"
+    same = {INBOX: "idempotency_key", QUERIES: "query_id", MAINTENANCE: "slot or run_id"}
     return DeadlineExceeded(
-        f"no reply within {timeout_seconds} s; the outcome is unknown: retry with the same {same}, "
-        "so that it counts once; if it happens again, see human-memory status"
+        f"no reply within {timeout_seconds} s; the outcome is unknown: retry with the same "
+        f"{same[_topic_of(message)]}, so that it counts once; if it "
+        "happens again, see human-memory status"
     )

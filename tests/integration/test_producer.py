@@ -106,7 +106,9 @@ async def test_calls_under_way_in_other_partitions_survive_the_replacement(
     settings: KafkaSettings, producer: DurableProducer, topic: str
 ) -> None:
     await wedge(producer, topic, partition=0)
-    wedged, healthy = numbered(topic, 500), numbered(topic, 500, partition=1)
+    wedged = numbered(topic, 500)
+    # Many batches, so that it is still adding records when the client is taken away.
+    healthy = numbered(topic, 20_000, partition=1)
 
     await asyncio.gather(producer.send_all(healthy), producer.send_all(wedged))
 
