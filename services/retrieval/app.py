@@ -51,7 +51,7 @@ def build(settings: RetrievalSettings) -> AsgiFastStream:
     )
     projection = LiveProjection(store, dead_letters)
     _subscribe_events(broker, settings, projection)
-    queries = _queries(settings, redis, embedder, producer, dead_letters)
+    queries = _queries(settings, redis, embedder, producer=producer, dead_letters=dead_letters)
     _subscribe_queries(broker, settings, queries)
 
     async def kafka() -> str:
@@ -120,6 +120,7 @@ def _queries(
     settings: RetrievalSettings,
     redis: RedisClient,
     embedder: Embedder,
+    *,
     producer: DurableProducer,
     dead_letters: DeadLetters,
 ) -> Queries:

@@ -83,7 +83,7 @@ class Searcher:
         for i, document in zip(ranking.order, documents, strict=True):
             if document[0] is None:
                 continue  # forgotten between the two reads
-            found.append(_row(candidates, ranking, i, document, query.explain, accessed_ms))
+            found.append(_row(query, candidates, ranking, (i, document), accessed_ms=accessed_ms))
         return found
 
     async def _record(self, query: Search, cause: UUID, found: list[Found], now_ms: int) -> str:
@@ -161,13 +161,14 @@ def _noise(query: Search, cause: UUID, ids: list[str], parameters: Parameters) -
 
 
 def _row(
+    query: Search,
     candidates: Candidates,
     ranking: Ranking,
-    i: int,
-    document: list[bytes | None],
-    explain: bool,
+    at: tuple[int, list[bytes | None]],
+    *,
     accessed_ms: int | None,
 ) -> Found:
+    i, document = at
     content, memory_type, tags, created, more = (value or b"" for value in document)
     rest: dict[str, Any] = orjson.loads(more or b"{}")
     state = candidates.histories.states[i]
@@ -185,7 +186,7 @@ def _row(
         tags=tags.decode().split(TAG_SEPARATOR) if tags else [],
         session=rest.get("session"),
         speaker=rest.get("speaker"),
-        explanation=ranking.parts.explanation(i) if explain else None,
+        explanation=ranking.parts.explanation(i) if query.explain else None,
     )
 
 
