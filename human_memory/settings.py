@@ -1,7 +1,7 @@
 """How to reach Kafka, and what our topics are called there."""
 
 from ssl import SSLContext
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from aiokafka.helpers import create_ssl_context
 from pydantic import Field, SecretStr, model_validator
@@ -15,19 +15,33 @@ class KafkaSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="HUMAN_MEMORY_", frozen=True)
 
-    kafka: Annotated[str, Field(min_length=1)] = "127.0.0.1:9092"
+    kafka: str = Field("127.0.0.1:9092", min_length=1, description="Kafka, as host:port.")
     # Kafka allows 249 characters; the longest of our names needs 20 of them.
-    topic_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,200}$")] = ""
-    partitions: Annotated[int, Field(ge=1, le=10_000)] = PARTITIONS_DEFAULT
-    replication_factor: Annotated[int, Field(ge=1, le=32)] = 1
-    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
-    kafka_sasl_username: str | None = None
-    kafka_sasl_password: SecretStr | None = None
-    kafka_ssl_cafile: str | None = None
-    kafka_ssl_certfile: str | None = None
-    kafka_ssl_keyfile: str | None = None
-    kafka_ssl_password: SecretStr | None = None
+    topic_prefix: str = Field(
+        "",
+        pattern=r"^[A-Za-z0-9._-]{0,200}$",
+        description="Begins the names of topics, groups and keys: installations can share servers.",
+    )
+    partitions: int = Field(
+        PARTITIONS_DEFAULT, ge=1, le=10_000, description="Of each topic; can't change later."
+    )
+    replication_factor: int = Field(
+        1, ge=1, le=32, description="Copies of each topic; from 3 on, two must have each record."
+    )
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="How to talk to Kafka."
+    )
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "PLAIN", description="How to log in, with SASL_PLAINTEXT and SASL_SSL."
+    )
+    kafka_sasl_username: str | None = Field(None, description="Needed with SASL.")
+    kafka_sasl_password: SecretStr | None = Field(None, description="Needed with SASL.")
+    kafka_ssl_cafile: str | None = Field(
+        None, description="File with authorities to trust; without it, the system's."
+    )
+    kafka_ssl_certfile: str | None = Field(None, description="File with our own certificate.")
+    kafka_ssl_keyfile: str | None = Field(None, description="File with its private key.")
+    kafka_ssl_password: SecretStr | None = Field(None, description="Password of the key file.")
 
     @model_validator(mode="after")
     def _credentials_complete(self) -> Self:
