@@ -5,11 +5,16 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
+from hypothesis import settings as hypothesis_settings
 
 from human_memory.settings import KafkaSettings
 from human_memory.topics import apply_topics
 from schemas.topics import TOPICS
 from tests.engines import Engines, engines
+
+# How long an example takes says more about the machine than about us.
+hypothesis_settings.register_profile("no-deadline", deadline=None)
+hypothesis_settings.load_profile("no-deadline")
 
 
 @pytest.fixture(scope="session")
