@@ -1,7 +1,10 @@
 """FastStream's broker as all services use it: raw records in, nothing created by itself."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from aiokafka import AIOKafkaConsumer
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 from faststream.kafka.prometheus import KafkaPrometheusMiddleware
@@ -15,7 +18,38 @@ _SASL = {
     "SCRAM-SHA-256": SASLScram256,
     "SCRAM-SHA-512": SASLScram512,
 }
+# How long a poll waits for the first record.
+POLL_MS = 500
+# FastStream sleeps as long as its own poll time after each poll that found nothing.
+PAUSE_MS = 1
 _prometheus: list[KafkaPrometheusMiddleware] = []
+
+
+class PatientConsumer(AIOKafkaConsumer):  # type: ignore[misc] # aiokafka has no types
+    """A consumer whose polls wait for the first record.
+
+    FastStream's batch subscriber polls for `batch_timeout_ms` and, if there was nothing, sleeps as
+    long again: a short time burns the processor while idle, a long one delays the next record by
+    half of it. Waiting inside the poll costs nothing and ends with the record.
+    """
+
+    async def getmany(
+        self, *partitions: Any, timeout_ms: int = 0, max_records: int | None = None
+    ) -> Any:
+        """As aiokafka's, with a `timeout_ms` of at least POLL_MS."""
+        return await super().getmany(
+            *partitions, timeout_ms=max(timeout_ms, POLL_MS), max_records=max_records
+        )
+
+
+class MemoryBroker(KafkaBroker):
+    """FastStream's broker with patient consumers."""
+
+    async def _connect(self) -> Callable[..., AIOKafkaConsumer]:
+        await super()._connect()
+        config = self.config.broker_config
+        config.builder = partial(PatientConsumer, **config.builder.keywords)  # type: ignore[attr-defined] # it is a partial
+        return config.builder
 
 
 def make_broker(settings: ServiceSettings, *, service: str) -> KafkaBroker:
@@ -26,7 +60,7 @@ def make_broker(settings: ServiceSettings, *, service: str) -> KafkaBroker:
     """
     if not _prometheus:  # one registry per process, whatever services it runs
         _prometheus.append(KafkaPrometheusMiddleware(registry=REGISTRY, app_name="human-memory"))
-    return KafkaBroker(
+    return MemoryBroker(
         settings.kafka,
         security=_security(settings),
         client_id=f"human-memory-{service}",

@@ -32,6 +32,6 @@ def connect(url: str) -> RedisClient:
         socket_connect_timeout=2.0,
         retry=Retry(NoBackoff(), 0),
         decode_responses=False,
-        protocol=3,
+        protocol=2,  # a search reply is a plain list there, a map for each result in 3
     )
     return Redis(connection_pool=pool)

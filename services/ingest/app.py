@@ -12,7 +12,7 @@ from human_memory.producer import DurableProducer
 from human_memory.topics import require_topics
 from schemas.topics import DEAD_LETTERS, INBOX, REPLIES
 from services.common import health
-from services.common.broker import make_broker
+from services.common.broker import PAUSE_MS, make_broker
 from services.common.dead_letters import DeadLetters
 from services.common.embedder import Embedder, embedder_of
 from services.common.logs import configure_logs
@@ -24,8 +24,6 @@ from services.ingest.settings import IngestSettings
 
 SERVICE = "ingest"
 HTTP_PORT = 8001
-# A poll that finds nothing is followed by a sleep of the same length: this is the idle delay.
-POLL_MS = 2
 
 
 def build(settings: IngestSettings) -> AsgiFastStream:
@@ -39,7 +37,7 @@ def build(settings: IngestSettings) -> AsgiFastStream:
         settings.topic(INBOX),
         group_id=f"{settings.topic_prefix}human-memory-{SERVICE}",
         batch=True,
-        batch_timeout_ms=POLL_MS,
+        batch_timeout_ms=PAUSE_MS,
         max_records=settings.ingest_batch_max,
         ack_policy=AckPolicy.MANUAL,  # committed by the handler, once it is in the log
         auto_offset_reset="earliest",

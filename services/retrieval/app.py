@@ -14,7 +14,7 @@ from human_memory.producer import DurableProducer
 from human_memory.topics import require_topics
 from schemas.topics import DEAD_LETTERS, EVENTS, QUERIES, REPLIES
 from services.common import health
-from services.common.broker import make_broker
+from services.common.broker import PAUSE_MS, make_broker
 from services.common.dead_letters import DeadLetters
 from services.common.embedder import Embedder, embedder_of
 from services.common.event_log import EventAppender
@@ -34,8 +34,6 @@ from services.retrieval.single import SingleMemory
 
 SERVICE = "retrieval"
 HTTP_PORT = 8002
-# A poll that finds nothing is followed by a sleep of the same length: this is the idle delay.
-POLL_MS = 2
 
 
 def build(settings: RetrievalSettings) -> AsgiFastStream:
@@ -83,6 +81,7 @@ def build(settings: RetrievalSettings) -> AsgiFastStream:
         try:
             yield
         finally:
+            await queries.drain()
             for task in tasks:
                 task.cancel()
                 with suppress(asyncio.CancelledError):
@@ -103,7 +102,7 @@ def _subscribe_events(
         settings.topic(EVENTS),
         group_id=f"{settings.topic_prefix}human-memory-projection",
         batch=True,
-        batch_timeout_ms=POLL_MS,
+        batch_timeout_ms=PAUSE_MS,
         max_records=settings.fold_batch_max,
         ack_policy=AckPolicy.MANUAL,  # the cursor in Redis counts; committed for lag tools only
         auto_offset_reset="earliest",
@@ -136,6 +135,7 @@ def _queries(
         dead_letters=dead_letters,
         reply_address=(replies, settings.partitions),
         now_ms=lambda: time.time_ns() // 1_000_000,
+        in_flight_max=settings.queries_in_flight_max,
     )
 
 
@@ -146,7 +146,9 @@ def _subscribe_queries(broker: KafkaBroker, settings: RetrievalSettings, queries
         # A query lost in a crash is asked again; a commit per query would cost milliseconds.
         ack_policy=AckPolicy.ACK_FIRST,
         auto_offset_reset="earliest",  # what was asked before we came; expired ones are dropped
-        max_workers=settings.queries_in_flight_max,
+        batch=True,
+        batch_timeout_ms=PAUSE_MS,
+        max_records=settings.queries_in_flight_max,
         no_reply=True,  # the reply address is the sender's string: we check it ourselves
         partition_assignment_strategy=(RangePartitionAssignor,),
         session_timeout_ms=SESSION_TIMEOUT_MS,

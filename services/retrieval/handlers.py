@@ -36,6 +36,7 @@ DURATION = Histogram(
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5, 30),
 )
 Clock = Callable[[], int]
+DRAIN_SECONDS_MAX = 5.0
 
 
 class Queries:
@@ -52,8 +53,11 @@ class Queries:
         dead_letters: DeadLetters,
         reply_address: tuple[str, int],
         now_ms: Clock,
+        in_flight_max: int,
     ) -> None:
         """`reply_address`: the replies topic and its number of partitions."""
+        self._slots = asyncio.Semaphore(in_flight_max)
+        self._tasks: set[asyncio.Task[None]] = set()
         self._reader = reader
         self._searcher = searcher
         self._single = single
@@ -63,22 +67,37 @@ class Queries:
         self._replies_topic, self._reply_partitions = reply_address
         self._now_ms = now_ms
 
-    async def handle(self, record: Any) -> None:
+    async def handle(self, records: tuple[Any, ...]) -> None:
+        """Take queries up, each in a task of its own; waits while too many are in flight."""
+        for record in records:
+            await self._slots.acquire()
+            task = asyncio.create_task(self._handle(record))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def drain(self) -> None:
+        """Wait for what is in flight; each query's deadline bounds it."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=DRAIN_SECONDS_MAX)
+
+    async def _handle(self, record: Any) -> None:
         """Answer one query; every outcome is a reply, a dead letter, or both."""
-        with IN_FLIGHT.track_inprogress():
-            try:
+        try:
+            with IN_FLIGHT.track_inprogress():
                 envelope = Envelope.of_record(
                     record, replies_topic=self._replies_topic, partitions=self._reply_partitions
                 )
-            except Rejected as error:
-                await self._dead_letter(record, error)
-                return
-            with structlog.contextvars.bound_contextvars(
-                correlation_id=_shown(envelope), namespace=_text(record.key)
-            ):
+                # The task has a context of its own, which ends with it.
+                structlog.contextvars.bind_contextvars(
+                    correlation_id=_shown(envelope), namespace=_text(record.key)
+                )
                 reply = await self._reply(record, envelope)
                 if envelope.reply_to is not None:
                     await self._replier.send([(envelope.reply_to, reply)])
+        except Rejected as error:
+            await self._dead_letter(record, error)
+        finally:
+            self._slots.release()
 
     async def _reply(self, record: Any, envelope: Envelope) -> Reply:
         try:

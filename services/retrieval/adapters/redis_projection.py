@@ -109,7 +109,7 @@ class RedisProjection:
         records = next(replies) if wanted else []
         view = View(
             seen={
-                event_id: int(score)
+                event_id: int(float(score))
                 for event_id, score in zip(event_ids, scores, strict=True)
                 if score is not None
             }

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +26,7 @@ from services.common.redis import REDIS_ERRORS, RedisClient
 from services.retrieval.adapters.filters import NO_FILTERS, Filters
 from services.retrieval.ranking import Histories, decode_histories
 
+RECORDS = files("services.retrieval").joinpath("lua/records.lua").read_text()
 NEAREST = 200
 RECENT = 200
 # A namespace with fewer memories is scored whole.
@@ -62,6 +64,7 @@ class RedisReader:
         self._partitions = partitions
         self._versions: dict[int, int] = {}
         self._large: set[tuple[int, int, str]] = set()
+        self._records = redis.register_script(RECORDS)
 
     def partition(self, namespace: str) -> int:
         """The partition that holds a namespace whole."""
@@ -110,8 +113,9 @@ class RedisReader:
             if not known_large:
                 pipe.zrange(layout.members(namespace), 0, SMALL - 1)
 
-        _, replies = await self._read(partition, queue)
-        nearest = [_id(key) for reply in replies[: len(indexes)] for key in _keys(reply)]
+        cursor, replies = await self._read(partition, queue)
+        # A search reply is the total, then the keys.
+        nearest = [_id(key) for reply in replies[: len(indexes)] for key in reply[1:]]
         others = [member.decode() for member in replies[len(indexes)]]
         if not known_large:
             members = [member.decode() for member in replies[-1]]
@@ -122,9 +126,11 @@ class RedisReader:
         if filters != NO_FILTERS:
             others = await self._admitted(namespace, others, filters, indexes)
         ids = list(dict.fromkeys(nearest + others))
-        cursor, records = await self._mget(namespace, ids)
+        at, records = await self._mget(namespace, ids)
         histories = _decoded(ids, records)
-        return f"{partition}:{cursor}", Candidates(histories, _matrix(histories, len(vector)))
+        return f"{partition}:{max(cursor, at)}", Candidates(
+            histories, _matrix(histories, len(vector))
+        )
 
     async def histories(
         self, namespace: str, *, sample: int | None = None
@@ -189,13 +195,18 @@ class RedisReader:
         return f"{partition}:{cursor}", by_status
 
     async def _mget(self, namespace: str, ids: list[str]) -> tuple[int, list[bytes | None]]:
-        def queue(pipe: Any, layout: Layout) -> None:
-            if ids:
-                prefix = layout.record(namespace, "")
-                pipe.mget([prefix + memory_id for memory_id in ids])
-
-        cursor, replies = await self._read(self.partition(namespace), queue)
-        return cursor, replies[0] if ids else []
+        """Records of the live build, which the read before this one has found."""
+        partition = self.partition(namespace)
+        layout = Layout(self._prefix, self._versions[partition], partition)
+        if not ids:
+            return 0, []
+        try:
+            cursor, records = await self._records(
+                keys=[layout.cursor], args=[layout.record(namespace, ""), "".join(ids)]
+            )
+        except REDIS_ERRORS as error:
+            raise _unavailable(error) from error
+        return int(cursor), records
 
     async def _admitted(
         self, namespace: str, ids: list[str], filters: Filters, statuses: tuple[Status, ...]
@@ -273,14 +284,6 @@ def _nearest(
         "PARAMS", len(words) + 2, *words, "vector", vector.tobytes(),
         "NOCONTENT", "LIMIT", 0, NEAREST, "TIMEOUT", SEARCH_TIMEOUT_MS, "DIALECT", 2,
     ]  # fmt: skip
-
-
-def _keys(reply: Any) -> list[bytes]:
-    """Keys of a search reply; RESP3 gives a map, RESP2 a list that begins with the total."""
-    if isinstance(reply, dict):
-        results = reply.get(b"results") or reply.get("results") or []
-        return [result.get(b"id") or result.get("id") for result in results]
-    return list(reply[1:])
 
 
 def _id(key: bytes) -> str:
