@@ -39,11 +39,20 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has
     async def on_partitions_assigned(self, assigned: list[TopicPartition]) -> None:
         """Begin with these partitions."""
         async with self.lock:
-            if self._assigned is not None:
-                await self._assigned(list(assigned))
+            await self._begin(list(assigned))
             self.partitions = set(assigned)
             self.leaving.clear()
         log.info("partitions assigned", partitions=sorted(tp.partition for tp in assigned))
+
+    async def _begin(self, assigned: list[TopicPartition]) -> None:
+        attempt = 0
+        while self._assigned is not None:
+            try:
+                return await self._assigned(assigned)
+            except Exception as error:  # noqa: BLE001 # Kafka would go on without us, for ever idle
+                log.warning("cannot begin yet", error=repr(error), attempt=attempt)
+                await asyncio.sleep(BACKOFF_SECONDS[min(attempt, len(BACKOFF_SECONDS) - 1)])
+                attempt += 1
 
     async def backoff(self, attempt: int) -> bool:
         """Wait before the next try; False if there must be none, as the partitions are moving."""

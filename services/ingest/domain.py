@@ -83,7 +83,7 @@ def indexed_text(store: Store, time_ms: int) -> str:
 def embedding_of(vector: np.ndarray, model: str) -> Embedding:
     """A float16 vector of shape (dimension,) as it goes into an event."""
     data = base64.b64encode(vector.astype("<f2").tobytes()).decode()
-    return Embedding(model=model, dimension=len(vector), data=data)
+    return Embedding.model_construct(model=model, dimension=len(vector), data=data)
 
 
 def event_of(
@@ -136,13 +136,14 @@ def _stored(
     time_ms, embedding = worked_out
     # Another body under the same key can be told from a repeat by this.
     body = store.model_dump_json(exclude={"idempotency_key"}).encode()
-    return MemoryStored(
+    # What `store` was checked for need not be checked again: half the cost of an event.
+    return MemoryStored.model_construct(
         id=event_id(cause, "memory.stored.v1"),
         source=SOURCE,
         subject=str(cause),
         time=time_ms,
         namespace=store.namespace,
-        data=StoredData(
+        data=StoredData.model_construct(
             content=store.content,
             indexed_text=indexed_text(store, time_ms),
             memory_type=store.memory_type,

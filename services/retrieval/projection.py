@@ -73,15 +73,7 @@ class LiveProjection:
         self._next.clear()
         self.stopped.clear()
         for tp in partitions:
-            attempt = 0
-            while True:
-                try:
-                    await self._begin(tp)
-                    break
-                except REDIS_ERRORS as error:
-                    log.warning("projection waits for Redis", error=repr(error), attempt=attempt)
-                    await asyncio.sleep(min(2.0, 0.1 * 2**attempt))
-                    attempt += 1
+            await self._begin(tp)
 
     async def _begin(self, tp: TopicPartition) -> None:
         """Continue from the cursor that Redis has."""
@@ -166,7 +158,7 @@ class LiveProjection:
                     await self._fold(tp, before)
                 else:
                     await asyncio.sleep(HOLD_POLL_SECONDS)
-                left = batch.decoded
+                left = [] if self.ownership.leaving.is_set() else batch.decoded
             case "version":
                 self._versions[tp] = await self._store.live_version(tp.partition)
                 left = batch.decoded
