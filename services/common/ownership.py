@@ -45,10 +45,11 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has
         log.info("partitions assigned", partitions=sorted(tp.partition for tp in assigned))
 
     async def _begin(self, assigned: list[TopicPartition]) -> None:
-        attempt = 0
-        while self._assigned is not None:
+        begun, attempt = False, 0
+        while self._assigned is not None and not begun:
             try:
-                return await self._assigned(assigned)
+                await self._assigned(assigned)
+                begun = True
             except Exception as error:  # noqa: BLE001 # Kafka would go on without us, for ever idle
                 log.warning("cannot begin yet", error=repr(error), attempt=attempt)
                 await asyncio.sleep(BACKOFF_SECONDS[min(attempt, len(BACKOFF_SECONDS) - 1)])
