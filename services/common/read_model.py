@@ -32,7 +32,8 @@ STATE = np.dtype(
     [
         ("status", "u1"),
         ("pinned", "u1"),
-        ("changes", "<u2"),
+        # Nobody bounds how often a memory is forgotten and restored.
+        ("changes", "<u4"),
         ("dimension", "<u2"),
         ("access_count", "<u4"),
         ("created_ms", "<i8"),
@@ -45,7 +46,7 @@ STATE = np.dtype(
         ("arousal", "<f8"),
     ]
 )
-_STATE = struct.Struct("<BBHHIqqqqdddd")
+_STATE = struct.Struct("<BBIHIqqqqdddd")
 _CHANGE = struct.Struct("<qB")
 assert _STATE.size == STATE.itemsize
 assert _TRACE.size == TRACE.itemsize
@@ -237,5 +238,8 @@ class Control:
 
 
 def redis_prefix(topic_prefix: str) -> str:
-    """All keys of one installation: another topic prefix never shares a key."""
-    return f"hm:{topic_prefix}"
+    """All keys of one installation: another topic prefix never shares a key.
+
+    The colon after it keeps `hm::*`, with no topic prefix, from matching everyone's keys.
+    """
+    return f"hm:{topic_prefix}:"

@@ -1,0 +1,144 @@
+"""Logs as Hypothesis makes them: few memories, many events, in any order and at any time."""
+
+from itertools import pairwise
+from typing import Any
+from uuid import UUID
+
+from hypothesis import strategies as st
+
+from schemas.events import AccessKind, ConceptUpserted, MemoryAdjusted, MemoryEvent, MemoryStored
+from schemas.ids import derive
+from tests.builders import (
+    TIME_MS,
+    accessed_event,
+    decayed_event,
+    embedding,
+    forgotten_event,
+    memory_id,
+    restored_event,
+    stored_event,
+)
+
+DIMENSION = 4
+NAMES = ("ann", "bob", "cid")
+NAMESPACES = ("acme/one", "acme/two")
+DAY_MS = 86_400_000
+# From a day before to three weeks after: an event may be older than what was folded before it.
+TIMES = st.integers(-DAY_MS, 21 * DAY_MS).map(lambda offset: TIME_MS + offset)
+MEMORIES = st.sampled_from(NAMES).map(memory_id)
+CONTEXTS = st.none() | st.sampled_from(["at the office", "on the train", ""])
+KINDS: st.SearchStrategy[AccessKind] = st.sampled_from(["search", "recall", "used", "rehearsal"])
+FRACTIONS = st.floats(0, 1)
+STATUS_CHANGES = ("forgotten", "restored", "decayed")
+USES = ("stored", "accessed")
+ALL = (*USES, *USES, *USES, *STATUS_CHANGES, "adjusted", "concept", "again")
+
+# Vectors are fixed, since what they hold makes no difference to the fold.
+_VECTORS = [embedding([1.0, 0.5 * i], dimension=DIMENSION) for i in range(len(NAMES))]
+
+
+def small_stored(memory: UUID, *, envelope: dict[str, Any], **data: Any) -> MemoryStored:
+    """A `memory.stored.v1` with a vector of `DIMENSION` numbers."""
+    return stored_event(memory, envelope=envelope, **({"embedding": _VECTORS[0]} | data))
+
+
+def adjusted_event(memory: UUID, nats: float, *, envelope: dict[str, Any]) -> MemoryAdjusted:
+    """A `memory.adjusted.v1`."""
+    around = {"source": "test", "subject": str(memory)} | envelope
+    return MemoryAdjusted.model_validate(around | {"data": {"nats": nats, "cause": "interference"}})
+
+
+@st.composite
+def logs(
+    draw: st.DrawFn,
+    *,
+    kinds: tuple[str, ...] = ALL,
+    ordered: bool = False,
+    size_max: int = 40,
+) -> list[MemoryEvent]:
+    """Events in the order of the log, with ids of their own or those of an earlier one.
+
+    Args:
+        draw: Hypothesis's.
+        kinds: which events there may be; `again` repeats an earlier one.
+        ordered: whether they were recorded in the order in which they happened.
+        size_max: at most so many.
+    """
+    wanted = draw(st.lists(st.sampled_from(kinds), min_size=1, max_size=size_max))
+    times = draw(st.lists(TIMES, min_size=len(wanted), max_size=len(wanted)))
+    if ordered:
+        times.sort()
+    events: list[MemoryEvent] = []
+    for number, (kind, time_ms) in enumerate(zip(wanted, times, strict=True)):
+        if kind == "again":
+            if events:
+                events.append(draw(st.sampled_from(events)))
+            continue
+        envelope = {
+            "id": derive("event", number),
+            "time": time_ms,
+            "namespace": draw(st.sampled_from(NAMESPACES)),
+        }
+        events.append(_event(draw, kind, envelope))
+    return events
+
+
+def _event(draw: st.DrawFn, kind: str, envelope: dict[str, Any]) -> MemoryEvent:
+    memory = draw(MEMORIES)
+    match kind:
+        case "stored":
+            emotion = draw(
+                st.fixed_dictionaries(
+                    {}, optional={"arousal": FRACTIONS, "salience": FRACTIONS, "valence": FRACTIONS}
+                )
+            )
+            return small_stored(
+                memory,
+                envelope=envelope,
+                content=draw(st.sampled_from(["Tea is at four.", "Ünïcödé 🫖", "x" * 300])),
+                embedding=draw(st.sampled_from(_VECTORS)),
+                emotion=emotion,
+                context=draw(CONTEXTS),
+                tags=draw(st.sampled_from([[], ["one"], ["one", "two words"]])),
+                pinned=draw(st.booleans()),
+            )
+        case "accessed":
+            several = draw(st.lists(MEMORIES, min_size=1, max_size=3))
+            return accessed_event(
+                *several, kind=draw(KINDS), envelope=envelope, context=draw(CONTEXTS)
+            )
+        case "forgotten":
+            return forgotten_event(memory, envelope=envelope)
+        case "restored":
+            return restored_event(memory, envelope=envelope)
+        case "decayed":
+            return decayed_event(memory, envelope=envelope, accesses_seen=draw(st.integers(1, 3)))
+        case "adjusted":
+            return adjusted_event(memory, draw(st.floats(-2, 1)), envelope=envelope)
+        case _:
+            return concept_event(envelope)
+
+
+def concept_event(envelope: dict[str, Any]) -> MemoryEvent:
+    """A fact that the fold of this version passes over."""
+    return ConceptUpserted.model_validate(
+        {
+            "source": "test",
+            "subject": "tea",
+            "data": {"concept_type": "concept", "activation": 0.5},
+        }
+        | envelope
+    )
+
+
+def at_offsets(events: list[MemoryEvent], start: int = 0) -> list[tuple[int, MemoryEvent]]:
+    """Events with consecutive offsets."""
+    return list(enumerate(events, start))
+
+
+@st.composite
+def cuts(draw: st.DrawFn, size: int) -> list[slice]:
+    """Batches: `size` records cut anywhere."""
+    places = draw(st.sets(st.integers(1, max(1, size - 1)), max_size=8))
+    edges = [0, *sorted(place for place in places if place < size), size]
+    return [slice(a, b) for a, b in pairwise(edges) if a < b]
