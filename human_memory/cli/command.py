@@ -40,13 +40,18 @@ def command(app: typer.Typer, name: str | None = None) -> Callable[[Body], Body]
                     default=_default(field),
                     annotation=hints[field.name],
                 )
-                for field in fields(kind)
+                for field in _own_first(kind)
             ]
         )
         app.command(name or body.__name__.replace("_", "-"))(invoke)
         return body
 
     return register
+
+
+def _own_first(kind: type) -> list[Field[Any]]:
+    # What a command is about comes before what all of them take.
+    return sorted(fields(kind), key=lambda field: field.name not in kind.__annotations__)
 
 
 def _default(field: Field[Any]) -> Any:
@@ -62,6 +67,8 @@ def _run(body: Body, kind: type, values: dict[str, Any]) -> None:
             asyncio.run(result)
     except ValidationError as error:
         _fail(_refused_fields(error), code=2)
+    except typer.BadParameter as error:
+        _fail(error.message, code=2)
     except MemoryServiceError as error:
         _fail(error.message)
     except KafkaError as error:

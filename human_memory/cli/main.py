@@ -6,7 +6,17 @@ from typing import Annotated
 import typer
 
 from human_memory import __version__
-from human_memory.cli import running, topics
+from human_memory.cli import (
+    asking,
+    dead_letters,
+    importing,
+    replaying,
+    running,
+    status,
+    tail,
+    topics,
+    writing,
+)
 
 app = typer.Typer(
     name="human-memory",
@@ -16,9 +26,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for module in (running,):
+for module in (running, status, writing, asking, importing, tail, replaying):
     app.add_typer(module.app)
 app.add_typer(topics.app, name="topics")
+app.add_typer(dead_letters.app, name="dead-letters")
 
 
 def _print_version(wanted: bool) -> None:

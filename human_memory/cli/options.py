@@ -9,9 +9,12 @@ from typing import Annotated, Any
 import typer
 
 from human_memory import instance as instances
+from human_memory.bus import Bus, Request
+from human_memory.cli.output import print_json
 from human_memory.instance import Instance
 from human_memory.paths import data_folder
 from human_memory.settings import KafkaSettings
+from schemas.replies import Reply
 
 REDIS_DEFAULT = "redis://127.0.0.1:6379/0"
 _FROM_INSTANCE = ("kafka", "topic_prefix", "partitions")
@@ -122,3 +125,40 @@ def moment(text: str | None, option: str) -> str | None:
         raise typer.BadParameter(
             f"{option} {text}: give a time such as 2026-01-31 or 2026-01-31T09:30:00Z"
         ) from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BusOptions(KafkaOptions, NamespaceOption, JsonOption):
+    """What every command has that asks over the bus."""
+
+    timeout: Annotated[
+        float, typer.Option(help="Seconds to wait for the answer.", metavar="SECONDS")
+    ] = 25.0
+
+    def bus(self) -> Bus:
+        """A client, not connected yet."""
+        return Bus(self.settings(), client_id="human-memory-cli")
+
+    async def request(self, message: Request) -> Reply:
+        """Send one message and wait for its reply; a reply that carries an error is raised."""
+        async with self.bus() as bus:
+            reply = await bus.request(message, timeout_seconds=self.timeout)
+        reply.unwrap()
+        return reply
+
+    def print_reply(self, reply: Reply) -> None:
+        """The result and the position it is good for, as JSON."""
+        print_json({**(reply.result or {}), "position": reply.position})
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueryOptions(BusOptions):
+    """What every query has."""
+
+    after: Annotated[
+        str | None,
+        typer.Option(
+            help="Position of a write, as `store` prints it: the answer has seen it.",
+            metavar="POSITION",
+        ),
+    ] = None

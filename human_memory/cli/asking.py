@@ -1,0 +1,190 @@
+"""`search`, `recall`, `inspect`, `list`, `stats`: what is remembered."""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import typer
+
+from human_memory.cli import rendering
+from human_memory.cli.command import command
+from human_memory.cli.options import QueryOptions, moment
+from human_memory.cli.output import out
+from human_memory.cli.writing import MemoryIdArgument
+from schemas.queries import Inspect, ListMemories, QueryBase, Recall, Search, Stats
+
+app = typer.Typer()
+
+AsOfOption = Annotated[
+    str | None, typer.Option(metavar="TIME", help="Answer as of this past moment (ISO 8601).")
+]
+ExplainOption = Annotated[
+    bool, typer.Option("--explain", help="Show the parts of each activation.")
+]
+NoRecordOption = Annotated[
+    bool, typer.Option("--no-record", help="Look without strengthening what is found.")
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchOptions(QueryOptions):
+    """Options of `search`."""
+
+    query: Annotated[str, typer.Argument(help="What to look for.")]
+    top_k: Annotated[int, typer.Option("-k", "--top-k", help="At most so many results.")] = 7
+    types: Annotated[
+        list[str], typer.Option("--type", "-t", help="Only of this type; may be repeated.")
+    ] = field(default_factory=list)
+    tags: Annotated[
+        list[str], typer.Option("--tag", help="Only with this tag; repeated: with all of them.")
+    ] = field(default_factory=list)
+    since: Annotated[str | None, typer.Option(metavar="TIME", help="Only what happened later.")] = (
+        None
+    )
+    until: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Only what happened before.")
+    ] = None
+    as_of: AsOfOption = None
+    no_record: NoRecordOption = False
+    explain: ExplainOption = False
+    min_activation: Annotated[
+        float | None, typer.Option(help="Replaces the retrieval threshold.")
+    ] = None
+    include_decayed: Annotated[
+        bool, typer.Option("--include-decayed", help="Search decayed memories too.")
+    ] = False
+
+
+@command(app)
+async def search(options: SearchOptions) -> None:
+    """What is remembered about something, here and now, ranked by activation.
+
+    What is found gets stronger, unless `--no-record` or `--as-of` is given.
+
+    Example: `human-memory search "Where does Noemi live?" -k 3 --explain`
+    """
+    query = Search.model_validate(
+        _given(
+            options,
+            query=options.query,
+            top_k=options.top_k,
+            types=options.types,
+            tags=options.tags,
+            created_after=moment(options.since, "--since"),
+            created_before=moment(options.until, "--until"),
+            as_of=moment(options.as_of, "--as-of"),
+            record_access=not options.no_record,
+            explain=options.explain,
+            min_activation=options.min_activation,
+            include_decayed=options.include_decayed,
+        )
+    )
+    await _answer(options, query, rendering.print_found)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecallOptions(QueryOptions):
+    """Options of `recall`."""
+
+    memory_id: MemoryIdArgument
+    context: Annotated[str | None, typer.Option(help="The situation, as text.")] = None
+    as_of: AsOfOption = None
+    no_record: NoRecordOption = False
+    explain: ExplainOption = False
+
+
+@command(app)
+async def recall(options: RecallOptions) -> None:
+    """Bring one memory back; it gets stronger.
+
+    Example: `human-memory recall 5a0f... --explain`
+    """
+    query = Recall.model_validate(
+        _given(
+            options,
+            memory_id=options.memory_id,
+            context=options.context,
+            as_of=moment(options.as_of, "--as-of"),
+            record_access=not options.no_record,
+            explain=options.explain,
+        )
+    )
+    await _answer(options, query, rendering.print_memory)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InspectOptions(QueryOptions):
+    """Options of `inspect`."""
+
+    memory_id: MemoryIdArgument
+    as_of: AsOfOption = None
+
+
+@command(app)
+async def inspect(options: InspectOptions) -> None:
+    """Everything about one memory, in any status, without touching it.
+
+    Example: `human-memory inspect 5a0f... --json`
+    """
+    as_of = moment(options.as_of, "--as-of")
+    query = Inspect.model_validate(_given(options, memory_id=options.memory_id, as_of=as_of))
+    await _answer(options, query, rendering.print_memory)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListOptions(QueryOptions):
+    """Options of `list`."""
+
+    status: Annotated[str | None, typer.Option(help="Only active, decayed or deleted ones.")] = None
+    memory_type: Annotated[str | None, typer.Option("--type", "-t", help="Only this type.")] = None
+    tag: Annotated[str | None, typer.Option(help="Only with this tag.")] = None
+    limit: Annotated[int, typer.Option(help="At most so many.")] = 50
+    offset: Annotated[int, typer.Option(help="Leave out so many.")] = 0
+    cursor: Annotated[
+        str | None, typer.Option(help="Go on after the page that named this cursor.")
+    ] = None
+    as_of: AsOfOption = None
+
+
+@command(app, "list")
+async def list_(options: ListOptions) -> None:
+    """The memories of a namespace by activation, without touching them.
+
+    Example: `human-memory list -n acme/agent-7 --status active --limit 20`
+    """
+    query = ListMemories.model_validate(
+        _given(
+            options,
+            status=options.status,
+            memory_type=options.memory_type,
+            tag=options.tag,
+            limit=options.limit,
+            offset=options.offset,
+            cursor=options.cursor,
+            as_of=moment(options.as_of, "--as-of"),
+        )
+    )
+    await _answer(options, query, rendering.print_list)
+
+
+@command(app)
+async def stats(options: QueryOptions) -> None:
+    """How many memories there are, by status, and their mean activation.
+
+    Example: `human-memory stats -n acme/agent-7`
+    """
+    await _answer(options, Stats.model_validate(_given(options)), rendering.print_stats)
+
+
+def _given(options: QueryOptions, **fields: Any) -> dict[str, Any]:
+    """A query's fields without those that were not given."""
+    values = {"namespace": options.namespace, "after": options.after, **fields}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+async def _answer(options: QueryOptions, query: QueryBase, show: rendering.Show) -> None:
+    reply = await options.request(query)
+    if options.as_json:
+        options.print_reply(reply)
+    else:
+        assert reply.result is not None
+        show(out(), reply.result)

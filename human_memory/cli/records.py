@@ -1,0 +1,175 @@
+"""Raw records of a topic, for the commands that look into Kafka itself."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from human_memory.settings import KafkaSettings
+from human_memory.trouble import TOPICS_REMEDY, kafka_trouble
+from schemas.errors import Unavailable
+
+POLL_MS = 200
+START_SECONDS_MAX = 30.0
+Keep = Callable[[Any], bool]
+
+
+class Reader:
+    """Reads one topic, all partitions, without a group: nobody notices."""
+
+    def __init__(self, consumer: AIOKafkaConsumer, partitions: list[TopicPartition]) -> None:
+        self._consumer = consumer
+        self._partitions = partitions
+
+    async def past(
+        self, keep: Keep, *, last: int | None = None, look_back: int | None = None
+    ) -> list[Any]:
+        """Records that are there now, oldest first, at most `last`; then `follow` goes on.
+
+        `look_back` bounds how many records of each partition are looked at.
+        """
+        ends = await self._consumer.end_offsets(self._partitions)
+        begins = await self._consumer.beginning_offsets(self._partitions)
+        for tp in self._partitions:
+            far = begins[tp] if look_back is None else ends[tp] - look_back
+            self._consumer.seek(tp, max(begins[tp], far))
+        kept: list[Any] = []
+        while any([await self._consumer.position(tp) < ends[tp] for tp in ends]):
+            for tp, records in (await self._consumer.getmany(timeout_ms=POLL_MS)).items():
+                kept += [record for record in records if record.offset < ends[tp] and keep(record)]
+                if records[-1].offset >= ends[tp]:
+                    self._consumer.seek(tp, ends[tp])
+        ordered = sorted(kept, key=lambda r: (r.timestamp, r.partition, r.offset))
+        return ordered if last is None else ordered[max(0, len(ordered) - last) :]
+
+    async def one(self, partition: int, offset: int) -> Any | None:
+        """The record at a place; None if there is none."""
+        wanted = next((tp for tp in self._partitions if tp.partition == partition), None)
+        if wanted is None:
+            return None
+        begins = await self._consumer.beginning_offsets([wanted])
+        ends = await self._consumer.end_offsets([wanted])
+        if not begins[wanted] <= offset < ends[wanted]:
+            return None
+        self._consumer.assign([wanted])
+        self._consumer.seek(wanted, offset)
+        while await self._consumer.position(wanted) <= offset:
+            batches = await self._consumer.getmany(wanted, timeout_ms=POLL_MS)
+            for record in batches.get(wanted, ()):
+                if record.offset == offset:
+                    return record
+        return None
+
+    async def follow(self) -> AsyncIterator[Any]:
+        """Records from here on, for ever."""
+        while True:
+            for records in (await self._consumer.getmany(timeout_ms=POLL_MS)).values():
+                for record in records:
+                    yield record
+
+
+@asynccontextmanager
+async def reading(settings: KafkaSettings, topic: str) -> AsyncIterator[Reader]:
+    """A reader of `topic`.
+
+    Raises:
+        Unavailable: Kafka does not answer, or has no such topic.
+    """
+    async with _admin(settings) as admin:
+        partitions = await _partitions(admin, topic)
+    if not partitions:
+        raise Unavailable(f"Kafka at {settings.kafka} has no topic {topic}; {TOPICS_REMEDY}")
+    async with _consumer(settings) as consumer:
+        consumer.assign(partitions)
+        await consumer.seek_to_end(*partitions)
+        yield Reader(consumer, partitions)
+
+
+async def group_progress(settings: KafkaSettings, group: str, topic: str) -> tuple[int, int]:
+    """How far a consumer group has got in a topic: (records done, records in all).
+
+    Raises:
+        Unavailable: Kafka does not answer.
+    """
+    async with _admin(settings) as admin:
+        partitions = await _partitions(admin, topic)
+        committed = await admin.list_consumer_group_offsets(group)
+    async with _consumer(settings) as consumer:
+        ends = await consumer.end_offsets(partitions)
+    done = {tp: max(0, offset.offset) for tp, offset in committed.items()}
+    return sum(min(end, done.get(tp, 0)) for tp, end in ends.items()), sum(ends.values())
+
+
+@asynccontextmanager
+async def _consumer(settings: KafkaSettings) -> AsyncIterator[AIOKafkaConsumer]:
+    consumer = AIOKafkaConsumer(
+        **settings.connection_arguments(),
+        client_id="human-memory-cli",
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+    )
+    with kafka_trouble(settings, "reading"):
+        try:
+            async with asyncio.timeout(START_SECONDS_MAX):
+                await consumer.start()
+            yield consumer
+        finally:
+            await consumer.stop()
+
+
+@asynccontextmanager
+async def _admin(settings: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(**settings.connection_arguments(), client_id="human-memory-cli")
+    with kafka_trouble(settings, "looking up topics"):
+        try:
+            async with asyncio.timeout(START_SECONDS_MAX):
+                await admin.start()
+                yield admin
+        finally:
+            await admin.close()
+
+
+async def _partitions(admin: AIOKafkaAdminClient, topic: str) -> list[TopicPartition]:
+    # All topics are asked for: a broker may create those that are asked for by name.
+    for described in await admin.describe_topics():
+        if described["topic"] == topic:
+            numbers = sorted(partition["partition"] for partition in described["partitions"])
+            return [TopicPartition(topic, number) for number in numbers]
+    return []
+
+
+def recorded_at(record: Any) -> str:
+    """The broker's time of a record, in UTC."""
+    moment = datetime.fromtimestamp(record.timestamp / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def as_json(record: Any) -> dict[str, Any]:
+    """A record as JSON: what is no UTF-8 is shown with replacement characters."""
+    return {
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+        "recorded_at": recorded_at(record),
+        "key": _text(record.key),
+        "headers": {name: _text(value) for name, value in record.headers},
+        "value": value_of(record),
+    }
+
+
+def value_of(record: Any) -> Any:
+    """The value as JSON where it is JSON, else as text."""
+    try:
+        return orjson.loads(record.value)
+    except (orjson.JSONDecodeError, TypeError):
+        return _text(record.value)
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("utf-8", "replace")

@@ -1,0 +1,147 @@
+"""`status`: what runs, how far behind it is, in which version, where."""
+
+import asyncio
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import typer
+
+from human_memory.children import SERVICES, probe
+from human_memory.cli.command import command
+from human_memory.cli.options import JsonOption, ServerOptions
+from human_memory.cli.output import out, print_json, table
+from human_memory.cli.records import group_progress
+from human_memory.cli.replaying import PROJECTION_GROUP
+from human_memory.instance import Instance
+from human_memory.settings import KafkaSettings
+from human_memory.topics import check_topics
+from schemas.errors import MemoryServiceError
+from schemas.topics import EVENTS, INBOX, Topic
+from stack.local import LocalStack
+from stack.state import HOST
+
+# What each service reads, and the group under which it commits how far it is.
+_READS: dict[str, tuple[str, Topic]] = {
+    "ingest": ("human-memory-ingest", INBOX),
+    "retrieval": (PROJECTION_GROUP, EVENTS),
+}
+REDIS_SECONDS_MAX = 3.0
+
+app = typer.Typer()
+
+
+@dataclass(frozen=True)
+class Component:
+    """One row. `lag`: records it has still to work through."""
+
+    name: str
+    ok: bool
+    state: str
+    lag: int | None
+    version: str | None
+    address: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatusOptions(ServerOptions, JsonOption):
+    """Options of `status`."""
+
+
+@command(app)
+async def status(options: StatusOptions) -> None:
+    """Each component: its state, how many records it is behind, its version and address.
+
+    The exit status is 1 unless all of them are well.
+
+    Example: `human-memory status --json`
+    """
+    settings, instance = options.settings(), options.instance()
+    redis = options.redis_url()
+    stack = LocalStack(options.folder) if instance and instance.local_stack else None
+    services = [asyncio.to_thread(_service, name, instance) for name in SERVICES]
+    components, lags = await asyncio.gather(
+        asyncio.gather(_kafka(settings, stack), asyncio.to_thread(_redis, redis), *services),
+        _lags(settings),
+    )
+    components = [replace(each, lag=lags.get(each.name)) for each in components]
+    well = all(component.ok for component in components)
+    if options.as_json:
+        print_json({"ok": well, "components": [asdict(component) for component in components]})
+    else:
+        _print(components, instance, options.folder)
+    raise typer.Exit(0 if well else 1)
+
+
+async def _kafka(settings: KafkaSettings, stack: LocalStack | None) -> Component:
+    try:
+        problems = await check_topics(settings)
+        state = "topics missing or wrong: human-memory topics check" if problems else "ready"
+    except MemoryServiceError as error:
+        state = error.message
+    version = stack.status().kafka.version if stack is not None else None
+    return Component("kafka", state == "ready", state, None, version, settings.kafka)
+
+
+def _redis(url: str) -> Component:
+    try:
+        from redis import Redis
+        from redis.exceptions import RedisError
+    except ImportError:
+        return Component("redis", False, "unknown: redis is not installed", None, None, url)
+    try:
+        with Redis.from_url(
+            url, socket_timeout=REDIS_SECONDS_MAX, socket_connect_timeout=REDIS_SECONDS_MAX
+        ) as client:
+            version = client.info("server")["redis_version"]
+            client.execute_command("FT._LIST")
+    except RedisError as error:
+        state = f"does not answer, or has no search module: {error}"
+        return Component("redis", False, state, None, None, _without_password(url))
+    return Component("redis", True, "ready", None, version, _without_password(url))
+
+
+def _service(name: str, instance: Instance | None) -> Component:
+    default = f"http://{HOST}:{SERVICES[name]}"
+    address = instance.http.get(name, default) if instance else default
+    found = probe(address)
+    state = "ready" if found.ready else found.waiting
+    return Component(name, found.ready, state, None, found.version, address)
+
+
+async def _lags(settings: KafkaSettings) -> dict[str, int]:
+    lags = {}
+    for name, (group, topic) in _READS.items():
+        try:
+            done, total = await group_progress(
+                settings, settings.topic_prefix + group, settings.topic(topic)
+            )
+        except MemoryServiceError:
+            continue
+        lags[name] = total - done
+    return lags
+
+
+def _print(components: list[Component], instance: Instance | None, folder: Path) -> None:
+    rows = table("component", "state", "lag", "version", "address", right=("lag",))
+    for each in components:
+        rows.add_row(
+            each.name,
+            each.state,
+            "" if each.lag is None else str(each.lag),
+            each.version or "",
+            each.address,
+            style="" if each.ok else "red",
+        )
+    out().print(rows)
+    out().print(_supervised(instance, folder), style="dim", markup=False, soft_wrap=True)
+
+
+def _supervised(instance: Instance | None, folder: Path) -> str:
+    if instance is None:
+        return f"nothing of {folder} runs here: these are the configured or default addresses"
+    return f"run by human-memory up, pid {instance.pid}; logs in {folder / 'logs'}"
+
+
+def _without_password(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"

@@ -1,0 +1,184 @@
+"""`store`, `access`, `forget`, `restore`: what changes a memory."""
+
+import sys
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+from uuid import UUID
+
+import orjson
+import typer
+
+from human_memory.cli.command import command
+from human_memory.cli.options import BusOptions, moment
+from human_memory.cli.output import out
+from schemas.inbox import Access, Forget, Restore, Store
+from schemas.queries import Inspect
+from schemas.replies import Reply
+
+app = typer.Typer()
+
+MemoryIdArgument = Annotated[UUID, typer.Argument(metavar="ID", help="The memory's id.")]
+ReasonOption = Annotated[str | None, typer.Option(help="Why, for people who read the log.")]
+WaitOption = Annotated[
+    bool, typer.Option("--wait", help="Return when searches see it, not when it is safe.")
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreOptions(BusOptions):
+    """Options of `store`."""
+
+    text: Annotated[str, typer.Argument(help="What to remember; - reads standard input.")]
+    memory_type: Annotated[
+        str,
+        typer.Option(
+            "--type", "-t", help="episodic, semantic, procedural, working, emotional or your own."
+        ),
+    ] = "episodic"
+    tags: Annotated[
+        list[str], typer.Option("--tag", help="A label to filter by; may be repeated.")
+    ] = field(default_factory=list)
+    speaker: Annotated[str | None, typer.Option(help="Who said it.")] = None
+    session: Annotated[str | None, typer.Option(help="The conversation it belongs to.")] = None
+    at: Annotated[
+        str | None, typer.Option(metavar="TIME", help="When it happened, if not now (ISO 8601).")
+    ] = None
+    context: Annotated[str | None, typer.Option(help="The situation, as text.")] = None
+    key: Annotated[
+        str | None, typer.Option(help="Idempotency key: sent again, it changes nothing.")
+    ] = None
+    metadata: Annotated[
+        str | None, typer.Option(metavar="JSON", help="An object that you want back.")
+    ] = None
+    pinned: Annotated[bool, typer.Option("--pinned", help="Never decays.")] = False
+    wait: WaitOption = False
+
+    def message(self) -> Store:
+        """The command to send; raises ValidationError where the contract forbids it."""
+        fields: dict[str, Any] = {
+            "namespace": self.namespace,
+            "content": sys.stdin.read().strip() if self.text == "-" else self.text,
+            "memory_type": self.memory_type,
+            "tags": self.tags,
+            "speaker": self.speaker,
+            "session": self.session,
+            "occurred_at": moment(self.at, "--at"),
+            "context": self.context,
+            "idempotency_key": self.key,
+            "metadata": _object(self.metadata),
+            "pinned": self.pinned,
+        }
+        return Store.model_validate({k: v for k, v in fields.items() if v is not None})
+
+
+@command(app)
+async def store(options: StoreOptions) -> None:
+    """Remember a text. Prints its id and the position to search `--after`.
+
+    Example: `human-memory store "Noemi moved to Leeds" --speaker Noemi --tag home --wait`
+    """
+    message = options.message()
+    async with options.bus() as bus:
+        reply = await bus.request(message, timeout_seconds=options.timeout)
+        memory_id = reply.unwrap()["memory_id"]
+        if options.wait:
+            seen = Inspect(
+                namespace=options.namespace, memory_id=UUID(memory_id), after=reply.position
+            )
+            await bus.ask(seen, timeout_seconds=options.timeout)
+    if options.as_json:
+        options.print_reply(reply)
+        return
+    out().print(f"stored {memory_id}", markup=False, soft_wrap=True)
+    _print_position(reply)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccessOptions(BusOptions):
+    """Options of `access`."""
+
+    memory_ids: Annotated[list[UUID], typer.Argument(metavar="ID...", help="Ids of memories.")]
+    kind: Annotated[str, typer.Option(help="used, recall or rehearsal.")] = "used"
+    context: Annotated[str | None, typer.Option(help="The situation, as text.")] = None
+
+
+@command(app)
+async def access(options: AccessOptions) -> None:
+    """Report that memories were used, which strengthens them.
+
+    Example: `human-memory access 5a0f... 77c1... --kind used`
+    """
+    message = Access.model_validate(
+        {
+            "namespace": options.namespace,
+            "memory_ids": options.memory_ids,
+            "kind": options.kind,
+            "context": options.context,
+        }
+    )
+    await _accepted(options, message, f"{len(options.memory_ids)} accesses recorded")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemoryOptions(BusOptions):
+    """Options of `forget` and `restore`."""
+
+    memory_id: MemoryIdArgument
+    reason: ReasonOption = None
+
+
+@command(app)
+async def forget(options: MemoryOptions) -> None:
+    """Take a memory out of searches. The log keeps it, and `restore` brings it back.
+
+    Example: `human-memory forget 5a0f... --reason "asked to"`
+    """
+    await _require_known(options)
+    message = Forget(
+        namespace=options.namespace, memory_id=options.memory_id, reason=options.reason
+    )
+    await _accepted(options, message, f"forgot {options.memory_id}")
+
+
+@command(app)
+async def restore(options: MemoryOptions) -> None:
+    """Bring a forgotten or decayed memory back.
+
+    Example: `human-memory restore 5a0f...`
+    """
+    await _require_known(options)
+    message = Restore(
+        namespace=options.namespace, memory_id=options.memory_id, reason=options.reason
+    )
+    await _accepted(options, message, f"restored {options.memory_id}")
+
+
+async def _require_known(options: MemoryOptions) -> None:
+    # The log takes a wish about anything, and the fold ignores what points at nothing: only the
+    # read side can tell someone that they mistyped.
+    await options.request(Inspect(namespace=options.namespace, memory_id=options.memory_id))
+
+
+async def _accepted(options: BusOptions, message: Access | Forget | Restore, done: str) -> None:
+    reply = await options.request(message)
+    if options.as_json:
+        options.print_reply(reply)
+        return
+    out().print(done, markup=False, soft_wrap=True)
+    _print_position(reply)
+
+
+def _print_position(reply: Reply) -> None:
+    out().print(f"position {reply.position}", markup=False, style="dim")
+
+
+def _object(text: str | None) -> dict[str, Any] | None:
+    if text is None:
+        return None
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise typer.BadParameter(f"--metadata is not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise typer.BadParameter(f"--metadata must be a JSON object, not {text[:40]}")
+    return value
