@@ -52,7 +52,7 @@ bench-speed: setup ## Measure store and search against their lower bounds
 
 docs: setup ## Write the generated files again: schemas, reference pages
 	$(PYTHON) -m schemas.generate
-	$(PYTHON) -m typer human_memory.cli utils docs --name human-memory --output docs/reference/cli.md
+	$(PYTHON) -m typer human_memory.cli.main utils docs --name human-memory --output docs/reference/cli.md
 
 COMPILE := $(UV) pip compile --quiet --generate-hashes --only-binary :all: --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock" \

@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib import import_module
 from itertools import chain
@@ -122,6 +124,42 @@ def test_the_metrics_page_has_a_section_for_each_metric_and_no_other() -> None:
     documented = {name for name in sections(REFERENCE / "metrics.md") if name.startswith("human_")}
 
     assert documented == metrics()
+
+
+def test_the_page_of_the_command_line_is_what_its_help_says() -> None:
+    generated = subprocess.run(
+        [
+            *(sys.executable, "-m", "typer", "human_memory.cli.main"),
+            *("utils", "docs", "--name", "human-memory"),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert (REFERENCE / "cli.md").read_text("utf-8").strip() == generated.stdout.strip(), (
+        "run: make docs"
+    )
+
+
+@pytest.mark.parametrize("example", ["producer.py", "producer_any_client.py", "ask.py"])
+def test_the_readme_shows_the_examples_as_they_are(example: str) -> None:
+    source = (ROOT / "examples" / example).read_text("utf-8").strip()
+
+    assert f"```python\n{source}\n```" in (ROOT / "README.md").read_text("utf-8")
+
+
+def test_pages_name_only_make_targets_that_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    targets = set(re.findall(r"^([a-z-]+):.*## ", makefile, flags=re.MULTILINE))
+    used = {
+        name
+        for page in PAGES
+        for name in re.findall(r"(?:`|^)make ([a-z-]+)", page.read_text("utf-8"), re.MULTILINE)
+    }
+
+    assert used <= targets
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
