@@ -1,5 +1,6 @@
 """Logs as Hypothesis makes them: few memories, many events, in any order and at any time."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 from uuid import UUID
@@ -131,7 +132,7 @@ def concept_event(envelope: dict[str, Any]) -> MemoryEvent:
     )
 
 
-def at_offsets(events: list[MemoryEvent], start: int = 0) -> list[tuple[int, MemoryEvent]]:
+def at_offsets(events: Sequence[MemoryEvent], start: int = 0) -> list[tuple[int, MemoryEvent]]:
     """Events with consecutive offsets."""
     return list(enumerate(events, start))
 

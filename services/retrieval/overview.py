@@ -2,12 +2,14 @@
 
 import asyncio
 from dataclasses import dataclass
+from math import isfinite
 from typing import Self
 from uuid import UUID
 
 import numpy as np
 
 from schemas.errors import Rejected
+from schemas.limits import TIME_MS_MAX, TIME_MS_MIN
 from schemas.queries import Listed, ListMemories, ListResult, Stats, StatsResult
 from schemas.replies import Reply
 from services.common.read_model import TAG_SEPARATOR, Status
@@ -17,6 +19,7 @@ from services.retrieval.ranking import (
     ACTIVE,
     DELETED,
     Histories,
+    accesses_at,
     activations,
     status_name,
     statuses_at,
@@ -45,11 +48,16 @@ class Cursor:
         Raises:
             Rejected: it is none of ours.
         """
+        refused = Rejected("cursor: not one that a list has returned; begin without it")
         try:
             as_of, activation, memory_id = text.split(":")
-            return cls(int(as_of), float.fromhex(activation), str(UUID(memory_id)))
-        except ValueError:
-            raise Rejected("cursor: not one that a list has returned; begin without it") from None
+            cursor = cls(int(as_of), float.fromhex(activation), str(UUID(memory_id)))
+        except (ValueError, OverflowError):
+            raise refused from None
+        ours = str(cursor) == text and isfinite(cursor.activation)
+        if not ours or not TIME_MS_MIN <= cursor.as_of_ms <= TIME_MS_MAX:
+            raise refused
+        return cursor
 
 
 class Overview:
@@ -69,6 +77,7 @@ class Overview:
         codes = histories.states["status"].copy()
         if query.as_of is not None:
             codes = statuses_at(histories, query.as_of)
+            histories = accesses_at(histories, query.as_of)
         total = await asyncio.to_thread(_levels, histories, moment_ms)
         wanted = await self._wanted(query, histories, codes)
         if query.as_of is not None:
@@ -108,7 +117,10 @@ class Overview:
         # Ids are hashes: the smallest ones are a sample that does not change.
         _, histories = await self._reader.histories(namespace, sample=MEAN_EXACT_MAX)
         levels = await asyncio.to_thread(_levels, histories, now_ms)
-        mean = float(np.mean(levels[histories.states["status"] == ACTIVE]))
+        levels = levels[histories.states["status"] == ACTIVE]
+        if len(levels) == 0:
+            return 0.0  # the last one went between the two reads
+        mean = float(np.mean(levels))
         if active > MEAN_EXACT_MAX:
             self._means[namespace] = (now_ms, mean)
         return mean

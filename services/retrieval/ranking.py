@@ -18,6 +18,8 @@ from cognition.matching import cosine_match, cosine_similarity
 from schemas.parameters import Parameters
 from schemas.queries import Explanation
 from services.common.read_model import (
+    KINDS,
+    NOT_COUNTED,
     STATUSES,
     TRACE,
     Status,
@@ -73,6 +75,19 @@ def statuses_at(histories: Histories, moment_ms: int) -> NDArray[np.uint8]:
     return statuses
 
 
+def accesses_at(histories: Histories, moment_ms: int) -> Histories:
+    """The same memories with the number and the last of their accesses at a past moment."""
+    uncounted = KINDS.index(NOT_COUNTED) + 1
+    traces = histories.traces
+    counted = (traces["time_ms"] <= moment_ms) & (traces["id"] >> np.uint64(56) != uncounted)
+    whose = histories.memory_of_trace[counted]
+    states = histories.states.copy()
+    states["access_count"] = np.bincount(whose, minlength=len(histories))
+    states["last_accessed_ms"] = states["created_ms"]
+    np.maximum.at(states["last_accessed_ms"], whose, traces["time_ms"][counted])
+    return replace(histories, states=states)
+
+
 @dataclass(frozen=True)
 class Activations:
     """The parts of each memory's activation, shape (memories,) each, in nats."""
@@ -108,7 +123,11 @@ def activations(
     match: FloatArray | None = None,
     noise: FloatArray | None = None,
 ) -> Activations:
-    """A = B + P + bias + noise of each memory at `now_ms`; later traces do not count."""
+    """A = B + P + bias + noise of each memory at `now_ms`; later traces do not count.
+
+    A memory dated ahead of that is fresh: clocks differ. Whether it is there yet, `statuses_at`
+    says.
+    """
     nothing = np.zeros(len(histories))
     states = histories.states
     neutral = emotional_decay_rate(parameters.decay_rate, arousal=0.0, salience=0.5)
@@ -124,11 +143,9 @@ def activations(
     base = level
     if np.any(felt != neutral):
         base = weight * base_levels(histories, now_ms, parameters, shift=neutral - felt)
-    with np.errstate(invalid="ignore"):  # -inf - -inf: no trace by then, either way
-        emotion = np.where(np.isneginf(level), 0.0, level - base)
     return Activations(
         base=base,
-        emotion=emotion,
+        emotion=level - base,
         match=nothing if match is None else match,
         adjustment=states["bias"],
         noise=nothing if noise is None else noise,
@@ -144,14 +161,16 @@ def base_levels(
 ) -> FloatArray:
     """B of each memory, its traces' decays shifted by `shift`, shape (memories,)."""
     traces, memory_of_trace = histories.traces, histories.memory_of_trace
-    past = traces["time_ms"] <= now_ms
+    moments_ms = np.maximum(now_ms, histories.states["created_ms"])[memory_of_trace]
+    past = traces["time_ms"] <= moments_ms
     if not past.all():
         traces, memory_of_trace = traces[past], memory_of_trace[past]
+        moments_ms = moments_ms[past]
     decays = traces["decay_rate"].astype(np.float64)
     if shift is not None:
         decays = decays + shift[memory_of_trace]
     return base_level(
-        (now_ms - traces["time_ms"]) / 1000.0,
+        (moments_ms - traces["time_ms"]) / 1000.0,
         decays,
         weights=traces["weight"].astype(np.float64),
         memory_of_trace=memory_of_trace,

@@ -1,6 +1,6 @@
 """Search: candidates, activation, threshold, order, and the accesses it caused."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +23,7 @@ from services.retrieval.ranking import (
     ACTIVE,
     DECAYED,
     Activations,
+    accesses_at,
     activations,
     match_of,
     status_name,
@@ -65,6 +66,9 @@ class Searcher:
         )
         if len(candidates.histories) == 0:
             return _reply([], position)
+        if query.as_of is not None:
+            seen = accesses_at(candidates.histories, query.as_of)
+            candidates = replace(candidates, histories=seen)
         ranking = rank(query, cause, candidates, (vector, moment_ms))
         recording = query.record_access and query.as_of is None and bool(ranking.order)
         found = await self._found(query, candidates, ranking, now_ms if recording else None)

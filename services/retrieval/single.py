@@ -18,6 +18,7 @@ from services.retrieval.domain import KERNEL, PARAMETERS
 from services.retrieval.ranking import (
     ACTIVE,
     DELETED,
+    accesses_at,
     activations,
     status_name,
     statuses_at,
@@ -55,11 +56,14 @@ class SingleMemory:
             )
         recording = query.record_access and query.as_of is None
         histories = entry.histories
+        if query.as_of is not None:
+            histories = accesses_at(histories, query.as_of)
+        state = histories.states[0]
         if recording:
             histories = with_access(histories, now_ms, PARAMETERS)
             position = await self._record(query, cause, now_ms)
         parts = activations(histories, moment_ms, PARAMETERS)
-        last_ms = entry.state.last_accessed_ms
+        last_ms = int(state["last_accessed_ms"])
         result = RecallResult(
             memory_id=query.memory_id,
             content=entry.document[b"content"].decode(),
@@ -67,7 +71,7 @@ class SingleMemory:
             memory_type=entry.document[b"type"].decode(),
             created_at=entry.state.created_ms,
             last_accessed=max(last_ms, now_ms) if recording else last_ms,
-            access_count=entry.state.access_count + recording,
+            access_count=int(state["access_count"]) + recording,
             explanation=parts.explanation(0) if query.explain else None,
         )
         return Reply(result=result.model_dump(mode="json", exclude_none=True), position=position)
@@ -82,17 +86,19 @@ class SingleMemory:
         if entry is None or (query.as_of is not None and _status(entry, query.as_of) == DELETED):
             raise NotFound(f"memory {query.memory_id}: not in namespace {query.namespace}")
         moment_ms = now_ms if query.as_of is None else query.as_of
-        document, state = entry.document, entry.state
+        document, state, histories = entry.document, entry.state, entry.histories
+        if query.as_of is not None:
+            histories = accesses_at(histories, query.as_of)
         more = orjson.loads(document[b"more"])
         tags = document[b"tags"].decode()
         result = InspectResult(
             memory_id=query.memory_id,
             content=document[b"content"].decode(),
-            activation=float(activations(entry.histories, moment_ms, PARAMETERS).total[0]),
+            activation=float(activations(histories, moment_ms, PARAMETERS).total[0]),
             memory_type=document[b"type"].decode(),
             created_at=state.created_ms,
-            last_accessed=state.last_accessed_ms,
-            access_count=state.access_count,
+            last_accessed=int(histories.states["last_accessed_ms"][0]),
+            access_count=int(histories.states["access_count"][0]),
             status=status_name(_status(entry, query.as_of)),
             salience=state.salience,
             emotion_valence=state.valence,
@@ -133,8 +139,10 @@ def _status(entry: Entry, as_of_ms: int | None) -> int:
 
 
 def _effective_decay_rate(entry: Entry, moment_ms: int) -> float:
-    """Mean decay of the traces, each weighted by what it contributes now."""
+    """Mean decay of the traces, each weighted by what it contributes at that moment."""
+    moment_ms = max(moment_ms, entry.state.created_ms)
     traces = entry.histories.traces
+    traces = traces[traces["time_ms"] <= moment_ms]
     decays = traces["decay_rate"].astype(np.float64)
     ages = (moment_ms - traces["time_ms"]) / 1000.0
     strengths = traces["weight"] * KERNEL.strength(ages, decays)
