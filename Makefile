@@ -39,7 +39,7 @@ check: setup ## Formatting, lint, types and house rules
 	$(PYTHON) -m pytest -q tests/unit/test_house_rules.py tests/unit/test_docs.py
 
 unit: setup ## Tests that need no Kafka and no Redis
-	$(PYTHON) -m pytest -m "not integration" tests/unit tests/contract
+	$(PYTHON) -m pytest -m "not integration" tests/unit $(wildcard tests/contract)
 
 test: check ## Everything CI runs, on the real Kafka and Redis
 	$(PYTHON) -m pytest
