@@ -54,6 +54,10 @@ class Dialogue(BaseModel):
         """When its last turn was said."""
         return max(turn.time for turn in self.turns)
 
+    def key(self, turn_id: str) -> str:
+        """The idempotency key of a turn, from which its memory's id follows."""
+        return f"{self.id}/{turn_id}"
+
     def stores(self, namespace: Namespace) -> list[Store]:
         """The turns as commands. Their keys make a second import change nothing."""
         return [
@@ -63,7 +67,7 @@ class Dialogue(BaseModel):
                 speaker=turn.speaker,
                 session=str(turn.session),
                 occurred_at=turn.time,
-                idempotency_key=f"{self.id}/{turn.id}",
+                idempotency_key=self.key(turn.id),
             )
             for turn in self.turns
         ]

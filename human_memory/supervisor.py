@@ -179,6 +179,36 @@ class Supervisor:
             instances.save(self._plan.data, changed)
 
 
+@contextmanager
+def supervised(
+    plan: Plan, *, say: Callable[[str], None], doing: Callable[[str], None]
+) -> Iterator[Instance]:
+    """The plan's system for as long as the body runs, ready when it begins.
+
+    Raises:
+        StackError, MemoryServiceError: it did not start.
+    """
+    stop, failures = threading.Event(), list[Exception]()
+
+    def supervise() -> None:
+        try:
+            Supervisor(plan, say=say, doing=doing).run(stop)
+        except Exception as error:  # noqa: BLE001 (raised where it is waited for)
+            failures.append(error)
+
+    thread = threading.Thread(target=supervise, name="supervisor")
+    thread.start()
+    try:
+        while not ((found := instances.running(plan.data)) and found.ready) and thread.is_alive():
+            time.sleep(POLL_SECONDS)
+        if found is None or not thread.is_alive():
+            raise failures[0] if failures else StackError("it ended while starting")
+        yield found
+    finally:
+        stop.set()
+        thread.join()
+
+
 def require_linux() -> None:
     """StackError elsewhere: children can't be tied to their supervisor there."""
     if sys.platform != "linux":

@@ -65,7 +65,7 @@ async def replay(options: ReplayOptions) -> None:
         return
     with progress_bar() as progress:
         bar = progress.add_task("replaying", total=None)
-        report = await _rebuild_module().rebuild(
+        report = await rebuild_module().rebuild(
             settings,
             progress=lambda done, total: progress.update(bar, completed=done, total=total),
             force=options.force,
@@ -82,7 +82,7 @@ async def digest(options: ReadSideOptions) -> None:
 
     Example: `human-memory digest`
     """
-    value = await _rebuild_module().live_digest(options.retrieval_settings())
+    value = await rebuild_module().live_digest(options.retrieval_settings())
     if options.as_json:
         print_json({"digest": value})
     else:
@@ -95,7 +95,7 @@ async def lose_and_rebuild(settings: Any, progress: Progress) -> dict[str, Any]:
     Raises:
         Unavailable: the fold does not move.
     """
-    rebuilding = _rebuild_module()
+    rebuilding = rebuild_module()
     before = await rebuilding.live_digest(settings)
     keys = await rebuilding.drop_read_side(settings)
     began = time.monotonic()
@@ -129,7 +129,7 @@ async def _digest_when_folded(settings: Any) -> str:
     folded = -1
     while True:
         try:
-            return str(await _rebuild_module().live_digest(settings))
+            return str(await rebuild_module().live_digest(settings))
         except Unavailable:
             # It gave the fold a minute. A large log takes longer, as long as it moves.
             now, _ = await _folded(settings)
@@ -162,7 +162,8 @@ async def _folded(settings: KafkaSettings) -> tuple[int, int]:
     return await group_progress(settings, group, settings.topic(EVENTS))
 
 
-def _rebuild_module() -> Any:
+def rebuild_module() -> Any:
+    """`services.retrieval.rebuild`."""
     # By name: the command line needs none of the services' packages for anything else.
     return import_module("services.retrieval.rebuild")
 
