@@ -91,7 +91,7 @@ $(BOOTSTRAPPED): requirements-bootstrap.lock
 
 # The last three steps fetch what the first start would otherwise have to wait for.
 $(READY): $(BOOTSTRAPPED) requirements.lock requirements-programs.lock pyproject.toml stack/kafka.lock
-	@test -x $(PYTHON) || $(UV) venv --quiet --python .bootstrap/bin/python .venv
+	@test -x $(PYTHON) || $(UV) venv --quiet --clear --python .bootstrap/bin/python .venv
 	@echo "setup: installing locked packages (3.2 GB to download the first time, mostly torch)"
 	@$(UV) pip sync --python $(PYTHON) --require-hashes --only-binary :all: requirements.lock
 	@$(UV) pip install --quiet --python $(PYTHON) --no-deps --no-build-isolation --editable .
