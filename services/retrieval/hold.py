@@ -1,12 +1,13 @@
 """Holding the live fold still, and deleting keys without holding Redis up."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from uuid import uuid4
 
 from human_memory.deadline import Deadline
 from schemas.errors import Unavailable
-from services.common.redis import RedisClient
+from services.common.redis import REDIS_ERRORS, RedisClient
 from services.retrieval.adapters.redis_projection import RedisProjection
 
 # Whoever dies while holding the live fold holds it no longer than this.
@@ -25,13 +26,10 @@ async def held(
     Raises:
         Unavailable: it does not get there.
     """
-    key = store.control(partition).hold
     version = await store.live_version(partition)
-    await redis.set(key, log_end, ex=HOLD_SECONDS)
-    # It may have gone past the end we were told before the hold was there.
-    offset = max(log_end, await store.cursor(partition, version))
-    refresh = asyncio.create_task(_refresh(redis, key))
-    try:
+    async with _kept(redis, store.control(partition).hold, str(log_end)):
+        # It may have gone past the end we were told before the hold was there.
+        offset = max(log_end, await store.cursor(partition, version))
         deadline = Deadline.after(LIVE_WAIT_SECONDS)
         while await store.cursor(partition, version) < offset:
             if deadline.expired:
@@ -41,19 +39,61 @@ async def held(
                 )
             await asyncio.sleep(POLL_SECONDS)
         yield offset
+
+
+@asynccontextmanager
+async def held_at_the_start(
+    redis: RedisClient, store: RedisProjection, partitions: int
+) -> AsyncIterator[None]:
+    """Let the live fold write nothing, so that what is deleted stays deleted."""
+    async with AsyncExitStack() as stack:
+        for partition in range(partitions):
+            hold = store.control(partition).hold
+            await stack.enter_async_context(_kept(redis, hold, "0"))
+        yield
+
+
+@asynccontextmanager
+async def alone(redis: RedisClient, prefix: str) -> AsyncIterator[None]:
+    """Keep others from rebuilding or deleting the same read side meanwhile.
+
+    Raises:
+        Unavailable: another is at it.
+    """
+    key, mine = f"{prefix}rebuilding", uuid4().hex
+    if not await redis.set(key, mine, nx=True, ex=HOLD_SECONDS):
+        raise Unavailable(
+            "another rebuild of this read side is running, or was killed less than "
+            f"{HOLD_SECONDS} s ago; try again when it is over"
+        )
+    async with _kept(redis, key, mine):
+        yield
+
+
+@asynccontextmanager
+async def _kept(redis: RedisClient, key: str, value: str) -> AsyncIterator[None]:
+    """A key that lasts as long as the body; if we are killed, HOLD_SECONDS longer."""
+    await redis.set(key, value, ex=HOLD_SECONDS)
+    refresh = asyncio.create_task(_refresh(redis, key))
+    try:
+        yield
     finally:
         refresh.cancel()
         with suppress(asyncio.CancelledError):
             await refresh
-        await redis.delete(key)
+        with suppress(*REDIS_ERRORS):  # it expires
+            await redis.delete(key)
 
 
-async def unlink(redis: RedisClient, pattern: str) -> int:
+async def unlink(
+    redis: RedisClient, pattern: str, *, doomed: Callable[[bytes], bool] = lambda _: True
+) -> int:
     """Delete keys in slices: dropping them with their index blocks Redis."""
     deleted = 0
     keys: list[bytes] = []
     async for key in redis.scan_iter(match=pattern, count=UNLINK_AT_ONCE):
-        keys.append(key)
+        if doomed(key):
+            keys.append(key)
         if len(keys) >= UNLINK_AT_ONCE:
             deleted += await redis.unlink(*keys)
             keys.clear()
@@ -65,4 +105,5 @@ async def unlink(redis: RedisClient, pattern: str) -> int:
 async def _refresh(redis: RedisClient, key: str) -> None:
     while True:
         await asyncio.sleep(HOLD_SECONDS / 3)
-        await redis.expire(key, HOLD_SECONDS)
+        with suppress(*REDIS_ERRORS):
+            await redis.expire(key, HOLD_SECONDS)

@@ -86,6 +86,9 @@ class LiveProjection:
             # Queries wait: an answer out of half a memory would look like a whole one.
             log.warning("read side is behind", partition=tp.partition, at=cursor, log_end=behind)
             await self._store.expect(tp.partition, behind)
+        await self._store.open(tp.partition, version)
+        if self.stopped.pop(tp, None) is not None:
+            self.subscriber.consumer.resume(tp)  # it comes to that record again, and stops there
         self._versions[tp] = version
         self._next[tp] = cursor
         self.subscriber.consumer.seek(tp, cursor)
@@ -150,6 +153,8 @@ class LiveProjection:
         match outcome.result:
             case "applied":
                 self._next[tp] = outcome.at
+                # Else falling back to the same cursor a second time would pass for a hole.
+                self._sought.pop(tp, None)
                 self._count(batch)
             case "hold":
                 # A rebuild compares at this offset. What lies before it may go on.

@@ -24,7 +24,7 @@ from services.common.redis import REDIS_ERRORS, RedisClient, connect
 from services.retrieval.adapters.redis_projection import INDEXED, RedisProjection
 from services.retrieval.digest import combined_digest, digest_of_build
 from services.retrieval.folding import Batch, decode
-from services.retrieval.hold import held, unlink
+from services.retrieval.hold import alone, held, held_at_the_start, unlink
 from services.retrieval.settings import RetrievalSettings
 
 log = structlog.get_logger(__name__)
@@ -80,10 +80,14 @@ async def rebuild(
         force: switch even where the digests differ (after a change of the fold they do).
 
     Raises:
-        Unavailable: Kafka or Redis does not answer, or the live fold does not move.
+        Unavailable: Kafka or Redis does not answer, the live fold does not move, or another
+            rebuild is running.
         InvariantBroken: the digests differ and `force` is not set; the live build stays.
     """
-    async with _connected(settings) as (redis, consumer):
+    async with (
+        _connected(settings) as (redis, consumer),
+        alone(redis, redis_prefix(settings.topic_prefix)),
+    ):
         return await _Rebuild(settings, redis, consumer).run(progress, force=force)
 
 
@@ -109,21 +113,44 @@ async def live_digest(settings: RetrievalSettings) -> str:
 
 
 async def drop_read_side(settings: RetrievalSettings) -> int:
-    """Delete everything of this installation from Redis; how many keys that were.
+    """Delete all that was folded from Redis; how many keys that were.
 
-    The live fold notices within a second and rebuilds all of it from the log.
+    The live fold notices within a second and rebuilds all of it from the log; until it is done
+    queries are `unavailable`.
+
+    Raises:
+        Unavailable: Redis does not answer, or a rebuild is running.
     """
     redis = connect(settings.redis)
     prefix = redis_prefix(settings.topic_prefix)
+    store = RedisProjection(redis, prefix, dimension=settings.embedding_dimension)
     try:
-        for name in await redis.execute_command("FT._LIST"):
-            if name.decode().startswith(prefix):
-                await redis.execute_command("FT.DROPINDEX", name)
-        return await unlink(redis, f"{prefix}*")
+        async with (
+            alone(redis, prefix),
+            held_at_the_start(redis, store, settings.partitions),
+        ):
+            return await _drop_builds(redis, store, settings.partitions)
     except REDIS_ERRORS as error:
         raise Unavailable(f"Redis at {settings.redis} does not answer: {error!r}") from error
     finally:
         await redis.aclose()
+
+
+async def _drop_builds(redis: RedisClient, store: RedisProjection, partitions: int) -> int:
+    versions = {number: await store.live_version(number) for number in range(partitions)}
+    cursors = [store.layout(number, version).cursor for number, version in versions.items()]
+    # First, so that no query answers from what is left meanwhile; and not again below, where the
+    # fold may have set a new one already.
+    deleted: int = await redis.unlink(*cursors)
+    keep = {cursor.encode() for cursor in cursors}
+    builds = f"{store.prefix}v"
+    for name in await redis.execute_command("FT._LIST"):
+        if name.decode().startswith(builds):
+            await redis.execute_command("FT.DROPINDEX", name)
+    deleted += await unlink(redis, f"{builds}*", doomed=lambda key: key not in keep)
+    for version in set(versions.values()):
+        await store.ensure_index(version)
+    return deleted
 
 
 @asynccontextmanager
@@ -161,13 +188,16 @@ class _Rebuild:
         self._next = RedisProjection(redis, prefix, dimension=dimension, rebuilding=True)
         self._partitions = _partitions(settings)
         self._folded = 0
+        self._cursors: dict[TopicPartition, int] = {}
 
     async def run(self, progress: Progress | None, *, force: bool) -> RebuildReport:
         began = time.monotonic()
         versions = [await self._live.live_version(tp.partition) for tp in self._partitions]
         before, version = max(versions), max(versions) + 1
-        await self._drop(version)  # what an earlier rebuild left when it died
+        await self._drop_all_but(set(versions))  # what an earlier rebuild left when it died
         await self._next.ensure_index(version)
+        for tp in self._partitions:
+            await self._next.open(tp.partition, version)
         self._consumer.assign(self._partitions)
         await self._consumer.seek_to_beginning(*self._partitions)
         ends = await self._consumer.end_offsets(self._partitions)
@@ -177,8 +207,7 @@ class _Rebuild:
         for tp, live in zip(self._partitions, versions, strict=True):
             results.append(await self._switch(tp, live, version, force=force))
         await asyncio.sleep(GRACE_SECONDS)
-        for old in set(versions):
-            await self._drop(old)
+        await self._drop_all_but({version})
         return RebuildReport(
             version_before=before,
             version=version,
@@ -203,14 +232,17 @@ class _Rebuild:
     async def _fold(self, tp: TopicPartition, version: int, records: list[Any]) -> None:
         batch = Batch(tp.partition, version, [decode(record) for record in records])
         await batch.load(self._next)
-        if batch.decoded:
+        at, expected = batch.cursor, self._cursors.get(tp, 0)
+        if at == expected and batch.decoded:
             outcome = await batch.apply(self._next)
-            if outcome.result != "applied":
-                raise Unavailable(
-                    f"partition {tp.partition} of build {version} is at {outcome.at}, not at "
-                    f"{batch.cursor}: another rebuild is running; wait for it"
-                )
+            at, expected = outcome.at, batch.decoded[-1].record.offset + 1
+            self._cursors[tp] = expected
             self._folded += len(batch.decoded)
+        if at != expected:
+            raise Unavailable(
+                f"partition {tp.partition} of build {version} is at {at}, not at {expected}: "
+                "Redis lost it, or another rebuild is running; try again"
+            )
 
     async def _switch(
         self, tp: TopicPartition, live: int, version: int, *, force: bool
@@ -249,9 +281,15 @@ class _Rebuild:
             if failures:
                 raise InvariantBroken(f"{failures} documents of build {version} are not indexed")
 
-    async def _drop(self, version: int) -> None:
-        layout = self._live.layout(0, version)
-        for status in INDEXED:
-            with suppress(*REDIS_ERRORS):  # it is not there
-                await self._redis.execute_command("FT.DROPINDEX", layout.index(status))
-        await unlink(self._redis, layout.build_pattern())
+    async def _drop_all_but(self, versions: set[int]) -> None:
+        prefix = f"{self._live.prefix}v"
+
+        def doomed(key: bytes) -> bool:
+            number = key.decode(errors="replace").removeprefix(prefix).partition(":")[0]
+            return number.isdigit() and int(number) not in versions
+
+        for name in await self._redis.execute_command("FT._LIST"):
+            if name.decode().startswith(prefix) and doomed(name):
+                with suppress(*REDIS_ERRORS):  # it is not there any more
+                    await self._redis.execute_command("FT.DROPINDEX", name)
+        await unlink(self._redis, f"{prefix}*", doomed=doomed)

@@ -194,6 +194,6 @@ def _row(
     )
 
 
-def _reply(found: list[Found], position: str) -> Reply:
+def _reply(found: list[Found], position: str | None) -> Reply:
     result = SearchResult(results=found, count=len(found))
     return Reply(result=result.model_dump(mode="json", exclude_none=True), position=position)

@@ -34,16 +34,16 @@ class RedisProjection:
     ):
         """With `rebuilding` writes go to a build that nobody reads yet: no hold, no version."""
         self._redis = redis
-        self._prefix = prefix
+        self.prefix = prefix
         self._dimension = dimension
         self._rebuilding = rebuilding
         self._apply = redis.register_script(APPLY)
 
     def layout(self, partition: int, version: int) -> Layout:
-        return Layout(self._prefix, version, partition)
+        return Layout(self.prefix, version, partition)
 
     def control(self, partition: int) -> Control:
-        return Control(self._prefix, partition)
+        return Control(self.prefix, partition)
 
     async def live_version(self, partition: int) -> int:
         live = self.control(partition).live
@@ -57,7 +57,7 @@ class RedisProjection:
         return int(version)
 
     async def _highest_live_version(self) -> int:
-        keys = [key async for key in self._redis.scan_iter(match=f"{self._prefix}live:*")]
+        keys = [key async for key in self._redis.scan_iter(match=f"{self.prefix}live:*")]
         versions = await self._redis.mget(keys) if keys else []
         return max((int(version) for version in versions if version), default=1)
 
@@ -88,6 +88,13 @@ class RedisProjection:
     async def expect(self, partition: int, offset: int) -> None:
         """Have queries wait until the fold has come to `offset` again."""
         await self._redis.set(self.control(partition).target, offset)
+
+    async def open(self, partition: int, version: int) -> None:
+        """Let queries read a build that nothing has been folded into yet.
+
+        Without a cursor they are refused: there may be a log, and nobody has looked yet.
+        """
+        await self._redis.set(self.layout(partition, version).cursor, 0, nx=True)
 
     async def load(
         self, partition: int, version: int, refs: Iterable[Ref], event_ids: list[bytes]

@@ -34,6 +34,8 @@ SMALL = 500
 SEARCH_TIMEOUT_MS = 5_000
 READ_AT_ONCE = 1_000
 _WAIT_SECONDS = (0.001, 0.002, 0.003, 0.005, 0.01, 0.02)
+# Of the time there is: the rest is for the reply's way, as whoever asked began to wait before us.
+WAIT_SHARE_MAX = 0.9
 Queue = Callable[[Any, Layout], None]
 
 
@@ -47,7 +49,7 @@ class Candidates:
 
 @dataclass(frozen=True)
 class Entry:
-    """Everything about one memory. `document` is empty only if it vanished meanwhile."""
+    """Everything about one memory, at one instant."""
 
     state: State
     histories: Histories
@@ -77,6 +79,7 @@ class RedisReader:
             Unavailable: it is not, within the time there is.
         """
         partition, offset = (int(part) for part in position.split(":"))
+        patience = Deadline.after(deadline.remaining_seconds() * WAIT_SHARE_MAX)
         if partition >= self._partitions:
             raise Unavailable(f"after: there is no partition {partition}, see topics")
         attempt = 0
@@ -85,18 +88,18 @@ class RedisReader:
             if cursor > offset:
                 return
             wait = _WAIT_SECONDS[min(attempt, len(_WAIT_SECONDS) - 1)]
-            if deadline.remaining_seconds() <= wait:
+            if patience.remaining_seconds() <= wait:
                 raise Unavailable(
-                    f"after: the read side is at {partition}:{cursor}, not yet behind {position}; "
-                    "ask again"
+                    f"after: the read side has {cursor:,} events of partition {partition}, not yet "
+                    f"that at {position}; ask again"
                 )
             await asyncio.sleep(wait)
             attempt += 1
 
     async def candidates(
         self, namespace: str, vector: NDArray[np.float16], filters: Filters, *, decayed: bool
-    ) -> tuple[str, Candidates]:
-        """Memories worth ranking, and the position they are good for.
+    ) -> tuple[str | None, Candidates]:
+        """Memories worth ranking, and the position they are good for: see `_position`.
 
         Nearest by vector and last used; all of a small namespace. With `decayed` those are among
         them too.
@@ -126,15 +129,12 @@ class RedisReader:
         if filters != NO_FILTERS:
             others = await self._admitted(namespace, others, filters, indexes)
         ids = list(dict.fromkeys(nearest + others))
-        at, records = await self._mget(namespace, ids)
-        histories = _decoded(ids, records)
-        return f"{partition}:{max(cursor, at)}", Candidates(
-            histories, _matrix(histories, len(vector))
-        )
+        histories = _decoded(ids, await self._mget(namespace, ids, cursor))
+        return _position(partition, cursor), Candidates(histories, _matrix(histories, len(vector)))
 
     async def histories(
         self, namespace: str, *, sample: int | None = None
-    ) -> tuple[str, Histories]:
+    ) -> tuple[str | None, Histories]:
         """All memories of a namespace, in any status, or the `sample` smallest ids of them."""
         partition = self.partition(namespace)
         cursor, (members,) = await self._read(
@@ -145,11 +145,10 @@ class RedisReader:
             ids = sorted(ids)[:sample]
         records: list[bytes | None] = []
         for start in range(0, len(ids), READ_AT_ONCE):
-            cursor, some = await self._mget(namespace, ids[start : start + READ_AT_ONCE])
-            records += some
-        return f"{partition}:{cursor}", _decoded(ids, records)
+            records += await self._mget(namespace, ids[start : start + READ_AT_ONCE], cursor)
+        return _position(partition, cursor), _decoded(ids, records)
 
-    async def entry(self, namespace: str, memory_id: UUID) -> tuple[str, Entry | None]:
+    async def entry(self, namespace: str, memory_id: UUID) -> tuple[str | None, Entry | None]:
         """One memory whole, in any status; None if the namespace has not got it."""
         partition = self.partition(namespace)
 
@@ -159,8 +158,9 @@ class RedisReader:
             for status in STATUSES:
                 pipe.hgetall(layout.document(status, namespace, memory_id))
 
-        cursor, (record, contexts, *documents) = await self._read(partition, queue)
-        position = f"{partition}:{cursor}"
+        # At one instant: a document that is moved while we look under each status is under none.
+        cursor, (record, contexts, *documents) = await self._read(partition, queue, atomic=True)
+        position = _position(partition, cursor)
         if record is None:
             return position, None
         state, _, _ = unpack_record(record)
@@ -185,28 +185,30 @@ class RedisReader:
         _, replies = await self._read(self.partition(namespace), queue)
         return replies
 
-    async def counts(self, namespace: str) -> tuple[str, dict[Status, int]]:
+    async def counts(self, namespace: str) -> tuple[str | None, dict[Status, int]]:
         """Memories by status."""
         partition = self.partition(namespace)
         cursor, (counts,) = await self._read(
             partition, lambda pipe, layout: pipe.hmget(layout.counts(namespace), list(STATUSES))
         )
         by_status = {s: int(count or 0) for s, count in zip(STATUSES, counts, strict=True)}
-        return f"{partition}:{cursor}", by_status
+        return _position(partition, cursor), by_status
 
-    async def _mget(self, namespace: str, ids: list[str]) -> tuple[int, list[bytes | None]]:
-        """Records of the live build, which the read before this one has found."""
+    async def _mget(self, namespace: str, ids: list[str], cursor: int) -> list[bytes | None]:
+        """Records of the live build, which the read before this one has found at `cursor`."""
         partition = self.partition(namespace)
         layout = Layout(self._prefix, self._versions[partition], partition)
         if not ids:
-            return 0, []
+            return []
         try:
-            cursor, records = await self._records(
+            at, records = await self._records(
                 keys=[layout.cursor], args=[layout.record(namespace, ""), "".join(ids)]
             )
         except REDIS_ERRORS as error:
             raise _unavailable(error) from error
-        return int(cursor), records
+        if int(at) < cursor:
+            raise Unavailable("the read side fell back while it was read; ask again")
+        return list(records)
 
     async def _admitted(
         self, namespace: str, ids: list[str], filters: Filters, statuses: tuple[Status, ...]
@@ -223,18 +225,19 @@ class RedisReader:
         return admitted
 
     async def _read(
-        self, partition: int, queue: Queue, *, answering: bool = True
+        self, partition: int, queue: Queue, *, answering: bool = True, atomic: bool = False
     ) -> tuple[int, list[Any]]:
         """Run a pipeline on the live build; its cursor and the replies.
 
-        `answering`: refuse while the read side is being rebuilt after a loss.
+        `answering`: refuse while the read side is being rebuilt after a loss. `atomic`: no write
+        comes between the reads.
         """
         control = Control(self._prefix, partition)
         try:
             while True:
                 version = self._versions.get(partition, 1)
                 layout = Layout(self._prefix, version, partition)
-                pipe = self._redis.pipeline(transaction=False)
+                pipe = self._redis.pipeline(transaction=atomic)
                 pipe.get(control.live)
                 pipe.get(layout.cursor)
                 pipe.get(control.target)
@@ -243,13 +246,14 @@ class RedisReader:
                 for reply in (live, cursor, target):
                     if isinstance(reply, Exception):
                         raise reply
-                if live is None:
+                if live is not None and int(live) != version:
+                    self._versions[partition] = int(live)
+                    continue
+                if live is None or cursor is None:
                     raise Unavailable("the read side is empty; retrieval is about to rebuild it")
-                if int(live) == version:
-                    break
-                self._versions[partition] = int(live)
+                break
             self._versions[partition] = version
-            at, goal = int(cursor or 0), int(target or 0)
+            at, goal = int(cursor), int(target or 0)
             if answering and at < goal:
                 raise Unavailable(
                     f"the read side is being rebuilt: {at:,} of {goal:,} events; ask again"
@@ -260,6 +264,11 @@ class RedisReader:
         except REDIS_ERRORS as error:
             raise _unavailable(error) from error
         return at, replies
+
+
+def _position(partition: int, cursor: int) -> str | None:
+    """The last event that the answer has seen, as `after` takes it; None if there is none yet."""
+    return f"{partition}:{cursor - 1}" if cursor else None
 
 
 def _decoded(ids: list[str], records: list[bytes | None]) -> Histories:
