@@ -132,6 +132,11 @@ def concept_event(envelope: dict[str, Any]) -> MemoryEvent:
     )
 
 
+def around(time_ms: int, name: object = "event") -> dict[str, Any]:
+    """An envelope in the first of the namespaces, with an id that `name` and the time give."""
+    return {"id": derive("id", str(name), time_ms), "time": time_ms, "namespace": NAMESPACES[0]}
+
+
 def at_offsets(events: Sequence[MemoryEvent], start: int = 0) -> list[tuple[int, MemoryEvent]]:
     """Events with consecutive offsets."""
     return list(enumerate(events, start))

@@ -34,4 +34,4 @@ def connect(url: str) -> RedisClient:
         decode_responses=False,
         protocol=2,  # a search reply is a plain list there, a map for each result in 3
     )
-    return Redis(connection_pool=pool)
+    return Redis.from_pool(pool)  # which closes it with the client

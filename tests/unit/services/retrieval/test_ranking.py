@@ -1,6 +1,8 @@
 """Activation of folded memories: parts, past moments, and what a reply promises."""
 
 from collections.abc import Iterable
+from functools import reduce
+from operator import add
 from uuid import UUID
 
 import numpy as np
@@ -42,6 +44,7 @@ from tests.sequences import (
     TIMES,
     USES,
     adjusted_event,
+    around,
     at_offsets,
     logs,
     small_stored,
@@ -53,10 +56,6 @@ NAMESPACE = "acme/one"
 CAUSE = derive("cause")
 USED = logs(kinds=(*USES, *USES, "adjusted"))
 IN_ORDER = logs(kinds=(*USES, *USES, *STATUS_CHANGES), ordered=True)
-
-
-def around(time_ms: int, name: object = "event") -> dict[str, object]:
-    return {"id": derive("id", str(name), time_ms), "time": time_ms, "namespace": NAMESPACE}
 
 
 def stored(name: str = "ann", time_ms: int = TIME_MS, **data: object) -> MemoryEvent:
@@ -109,7 +108,7 @@ def test_parts_add_up_to_the_activation_exactly(
 
     for i, total in enumerate(parts.total):
         explained = parts.explanation(i).model_dump()
-        assert sum(explained.values()) == total
+        assert reduce(add, explained.values()) == total
         assert np.isfinite(total)
 
 

@@ -1,0 +1,239 @@
+"""The contract of the projection store on the fake and on Redis, and what only Redis has."""
+
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+
+from schemas.events import MemoryEvent
+from services.common.read_model import Layout, Status
+from services.common.redis import RedisClient, connect
+from services.retrieval.adapters.redis_projection import RedisProjection
+from services.retrieval.digest import digest_of_build
+from services.retrieval.hold import unlink
+from services.retrieval.ports import Outcome
+from tests.builders import (
+    TIME_MS,
+    accessed_event,
+    decayed_event,
+    forgotten_event,
+    memory_id,
+    restored_event,
+)
+from tests.contract.folding import fold_all, fold_into
+from tests.contract.memory_projection import MemoryProjection
+from tests.contract.projection_contract import ProjectionContract, digest_of
+from tests.engines import Engines
+from tests.sequences import DIMENSION, around, at_offsets, small_stored
+
+NAMESPACE = "acme/one"
+ANN = memory_id("ann")
+
+
+class RedisSide(RedisProjection):
+    """The real store under keys of its own, with what a test must see of it."""
+
+    def __init__(self, redis: RedisClient, prefix: str, *, rebuilding: bool = False) -> None:
+        super().__init__(redis, prefix, dimension=DIMENSION, rebuilding=rebuilding)
+        self.redis = redis
+        self.prefix = prefix
+
+    async def digest(self, partition: int, version: int) -> str:
+        return await digest_of_build(self.redis, self.layout(partition, version))
+
+    async def hold(self, partition: int, offset: int | None) -> None:
+        if offset is None:
+            await self.redis.delete(self.control(partition).hold)
+        else:
+            await self.redis.set(self.control(partition).hold, offset)
+
+    async def switch(self, partition: int, version: int) -> None:
+        await self.ensure_index(version)
+        await self.redis.set(self.control(partition).live, version)
+
+    async def lose_everything(self) -> None:
+        """FLUSHALL for our keys: others may be testing on the same Redis."""
+        for name in await self.redis.execute_command("FT._LIST"):
+            if name.decode().startswith(self.prefix):
+                await self.redis.execute_command("FT.DROPINDEX", name)
+        await unlink(self.redis, f"{self.prefix}*")
+
+    async def found(self, status: Status, version: int = 1) -> list[str]:
+        """Ids that the search index of a status finds in our namespace."""
+        reply = await self.redis.execute_command(
+            "FT.SEARCH", self.layout(0, version).index(status), "@ns:{$ns}",
+            "PARAMS", 2, "ns", NAMESPACE, "NOCONTENT", "DIALECT", 2,
+        )  # fmt: skip
+        return [key.decode().rpartition(":")[2] for key in reply[1:]]
+
+
+@pytest.fixture
+async def redis(stack: Engines) -> AsyncIterator[RedisClient]:
+    client = connect(stack.redis)
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+async def side(redis: RedisClient) -> AsyncIterator[RedisSide]:
+    store = RedisSide(redis, f"hm:contract-{secrets.token_hex(4)}:")
+    yield store
+    await store.lose_everything()
+
+
+class TestMemoryProjection(ProjectionContract):
+    @pytest.fixture
+    def projection(self) -> MemoryProjection:
+        return MemoryProjection()
+
+
+@pytest.mark.integration
+class TestRedisProjection(ProjectionContract):
+    @pytest.fixture
+    def projection(self, side: RedisSide) -> RedisSide:
+        return side
+
+    async def test_memory_is_found_in_the_index_of_its_status_only(self, side: RedisSide) -> None:
+        steps: list[tuple[MemoryEvent, Status]] = [
+            (small_stored(ANN, envelope=around(TIME_MS)), "active"),
+            (decayed_event(ANN, envelope=around(TIME_MS + 1)), "decayed"),
+            (forgotten_event(ANN, envelope=around(TIME_MS + 2)), "deleted"),
+            (restored_event(ANN, envelope=around(TIME_MS + 3)), "active"),
+            (forgotten_event(ANN, envelope=around(TIME_MS + 4)), "deleted"),
+            (restored_event(ANN, envelope=around(TIME_MS + 5)), "active"),
+        ]
+        await side.live_version(0)
+
+        for offset, (event, status) in enumerate(steps):
+            await fold_all(side, [[(offset, event)]], partition=0)
+
+            for indexed in ("active", "decayed"):
+                expected = [str(ANN)] if status == indexed else []
+                assert await side.found(indexed) == expected
+
+    async def test_memory_that_comes_and_goes_in_one_batch_leaves_no_document_behind(
+        self, side: RedisSide
+    ) -> None:
+        events = at_offsets(
+            [
+                small_stored(ANN, envelope=around(TIME_MS)),
+                forgotten_event(ANN, envelope=around(TIME_MS + 1)),
+            ]
+        )
+        await side.live_version(0)
+
+        await fold_all(side, [events], partition=0)
+
+        documents = [key async for key in side.redis.scan_iter(match=f"{side.prefix}*:{ANN}")]
+        layout = side.layout(0, 1)
+        assert sorted(key.decode() for key in documents) == sorted(
+            [layout.document("deleted", NAMESPACE, ANN), layout.record(NAMESPACE, ANN)]
+        )
+        assert await side.found("active") == []
+
+    async def test_rebuild_writes_beside_the_live_build_whatever_is_held(
+        self, side: RedisSide
+    ) -> None:
+        events = at_offsets([small_stored(ANN, envelope=around(TIME_MS))])
+        await side.live_version(0)
+        await side.hold(0, 0)
+        rebuilding = RedisSide(side.redis, side.prefix, rebuilding=True)
+        await rebuilding.ensure_index(2)
+
+        outcome = await fold_into(rebuilding, events, partition=0, version=2)
+
+        assert outcome == Outcome("applied", 1)
+        assert await side.digest(0, 2) == digest_of(events)
+        assert await side.found("active", version=2) == [str(ANN)]
+        assert await side.found("active", version=1) == []
+        assert await side.cursor(0, 1) == 0
+
+    async def test_index_made_again_finds_what_was_there_before(self, side: RedisSide) -> None:
+        await side.live_version(0)
+        events = at_offsets([small_stored(ANN, envelope=around(TIME_MS))])
+        await fold_all(side, [events], partition=0)
+
+        await side.ensure_index(1)
+
+        assert await side.found("active") == [str(ANN)]
+
+
+Damage = Callable[[RedisClient, Layout], Awaitable[object]]
+
+
+def flipped(value: bytes, at: int) -> bytes:
+    """`value` with one bit changed."""
+    changed = bytearray(value)
+    changed[at] ^= 1
+    return bytes(changed)
+
+
+def record_byte(at: int) -> Damage:
+    async def damage(redis: RedisClient, layout: Layout) -> None:
+        key = layout.record(NAMESPACE, ANN)
+        await redis.set(key, flipped(await redis.get(key), at))
+
+    return damage
+
+
+def document_field(name: str) -> Damage:
+    async def damage(redis: RedisClient, layout: Layout) -> None:
+        key = layout.document("active", NAMESPACE, ANN)
+        await redis.hset(key, name, flipped(await redis.hget(key, name), -1))
+
+    return damage
+
+
+async def context(redis: RedisClient, layout: Layout) -> None:
+    key = layout.contexts(NAMESPACE, ANN)
+    for name, value in (await redis.hgetall(key)).items():
+        await redis.hset(key, name, flipped(value, 0))
+
+
+DAMAGES: dict[str, Damage] = {
+    "status": record_byte(0),
+    "number of changes": record_byte(2),
+    "first bytes of the state": record_byte(12),
+    "middle of the record": record_byte(90),
+    "last trace": record_byte(-1),
+    "no status": lambda redis, layout: redis.setrange(layout.record(NAMESPACE, ANN), 0, b"\xff"),
+    "record gone": lambda redis, layout: redis.delete(layout.record(NAMESPACE, ANN)),
+    "record cut short": lambda redis, layout: redis.set(layout.record(NAMESPACE, ANN), b"\0\0"),
+    **{
+        f"document, {name}": document_field(name)
+        for name in ("ns", "type", "tags", "created", "content", "text", "vector", "model", "more")
+    },
+    "document gone": lambda redis, layout: redis.delete(layout.document("active", NAMESPACE, ANN)),
+    "document has more": lambda redis, layout: redis.hset(
+        layout.document("active", NAMESPACE, ANN), "x", ""
+    ),
+    "context": context,
+    "contexts gone": lambda redis, layout: redis.delete(layout.contexts(NAMESPACE, ANN)),
+    "members, offset": lambda redis, layout: redis.zincrby(layout.members(NAMESPACE), 1, str(ANN)),
+    "members, one gone": lambda redis, layout: redis.zrem(layout.members(NAMESPACE), str(ANN)),
+    "recent, time": lambda redis, layout: redis.zincrby(layout.recent(NAMESPACE), 1, str(ANN)),
+    "recent, one gone": lambda redis, layout: redis.zrem(layout.recent(NAMESPACE), str(ANN)),
+    "counts": lambda redis, layout: redis.hincrby(layout.counts(NAMESPACE), "active", 1),
+    "namespace gone": lambda redis, layout: redis.srem(layout.namespaces, NAMESPACE),
+    "namespace more": lambda redis, layout: redis.sadd(layout.namespaces, "acme/other"),
+}
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+async def test_digest_notices_damage(side: RedisSide, damage: Damage) -> None:
+    events = at_offsets(
+        [
+            small_stored(ANN, envelope=around(TIME_MS), context="at home", tags=["one"]),
+            accessed_event(ANN, envelope=around(TIME_MS + 9), context="again"),
+            forgotten_event(ANN, envelope=around(TIME_MS + 10)),
+            restored_event(ANN, envelope=around(TIME_MS + 11)),
+        ]
+    )
+    await side.live_version(0)
+    await fold_all(side, [events], partition=0)
+    assert await side.digest(0, 1) == digest_of(events)
+
+    await damage(side.redis, side.layout(0, 1))
+
+    assert await side.digest(0, 1) != digest_of(events)
