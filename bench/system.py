@@ -1,0 +1,131 @@
+"""The system under measurement: Kafka, Redis and the services, as `human-memory up` runs them."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from human_memory.children import Children
+from human_memory.supervisor import tail
+from human_memory.topics import apply_topics
+from schemas.topics import TOPICS
+from services.retrieval.rebuild import drop_read_side
+from services.retrieval.settings import RetrievalSettings
+from stack.errors import StackError
+from stack.local import LocalStack
+
+# The first start of all exports the model, which takes a minute on a slow machine.
+START_SECONDS_MAX = 900.0
+POLL_SECONDS = 0.1
+# All texts of a round and the cached ones fit in, whatever the environment says.
+CACHE_TEXTS = 50_000
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class System:
+    """Where it is. `scratch`: a topic that nobody reads. `kafka_pid`: only of our own Kafka."""
+
+    settings: RetrievalSettings
+    scratch: str
+    http: str
+    kafka_pid: int | None
+
+
+@contextmanager
+def running(kafka: str | None, redis: str | None, say: Say) -> Iterator[System]:
+    """Everything up; without addresses on a local stack in a temporary folder.
+
+    With addresses under a topic prefix of its own, whose topics and keys are deleted afterwards.
+
+    Raises:
+        StackError: something does not start.
+    """
+    with TemporaryDirectory(prefix="human-memory-bench-") as folder:
+        data = Path(folder)
+        if kafka and redis:
+            prefix = f"bench-{secrets.token_hex(4)}."
+            settings = RetrievalSettings(kafka=kafka, redis=redis, topic_prefix=prefix)
+            try:
+                with _services(settings, data / "logs", say) as http:
+                    yield System(settings, _scratch(settings), http, None)
+            finally:
+                asyncio.run(_clean_up(settings))
+            return
+        stack = LocalStack(data)
+        try:
+            say("starting Kafka and Redis")
+            stack.prepare(say)
+            stack.start()
+            settings = RetrievalSettings(kafka=stack.kafka, redis=stack.redis)
+            with _services(settings, data / "logs", say) as http:
+                yield System(settings, _scratch(settings), http, stack.status().kafka.pid)
+        finally:
+            stack.stop()
+
+
+@contextmanager
+def _services(settings: RetrievalSettings, logs: Path, say: Say) -> Iterator[str]:
+    """Ingest and retrieval in one process; yields its base URL."""
+    asyncio.run(_create_topics(settings))
+    children = Children(logs, separate=False)
+    say("starting the services")
+    try:
+        children.start(
+            {
+                "HUMAN_MEMORY_KAFKA": settings.kafka,
+                "HUMAN_MEMORY_REDIS": settings.redis,
+                "HUMAN_MEMORY_TOPIC_PREFIX": settings.topic_prefix,
+                "HUMAN_MEMORY_PARTITIONS": str(settings.partitions),
+                "HUMAN_MEMORY_EMBEDDING_CACHE": str(CACHE_TEXTS),
+            }
+        )
+        _await_ready(children, say)
+        yield children.http["retrieval"]
+    finally:
+        children.stop()
+
+
+def _await_ready(children: Children, say: Say) -> None:
+    until = time.monotonic() + START_SECONDS_MAX
+    while unready := children.unready():
+        waiting = "; ".join(f"{name}: {what}" for name, what in unready.items())
+        if children.restart_dead():
+            raise StackError(f"the services ended:\n{tail(children.log_file('services'))}")
+        if time.monotonic() > until:
+            raise StackError(f"not ready after {START_SECONDS_MAX:g} s: {waiting}")
+        say(f"waiting for {waiting}")
+        time.sleep(POLL_SECONDS)
+
+
+def _scratch(settings: RetrievalSettings) -> str:
+    return f"{settings.topic_prefix}bench.scratch"
+
+
+async def _create_topics(settings: RetrievalSettings) -> None:
+    await apply_topics(settings)
+    admin = AIOKafkaAdminClient(**settings.connection_arguments())
+    await admin.start()
+    try:
+        await admin.create_topics(
+            [NewTopic(_scratch(settings), settings.partitions, settings.replication_factor)]
+        )
+    finally:
+        await admin.close()
+
+
+async def _clean_up(settings: RetrievalSettings) -> None:
+    await drop_read_side(settings)
+    admin = AIOKafkaAdminClient(**settings.connection_arguments())
+    await admin.start()
+    try:
+        names = [settings.topic(topic) for topic in TOPICS]
+        await admin.delete_topics([*names, _scratch(settings)])
+    finally:
+        await admin.close()
