@@ -335,9 +335,10 @@ def test_texts_are_free_of(pattern: re.Pattern[str], instead: str) -> None:
     found = [
         f"{path.relative_to(ROOT)}:{number} {line.strip()[:80]}"
         for path in text_files()
-        if path != Path(__file__)
         for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1)
         if pattern.search(line)
+        # This file has to name what it looks for.
+        if (path, pattern) != (Path(__file__), UNFINISHED)
     ]
 
     assert not found, instead
@@ -347,9 +348,9 @@ def test_texts_are_free_of(pattern: re.Pattern[str], instead: str) -> None:
     ("pattern", "line"),
     [
         (UNFINISHED, "# TODO later"),
-        (MACHINE_PATH, 'open("/root/x")'),
-        (REGISTRY_HOST, "--index-url https://mirror.pypi.example/simple"),
-        (REGISTRY_HOST, "fetched from pypi.org"),
+        (MACHINE_PATH, "open('/" + "root/x')"),
+        (REGISTRY_HOST, "--index-url https://mirror." + "pypi.example/simple"),
+        (REGISTRY_HOST, "fetched from pypi" + ".org"),
     ],
 )
 def test_a_line_against_the_rule_is_found(pattern: re.Pattern[str], line: str) -> None:
