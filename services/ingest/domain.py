@@ -30,6 +30,14 @@ from schemas.ids import cause_of_key, cause_of_record, event_id
 from schemas.inbox import Access, Concept, Forget, InboxMessage, Relation, Restore, Store
 
 SOURCE = "/human-memory/ingest"
+_EVENT_TYPES = {
+    "store": "memory.stored.v1",
+    "access": "memory.accessed.v1",
+    "forget": "memory.forgotten.v1",
+    "restore": "memory.restored.v1",
+    "concept": "concept.upserted.v1",
+    "relation": "relation.upserted.v1",
+}
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,11 @@ def cause_of(command: InboxMessage, received: Received) -> UUID:
     return cause_of_record(
         received.topic, received.partition, received.offset, received.timestamp_ms
     )
+
+
+def event_id_of(command: InboxMessage, received: Received) -> UUID:
+    """Id of the event that `command` leads to: the same however often it is sent with its key."""
+    return event_id(cause_of(command, received), _EVENT_TYPES[command.type])
 
 
 def occurred_ms(command: InboxMessage, received: Received, *, future_skew_seconds: float) -> int:

@@ -2,15 +2,18 @@
 
 import asyncio
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
 import structlog
 from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
 from prometheus_client import Counter
 
 from schemas.codec import decode_inbox
 from schemas.errors import Rejected, Unavailable
+from schemas.events import MemoryEvent
 from schemas.inbox import InboxMessage, Store
 from schemas.replies import AcceptedResult, Reply, StoreResult, error_reply
 from services.common.dead_letters import DeadLetters
@@ -21,6 +24,7 @@ from services.ingest.domain import (
     Received,
     cause_of,
     embedding_of,
+    event_id_of,
     event_of,
     indexed_text,
     occurred_ms,
@@ -30,6 +34,7 @@ from services.ingest.ports import EventLog
 log = structlog.get_logger(__name__)
 COMMANDS = Counter("human_memory_commands_total", "Inbox commands", ["type", "outcome"])
 FRESH_ACTIVATION = 1.0
+APPENDED_MAX = 100_000
 
 
 @dataclass(slots=True)
@@ -62,9 +67,10 @@ class Limits:
 class Ingest:
     """Turns inbox records into events, each once: also when it is killed and begins again.
 
-    Kafka repeats what was not committed. Event ids come from the records, so a repeat is a
-    duplicate that the fold would drop; beyond that, after taking over a partition ingest looks up
-    which of the repeated ones are in the log already, and appends only the others.
+    Kafka repeats what was not committed, and clients what they got no reply to. Event ids come
+    from the records and keys, so a repeat is a duplicate that the fold would drop, however late.
+    Beyond that, ingest remembers what it has appended lately, looks up what others have after
+    taking over a partition, and appends only what is not in the log already.
     """
 
     def __init__(
@@ -83,27 +89,32 @@ class Ingest:
         self._dead_letters = dead_letters
         self._replier = replier
         self._limits = limits
-        # Below these offsets a predecessor, or we before an error, may have appended events.
-        self._uncertain: dict[TopicPartition, int] = {}
         self._next: dict[TopicPartition, int] = {}
+        # Positions of events by id: what we have appended lately, and what a predecessor, or we
+        # before an error, may have. That is looked up with the first records of a partition.
+        self._appended: dict[UUID, str] = {}
+        self._found: dict[UUID, str] = {}
+        self._looked_up: set[TopicPartition] = set()
 
-    async def _assigned(self, partitions: list[TopicPartition]) -> None:
+    async def _assigned(self, _: list[TopicPartition]) -> None:
         self._next.clear()
-        self._uncertain = dict(await self.subscriber.consumer.end_offsets(partitions))
+        self._found.clear()
+        self._looked_up.clear()
 
     async def handle(self, records: tuple[Any, ...]) -> None:
         """Process one batch wholly, however long Kafka is away, unless its partitions move."""
         async with self.ownership.lock:
             attempt = 0
-            while mine := await self._mine(records):
+            while True:
                 try:
+                    mine = await self._mine(records)
+                    if not mine:
+                        return
                     await self._process(mine)
                 except Exception as error:  # passing over it would lose the batch
-                    bug = not isinstance(error, Unavailable)
+                    bug = not isinstance(error, Unavailable | KafkaError)
                     log.warning("ingest waits", error=str(error), attempt=attempt, exc_info=bug)
-                    for record in mine:
-                        tp = TopicPartition(record.topic, record.partition)
-                        self._uncertain[tp] = max(self._uncertain.get(tp, 0), record.offset + 1)
+                    self._looked_up.clear()
                     if not await self.ownership.backoff(attempt):
                         return
                     attempt += 1
@@ -159,14 +170,37 @@ class Ingest:
         return item
 
     async def _append(self, items: list[Item]) -> None:
-        appended = await self._appended_before(items)
-        stores = [item.command for item in items if isinstance(item.command, Store)]
+        await self._look_up(items)
+        new: dict[UUID, Item] = {}
+        for item in items:
+            assert item.command is not None
+            assert item.received is not None
+            item.event_id = event_id_of(item.command, item.received)
+            item.position = self._found.get(item.event_id) or self._appended.get(item.event_id)
+            if item.position is None:
+                new.setdefault(item.event_id, item)
+        positions = await self._log.append(await self._events(list(new.values())))
+        self._appended.update(zip(new, positions, strict=True))
+        for item in items:
+            assert item.event_id is not None
+            item.position = item.position or self._appended[item.event_id]
+        for oldest in list(islice(self._appended, max(0, len(self._appended) - APPENDED_MAX))):
+            del self._appended[oldest]
+
+    async def _look_up(self, items: list[Item]) -> None:
+        unknown = [item for item in items if item.partition not in self._looked_up]
+        if unknown:
+            since = min(item.record.timestamp for item in unknown)
+            self._found |= await self._log.appended_since(since)
+            self._looked_up |= {item.partition for item in unknown}
+
+    async def _events(self, items: list[Item]) -> list[MemoryEvent]:
         texts = [
             indexed_text(item.command, item.time_ms)
             for item in items
             if isinstance(item.command, Store)
         ]
-        vectors = iter(await self._embedder.embed(texts) if stores else ())
+        vectors = iter(await self._embedder.embed(texts) if texts else ())
         events = []
         for item in items:
             assert item.command is not None
@@ -176,22 +210,8 @@ class Ingest:
                 if isinstance(item.command, Store)
                 else None
             )
-            event = event_of(item.command, item.received, item.time_ms, embedding)
-            item.event_id = event.id
-            item.position = appended.get(event.id)
-            if item.position is None:
-                events.append((item, event))
-        positions = await self._log.append([event for _, event in events])
-        for (item, _), position in zip(events, positions, strict=True):
-            item.position = position
-
-    async def _appended_before(self, items: list[Item]) -> dict[UUID, str]:
-        uncertain = [
-            item.record.timestamp
-            for item in items
-            if item.record.offset < self._uncertain.get(item.partition, 0)
-        ]
-        return await self._log.appended_since(min(uncertain)) if uncertain else {}
+            events.append(event_of(item.command, item.received, item.time_ms, embedding))
+        return events
 
     async def _commit(self, items: list[Item]) -> None:
         done = {item.partition: item.record.offset + 1 for item in items}

@@ -18,5 +18,8 @@ class EventLog(Protocol):
         ...
 
     async def appended_since(self, time_ms: int) -> dict[UUID, str]:
-        """Ids and positions of the events ingest has appended since a broker time."""
+        """Ids and positions of the events ingest has appended since a broker time.
+
+        Also of those of the minutes before, as far as they are not too many.
+        """
         ...

@@ -8,11 +8,16 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from human_memory.producer import DurableProducer
 from human_memory.settings import KafkaSettings
 from human_memory.trouble import kafka_trouble
+from schemas.limits import TIMEOUT_MS_MAX
 from services.common.event_log import EventAppender
 from services.ingest.domain import SOURCE
 
 # Brokers' clocks may differ by this much.
 CLOCK_MARGIN_MS = 60_000
+# A client that got no reply sends its command again, at the latest after the longest deadline.
+RETRY_MS = TIMEOUT_MS_MAX
+# Reading as many of each partition takes a second or two.
+RETRY_RECORDS_MAX = 10_000
 
 
 class KafkaEventLog(EventAppender):
@@ -33,7 +38,7 @@ class KafkaEventLog(EventAppender):
         with kafka_trouble(self._settings, f"reading {self._topic}"):
             await consumer.start()
             try:
-                return await self._read(consumer, max(0, time_ms - CLOCK_MARGIN_MS))
+                return await self._read(consumer, time_ms)
             finally:
                 await consumer.stop()
 
@@ -42,17 +47,26 @@ class KafkaEventLog(EventAppender):
         partitions = [TopicPartition(self._topic, number) for number in range(count)]
         consumer.assign(partitions)
         ends = await consumer.end_offsets(partitions)
-        starts = await consumer.offsets_for_times(dict.fromkeys(partitions, time_ms))
+        since = await _offsets_at(consumer, ends, time_ms - CLOCK_MARGIN_MS)
+        before = await _offsets_at(consumer, ends, time_ms - RETRY_MS)
         for partition in partitions:
-            found = starts[partition]
-            consumer.seek(partition, found.offset if found else ends[partition])
+            lately = max(before[partition], since[partition] - RETRY_RECORDS_MAX)
+            consumer.seek(partition, min(since[partition], lately))
         appended: dict[UUID, str] = {}
         while any([await consumer.position(tp) < ends[tp] for tp in partitions]):
             for batch in (await consumer.getmany(timeout_ms=200)).values():
                 for record in batch:
                     if (event_id := _ours(record.value)) is not None:
-                        appended[event_id] = f"{record.partition}:{record.offset}"
+                        appended.setdefault(event_id, f"{record.partition}:{record.offset}")
         return appended
+
+
+async def _offsets_at(
+    consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int], time_ms: int
+) -> dict[TopicPartition, int]:
+    """The first record not before a time, of each partition; its end if there is none."""
+    found = await consumer.offsets_for_times(dict.fromkeys(ends, max(0, time_ms)))
+    return {tp: found[tp].offset if found[tp] else end for tp, end in ends.items()}
 
 
 def _ours(value: bytes | None) -> UUID | None:
