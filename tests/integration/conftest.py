@@ -1,0 +1,39 @@
+"""One running system that the tests share, and a namespace for each of them."""
+
+import secrets
+from collections.abc import AsyncIterator
+
+import pytest
+
+from human_memory.bus import Bus
+from tests.engines import Engines
+from tests.integration.agent import Agent
+from tests.integration.services_fixture import System, system_on
+
+
+@pytest.fixture(scope="session")
+async def system(stack: Engines, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
+    """Ingest and retrieval, ready; a test that stops or breaks them starts its own."""
+    own = system_on(stack.kafka, stack.redis, tmp_path_factory.mktemp("system"))
+    async with own:
+        await own.start("ingest", "retrieval").ready()
+        yield own
+
+
+@pytest.fixture(scope="session")
+async def memory(system: System) -> AsyncIterator[Bus]:
+    """A client of the shared system."""
+    async with system.bus() as bus:
+        yield bus
+
+
+@pytest.fixture
+def namespace() -> str:
+    """A namespace that only this test uses."""
+    return f"test/{secrets.token_hex(6)}"
+
+
+@pytest.fixture
+def agent(memory: Bus, namespace: str) -> Agent:
+    """A client of that namespace."""
+    return Agent(memory, namespace)
