@@ -110,17 +110,22 @@ class MicroBatchingEmbedder:
             try:
                 await self.load()
                 vectors = await loop.run_in_executor(self._thread, partial(self._timed, texts))
+                self._deliver(slice_, vectors.astype(np.float16))
             except Exception as error:  # noqa: BLE001 # it belongs to whoever awaits these texts
                 for request, _ in slice_:
                     if not request.done.done():
                         request.done.set_exception(error)
-                continue
-            self._deliver(slice_, vectors.astype(np.float16))
 
     def _timed(self, texts: list[str]) -> NDArray[np.float32]:
         assert self._encode is not None
         with ENCODE_SECONDS.time():
-            return self._encode(texts)
+            vectors = self._encode(texts)
+        if vectors.shape != (len(texts), self.dimension):
+            raise ValueError(
+                f"the model {self.model} gave vectors of shape {vectors.shape} for {len(texts)} "
+                f"texts; set HUMAN_MEMORY_EMBEDDING_DIMENSION to the model's"
+            )
+        return vectors
 
     def _next_slice(self) -> list[tuple[_Request, int]]:
         slice_: list[tuple[_Request, int]] = []

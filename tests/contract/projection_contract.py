@@ -24,7 +24,7 @@ from tests.sequences import around, at_offsets, cuts, logs, small_stored
 ANN, BOB = memory_id("ann"), memory_id("bob")
 NAMESPACE = "acme/one"
 REF: Ref = (NAMESPACE, ANN)
-SMALL_LIMIT = 3
+SMALL_LIMIT = 2
 # Examples share the projection; each folds into a partition of its own.
 FEW = settings(
     max_examples=30,
