@@ -66,9 +66,9 @@ async def show(options: ShowOptions) -> None:
 
     Example: `human-memory dead-letters show 3:17`
     """
-    settings = options.settings()
+    settings, place = options.settings(), _parsed(options.place)
     async with reading(settings, settings.topic(DEAD_LETTERS)) as reader:
-        record = await _at(reader, options.place)
+        record = await _at(reader, place)
     print_json(_as_json(record))
 
 
@@ -94,17 +94,18 @@ async def replay(options: ReplayOptions) -> None:
     if (options.place is None) == (not options.all_):
         raise typer.BadParameter("give either PARTITION:OFFSET or --all")
     settings = options.settings()
+    place = None if options.place is None else _parsed(options.place)
     async with reading(settings, settings.topic(DEAD_LETTERS)) as reader:
-        if options.place is None:
+        if place is None:
             records = await reader.past(lambda record: _reason(record) is not None)
         else:
-            records = [await _at(reader, options.place)]
+            records = [await _at(reader, place)]
     places = await _send_back(settings, records)
     if options.as_json:
         print_json(places)
     else:
-        for place in places:
-            out().print(f"{place['dead_letter']} → {place['sent_to']}", markup=False)
+        for each in places:
+            out().print(f"{each['dead_letter']} → {each['sent_to']}", markup=False)
         out().print(f"{len(places)} sent")
 
 
@@ -146,13 +147,19 @@ def _original(record: Any) -> Outgoing:
     return Outgoing(reason.topic, record.key, value, own, partition)
 
 
-async def _at(reader: Reader, place: str) -> Any:
+def _parsed(place: str) -> tuple[int, int]:
     partition, _, offset = place.partition(":")
     if not (partition.isdigit() and offset.isdigit()):
         raise typer.BadParameter(f"{place}: give PARTITION:OFFSET, such as 3:17")
-    record = await reader.one(int(partition), int(offset))
+    return int(partition), int(offset)
+
+
+async def _at(reader: Reader, place: tuple[int, int]) -> Any:
+    record = await reader.one(*place)
     if record is None:
-        raise NotFound(f"no dead letter at {place}; see: human-memory dead-letters list")
+        raise NotFound(
+            f"no dead letter at {place[0]}:{place[1]}; see: human-memory dead-letters list"
+        )
     return record
 
 

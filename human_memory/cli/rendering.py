@@ -19,12 +19,12 @@ def print_found(console: Console, result: dict[str, Any]) -> None:
     if not result["results"]:
         console.print("nothing is remembered about that")
         return
-    header = f" #  {'act.':>7}  {'sim.':>6}  {'last access':<16}  count  id"
+    header = f" # {'act.':>7} {'sim.':>6}  {'last access':<16} count  id"
     console.print(Text(header, style="bold"), soft_wrap=True)
     for rank, found in enumerate(result["results"], start=1):
         numbers = (
-            f"{rank:>2}  {found['activation']:>7.3f}  {found['similarity']:>6.3f}  "
-            f"{when(found['last_accessed']):<16}  {found['access_count']:>5}  {found['memory_id']}"
+            f"{rank:>2} {found['activation']:>7.3f} {found['similarity']:>6.3f}  "
+            f"{when(found['last_accessed']):<16} {found['access_count']:>5}  {found['memory_id']}"
         )
         _print_entry(console, numbers, found)
 
