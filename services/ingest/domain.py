@@ -88,9 +88,10 @@ def indexed_text(store: Store, time_ms: int) -> str:
     >>> indexed_text(Store(namespace="a", content="Hi", speaker="Ada"), 1_683_504_000_000)
     '[08 May 2023] Ada: Hi'
     """
-    date = datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%d %b %Y")
+    date = datetime.fromtimestamp(time_ms / 1000, UTC)
     said = f"{store.speaker}: {store.content}" if store.speaker else store.content
-    return f"[{date}] {said}"
+    # Not %Y: it pads the year on some platforms only.
+    return f"[{date:%d %b} {date.year:04}] {said}"
 
 
 def embedding_of(vector: np.ndarray, model: str) -> Embedding:

@@ -36,8 +36,8 @@ class KafkaEventLog(EventAppender):
             auto_offset_reset="earliest",
         )
         with kafka_trouble(self._settings, f"reading {self._topic}"):
-            await consumer.start()
             try:
+                await consumer.start()
                 return await self._read(consumer, time_ms)
             finally:
                 await consumer.stop()

@@ -12,7 +12,8 @@ from services.common.read_model import STATUSES, TRACE, kind_of, pack_record, un
 from services.retrieval import domain
 from services.retrieval.digest import digest_of_view
 from services.retrieval.domain import View, fold_log
-from tests.sequences import ALL, at_offsets, logs
+from tests.builders import TIME_MS, accessed_event, memory_id
+from tests.sequences import ALL, TIMES, around, at_offsets, logs, small_stored
 
 EXAMPLES = settings(max_examples=50)
 EVENTS = logs()
@@ -132,9 +133,28 @@ def test_record_of_a_folded_memory_reads_back_as_it_was(events: list[MemoryEvent
 
 
 @EXAMPLES
+@given(st.lists(TIMES, max_size=10))
+def test_contexts_kept_are_those_of_the_newest_whatever_the_order(times: list[int]) -> None:
+    memory, newest_kept = memory_id("ann"), 3
+    events: list[MemoryEvent] = [
+        small_stored(memory, envelope=around(TIME_MS), context=str(TIME_MS))
+    ]
+    for number, time_ms in enumerate(times):
+        envelope = around(time_ms, number)
+        events.append(accessed_event(memory, envelope=envelope, context=str(time_ms)))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(domain, "ACCESS_HISTORY_MAX", newest_kept)
+        (folded,) = fold_log(at_offsets(events)).memories.values()
+
+    kept = [int(text) for text in folded.contexts.values()]
+    assert sorted(kept) == sorted([TIME_MS, *times])[-newest_kept:]
+
+
+@EXAMPLES
 @given(logs(kinds=("stored", "accessed", "accessed", "accessed", "restored"), size_max=60))
 def test_only_the_newest_traces_keep_their_contexts(events: list[MemoryEvent]) -> None:
-    newest_kept = 4
+    newest_kept = 2
     all_contexts = fold_log(at_offsets(events))
 
     with pytest.MonkeyPatch.context() as patch:

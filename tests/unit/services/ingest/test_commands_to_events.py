@@ -1,0 +1,170 @@
+"""From a command to its event: ids, times, what is embedded, what is kept."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from schemas.codec import decode_event, encode
+from schemas.errors import Rejected
+from schemas.events import MemoryEvent, MemoryStored
+from schemas.inbox import InboxMessage, Store
+from schemas.limits import TIME_MS_MAX, TIME_MS_MIN
+from services.ingest.domain import (
+    Received,
+    cause_of,
+    embedding_of,
+    event_id_of,
+    event_of,
+    indexed_text,
+    occurred_ms,
+)
+from tests.builders import access, concept, forget, memory_id, relation, restore, store
+
+RECEIVED = Received("memory.inbox", 2, 17, 1_750_000_000_000)
+EMBEDDING = embedding_of(np.array([0.5, -1.0], np.float16), "test")
+FULL: dict[str, Any] = {
+    "memory_type": "semantic",
+    "context": "at the office",
+    "tags": ["one", "two words"],
+    "metadata": {"a": [1, None, {"b": "c"}]},
+    "concepts": ["tea"],
+    "emotion": {"valence": -0.5, "arousal": 0.7, "salience": 0.9},
+    "session": "s1",
+    "speaker": "Ada",
+    "pinned": True,
+    "derived_from": [{"memory_id": str(memory_id("m1")), "weight": 0.5}],
+}
+COMMANDS: dict[str, InboxMessage] = {
+    "store": store(),
+    "store with everything": store(**FULL),
+    "access": access(memory_id("a"), memory_id("b"), context="answer"),
+    "forget": forget(reason="asked to"),
+    "restore": restore(),
+    "concept": concept(aliases=["chai"]),
+    "relation": relation(weight=0.25),
+}
+ALL = pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+
+
+def event(command: InboxMessage, received: Received = RECEIVED) -> MemoryEvent:
+    embedding = EMBEDDING if isinstance(command, Store) else None
+    return event_of(command, received, received.timestamp_ms, embedding)
+
+
+@ALL
+def test_event_survives_the_way_through_the_log(command: InboxMessage) -> None:
+    made = event(command)
+
+    assert decode_event(encode(made)) == made
+
+
+@ALL
+def test_id_known_before_the_event_is_the_events(command: InboxMessage) -> None:
+    assert event_id_of(command, RECEIVED) == event(command).id
+
+
+@ALL
+def test_same_record_always_leads_to_the_same_event(command: InboxMessage) -> None:
+    assert event(command) == event(command)
+
+
+@ALL
+@pytest.mark.parametrize(
+    "other",
+    [
+        Received("other.inbox", 2, 17, 1_750_000_000_000),
+        Received("memory.inbox", 3, 17, 1_750_000_000_000),
+        Received("memory.inbox", 2, 18, 1_750_000_000_000),
+        Received("memory.inbox", 2, 17, 1_750_000_000_001),
+    ],
+    ids=["topic", "partition", "offset", "time"],
+)
+def test_another_record_leads_to_another_event(command: InboxMessage, other: Received) -> None:
+    assert event(command).id != event(command, other).id
+
+
+@ALL
+def test_key_names_the_event_whatever_record_it_came_in(command: InboxMessage) -> None:
+    keyed = command.model_copy(update={"idempotency_key": "k1"})
+    other = Received("memory.inbox", 0, 99, 1_760_000_000_000)
+
+    assert event(keyed).id == event(keyed, other).id
+    elsewhere = keyed.model_copy(update={"namespace": "acme/other"})
+    assert event(elsewhere).id != event(keyed).id
+
+
+def test_memory_is_named_by_its_cause() -> None:
+    command = store(idempotency_key="k1")
+
+    assert event(command).subject == str(cause_of(command, RECEIVED))
+
+
+def test_stored_event_keeps_what_the_command_said() -> None:
+    command = store("Tea is at four.", **FULL)
+
+    made = event(command)
+
+    assert isinstance(made, MemoryStored)
+    kept = made.data.model_dump(mode="json")
+    assert {name: kept[name] for name in FULL} == FULL
+    assert made.data.recorded_at == RECEIVED.timestamp_ms
+    assert made.data.embedding.vector_bytes == np.array([0.5, -1.0], "<f2").tobytes()
+
+
+def test_another_body_under_the_same_key_has_another_hash() -> None:
+    def body_hash(command: Store) -> str:
+        made = event(command)
+        assert isinstance(made, MemoryStored)
+        return made.data.body_hash
+
+    first = store("Tea is at four.", idempotency_key="k1")
+    assert body_hash(first) == body_hash(store("Tea is at four.", idempotency_key="k2"))
+    assert body_hash(first) != body_hash(store("Tea is at five.", idempotency_key="k1"))
+
+
+def test_memory_named_twice_in_one_access_is_accessed_once() -> None:
+    made = event(access(memory_id("a"), memory_id("b"), memory_id("a")))
+
+    assert made.type == "memory.accessed.v1"
+    assert [each.memory_id for each in made.data.accesses] == [memory_id("a"), memory_id("b")]
+
+
+@pytest.mark.parametrize(
+    ("time_ms", "expected"),
+    [
+        (1_683_504_000_000, "[08 May 2023] Tea is at four."),
+        (1_683_590_399_999, "[08 May 2023] Tea is at four."),
+        (-1, "[31 Dec 1969] Tea is at four."),
+        (TIME_MS_MIN, "[01 Jan 0001] Tea is at four."),
+        (TIME_MS_MAX, "[31 Dec 9999] Tea is at four."),
+    ],
+)
+def test_indexed_text_begins_with_the_date_in_utc(time_ms: int, expected: str) -> None:
+    assert indexed_text(store(), time_ms) == expected
+
+
+def test_indexed_text_names_the_speaker() -> None:
+    assert indexed_text(store(speaker="Ada"), 0) == "[01 Jan 1970] Ada: Tea is at four."
+
+
+def test_without_a_time_of_its_own_it_happened_when_the_broker_got_it() -> None:
+    assert occurred_ms(store(), RECEIVED, future_skew_seconds=300) == RECEIVED.timestamp_ms
+
+
+@pytest.mark.parametrize("ahead_ms", [-(10**12), -1, 0, 1, 300_000])
+def test_time_up_to_the_skew_ahead_is_kept(ahead_ms: int) -> None:
+    time_ms = RECEIVED.timestamp_ms + ahead_ms
+
+    command = store(occurred_at=time_ms)
+
+    assert occurred_ms(command, RECEIVED, future_skew_seconds=300) == time_ms
+
+
+def test_time_in_the_future_is_refused_with_both_times() -> None:
+    command = store(occurred_at=RECEIVED.timestamp_ms + 300_001)
+
+    with pytest.raises(Rejected, match="occurred_at: 2025-06-15T15:11:40") as caught:
+        occurred_ms(command, RECEIVED, future_skew_seconds=300)
+
+    assert "at most 300 s after 2025-06-15T15:06:40.000Z" in caught.value.message
