@@ -110,7 +110,8 @@ class TestHashModelWithCache(EmbedderContract):
         return hash_embedder(cache_texts=10)
 
 
-@pytest.mark.integration  # loading it takes seconds, on a busy machine a minute
+@pytest.mark.integration
+@pytest.mark.timeout(300)  # loading it takes seconds, on a busy machine more than a minute
 class TestRealModel(EmbedderContract):
     @pytest.fixture
     def embedder(self) -> Embedder:
@@ -128,6 +129,7 @@ class TestRealModel(EmbedderContract):
 
 
 @pytest.mark.integration
+@pytest.mark.timeout(300)
 class TestRealModelWithCache(EmbedderContract):
     @pytest.fixture
     def embedder(self) -> Embedder:
