@@ -45,6 +45,7 @@ def running(data: Path) -> Instance | None:
 def save(data: Path, instance: Instance) -> None:
     """Replaces the file in one step, so that a reader never sees half of it."""
     new = data / f"{_FILE}.{os.getpid()}.tmp"
+    new.touch(mode=0o600)  # an address may hold a password
     new.write_text(instance.model_dump_json(indent=2) + "\n", encoding="utf-8")
     new.replace(data / _FILE)
 

@@ -73,6 +73,8 @@ def _run(body: Body, kind: type, values: dict[str, Any]) -> None:
         _fail(error.message)
     except KafkaError as error:
         _fail(f"Kafka answered {type(error).__name__}: {error}")
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
     except BrokenPipeError:
         # Whoever read our output has seen enough; the rest of it must not fail at exit.
         sys.stdout = open("/dev/null", "w")  # noqa: SIM115 (until the process ends)

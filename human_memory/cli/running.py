@@ -17,7 +17,7 @@ from rich.console import Console
 from human_memory import instance as instances
 from human_memory.cli.command import command
 from human_memory.cli.options import DataOptions, JsonOption, ServerOptions
-from human_memory.cli.output import out, print_json
+from human_memory.cli.output import out, print_json, without_password
 from human_memory.instance import Instance
 from human_memory.settings import KafkaSettings
 from human_memory.supervisor import Plan, Supervisor, require_linux, tail
@@ -120,9 +120,19 @@ def _supervise(plan: Plan) -> None:
 def _up_detached(options: UpOptions, plan: Plan) -> None:
     log = plan.data / "logs" / "supervisor.log"
     child = None if instances.running(plan.data) else _start_detached(options, plan, log)
-    console = Console(stderr=True)
-    with console.status("starting") if not options.as_json else nullcontext() as status:
-        while not (found := instances.running(plan.data)) or not found.ready:
+    try:
+        found = _until_ready(plan.data, child, log, quiet=options.as_json)
+    except KeyboardInterrupt:
+        typer.echo("goes on starting in the background; stop it with: human-memory down", err=True)
+        raise typer.Exit(130) from None
+    _say_running(found, plan.data, as_json=options.as_json, already=child is None)
+
+
+def _until_ready(
+    data: Path, child: subprocess.Popen[bytes] | None, log: Path, *, quiet: bool
+) -> Instance:
+    with nullcontext() if quiet else Console(stderr=True).status("starting") as status:
+        while not (found := instances.running(data)) or not found.ready:
             if child is not None and child.poll() is not None:
                 raise StackError(f"it did not start; the end of its log {log}:\n{tail(log)}")
             if child is None and found is None:
@@ -130,13 +140,16 @@ def _up_detached(options: UpOptions, plan: Plan) -> None:
             if status is not None and found is not None:
                 status.update(found.phase)
             time.sleep(POLL_SECONDS)
-    _say_running(found, plan.data, as_json=options.as_json, already=child is None)
+    return found
 
 
 def _start_detached(options: UpOptions, plan: Plan, log: Path) -> subprocess.Popen[bytes]:
     arguments = [f"--data={plan.data}"]
-    if plan.redis is not None:
-        arguments += [f"--kafka={plan.settings.kafka}", f"--redis={plan.redis}"]
+    # What the environment says it gets by itself: a password has no place in a command line.
+    if options.kafka:
+        arguments.append(f"--kafka={options.kafka}")
+    if options.redis:
+        arguments.append(f"--redis={options.redis}")
     if options.processes:
         arguments.append("--processes")
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -167,7 +180,8 @@ def _stop(found: Instance) -> None:
 
 def _say_running(found: Instance, data: Path, *, as_json: bool, already: bool = True) -> None:
     if as_json:
-        print_json(found.model_dump() | {"logs": str(data / "logs")})
+        shown = {"redis": without_password(found.redis), "logs": str(data / "logs")}
+        print_json(found.model_dump() | shown)
         return
     console = out()
     console.print(
@@ -179,7 +193,8 @@ def _say_running(found: Instance, data: Path, *, as_json: bool, already: bool = 
 def _print_addresses(console: Console, found: Instance | None, data: Path) -> None:
     if found is None:
         return
-    for name, address in {"kafka": found.kafka, "redis": found.redis, **found.http}.items():
+    redis = without_password(found.redis)
+    for name, address in {"kafka": found.kafka, "redis": redis, **found.http}.items():
         console.print(f"  {name:<10} {address}", markup=False)
     console.print(f"  {'logs':<10} {data / 'logs'}", markup=False, soft_wrap=True)
     console.print(f"  {'stop with':<10} human-memory down", markup=False)

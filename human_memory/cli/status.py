@@ -9,7 +9,7 @@ import typer
 from human_memory.children import SERVICES, probe
 from human_memory.cli.command import command
 from human_memory.cli.options import JsonOption, ServerOptions
-from human_memory.cli.output import out, print_json, table
+from human_memory.cli.output import out, print_json, table, without_password
 from human_memory.cli.records import group_progress
 from human_memory.cli.replaying import PROJECTION_GROUP
 from human_memory.instance import Instance
@@ -96,8 +96,8 @@ def _redis(url: str) -> Component:
             client.execute_command("FT._LIST")
     except RedisError as error:
         state = f"does not answer, or has no search module: {error}"
-        return Component("redis", False, state, None, None, _without_password(url))
-    return Component("redis", True, "ready", None, version, _without_password(url))
+        return Component("redis", False, state, None, None, without_password(url))
+    return Component("redis", True, "ready", None, version, without_password(url))
 
 
 def _service(name: str, instance: Instance | None) -> Component:
@@ -140,8 +140,3 @@ def _supervised(instance: Instance | None, folder: Path) -> str:
     if instance is None:
         return f"nothing of {folder} runs here: these are the configured or default addresses"
     return f"run by human-memory up, pid {instance.pid}; logs in {folder / 'logs'}"
-
-
-def _without_password(url: str) -> str:
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"
