@@ -33,7 +33,7 @@ from tests.polling import eventually
 
 ROOT = Path(__file__).parents[2]
 # A start imports torch: 10 s on two idle cores, several times that beside other tests.
-READY_SECONDS = 90.0
+READY_SECONDS = 240.0
 STOP_SECONDS = 20.0
 FOLD_SECONDS = 60.0
 LOG_CHARACTERS_SHOWN = 4_000
@@ -116,7 +116,7 @@ class System:
             folder=ROOT,
             log=log,
             death_signal=signal.SIGKILL,
-            environment=self._environment(),
+            environment=self.environment_of_services(),
         )
         started = ServiceProcess(names, ports, spawn(launch), log)
         self.processes.append(started)
@@ -144,7 +144,8 @@ class System:
         """What all keys of this installation begin with."""
         return redis_prefix(self.settings.topic_prefix)
 
-    def _environment(self) -> dict[str, str]:
+    def environment_of_services(self) -> dict[str, str]:
+        """What makes a process one of this installation."""
         return {
             "PYTHONPATH": str(ROOT),
             "HUMAN_MEMORY_KAFKA": self.settings.kafka,
