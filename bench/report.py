@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -42,7 +43,7 @@ def figures_of(row: Row, rounds: Rounds, cores: int) -> dict[str, Any]:
             "value": bounds[len(bounds) // 2],
         }
         found["ratio"] = {"median": ratio.median, "least": ratio.least, "most": ratio.most}
-    if row.parts:
+    if row.parts and all("kafka" in sample.used for sample in samples):
         found["ceiling_per_second"] = ceiling_of(row, rounds, cores)
     return found
 
@@ -73,8 +74,12 @@ def show(console: Console, rows: Sequence[Row], result: Mapping[str, Any]) -> No
     console.print(_aims_table(result["aims"]))
 
 
+def _table(title: str, caption: str | None = None) -> Table:
+    return Table(title=title, caption=caption, box=SIMPLE_HEAD, title_justify="left")
+
+
 def _rows_table(rows: Sequence[Row], figures: Mapping[str, Any]) -> Table:
-    table = Table(
+    table = _table(
         title="Medians over the rounds",
         caption="of bound: as many times as long, or so much of the rate. ceiling: what these "
         "processors could do of the row's parts alone, see docs/reference/bench.md",
@@ -101,7 +106,7 @@ def _compared(row: Row, found: Mapping[str, Any]) -> tuple[str, str]:
         return "", ""
     value, ratio = found["bound"]["value"], found["ratio"]["median"]
     if row.is_latency:
-        return f"{value:,.2f} ms", f"{ratio:.2f} x"
+        return f"{value:,.2f}", f"{ratio:.2f} x"
     return f"{value:,.0f}", f"{ratio:.0%}"
 
 
@@ -110,7 +115,7 @@ def _number(value: float | None, digits: int) -> str:
 
 
 def _cost_table(rows: Sequence[Row], figures: Mapping[str, Any]) -> Table:
-    table = Table(
+    table = _table(
         title="What a request costs: CPU ms by process, its fold included",
         caption="queries, model: how long they took in the services, in ms",
     )
@@ -135,7 +140,7 @@ def _cost_table(rows: Sequence[Row], figures: Mapping[str, Any]) -> Table:
 
 
 def _replay_table(replays: Sequence[Mapping[str, float]]) -> Table:
-    table = Table(title="Replay: the read side rebuilt from the log")
+    table = _table(title="Replay: the read side rebuilt from the log")
     for name in ("events", "fold s", "events a second", "whole rebuild s"):
         table.add_column(name, justify="right")
     for each in replays:
@@ -149,7 +154,7 @@ def _replay_table(replays: Sequence[Mapping[str, float]]) -> Table:
 
 
 def _aims_table(aims: Sequence[Mapping[str, Any]]) -> Table:
-    table = Table(title="Aims")
+    table = _table(title="Aims")
     for name in ("aim", "found", ""):
         table.add_column(name)
     for aim in aims:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,10 +35,13 @@ from stack.errors import StackError
 
 RESULTS = Path(__file__).parent / "results"
 ROUNDS_DEFAULT = 5
+# The questions of the conversation yield so many times the new queries of a round.
+ROUNDS_MAX = 12
 REPLAYS_MAX = 3
 # Rows of single requests take turns within a round, so that a busy minute hits all of them.
 TURNS = 5
 SEED_DEFAULT = 1
+LOG_WIDTH = 100
 HOW_COMPARED = (
     "A duration is held against the sum of its bounds' p50s, a rate against the lowest of its "
     "bounds' rates, round by round; shown is the median over the rounds."
@@ -76,7 +80,7 @@ def speed(
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Where the figures go; else bench/results/.")
     ] = None,
-    rounds: Annotated[int, typer.Option(min=1, help="How often all is measured.")] = ROUNDS_DEFAULT,
+    rounds: Annotated[int, typer.Option(min=1, max=ROUNDS_MAX, help="How often.")] = ROUNDS_DEFAULT,
     quick: Annotated[
         bool, typer.Option("--quick", help="One round, fewer requests: only to see that it works.")
     ] = False,
@@ -92,7 +96,7 @@ def speed(
     """
     if (kafka is None) != (redis is None):
         raise typer.BadParameter("give both --kafka and --redis, or none")
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else LOG_WIDTH)
     plan = Plan(
         rows=tuple(row.quick() for row in ROWS) if quick else ROWS,
         rounds=1 if quick else rounds,

@@ -12,10 +12,12 @@ from tempfile import TemporaryDirectory
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from human_memory.children import Children
-from human_memory.supervisor import tail
+from human_memory.supervisor import START_FAILURES_MAX, tail
 from human_memory.topics import apply_topics
 from schemas.topics import TOPICS
-from services.retrieval.rebuild import drop_read_side
+from services.common.read_model import redis_prefix
+from services.common.redis import connect
+from services.retrieval.hold import unlink
 from services.retrieval.settings import RetrievalSettings
 from stack.errors import StackError
 from stack.local import LocalStack
@@ -96,8 +98,10 @@ def _await_ready(children: Children, say: Say) -> None:
     until = time.monotonic() + START_SECONDS_MAX
     while unready := children.unready():
         waiting = "; ".join(f"{name}: {what}" for name, what in unready.items())
-        if children.restart_dead():
-            raise StackError(f"the services ended:\n{tail(children.log_file('services'))}")
+        # Another program may take the port that was free a moment ago: then it tries another.
+        children.restart_dead()
+        if children.failing(START_FAILURES_MAX):
+            raise StackError(f"the services do not start:\n{tail(children.log_file('services'))}")
         if time.monotonic() > until:
             raise StackError(f"not ready after {START_SECONDS_MAX:g} s: {waiting}")
         say(f"waiting for {waiting}")
@@ -121,7 +125,7 @@ async def _create_topics(settings: RetrievalSettings) -> None:
 
 
 async def _clean_up(settings: RetrievalSettings) -> None:
-    await drop_read_side(settings)
+    await _delete_keys(settings)
     admin = AIOKafkaAdminClient(**settings.connection_arguments())
     await admin.start()
     try:
@@ -129,3 +133,15 @@ async def _clean_up(settings: RetrievalSettings) -> None:
         await admin.delete_topics([*names, _scratch(settings)])
     finally:
         await admin.close()
+
+
+async def _delete_keys(settings: RetrievalSettings) -> None:
+    redis = connect(settings.redis)
+    prefix = redis_prefix(settings.topic_prefix)
+    try:
+        for name in await redis.execute_command("FT._LIST"):
+            if name.decode().startswith(prefix):
+                await redis.execute_command("FT.DROPINDEX", name)
+        await unlink(redis, f"{prefix}*")
+    finally:
+        await redis.aclose()
