@@ -27,7 +27,7 @@ REF: Ref = (NAMESPACE, ANN)
 SMALL_LIMIT = 2
 # Examples share the projection; each folds into a partition of its own.
 FEW = settings(
-    max_examples=30,
+    max_examples=15,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
 )
 
@@ -248,7 +248,7 @@ class ProjectionContract:
     async def test_limits_are_kept_whatever_the_batches(
         self, projection: ProbedProjection, partitions: Iterator[int], data: st.DataObject
     ) -> None:
-        events = at_offsets(data.draw(logs(size_max=60)))
+        events = at_offsets(data.draw(logs(size_max=30)))
         batches = [events[cut] for cut in data.draw(cuts(len(events)))]
         partition = next(partitions)
         await projection.live_version(partition)
@@ -285,7 +285,7 @@ class ProjectionContract:
     async def test_partitions_interleaved_give_each_its_own_fold(
         self, projection: ProbedProjection, partitions: Iterator[int], data: st.DataObject
     ) -> None:
-        parts = {next(partitions): at_offsets(data.draw(logs(size_max=15))) for _ in range(3)}
+        parts = {next(partitions): at_offsets(data.draw(logs(size_max=8))) for _ in range(3)}
         for partition in parts:
             await projection.live_version(partition)
 
@@ -352,6 +352,18 @@ class ProjectionContract:
 
         assert len(kept.memories[REF].contexts) == SMALL_LIMIT
         assert await projection.digest(0, 1) == digest_of_view(kept)
+
+    async def test_only_the_memories_accessed_last_are_listed_as_recent(
+        self, projection: ProbedProjection
+    ) -> None:
+        events = at_offsets([stored(name, TIME_MS + i) for i, name in enumerate("abcde")])
+        await projection.live_version(0)
+
+        with small_limits():
+            await fold_all(projection, [[event] for event in events], partition=0)
+            found, expected = await projection.digest(0, 1), digest_of(events)
+
+        assert found == expected
 
     async def test_restored_memory_is_where_it_was(self, projection: ProbedProjection) -> None:
         events = at_offsets(

@@ -15,7 +15,7 @@ from services.retrieval.domain import View, fold_log
 from tests.builders import TIME_MS, accessed_event, memory_id
 from tests.sequences import ALL, TIMES, around, at_offsets, logs, small_stored
 
-EXAMPLES = settings(max_examples=50)
+EXAMPLES = settings(max_examples=30)
 EVENTS = logs()
 ONCE_EACH = logs(kinds=tuple(kind for kind in ALL if kind != "again"))
 
@@ -152,7 +152,7 @@ def test_contexts_kept_are_those_of_the_newest_whatever_the_order(times: list[in
 
 
 @EXAMPLES
-@given(logs(kinds=("stored", "accessed", "accessed", "accessed", "restored"), size_max=60))
+@given(logs(kinds=("stored", "accessed", "accessed", "accessed", "restored"), size_max=25))
 def test_only_the_newest_traces_keep_their_contexts(events: list[MemoryEvent]) -> None:
     newest_kept = 2
     all_contexts = fold_log(at_offsets(events))

@@ -50,7 +50,7 @@ from tests.sequences import (
     small_stored,
 )
 
-EXAMPLES = settings(max_examples=50)
+EXAMPLES = settings(max_examples=30)
 ANN = memory_id("ann")
 NAMESPACE = "acme/one"
 CAUSE = derive("cause")
