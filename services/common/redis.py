@@ -1,7 +1,9 @@
 """The one way to connect to Redis."""
 
+from collections.abc import Sequence
 from typing import Any
 
+import hiredis
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -35,3 +37,19 @@ def connect(url: str) -> RedisClient:
         protocol=2,  # a search reply is a plain list there, a map for each result in 3
     )
     return Redis.from_pool(pool)  # which closes it with the client
+
+
+async def mget(client: RedisClient, keys: Sequence[str]) -> list[bytes | None]:
+    """MGET of many keys, in one slot of a cluster, packed by hiredis.
+
+    redis-py packs in Python, half a millisecond for 400 keys; a script that builds the keys itself
+    takes Redis ten times as long as the MGET.
+    """
+    words: Any = ("MGET", *keys)  # hiredis' types allow one word only
+    connection = await client.connection_pool.get_connection()
+    try:
+        await connection.send_packed_command([hiredis.pack_command(words)])
+        reply: list[bytes | None] = await connection.read_response()
+        return reply
+    finally:
+        await client.connection_pool.release(connection)

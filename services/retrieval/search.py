@@ -1,5 +1,6 @@
 """Search: candidates, activation, threshold, order, and the accesses it caused."""
 
+import asyncio
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -43,7 +44,11 @@ class Ranking:
     parts: Activations
     total: np.ndarray
     cosines: np.ndarray
-    statuses: list[Status]
+    statuses: np.ndarray
+
+    def status(self, i: int) -> Status:
+        """Status of a memory at the moment that was asked about."""
+        return status_name(int(self.statuses[i]))
 
 
 class Searcher:
@@ -70,11 +75,13 @@ class Searcher:
             seen = accesses_at(candidates.histories, query.as_of)
             candidates = replace(candidates, histories=seen)
         ranking = rank(query, cause, candidates, (vector, moment_ms))
-        recording = query.record_access and query.as_of is None and bool(ranking.order)
-        found = await self._found(query, candidates, ranking, now_ms if recording else None)
-        if recording and found:
-            position = await self._record(query, cause, found, now_ms)
-        return _reply(found, position)
+        if not query.record_access or query.as_of is not None or not ranking.order:
+            return _reply(await self._found(query, candidates, ranking, None), position)
+        found, recorded = await asyncio.gather(
+            self._found(query, candidates, ranking, now_ms),
+            self._record(query, cause, (candidates.histories.ids, ranking), now_ms),
+        )
+        return _reply(found, recorded)
 
     async def _found(
         self, query: Search, candidates: Candidates, ranking: Ranking, accessed_ms: int | None
@@ -90,30 +97,31 @@ class Searcher:
             found.append(_row(query, candidates, ranking, (i, document), accessed_ms=accessed_ms))
         return found
 
-    async def _record(self, query: Search, cause: UUID, found: list[Found], now_ms: int) -> str:
+    async def _record(
+        self, query: Search, cause: UUID, ranked: tuple[list[str], Ranking], now_ms: int
+    ) -> str:
+        ids, ranking = ranked
+        accesses = [AccessedMemory(memory_id=UUID(ids[i]), kind="search") for i in ranking.order]
         accessed = MemoryAccessed(
             id=event_id(cause, "memory.accessed.v1"),
             source=SOURCE,
             subject=str(query.query_id or cause),
             time=now_ms,
             namespace=query.namespace,
-            data=AccessedData(
-                accesses=[AccessedMemory(memory_id=row.memory_id, kind="search") for row in found],
-                context=query.context or None,
-            ),
+            data=AccessedData(accesses=accesses, context=query.context or None),
         )
         # A cue strong enough to bring back a decayed memory brings it back for good.
         restored = [
             MemoryRestored(
-                id=event_id(cause, "memory.restored.v1", i),
+                id=event_id(cause, "memory.restored.v1", number),
                 source=SOURCE,
-                subject=str(row.memory_id),
+                subject=ids[i],
                 time=now_ms,
                 namespace=query.namespace,
                 data=ReasonData(reason="search"),
             )
-            for i, row in enumerate(found)
-            if row.status == "decayed"
+            for number, i in enumerate(ranking.order)
+            if ranking.status(i) == "decayed"
         ]
         return (await self._log.append([accessed, *restored]))[-1]
 
@@ -137,9 +145,10 @@ def rank(
     least = threshold_of(parameters) if query.min_activation is None else query.min_activation
     passed = (codes == ACTIVE) | ((codes == DECAYED) & query.include_decayed)
     passed &= total > least
-    order = np.lexsort((np.array(histories.ids), -cosines, -total))
-    best = [int(i) for i in order if passed[i]][: query.top_k]
-    return Ranking(best, parts, total, cosines, [status_name(int(code)) for code in codes])
+    rows = np.flatnonzero(passed)
+    ids = np.array([histories.ids[i] for i in rows], dtype=str)
+    best = rows[np.lexsort((ids, -cosines[rows], -total[rows]))]
+    return Ranking(best[: query.top_k].tolist(), parts, total, cosines, codes)
 
 
 def _filters(query: Search) -> Filters:
@@ -186,7 +195,7 @@ def _row(
         created_at=int(created),
         last_accessed=last_ms if accessed_ms is None else max(last_ms, accessed_ms),
         access_count=int(state["access_count"]) + (accessed_ms is not None),
-        status=ranking.statuses[i],
+        status=ranking.status(i),
         tags=tags.decode().split(TAG_SEPARATOR) if tags else [],
         session=rest.get("session"),
         speaker=rest.get("speaker"),

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
 from uuid import UUID
 
@@ -22,11 +21,10 @@ from services.common.read_model import (
     Status,
     unpack_record,
 )
-from services.common.redis import REDIS_ERRORS, RedisClient
+from services.common.redis import REDIS_ERRORS, RedisClient, mget
 from services.retrieval.adapters.filters import NO_FILTERS, Filters
 from services.retrieval.ranking import Histories, decode_histories
 
-RECORDS = files("services.retrieval").joinpath("lua/records.lua").read_text()
 NEAREST = 200
 RECENT = 200
 # A namespace with fewer memories is scored whole.
@@ -66,7 +64,6 @@ class RedisReader:
         self._partitions = partitions
         self._versions: dict[int, int] = {}
         self._large: set[tuple[int, int, str]] = set()
-        self._records = redis.register_script(RECORDS)
 
     def partition(self, namespace: str) -> int:
         """The partition that holds a namespace whole."""
@@ -200,15 +197,16 @@ class RedisReader:
         layout = Layout(self._prefix, self._versions[partition], partition)
         if not ids:
             return []
+        prefix = layout.record(namespace, "")
         try:
-            at, records = await self._records(
-                keys=[layout.cursor], args=[layout.record(namespace, ""), "".join(ids)]
+            at, *records = await mget(
+                self._redis, [layout.cursor, *[prefix + each for each in ids]]
             )
         except REDIS_ERRORS as error:
             raise _unavailable(error) from error
-        if int(at) < cursor:
+        if int(at or 0) < cursor:
             raise Unavailable("the read side fell back while it was read; ask again")
-        return list(records)
+        return records
 
     async def _admitted(
         self, namespace: str, ids: list[str], filters: Filters, statuses: tuple[Status, ...]
