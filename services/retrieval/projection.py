@@ -98,6 +98,9 @@ class LiveProjection:
         cursor = await self._store.cursor(tp.partition, version)
         if cursor < self._next[tp] or version != self._versions[tp]:
             await self._begin(tp)
+        elif cursor == 0:
+            # Of an empty partition nothing falls back; but its key may be gone, and queries with it.
+            await self._store.open(tp.partition, version)
 
     def _decode(self, tp: TopicPartition, records: list[Any]) -> list[Decoded]:
         decoded = []
