@@ -99,7 +99,7 @@ class LiveProjection:
         if cursor < self._next[tp] or version != self._versions[tp]:
             await self._begin(tp)
         elif cursor == 0:
-            # Of an empty partition nothing falls back; but its key may be gone, and queries with it.
+            # Nothing of an empty partition can fall back, but queries need its key.
             await self._store.open(tp.partition, version)
 
     def _decode(self, tp: TopicPartition, records: list[Any]) -> list[Decoded]:
