@@ -31,6 +31,7 @@ from services.retrieval.projection import LAG_READY_MAX, LiveProjection
 from services.retrieval.search import Searcher
 from services.retrieval.settings import RetrievalSettings
 from services.retrieval.single import SingleMemory
+from services.retrieval.waiting import Waits
 
 SERVICE = "retrieval"
 HTTP_PORT = 8002
@@ -127,7 +128,7 @@ def _queries(
     appender = EventAppender(settings, producer)
     replies = settings.topic(REPLIES)
     return Queries(
-        reader=reader,
+        waits=Waits(reader.cursor, partitions=settings.partitions),
         searcher=Searcher(reader, embedder, appender),
         single=SingleMemory(reader, appender),
         overview=Overview(reader),

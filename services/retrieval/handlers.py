@@ -22,10 +22,10 @@ from schemas.queries import Inspect, ListMemories, Ping, Pong, Query, Recall, Se
 from schemas.replies import Reply, error_reply
 from services.common.dead_letters import DeadLetters
 from services.common.replies import Envelope, Replier
-from services.retrieval.adapters.redis_reader import RedisReader
 from services.retrieval.overview import Overview
 from services.retrieval.search import Searcher
 from services.retrieval.single import SingleMemory
+from services.retrieval.waiting import Waits
 
 log = structlog.get_logger(__name__)
 IN_FLIGHT = Gauge("human_memory_queries_in_flight", "Queries being answered")
@@ -45,7 +45,7 @@ class Queries:
     def __init__(
         self,
         *,
-        reader: RedisReader,
+        waits: Waits,
         searcher: Searcher,
         single: SingleMemory,
         overview: Overview,
@@ -58,7 +58,7 @@ class Queries:
         """`reply_address`: the replies topic and its number of partitions."""
         self._slots = asyncio.Semaphore(in_flight_max)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._reader = reader
+        self._waits = waits
         self._searcher = searcher
         self._single = single
         self._overview = overview
@@ -117,7 +117,7 @@ class Queries:
         try:
             async with asyncio.timeout(deadline.remaining_seconds()):
                 if query.after is not None:
-                    await self._reader.wait_for(query.after, deadline)
+                    await self._wait(query.after, deadline)
                 return await self._dispatch(query, _cause(query, record))
         except TimeoutError:
             return error_reply(DeadlineExceeded(f"{query.type} did not finish in time"))
@@ -128,6 +128,14 @@ class Queries:
         except Exception:
             log.exception("query failed", type=query.type)
             return error_reply(MemoryServiceError("internal error; the service's log says more"))
+
+    async def _wait(self, position: str, deadline: Deadline) -> None:
+        """Give the slot to others meanwhile, or a few who wait would hold up everyone."""
+        self._slots.release()
+        try:
+            await self._waits.until(position, deadline)
+        finally:
+            await self._slots.acquire()
 
     async def _dispatch(self, query: Query, cause: UUID) -> Reply:
         now_ms = self._now_ms()

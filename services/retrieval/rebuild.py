@@ -18,6 +18,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from human_memory.trouble import kafka_trouble
 from schemas.errors import InvariantBroken, Unavailable
+from schemas.events import MemoryStored
 from schemas.topics import EVENTS
 from services.common.read_model import redis_prefix
 from services.common.redis import REDIS_ERRORS, RedisClient, connect
@@ -183,11 +184,12 @@ class _Rebuild:
         prefix = redis_prefix(settings.topic_prefix)
         self._redis = redis
         self._consumer = consumer
-        dimension = settings.embedding_dimension
+        self._dimension = dimension = settings.embedding_dimension
         self._live = RedisProjection(redis, prefix, dimension=dimension)
         self._next = RedisProjection(redis, prefix, dimension=dimension, rebuilding=True)
         self._partitions = _partitions(settings)
         self._folded = 0
+        self._foreign_vectors = False
         self._cursors: dict[TopicPartition, int] = {}
 
     async def run(self, progress: Progress | None, *, force: bool) -> RebuildReport:
@@ -231,6 +233,11 @@ class _Rebuild:
 
     async def _fold(self, tp: TopicPartition, version: int, records: list[Any]) -> None:
         batch = Batch(tp.partition, version, [decode(record) for record in records])
+        self._foreign_vectors |= any(
+            isinstance(each.event, MemoryStored)
+            and each.event.data.embedding.dimension != self._dimension
+            for each in batch.decoded
+        )
         await batch.load(self._next)
         at, expected = batch.cursor, self._cursors.get(tp, 0)
         if at == expected and batch.decoded:
@@ -278,7 +285,8 @@ class _Rebuild:
                 info if isinstance(info, dict) else dict(zip(info[::2], info[1::2], strict=True))
             )
             failures = int(pairs.get(b"hash_indexing_failures", 0))
-            if failures:
+            # Vectors of another model can't be indexed, and are in the log for ever.
+            if failures and not self._foreign_vectors:
                 raise InvariantBroken(f"{failures} documents of build {version} are not indexed")
 
     async def _drop_all_but(self, versions: set[int]) -> None:

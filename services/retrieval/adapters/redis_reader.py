@@ -1,6 +1,5 @@
 """Reads of the queries: few round trips, each at one instant, always of the live build."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from redis.exceptions import ResponseError
 
-from human_memory.deadline import Deadline
 from human_memory.producer import partition_of
 from schemas.errors import DeadlineExceeded, InvariantBroken, Unavailable
 from services.common.read_model import (
@@ -31,9 +29,6 @@ RECENT = 200
 SMALL = 500
 SEARCH_TIMEOUT_MS = 5_000
 READ_AT_ONCE = 1_000
-_WAIT_SECONDS = (0.001, 0.002, 0.003, 0.005, 0.01, 0.02)
-# Of the time there is: the rest is for the reply's way, as whoever asked began to wait before us.
-WAIT_SHARE_MAX = 0.9
 Queue = Callable[[Any, Layout], None]
 
 
@@ -69,29 +64,10 @@ class RedisReader:
         """The partition that holds a namespace whole."""
         return partition_of(namespace.encode(), self._partitions)
 
-    async def wait_for(self, position: str, deadline: Deadline) -> None:
-        """Return once the event at `position` is folded.
-
-        Raises:
-            Unavailable: it is not, within the time there is.
-        """
-        partition, offset = (int(part) for part in position.split(":"))
-        patience = Deadline.after(deadline.remaining_seconds() * WAIT_SHARE_MAX)
-        if partition >= self._partitions:
-            raise Unavailable(f"after: there is no partition {partition}, see topics")
-        attempt = 0
-        while True:
-            cursor, _ = await self._read(partition, lambda pipe, layout: None, answering=False)
-            if cursor > offset:
-                return
-            wait = _WAIT_SECONDS[min(attempt, len(_WAIT_SECONDS) - 1)]
-            if patience.remaining_seconds() <= wait:
-                raise Unavailable(
-                    f"after: the read side has {cursor:,} events of partition {partition}, not yet "
-                    f"that at {position}; ask again"
-                )
-            await asyncio.sleep(wait)
-            attempt += 1
+    async def cursor(self, partition: int) -> int:
+        """How many records of a partition are folded, also while the read side is rebuilt."""
+        cursor, _ = await self._read(partition, lambda pipe, layout: None, answering=False)
+        return cursor
 
     async def candidates(
         self, namespace: str, vector: NDArray[np.float16], filters: Filters, *, decayed: bool

@@ -1,0 +1,75 @@
+"""Waiting until the fold has come to a position: one look at Redis for all who wait."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from human_memory.deadline import Deadline
+from schemas.errors import MemoryServiceError, Unavailable
+
+_POLL_SECONDS = (0.001, 0.002, 0.003, 0.005, 0.01, 0.02)
+# Of the time there is: the rest is for the reply's way, as whoever asked began to wait before us.
+WAIT_SHARE_MAX = 0.9
+WAITING_MAX = 10_000
+Cursor = Callable[[int], Awaitable[int]]
+Waiter = asyncio.Future[None]
+
+
+class Waits:
+    """Who waits for which event to be folded, by partition."""
+
+    def __init__(self, cursor: Cursor, *, partitions: int) -> None:
+        """`cursor`: where the read side of a partition stands; raises Unavailable."""
+        self._cursor = cursor
+        self._waiting: list[dict[Waiter, int]] = [{} for _ in range(partitions)]
+        self._came: list[asyncio.Event] = [asyncio.Event() for _ in range(partitions)]
+        self._pollers: dict[int, asyncio.Task[None]] = {}
+
+    async def until(self, position: str, deadline: Deadline) -> None:
+        """Return once the event at `position` is folded.
+
+        Raises:
+            Unavailable: it is not, within the time there is; or too many wait already.
+        """
+        partition, offset = (int(part) for part in position.split(":"))
+        if partition >= len(self._waiting):
+            raise Unavailable(f"after: there is no partition {partition}, see topics")
+        if await self._cursor(partition) > offset:
+            return
+        if sum(map(len, self._waiting)) >= WAITING_MAX:
+            raise Unavailable(f"after: {WAITING_MAX:,} queries wait for the read side; ask again")
+        try:
+            async with asyncio.timeout(deadline.remaining_seconds() * WAIT_SHARE_MAX):
+                await self._reached(partition, offset)
+        except TimeoutError:
+            raise Unavailable(
+                f"after: the event at {position} is not folded yet; ask again"
+            ) from None
+
+    async def _reached(self, partition: int, offset: int) -> None:
+        waiter: Waiter = asyncio.get_running_loop().create_future()
+        self._waiting[partition][waiter] = offset
+        self._came[partition].set()
+        poller = self._pollers.get(partition)
+        if poller is None or poller.done():
+            self._pollers[partition] = asyncio.create_task(self._poll(partition))
+        try:
+            await waiter
+        finally:
+            del self._waiting[partition][waiter]
+
+    async def _poll(self, partition: int) -> None:
+        waiting, came, attempt = self._waiting[partition], self._came[partition], 0
+        while waiting:
+            try:
+                cursor = await self._cursor(partition)
+                for waiter, offset in waiting.items():
+                    if cursor > offset and not waiter.done():
+                        waiter.set_result(None)
+            except MemoryServiceError as error:
+                for waiter in waiting:
+                    if not waiter.done():
+                        waiter.set_exception(error)
+            seconds = _POLL_SECONDS[min(attempt, len(_POLL_SECONDS) - 1)]
+            attempt = 0 if came.is_set() else attempt + 1
+            came.clear()
+            await asyncio.sleep(seconds)
