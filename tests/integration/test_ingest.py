@@ -27,7 +27,8 @@ from tests.integration.services_fixture import (
     read_all,
 )
 
-pytestmark = pytest.mark.integration
+# The first of them starts the services, which takes its time on a busy machine.
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 DAY_MS = 86_400_000
 
 
