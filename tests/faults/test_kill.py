@@ -181,8 +181,11 @@ async def access_counts(bus: Bus) -> dict[UUID, int]:
 def uses_by_the_log(events: list[Any]) -> Counter[UUID]:
     """How often each memory was used, counted without the code under test: ids of events once."""
     uses: Counter[UUID] = Counter()
-    distinct = {event.id: event for event in events}
-    for event in distinct.values():
+    first: dict[UUID, Any] = {}
+    for event in events:
+        # A search that was asked again may have found others the second time: the first counts.
+        first.setdefault(event.id, event)
+    for event in first.values():
         if isinstance(event, MemoryStored):
             uses[UUID(event.subject)] += 1
         elif isinstance(event, MemoryAccessed):
