@@ -70,7 +70,7 @@ class InvariantBroken(MemoryServiceError):
 
     The partition stops. Operator: read the message, look at the record it names with
     `human-memory tail`, repair or upgrade the service, then restart it; if the read side is
-    damaged, `human-memory replay` rebuilds it from the log.
+    damaged, `human-memory replay --from-empty` rebuilds it from the log.
     """
 
 
