@@ -10,7 +10,6 @@ from uuid import uuid4
 
 import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
 from human_memory.settings import KafkaSettings
@@ -146,7 +145,7 @@ class ReplyBox:
             attempt += 1
             try:
                 return await self._positioned_consumer()
-            except (KafkaError, TimeoutError) as error:
+            except Exception as error:  # noqa: BLE001 # without a reader every request times out
                 _log.warning("no reply consumer yet, attempt %d: %r", attempt, error)
 
     async def _positioned_consumer(self) -> AIOKafkaConsumer:

@@ -24,6 +24,14 @@ def cause_of_record(topic: str, partition: int, offset: int, timestamp_ms: int) 
     return derive(topic, partition, offset, timestamp_ms)
 
 
+def cause_of_replay(namespace: str, replayed_from: str) -> UUID:
+    """The cause of a dead letter that was sent back: the same however often that is done.
+
+    The namespace is part of it, since any sender may write that header.
+    """
+    return derive(namespace, "replayed", replayed_from)
+
+
 def event_id(cause: UUID, event_type: str, index: int = 0) -> UUID:
     """Id of the `index`-th event of one type that `cause` led to."""
     return derive(str(cause), event_type, index)

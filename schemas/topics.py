@@ -8,6 +8,8 @@ CORRELATION_ID = "correlation_id"
 REPLY_TO = "reply_to"
 REPLY_PARTITION = "reply_partition"
 TIMEOUT_MS = "timeout_ms"
+# On what `dead-letters replay` sends back: where it had been refused, as topic:partition:offset.
+REPLAYED_FROM = "replayed_from"
 CONTENT_TYPE = "content-type"
 JSON = "application/json"
 

@@ -17,7 +17,7 @@ from human_memory.settings import KafkaSettings
 from schemas.dead_letters import HEADER_PREFIX, DeadLetterReason
 from schemas.errors import NotFound, Rejected
 from schemas.fields import rfc3339
-from schemas.topics import DEAD_LETTERS
+from schemas.topics import DEAD_LETTERS, INBOX, MAINTENANCE, REPLAYED_FROM
 
 app = typer.Typer(
     help="Look at what could not be processed, and send it again.", no_args_is_help=True
@@ -87,7 +87,8 @@ async def replay(options: ReplayOptions) -> None:
     """Send dead letters back to the topic they came from, as they were.
 
     Do so after what refused them was repaired. They stay among the dead letters for 30 days; one
-    that is refused again becomes another dead letter.
+    that is refused again becomes another dead letter. A command that is sent back twice counts
+    once. With --all only commands are sent back, no queries and no events.
 
     Example: `human-memory dead-letters replay 3:17`
     """
@@ -97,7 +98,7 @@ async def replay(options: ReplayOptions) -> None:
     place = None if options.place is None else _parsed(options.place)
     async with reading(settings, settings.topic(DEAD_LETTERS)) as reader:
         if place is None:
-            records = await reader.past(lambda record: _reason(record) is not None)
+            records = await reader.past(lambda record: _may_be_repeated(settings, record))
         else:
             records = [await _at(reader, place)]
     places = await _send_back(settings, records)
@@ -107,6 +108,13 @@ async def replay(options: ReplayOptions) -> None:
         for each in places:
             out().print(f"{each['dead_letter']} → {each['sent_to']}", markup=False)
         out().print(f"{len(places)} sent")
+
+
+def _may_be_repeated(settings: KafkaSettings, record: Any) -> bool:
+    """Commands: a query's sender has long gone, and the log takes no record twice."""
+    reason = _reason(record)
+    topics = {settings.topic(topic) for topic in (INBOX, MAINTENANCE)}
+    return reason is not None and reason.topic in topics
 
 
 def _print(record: Any) -> None:
@@ -141,6 +149,10 @@ def _original(record: Any) -> Outgoing:
     if record.key is None and reason.value_was_null:
         raise Rejected(f"{place} has neither key nor value, which our Kafka client can't send")
     own = [(k, v) for k, v in record.headers if not k.startswith(HEADER_PREFIX)]
+    if REPLAYED_FROM not in dict(own):
+        # Ingest takes the ids from it: sent back twice, it is still one memory.
+        origin = f"{reason.topic}:{reason.partition}:{reason.offset}:{reason.timestamp}"
+        own.append((REPLAYED_FROM, origin.encode()))
     value = None if reason.value_was_null else record.value
     # With a key the partition follows from it; without one the record goes back where it lay.
     partition = None if record.key is not None else reason.partition

@@ -87,7 +87,8 @@ def _redis(url: str) -> Component:
         from redis import Redis
         from redis.exceptions import RedisError
     except ImportError:
-        return Component("redis", False, "unknown: redis is not installed", None, None, url)
+        shown = without_password(url)
+        return Component("redis", False, "unknown: redis is not installed", None, None, shown)
     try:
         with Redis.from_url(
             url, socket_timeout=REDIS_SECONDS_MAX, socket_connect_timeout=REDIS_SECONDS_MAX

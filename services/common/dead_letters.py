@@ -8,6 +8,7 @@ from prometheus_client import Counter
 from human_memory.producer import DurableProducer
 from schemas.dead_letters import DeadLetterReason
 from schemas.errors import MemoryServiceError
+from schemas.topics import CORRELATION_ID
 
 log = structlog.get_logger(__name__)
 DEAD_LETTERED = Counter(
@@ -53,7 +54,13 @@ class DeadLetters:
             topic=record.topic,
             partition=record.partition,
             offset=record.offset,
+            namespace=_text(record.key),
+            correlation_id=_text(dict(record.headers or ()).get(CORRELATION_ID)),
         )
+
+
+def _text(value: bytes | None) -> str | None:
+    return value[:200].decode("utf-8", "replace") if value else None
 
 
 def _sendable_headers(headers: Any) -> list[tuple[str, bytes]]:

@@ -1,5 +1,6 @@
 """The server's side of request/reply: reading the request's headers, answering to them."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -15,6 +16,7 @@ from schemas.topics import (
     CONTENT_TYPE,
     CORRELATION_ID,
     JSON,
+    REPLAYED_FROM,
     REPLY_PARTITION,
     REPLY_TO,
     TIMEOUT_MS,
@@ -23,6 +25,9 @@ from schemas.topics import (
 log = structlog.get_logger(__name__)
 REPLIES_SENT = Counter("human_memory_replies_total", "Replies by outcome", ["service", "outcome"])
 _CORRELATION_ID_BYTES_MAX = 256
+_PLACE_BYTES_MAX = 300
+# A partition of replies that Kafka cannot write to holds nothing else up for longer.
+SEND_SECONDS_MAX = 5.0
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,7 @@ class Envelope:
     reply_to: ReplyAddress | None
     timeout_ms: bytes | None
     recorded_ms: int
+    replayed_from: str | None = None
 
     @classmethod
     def of_record(cls, record: Any, *, replies_topic: str, partitions: int) -> Self:
@@ -54,11 +60,16 @@ class Envelope:
             reply_to=_address(headers, replies_topic, partitions),
             timeout_ms=headers.get(TIMEOUT_MS),
             recorded_ms=record.timestamp,
+            replayed_from=_place(headers.get(REPLAYED_FROM)),
         )
 
     def deadline(self, now_ms: int) -> Deadline:
         """When the sender stops waiting; raises Rejected for a header that says nothing."""
         return Deadline.of_record(self.timeout_ms, recorded_ms=self.recorded_ms, now_ms=now_ms)
+
+
+def _place(value: bytes | None) -> str | None:
+    return value[:_PLACE_BYTES_MAX].decode("utf-8", "replace") if value else None
 
 
 def _address(
@@ -94,9 +105,10 @@ class Replier:
         outgoing = [self._outgoing(address, reply) for address, reply in replies]
         try:
             if outgoing:
-                await self._producer.send_all(outgoing)
-        except MemoryServiceError as error:
-            log.warning("replies not sent", count=len(outgoing), error=error.message)
+                async with asyncio.timeout(SEND_SECONDS_MAX):
+                    await self._producer.send_all(outgoing)
+        except (MemoryServiceError, TimeoutError) as error:
+            log.warning("replies not sent", count=len(outgoing), error=str(error) or "timeout")
             return
         for _, reply in replies:
             outcome = "ok" if reply.error is None else reply.error.code

@@ -26,7 +26,7 @@ from schemas.events import (
     StoredData,
 )
 from schemas.fields import Emotion, rfc3339
-from schemas.ids import cause_of_key, cause_of_record, event_id
+from schemas.ids import cause_of_key, cause_of_record, cause_of_replay, event_id
 from schemas.inbox import Access, Concept, Forget, InboxMessage, Relation, Restore, Store
 
 SOURCE = "/human-memory/ingest"
@@ -42,18 +42,24 @@ _EVENT_TYPES = {
 
 @dataclass(frozen=True)
 class Received:
-    """Where an inbox record lies, and when the broker got it."""
+    """Where an inbox record lies, and when the broker got it.
+
+    `replayed_from`: the place of the record that this one repeats, out of dead letters.
+    """
 
     topic: str
     partition: int
     offset: int
     timestamp_ms: int
+    replayed_from: str | None = None
 
 
 def cause_of(command: InboxMessage, received: Received) -> UUID:
     """What caused the events of `command`; for a `store` this is the memory's id."""
     if command.idempotency_key is not None:
         return cause_of_key(command.namespace, command.idempotency_key)
+    if received.replayed_from is not None:
+        return cause_of_replay(command.namespace, received.replayed_from)
     return cause_of_record(
         received.topic, received.partition, received.offset, received.timestamp_ms
     )

@@ -90,6 +90,7 @@ class Ingest:
         self._replier = replier
         self._limits = limits
         self._next: dict[TopicPartition, int] = {}
+        self._sought: dict[TopicPartition, int] = {}
         # Positions of events by id: what we have appended lately, and what a predecessor, or we
         # before an error, may have. That is looked up with the first records of a partition.
         self._appended: dict[UUID, str] = {}
@@ -115,6 +116,7 @@ class Ingest:
                     bug = not isinstance(error, Unavailable | KafkaError)
                     log.warning("ingest waits", error=str(error), attempt=attempt, exc_info=bug)
                     self._looked_up.clear()
+                    self._found.clear()
                     if not await self.ownership.backoff(attempt):
                         return
                     attempt += 1
@@ -130,7 +132,24 @@ class Ingest:
                 self._next[tp] = await self.subscriber.consumer.committed(tp) or 0
             if record.offset >= self._next[tp]:
                 mine.append(record)
-        return mine
+        return self._without_gaps(mine)
+
+    def _without_gaps(self, records: list[Any]) -> list[Any]:
+        """Go back where records were skipped: aiokafka drops good ones beside a damaged one.
+
+        The log of the inbox may have holes (its oldest records expire): what is missing a second
+        time is not there.
+        """
+        firsts = {TopicPartition(r.topic, r.partition): r.offset for r in reversed(records)}
+        skipped = {
+            tp
+            for tp, first in firsts.items()
+            if first > self._next[tp] and self._sought.get(tp) != self._next[tp]
+        }
+        for tp in skipped:
+            self._sought[tp] = self._next[tp]
+            self.subscriber.consumer.seek(tp, self._next[tp])
+        return [r for r in records if TopicPartition(r.topic, r.partition) not in skipped]
 
     async def _process(self, records: list[Any]) -> None:
         items = [self._item(record) for record in records]
@@ -157,7 +176,11 @@ class Ingest:
             )
             item.reply_to = envelope.reply_to
             item.received = Received(
-                record.topic, record.partition, record.offset, record.timestamp
+                record.topic,
+                record.partition,
+                record.offset,
+                record.timestamp,
+                replayed_from=envelope.replayed_from,
             )
             item.command = decode_inbox(record.value)
             item.time_ms = occurred_ms(

@@ -83,8 +83,7 @@ class Overview:
         if query.as_of is not None:
             wanted &= codes != DELETED
         wanted &= histories.states["created_ms"] <= max(moment_ms, _latest(histories, cursor))
-        order = np.lexsort((np.array(histories.ids, dtype=str), -total))
-        rows = [int(i) for i in order if wanted[i]]
+        rows = await asyncio.to_thread(_ordered, histories, total, wanted)
         start = _start(rows, histories.ids, total, cursor) if cursor else query.offset
         page = rows[start : start + query.limit]
         left = len(rows) > start + len(page)
@@ -175,6 +174,11 @@ class Overview:
                 )
             )
         return listed
+
+
+def _ordered(histories: Histories, total: np.ndarray, wanted: np.ndarray) -> list[int]:
+    order = np.lexsort((np.array(histories.ids, dtype=str), -total))
+    return [int(i) for i in order if wanted[i]]
 
 
 def _levels(histories: Histories, moment_ms: int) -> np.ndarray:

@@ -81,7 +81,12 @@ class LiveProjection:
         await self._store.ensure_index(version)
         cursor = await self._store.cursor(tp.partition, version)
         ends = await self.subscriber.consumer.end_offsets([tp])
-        behind = self._next.get(tp, ends[tp] if cursor == 0 else cursor)
+        behind = self._next.get(tp)
+        if behind is None:
+            # We have just come, perhaps with a Redis that came back older: the offset that our
+            # predecessor committed every second is about where it was.
+            committed = await self.subscriber.consumer.committed(tp) or 0
+            behind = ends[tp] if cursor == 0 else min(committed, ends[tp])
         if cursor < behind:
             # Queries wait: an answer out of half a memory would look like a whole one.
             log.warning("read side is behind", partition=tp.partition, at=cursor, log_end=behind)

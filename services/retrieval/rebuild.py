@@ -132,7 +132,7 @@ async def drop_read_side(settings: RetrievalSettings) -> int:
         ):
             return await _drop_builds(redis, store, settings.partitions)
     except REDIS_ERRORS as error:
-        raise Unavailable(f"Redis at {settings.redis} does not answer: {error!r}") from error
+        raise Unavailable(f"Redis does not answer: {error!r}") from error
     finally:
         await redis.aclose()
 
@@ -168,7 +168,7 @@ async def _connected(settings: RetrievalSettings) -> AsyncIterator[tuple[RedisCl
             await consumer.start()
             yield redis, consumer
     except REDIS_ERRORS as error:
-        raise Unavailable(f"Redis at {settings.redis} does not answer: {error!r}") from error
+        raise Unavailable(f"Redis does not answer: {error!r}") from error
     finally:
         await consumer.stop()
         await redis.aclose()

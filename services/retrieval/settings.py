@@ -12,5 +12,5 @@ class RetrievalSettings(EmbedderSettings):
         32, ge=1, le=1_000, description="Queries answered at the same time; others wait in Kafka."
     )
     fold_batch_max: int = Field(
-        200, ge=1, le=10_000, description="Events folded at once; queries wait for a batch's CPU."
+        200, ge=1, le=1_000, description="Events folded at once; queries wait for a batch's CPU."
     )

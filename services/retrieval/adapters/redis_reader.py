@@ -1,5 +1,6 @@
 """Reads of the queries: few round trips, each at one instant, always of the live build."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,7 @@ RECENT = 200
 SMALL = 500
 SEARCH_TIMEOUT_MS = 5_000
 READ_AT_ONCE = 1_000
+WHOLE_AT_ONCE = 2
 Queue = Callable[[Any, Layout], None]
 
 
@@ -59,6 +61,7 @@ class RedisReader:
         self._partitions = partitions
         self._versions: dict[int, int] = {}
         self._large: set[tuple[int, int, str]] = set()
+        self._whole = asyncio.Semaphore(WHOLE_AT_ONCE)
 
     def partition(self, namespace: str) -> int:
         """The partition that holds a namespace whole."""
@@ -109,17 +112,20 @@ class RedisReader:
         self, namespace: str, *, sample: int | None = None
     ) -> tuple[str | None, Histories]:
         """All memories of a namespace, in any status, or the `sample` smallest ids of them."""
-        partition = self.partition(namespace)
-        cursor, (members,) = await self._read(
-            partition, lambda pipe, layout: pipe.zrange(layout.members(namespace), 0, -1)
-        )
-        ids = [member.decode() for member in members]
-        if sample is not None and len(ids) > sample:
-            ids = sorted(ids)[:sample]
-        records: list[bytes | None] = []
-        for start in range(0, len(ids), READ_AT_ONCE):
-            records += await self._mget(namespace, ids[start : start + READ_AT_ONCE], cursor)
-        return _position(partition, cursor), _decoded(ids, records)
+        # A namespace may be large: two at a time, decoded beside the event loop.
+        async with self._whole:
+            partition = self.partition(namespace)
+            cursor, (members,) = await self._read(
+                partition, lambda pipe, layout: pipe.zrange(layout.members(namespace), 0, -1)
+            )
+            ids = [member.decode() for member in members]
+            if sample is not None and len(ids) > sample:
+                ids = sorted(ids)[:sample]
+            records: list[bytes | None] = []
+            for start in range(0, len(ids), READ_AT_ONCE):
+                records += await self._mget(namespace, ids[start : start + READ_AT_ONCE], cursor)
+            histories = await asyncio.to_thread(_decoded, ids, records)
+        return _position(partition, cursor), histories
 
     async def entry(self, namespace: str, memory_id: UUID) -> tuple[str | None, Entry | None]:
         """One memory whole, in any status; None if the namespace has not got it."""
@@ -148,15 +154,18 @@ class RedisReader:
         self, namespace: str, ids: list[str], statuses: list[Status], fields: list[str]
     ) -> list[list[bytes | None]]:
         """Fields of some memories' documents."""
-        if not ids:
-            return []
+        found: list[list[bytes | None]] = []
+        places = list(zip(ids, statuses, strict=True))
+        for start in range(0, len(places), READ_AT_ONCE):
+            some = places[start : start + READ_AT_ONCE]
 
-        def queue(pipe: Any, layout: Layout) -> None:
-            for memory_id, status in zip(ids, statuses, strict=True):
-                pipe.hmget(layout.document(status, namespace, memory_id), fields)
+            def queue(pipe: Any, layout: Layout, some: list[tuple[str, Status]] = some) -> None:
+                for memory_id, status in some:
+                    pipe.hmget(layout.document(status, namespace, memory_id), fields)
 
-        _, replies = await self._read(self.partition(namespace), queue)
-        return replies
+            _, replies = await self._read(self.partition(namespace), queue)
+            found += replies
+        return found
 
     async def counts(self, namespace: str) -> tuple[str | None, dict[Status, int]]:
         """Memories by status."""
