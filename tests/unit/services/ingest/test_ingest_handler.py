@@ -10,7 +10,7 @@ import pytest
 
 from schemas.ids import cause_of_key, cause_of_record
 from schemas.limits import CONTENT_CHARACTERS_MAX
-from schemas.topics import CORRELATION_ID, REPLY_PARTITION, REPLY_TO, TIMEOUT_MS
+from schemas.topics import CORRELATION_ID, REPLAYED_FROM, REPLY_PARTITION, REPLY_TO, TIMEOUT_MS
 from tests.builders import (
     NAMESPACE,
     TIME_MS,
@@ -103,6 +103,37 @@ async def test_command_is_answered_with_the_id_of_its_event(
 async def test_equal_texts_are_separate_memories(member: Member) -> None:
     await member.handle(record(0, store("Tea.")), record(1, store("Tea.")))
 
+    assert len({event.subject for event in member.log.events}) == 2
+
+
+async def test_records_that_were_skipped_are_asked_for_again(member: Member) -> None:
+    await member.handle(*stores(0, 1))
+
+    await member.ingest.handle(tuple(stores(4)))  # 2 and 3 got lost beside a damaged record
+
+    assert member.consumer.sought == [(ZERO, 2)]
+    assert contents(member) == ["number 0", "number 1"]
+    await member.ingest.handle(tuple(stores(2, 3, 4)))
+    assert contents(member) == [f"number {offset}" for offset in range(5)]
+
+
+async def test_hole_in_the_inbox_is_passed_when_it_is_found_a_second_time(member: Member) -> None:
+    await member.handle(*stores(0))
+
+    await member.ingest.handle(tuple(stores(7)))
+    await member.ingest.handle(tuple(stores(7)))
+
+    assert contents(member) == ["number 0", "number 7"]
+
+
+async def test_dead_letter_sent_back_twice_is_one_memory(member: Member) -> None:
+    again = [(REPLAYED_FROM, b"memory.inbox:0:17:1750000000000")]
+
+    await member.handle(record(0, store("Tea."), headers=again))
+    await member.handle(record(1, store("Tea."), headers=again))
+    await member.handle(record(2, store("Tea.", namespace="acme/other"), headers=again))
+
+    assert contents(member) == ["Tea.", "Tea."]
     assert len({event.subject for event in member.log.events}) == 2
 
 
