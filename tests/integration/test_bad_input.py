@@ -8,7 +8,6 @@ from uuid import uuid4
 
 import orjson
 import pytest
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import MessageSizeTooLargeError
 
 from human_memory.bus import Bus
@@ -253,27 +252,6 @@ async def test_headers_that_are_no_text_disturb_nobody(raw: Raw, namespace: str)
     await raw.send(INBOX, store_with(namespace=namespace), [*raw.address(name), *headers])
 
     assert (await raw.reply(name)).error is None
-
-
-@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
-async def test_compressed_records_are_read(system: System, agent: Agent, codec: str) -> None:
-    namespace = f"compressed/{codec}"
-    command = builders.store("Tea with milk.", namespace=namespace, idempotency_key="k1")
-    producer = AIOKafkaProducer(
-        **system.settings.connection_arguments(), acks="all", compression_type=codec
-    )
-
-    async with producer:
-        await producer.send_and_wait(
-            system.settings.topic(INBOX), encode(command), key=namespace.encode()
-        )
-
-    behind = Agent(agent.bus, namespace)
-    await behind.store("Behind it in the same partition.")
-    assert {row["content"] for row in await behind.search()} == {
-        "Tea with milk.",
-        "Behind it in the same partition.",
-    }
 
 
 async def test_record_over_the_limit_is_refused_where_it_is_sent(
