@@ -40,7 +40,7 @@ KILLS = 10  # of each service
 WORKERS = 24
 NAMESPACES = [f"kill/{number}" for number in range(12)]
 ANSWER_SECONDS = 8.0
-LAG_SECONDS_MAX = 0.5
+LAG_SECONDS_MAX = 0.2
 WORK_SECONDS = 400.0
 
 
@@ -57,7 +57,7 @@ class Ledger:
 
     stores: dict[UUID, UUID] = field(default_factory=dict)
     commands: set[UUID] = field(default_factory=set)
-    queries: dict[UUID, set[UUID]] = field(default_factory=dict)
+    queries: set[UUID] = field(default_factory=set)
 
 
 @dataclass
@@ -65,10 +65,12 @@ class Clients:
     """Workers that store, use, recall and search, each until it is acknowledged."""
 
     bus: Bus
-    chance: random.Random
+    seed: int
     work: asyncio.Queue[int] = field(default_factory=asyncio.Queue)
     ledger: Ledger = field(default_factory=Ledger)
     sent_again: int = 0
+    busy: int = 0
+    killed_at_work: int = 0
 
     async def run(self) -> None:
         """Work for ever; see `work.join`."""
@@ -83,9 +85,20 @@ class Clients:
     async def _worker(self) -> None:
         while True:
             number = await self.work.get()
+            self.busy += 1
             namespace = NAMESPACES[number % len(NAMESPACES)]
             memory = await self._store(namespace, number)
-            await self.chance.choice([self._use, self._recall, self._search])(namespace, memory)
+            # By its number, whoever works on it when: the same again with the same seed.
+            chance = random.Random(f"{self.seed}/{number}")
+            query_id = UUID(int=chance.getrandbits(128))
+            match chance.choice(["use", "recall", "search"]):
+                case "use":
+                    await self._use(namespace, memory)
+                case "recall":
+                    await self._recall(namespace, memory, query_id)
+                case "search":
+                    await self._search(namespace, query_id)
+            self.busy -= 1
             self.work.task_done()
 
     async def _store(self, namespace: str, number: int) -> UUID:
@@ -102,26 +115,24 @@ class Clients:
         command = builders.access(memory, namespace=namespace, idempotency_key=f"use-{memory}")
         self.ledger.commands.add(UUID((await self._acknowledged(command))["event_id"]))
 
-    async def _recall(self, namespace: str, memory: UUID) -> None:
-        query_id = UUID(int=self.chance.getrandbits(128))
+    async def _recall(self, namespace: str, memory: UUID, query_id: UUID) -> None:
         query = builders.recall(memory, namespace=namespace, query_id=query_id)
         # A memory that is not folded yet is unknown: asked for again, it is there.
         while await self._acknowledged(query, unknown_yet=True) == {}:
             self.sent_again += 1
-        self._queried(namespace, query_id, {memory})
+        self._queried(namespace, query_id)
 
-    async def _search(self, namespace: str, memory: UUID) -> None:
-        query_id = UUID(int=self.chance.getrandbits(128))
+    async def _search(self, namespace: str, query_id: UUID) -> None:
         query = builders.search(
             "tea", namespace=namespace, query_id=query_id, min_activation=NO_THRESHOLD
         )
         rows = (await self._acknowledged(query))["results"]
         if rows:
-            self._queried(namespace, query_id, set())
+            self._queried(namespace, query_id)
 
-    def _queried(self, namespace: str, query_id: UUID, memories: set[UUID]) -> None:
+    def _queried(self, namespace: str, query_id: UUID) -> None:
         cause = query_cause(namespace, query_id)
-        self.ledger.queries[event_id(cause, "memory.accessed.v1")] = memories
+        self.ledger.queries.add(event_id(cause, "memory.accessed.v1"))
 
     async def _acknowledged(self, message: Request, *, unknown_yet: bool = False) -> dict[str, Any]:
         while True:
@@ -135,10 +146,11 @@ class Clients:
 
 
 async def kill_and_restart(
-    system: System, process: ServiceProcess, chance: random.Random
+    system: System, process: ServiceProcess, clients: Clients, lag_seconds: float
 ) -> ServiceProcess:
-    """SIGKILL at a random moment from now; the successor, once it is ready."""
-    await asyncio.sleep(chance.uniform(0, LAG_SECONDS_MAX))
+    """SIGKILL so long from now; the successor, once it is ready."""
+    await asyncio.sleep(lag_seconds)
+    clients.killed_at_work += clients.busy > 0
     assert process.alive(), f"{process.names} died by itself:\n{process.log_end()}"
     await process.kill()
     successor = system.start(*process.names)
@@ -156,8 +168,12 @@ async def work_through_kills(system: System, clients: Clients, chance: random.Ra
             clients.work.put_nowait(number)
         goal = len(clients.ledger.stores) + chance.randrange(1, portion // 2)
         await clients.stored(goal)
+        lags = [chance.uniform(0, LAG_SECONDS_MAX) for _ in services]
         services = await asyncio.gather(
-            *[kill_and_restart(system, service, chance) for service in services]
+            *[
+                kill_and_restart(system, service, clients, lag)
+                for service, lag in zip(services, lags, strict=True)
+            ]
         )
     for number in range(KILLS * portion, STORES):
         clients.work.put_nowait(number)
@@ -195,11 +211,11 @@ def uses_by_the_log(events: list[Any]) -> Counter[UUID]:
 
 async def test_nothing_acknowledged_is_lost_or_doubled_by_twenty_kills(system: System) -> None:
     seed = int(os.environ.get("HUMAN_MEMORY_TEST_SEED") or secrets.randbits(32))
-    print(f"seed {seed}: HUMAN_MEMORY_TEST_SEED={seed} makes the same choices again")
+    print(f"HUMAN_MEMORY_TEST_SEED={seed} asks the same and waits as long before each kill")
     chance = random.Random(seed)
 
     async with system.bus() as bus:
-        clients = Clients(bus, chance)
+        clients = Clients(bus, seed)
         working = asyncio.create_task(clients.run())
         killing = asyncio.create_task(work_through_kills(system, clients, chance))
         await asyncio.wait({working, killing}, return_when=asyncio.FIRST_COMPLETED)
@@ -218,6 +234,8 @@ async def test_nothing_acknowledged_is_lost_or_doubled_by_twenty_kills(system: S
     times = Counter(event.id for event in events if event is not None)
     ledger = clients.ledger
     print(f"{len(records)} events; {clients.sent_again} requests were sent again")
+    assert clients.killed_at_work >= KILLS  # of twice as many
+    assert clients.sent_again > 0
     assert len(ledger.stores) == STORES
     assert {event: times[event] for event in ledger.stores} == dict.fromkeys(ledger.stores, 1)
     assert sum(isinstance(event, MemoryStored) for event in events) == STORES
