@@ -372,8 +372,8 @@ async def test_position_of_any_reply_can_be_waited_for(agent: Agent) -> None:
     await agent.search()
     await agent.search(record_access=False)
     await agent.list()
-    await agent.stats()
-    await agent.search(record_access=False)
+    assert (await agent.stats())["total"] == 1
+    assert len(await agent.search(record_access=False)) == 1
 
 
 async def test_position_of_the_future_is_answered_as_unavailable_within_the_time_given(
