@@ -1,12 +1,15 @@
 """Partial matching P: how well a memory fits the cue."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from cognition.base_level import FloatArray
+from cognition.errors import ParameterOutOfRange
 
 
-def cosine_similarity(query: NDArray[np.float16], vectors: NDArray[np.float16]) -> FloatArray:
+def cosine_similarity(query: NDArray[np.float16], vectors: NDArray[np.floating]) -> FloatArray:
     """Cosine of a query vector and each memory's vector, both as stored.
 
     Args:
@@ -54,3 +57,115 @@ def cosine_match(cosines: FloatArray, *, weight: float, neutral: float) -> Float
     [3.33]
     """
     return weight * (cosines - neutral)
+
+
+def evidence_match(
+    cosines: FloatArray,
+    bm25: FloatArray,
+    *,
+    cosine_weight: float,
+    lexical_weight: float,
+    neutral: float,
+) -> FloatArray:
+    """Partial matching from meaning and words together, as a log likelihood ratio.
+
+    P = kappa_cos (cos - c0) + kappa_bm25 bm25: BM25 is a sum of log odds weights already, so it
+    enters linearly too; no normalisation per query, or nothing would be left of "fits badly".
+
+    Args:
+        cosines: shape (memories,).
+        bm25: shape (memories,); 0 where no word is shared.
+        cosine_weight: kappa_cos, nats.
+        lexical_weight: kappa_bm25, nats per unit of BM25; fitted for one form of BM25.
+        neutral: c0, the cosine that says nothing either way.
+
+    Returns:
+        Shape (memories,), nats.
+
+    Source: Anderson et al. (2004), equation 4; Robertson & Zaragoza (2009), The Probabilistic
+    Relevance Framework.
+
+    >>> evidence_match(
+    ...     np.array([0.6, 0.6]), np.array([0.0, 4.0]), cosine_weight=15.0, lexical_weight=0.74,
+    ...     neutral=0.3,
+    ... ).round(2).tolist()
+    [4.5, 7.46]
+    """
+    return cosine_match(cosines, weight=cosine_weight, neutral=neutral) + lexical_weight * bm25
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """What turns a cosine into nats.
+
+    Args:
+        weight: kappa, nats per unit of cosine.
+        neutral: c0, the cosine that says nothing either way.
+    """
+
+    weight: float
+    neutral: float
+
+
+def cosine_calibration(needed_mean: float, other_mean: float, *, deviation: float) -> Calibration:
+    """Weight and neutral point of the cosine from how it is distributed.
+
+    kappa = (mu1 - mu0) / sd^2, c0 = (mu0 + mu1) / 2, both groups normal with the same deviation.
+
+    Args:
+        needed_mean: mu1, mean cosine of memories that were needed.
+        other_mean: mu0, of the others.
+        deviation: sd of either.
+
+    Returns:
+        Arguments of `cosine_match`.
+
+    Raises:
+        ParameterOutOfRange: the deviation is not positive.
+
+    Source: the log ratio of two normal densities; Anderson (1990), The Adaptive Character of
+    Thought, for its place in activation.
+
+    >>> calibration = cosine_calibration(0.5, 0.2, deviation=0.15)
+    >>> round(calibration.weight, 2), calibration.neutral
+    (13.33, 0.35)
+    """
+    if deviation <= 0:
+        raise ParameterOutOfRange(f"need deviation > 0, got {deviation}")
+    return Calibration(
+        weight=(needed_mean - other_mean) / deviation**2, neutral=(needed_mean + other_mean) / 2
+    )
+
+
+def partial_match(
+    similarities: FloatArray, *, mismatch_penalty: float, negated: NDArray[np.bool_] | None = None
+) -> FloatArray:
+    """Canonical partial matching over the slots of a request.
+
+    P_i = mp sum_k M_ki. A negated slot ("is not") counts -1 if the values are identical, else 0.
+
+    Args:
+        similarities: M, -1 (nothing in common) to 0 (identical), shape (memories, slots).
+        mismatch_penalty: mp, nats.
+        negated: which slots are negated, shape (slots,); none if left out.
+
+    Returns:
+        Shape (memories,), nats, at most 0.
+
+    Raises:
+        ParameterOutOfRange: a similarity is not between -1 and 0.
+
+    Source: Anderson et al. (2004), Psychological Review 111:1036, equation 4; ACT-R 7 manual,
+    `:mp`.
+
+    >>> partial_match(np.array([[-1.0, -0.7], [0.0, 0.0]]), mismatch_penalty=1.0).tolist()
+    [-1.7, 0.0]
+    """
+    if np.any((similarities < -1) | (similarities > 0)):
+        raise ParameterOutOfRange(f"need similarities from -1 to 0, got {similarities.tolist()}")
+    terms = np.asarray(similarities, np.float64)
+    if negated is not None:
+        terms = np.where(negated, np.where(terms == 0, -1.0, 0.0), terms)
+    # + 0.0: a product with nothing in it would be -0.0.
+    sums: FloatArray = mismatch_penalty * terms.sum(axis=1) + 0.0
+    return sums
