@@ -21,7 +21,7 @@ from schemas.queries import Ping, Search
 from schemas.replies import Reply
 from services.common.read_model import Control, Layout, redis_prefix
 from services.common.redis import RedisClient
-from services.retrieval.adapters.redis_reader import NEAREST, SEARCH_TIMEOUT_MS
+from services.retrieval.adapters.candidates import NEAREST, SEARCH_TIMEOUT_MS
 
 Encode = Callable[[list[str]], NDArray[np.float32]]
 TIMEOUT_SECONDS = 120.0  # a request that fails would end the run; a slow machine must not

@@ -115,7 +115,7 @@ def term_contributions_in_context(
 
 def cosines_in_context(
     query: NDArray[np.float16],
-    vectors: NDArray[np.float16],
+    vectors: NDArray[np.floating],
     neighbours: IntArray,
     *,
     shares: FloatArray = VECTOR_SHARES,

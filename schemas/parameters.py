@@ -9,36 +9,63 @@ from schemas.fields import Message
 DAY_SECONDS = 86_400.0
 
 
+Seconds = Annotated[float, Field(gt=0, le=36_525 * DAY_SECONDS)]
+Weight = Annotated[float, Field(ge=0, le=200)]
+
+
 class Parameters(Message):
-    """Parameters of one namespace. Units are in the names; activations are in nats."""
+    """Parameters of one namespace. Units are in the names; activations are in nats.
+
+    Those that shape a trace (spacing, weights of kinds, emotion) act on what is used from then on,
+    the others on every answer at once.
+    """
 
     decay_rate: Annotated[float, Field(gt=0, lt=1)] = 0.5
     onset_seconds: Annotated[float, Field(gt=0, le=30 * DAY_SECONDS)] = (
         11_692.968471643337  # e^-2 days
     )
     fresh_activation: Annotated[float, Field(ge=-10, le=10)] = 1.0
-    horizon_seconds: Annotated[float, Field(gt=0, le=36_525 * DAY_SECONDS)] = (
-        626_721.4784759649  # e^2 - e^-2 days: -1 nat
-    )
+    horizon_seconds: Seconds = 626_721.4784759649  # e^2 - e^-2 days: -1 nat
     spacing_intercept: Annotated[float, Field(gt=0, lt=1)] = 0.5
     spacing_scale: Annotated[float, Field(ge=0, le=5)] = 0.2
     weight_rehearsal: Annotated[float, Field(gt=0, le=1)] = 0.35
     weight_search: Annotated[float, Field(gt=0, le=1)] = 0.02
     arousal_effect: Annotated[float, Field(ge=0, le=1)] = 0.4
     decay_rate_min: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    base_level_weight: Annotated[float, Field(ge=0, le=10)] = 1.0
-    cosine_weight: Annotated[float, Field(ge=0, le=200)] = 20.0
+    base_level_weight: Weight = 1.0
+    cosine_weight: Weight = 15.0
     cosine_neutral: Annotated[float, Field(ge=-1, le=1)] = 0.30
+    lexical_weight: Weight = 0.9
+    speaker_weight: Weight = 3.0
+    length_weight: Weight = 3.0
+    neighbour_weight: Annotated[float, Field(ge=0, le=1)] = 1.0
+    spreading_weight: Weight = 1.0
+    source_weight: Annotated[float, Field(ge=0, le=100)] = 1.0
+    associative_strength_max: Annotated[float, Field(ge=0, le=100)] = 5.0
+    hop_discount: Annotated[float, Field(gt=0, le=1)] = 0.5
+    hops_max: Annotated[int, Field(ge=1, le=2)] = 2
+    focus_capacity: Annotated[int, Field(ge=0, le=50)] = 7
+    focus_seconds: Seconds = 3_600.0
+    superseded_nats: Annotated[float, Field(ge=-100, le=0)] = -2.0
     noise_scale: Annotated[float, Field(gt=0, le=10)] = 0.25
+    latency_factor: Annotated[float, Field(gt=0, le=1_000)] = 1.0
+    latency_exponent: Annotated[float, Field(ge=0, le=10)] = 1.0
 
 
 class ParameterOverrides(Message):
     """Read-time overrides: those that shape the answer, not the traces that are already folded."""
 
-    horizon_seconds: Annotated[float, Field(gt=0, le=36_525 * DAY_SECONDS)] | None = None
-    base_level_weight: Annotated[float, Field(ge=0, le=10)] | None = None
-    cosine_weight: Annotated[float, Field(ge=0, le=200)] | None = None
+    horizon_seconds: Seconds | None = None
+    base_level_weight: Weight | None = None
+    cosine_weight: Weight | None = None
     cosine_neutral: Annotated[float, Field(ge=-1, le=1)] | None = None
+    lexical_weight: Weight | None = None
+    speaker_weight: Weight | None = None
+    length_weight: Weight | None = None
+    neighbour_weight: Annotated[float, Field(ge=0, le=1)] | None = None
+    spreading_weight: Weight | None = None
+    source_weight: Annotated[float, Field(ge=0, le=100)] | None = None
+    superseded_nats: Annotated[float, Field(ge=-100, le=0)] | None = None
     noise_scale: Annotated[float, Field(gt=0, le=10)] | None = None
 
     def applied_to(self, parameters: Parameters) -> Parameters:

@@ -175,6 +175,37 @@ class Explanation(Message):
     noise: float
 
 
+class TraceReason(Message):
+    """One use of a memory, and how much of B is left of it (a fresh use has 1)."""
+
+    accessed_at: Milliseconds
+    kind: str
+    strength: float
+
+
+class Reasons(Message):
+    """What made an activation; everything in nats but where it says otherwise.
+
+    `match` is the sum of similarity of meaning, `words`, `speaker` and `length`; `spreading` that
+    of `concepts` and `neighbours`. The words count those of the neighbours too, which belong to
+    `neighbours` in the sum.
+    """
+
+    retrieval_threshold: float
+    retrieval_probability: float = Field(description="0 to 1, with noise as configured.")
+    retrieval_latency_seconds: float = Field(description="As the model predicts it for people.")
+    cosine: float = Field(description="Similarity of meaning, -1 to 1.")
+    bm25: float = Field(description="Similarity of words, no unit.")
+    words: dict[str, float] = Field(description="By term of the query.")
+    speaker: float
+    length: float
+    neighbours: float
+    previous: MemoryId | None = None
+    next: MemoryId | None = None
+    concepts: dict[str, float] = Field(description="By active concept.")
+    traces: list[TraceReason] = Field(description="The strongest, at most 10.")
+
+
 class Found(Message):
     """One memory of a search. `activation` ranked it, before the access this search caused."""
 
@@ -190,7 +221,9 @@ class Found(Message):
     tags: Tags
     session: Session | None = None
     speaker: Speaker | None = None
+    superseded_by: MemoryId | None = Field(None, description="What a newer memory says instead.")
     explanation: Explanation | None = None
+    reasons: Reasons | None = Field(None, description="With `explain`.")
 
 
 class SearchResult(Message):
@@ -231,6 +264,7 @@ class InspectResult(RecallResult):
     speaker: Speaker | None
     pinned: bool
     recorded_at: Milliseconds
+    superseded_by: MemoryId | None = None
 
 
 class Listed(Message):

@@ -5,8 +5,10 @@ script can write it and one cluster slot holds it. `version` is the build: a reb
 the live one. Redis stores; only the fold (services/retrieval) writes.
 """
 
+import hashlib
 import struct
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 from uuid import UUID
 
@@ -25,36 +27,66 @@ TAG_SEPARATOR = "\x1f"
 TRACE = np.dtype([("time_ms", "<i8"), ("id", "<u8"), ("weight", "<f4"), ("decay_rate", "<f4")])
 _TRACE = struct.Struct("<qQff")
 
-# What ranking needs of a memory lies in one string: this fixed state, the changes of its status,
-# its vector, its traces. A candidate set is then one MGET (hashes, or a script that reads them,
-# took three times as long) and decodes in one numpy call per part.
+# What ranking needs of a memory lies in one string: this fixed state, the changes of its status
+# and bias, its vector, terms, concepts and traces. A candidate set is then one MGET (hashes, or a
+# script that reads them, took three times as long) and decodes in one numpy call per part.
 STATE = np.dtype(
     [
         ("status", "u1"),
         ("pinned", "u1"),
+        ("dimension", "<u2"),
         # Nobody bounds how often a memory is forgotten and restored.
         ("changes", "<u4"),
-        ("dimension", "<u2"),
+        ("terms", "<u4"),
+        ("concepts", "<u4"),
+        ("length", "<u4"),
         ("access_count", "<u4"),
+        ("presentations", "<u4"),
         ("created_ms", "<i8"),
         ("recorded_ms", "<i8"),
         ("last_accessed_ms", "<i8"),
         ("offset", "<i8"),
+        ("superseded_ms", "<i8"),
         ("bias", "<f8"),
         ("salience", "<f8"),
         ("valence", "<f8"),
         ("arousal", "<f8"),
+        ("previous", "V16"),
+        ("next", "V16"),
+        ("superseded_by", "V16"),
     ]
 )
-_STATE = struct.Struct("<BBIHIqqqqdddd")
-_CHANGE = struct.Struct("<qB")
+_STATE = struct.Struct("<BBHIIIIIIqqqqqdddd16s16s16s")
+_HEAD = struct.Struct("<BBHIII")
+_CHANGE = struct.Struct("<qBd")
+# A term or concept is known by 64 bits of the hash of its name. `speaker`: 1 where the term is of
+# the speaker's name.
+TERM = np.dtype([("term", "<u8"), ("count", "<u2"), ("speaker", "<u2")])
+CONCEPT = np.dtype("<u8")
+NOBODY = bytes(16)  # as a neighbour or successor
 assert _STATE.size == STATE.itemsize
 assert _TRACE.size == TRACE.itemsize
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happened to a memory beside its use: a new status, a penalty, or their end."""
+
+    at_ms: int
+    what: Status | Literal["adjusted", "cleared"]
+    nats: float = 0.0
+
+
+_CHANGES = (*STATUSES, "adjusted", "cleared")
+
+
 @dataclass(slots=True)
 class State:
-    """A memory's mutable part. `changes`: when its status changed, in the order folded."""
+    """A memory's mutable part. `changes` are in the order folded.
+
+    `previous` and `next`: ids of its neighbours in its session, by time. `length`: its terms,
+    each as often as it occurs. `presentations`: its traces, also those that were compacted.
+    """
 
     created_ms: int
     recorded_ms: int
@@ -64,47 +96,89 @@ class State:
     arousal: float
     pinned: bool
     last_accessed_ms: int
+    length: int = 0
     status: Status = "active"
     access_count: int = 0
+    presentations: int = 0
     bias: float = 0.0
-    changes: list[tuple[int, Status]] = field(default_factory=list)
+    superseded_ms: int = 0
+    superseded_by: bytes = NOBODY
+    previous: bytes = NOBODY
+    next: bytes = NOBODY
+    changes: list[Change] = field(default_factory=list)
 
     def status_at(self, moment_ms: int) -> Status:
         """The status at a past moment: that of the latest change not after it."""
-        past = [change for change in self.changes if change[0] <= moment_ms]
+        past: list[tuple[int, Status]] = [
+            (change.at_ms, change.what)
+            for change in self.changes
+            if change.at_ms <= moment_ms and change.what != "adjusted" and change.what != "cleared"
+        ]
         # max keeps the first of equals; the last one folded is the one that holds.
         return max(reversed(past), key=lambda change: change[0])[1] if past else "active"
 
+    def bias_at(self, moment_ms: int) -> float:
+        """The bias at a past moment, nats."""
+        bias = 0.0
+        for change in self.changes:
+            if change.at_ms <= moment_ms:
+                if change.what == "adjusted":
+                    bias += change.nats
+                elif change.what in ("cleared", "active"):
+                    bias = 0.0
+        return bias
 
-def pack_record(state: State, vector: bytes, traces: bytes) -> bytes:
-    """A memory's record: state, changes, vector (float16), traces."""
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of a record behind its state, as bytes.
+
+    `vector`: float16. `terms`, `concepts`, `traces`: see TERM, CONCEPT, TRACE.
+    """
+
+    vector: bytes
+    terms: bytes
+    concepts: bytes
+    traces: bytes
+
+
+def pack_record(state: State, parts: Parts) -> bytes:
+    """A memory's record."""
     fixed = _STATE.pack(
         STATUSES.index(state.status),
         state.pinned,
+        len(parts.vector) // 2,
         len(state.changes),
-        len(vector) // 2,
+        len(parts.terms) // TERM.itemsize,
+        len(parts.concepts) // CONCEPT.itemsize,
+        state.length,
         state.access_count,
+        state.presentations,
         state.created_ms,
         state.recorded_ms,
         state.last_accessed_ms,
         state.offset,
+        state.superseded_ms,
         state.bias,
         state.salience,
         state.valence,
         state.arousal,
+        state.previous,
+        state.next,
+        state.superseded_by,
     )
-    changes = (_CHANGE.pack(at, STATUSES.index(status)) for at, status in state.changes)
-    return b"".join((fixed, *changes, vector, traces))
+    changes = (_CHANGE.pack(c.at_ms, _CHANGES.index(c.what), c.nats) for c in state.changes)
+    return b"".join((fixed, *changes, parts.vector, parts.terms, parts.concepts, parts.traces))
 
 
-def unpack_record(record: bytes) -> tuple[State, bytes, bytes]:
-    """State, vector and traces: what `pack_record` took."""
+def unpack_record(record: bytes) -> tuple[State, Parts]:
+    """What `pack_record` took."""
     (
-        status, pinned, changes, dimension, count, created, recorded, last, offset,
-        bias, salience, valence, arousal,
+        status, pinned, _, changes, _, _, length, count, presentations, created, recorded, last,
+        offset, superseded_ms, bias, salience, valence, arousal, previous, following,
+        superseded_by,
     ) = _STATE.unpack_from(record)  # fmt: skip
-    at = _STATE.size + changes * _CHANGE.size
-    past = _CHANGE.iter_unpack(record[_STATE.size : at])
+    past = _CHANGE.iter_unpack(record[_STATE.size : _STATE.size + changes * _CHANGE.size])
     state = State(
         created_ms=created,
         recorded_ms=recorded,
@@ -114,22 +188,39 @@ def unpack_record(record: bytes) -> tuple[State, bytes, bytes]:
         arousal=arousal,
         pinned=bool(pinned),
         last_accessed_ms=last,
+        length=length,
         status=STATUSES[status],
         access_count=count,
+        presentations=presentations,
         bias=bias,
-        changes=[(moment, STATUSES[code]) for moment, code in past],
+        superseded_ms=superseded_ms,
+        superseded_by=superseded_by,
+        previous=previous,
+        next=following,
+        changes=[Change(at, _CHANGES[code], nats) for at, code, nats in past],
     )
-    return state, record[at : at + 2 * dimension], record[at + 2 * dimension :]
+    return state, split_record(record)
 
 
-def split_records(records: list[bytes]) -> tuple[np.ndarray, list[bytes], list[bytes]]:
-    """States of many records, shape (memories,), and each one's vector and traces."""
-    states = np.frombuffer(b"".join([record[: _STATE.size] for record in records]), STATE)
-    vectors_at = (_STATE.size + states["changes"].astype(int) * _CHANGE.size).tolist()
-    traces_at = (np.array(vectors_at, int) + 2 * states["dimension"].astype(int)).tolist()
-    vectors = [r[a:b] for r, a, b in zip(records, vectors_at, traces_at, strict=True)]
-    traces = [r[b:] for r, b in zip(records, traces_at, strict=True)]
-    return states, vectors, traces
+def split_record(record: bytes) -> Parts:
+    """The parts of a record behind its state."""
+    _, _, dimension, changes, terms, concepts = _HEAD.unpack_from(record)
+    vector = _STATE.size + changes * _CHANGE.size
+    words = vector + 2 * dimension
+    links = words + terms * TERM.itemsize
+    traces = links + concepts * CONCEPT.itemsize
+    return Parts(record[vector:words], record[words:links], record[links:traces], record[traces:])
+
+
+def fixed_state(record: bytes) -> bytes:
+    """The first bytes of a record: one row of STATE."""
+    return record[: STATE.itemsize]
+
+
+@lru_cache(100_000)
+def hash64(name: str) -> bytes:
+    """The 8 bytes that a term or concept is known by."""
+    return hashlib.blake2b(name.encode(), digest_size=8).digest()
 
 
 def trace_id(kind: str, event_id: UUID) -> int:
@@ -145,6 +236,11 @@ def kind_of(identity: int) -> str:
 def pack_trace(time_ms: int, identity: int, weight: float, decay_rate: float) -> bytes:
     """One presentation's 24 bytes."""
     return _TRACE.pack(time_ms, identity, weight, decay_rate)
+
+
+def relation_field(direction: Literal["in", "out"], kind: str, other: str) -> bytes:
+    """A relation's field in the hash of one of its ends."""
+    return f"{direction}\x1f{kind}\x1f{other}".encode()
 
 
 @dataclass(frozen=True)
@@ -170,16 +266,52 @@ class Layout:
         return f"{self._kind('contexts')}:{namespace}:{memory_id}"
 
     def counts(self, namespace: str) -> str:
-        """Hash: memories by status."""
+        """Hash: memories by status, and under `length` all terms of those not deleted."""
         return f"{self._kind('counts')}:{namespace}"
 
-    def members(self, namespace: str) -> str:
-        """Sorted set of all memories of a namespace by the offset of their event."""
-        return f"{self._kind('members')}:{namespace}"
+    def changed(self, namespace: str) -> str:
+        """Sorted set of all memories of a namespace by the offset of the last event on them."""
+        return f"{self._kind('changed')}:{namespace}"
 
     def recent(self, namespace: str) -> str:
         """Sorted set of the memories accessed last, by when."""
         return f"{self._kind('recent')}:{namespace}"
+
+    def frequent(self, namespace: str) -> str:
+        """Sorted set of the memories used most, by the summed weight of their presentations."""
+        return f"{self._kind('frequent')}:{namespace}"
+
+    def session(self, namespace: str, session: str) -> str:
+        """Sorted set of a session's memories by time; members are offset, then id."""
+        return f"{self._kind('session')}:{namespace}:{session}"
+
+    def document_frequencies(self, namespace: str) -> str:
+        """Hash: in how many memories, the deleted ones apart, a term occurs."""
+        return f"{self._kind('terms')}:{namespace}"
+
+    def parameters(self, namespace: str) -> str:
+        """String: those of the model's parameters that are not at their default, as JSON."""
+        return f"{self._kind('parameters')}:{namespace}"
+
+    def concepts(self, namespace: str) -> str:
+        """Hash: concepts by name, as JSON."""
+        return f"{self._kind('concepts')}:{namespace}"
+
+    def vocabulary(self, namespace: str) -> str:
+        """String: offset of the last event on a concept."""
+        return f"{self._kind('vocabulary')}:{namespace}"
+
+    def relations(self, namespace: str, concept: bytes) -> str:
+        """Hash: the weights of all relations at a concept (its `hash64`); see `relation_field`."""
+        return f"{self._kind('relations')}:{namespace}:{concept.hex()}"
+
+    def links(self, namespace: str) -> str:
+        """Hash: how many memories, the deleted ones apart, a concept is linked to."""
+        return f"{self._kind('links')}:{namespace}"
+
+    def linked(self, namespace: str, concept: bytes) -> str:
+        """Sorted set of the memories that a concept (its `hash64`) is linked to, by offset."""
+        return f"{self._kind('linked')}:{namespace}:{concept.hex()}"
 
     @property
     def namespaces(self) -> str:

@@ -23,6 +23,9 @@ from services.common.ownership import REBALANCE_TIMEOUT_MS, SESSION_TIMEOUT_MS
 from services.common.read_model import redis_prefix
 from services.common.redis import RedisClient, connect
 from services.common.replies import Replier
+from services.retrieval.adapters.candidates import CandidateReader
+from services.retrieval.adapters.live_build import LiveBuild
+from services.retrieval.adapters.record_cache import RecordCache
 from services.retrieval.adapters.redis_projection import RedisProjection
 from services.retrieval.adapters.redis_reader import RedisReader
 from services.retrieval.handlers import Queries
@@ -124,12 +127,14 @@ def _queries(
     producer: DurableProducer,
     dead_letters: DeadLetters,
 ) -> Queries:
-    reader = RedisReader(redis, redis_prefix(settings.topic_prefix), partitions=settings.partitions)
+    build = LiveBuild(redis, redis_prefix(settings.topic_prefix), partitions=settings.partitions)
+    reader = RedisReader(build)
+    candidates = CandidateReader(build, RecordCache())
     appender = EventAppender(settings, producer)
     replies = settings.topic(REPLIES)
     return Queries(
-        waits=Waits(reader.cursor, partitions=settings.partitions),
-        searcher=Searcher(reader, embedder, appender),
+        waits=Waits(build.cursor, partitions=settings.partitions),
+        searcher=Searcher(candidates, reader, embedder, appender),
         single=SingleMemory(reader, appender),
         overview=Overview(reader),
         replier=Replier(producer, replies, service=SERVICE),

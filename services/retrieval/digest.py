@@ -7,24 +7,31 @@ say how far a fold has come, not what it built.
 
 import hashlib
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+
+import orjson
 
 from services.common.read_model import (
     RECENT_MAX,
     STATUSES,
     Layout,
     Status,
+    hash64,
     pack_record,
 )
 from services.common.redis import RedisClient
-from services.retrieval.domain import View
+from services.retrieval.graph import pack_concept, pack_parameters
+from services.retrieval.presentations import use_of
+from services.retrieval.sequences import pack_place
+from services.retrieval.terms import concepts_of
+from services.retrieval.view import View
 
-Value = bytes | Mapping[bytes, bytes] | Mapping[str, float]
-Rows = Iterable[tuple[str, Value]]
+Value = bytes | Mapping[bytes, bytes] | Mapping[bytes, float] | Mapping[str, float]
+Row = tuple[str, Value]
 _READ_AT_ONCE = 500
 
 
-def namespace_digest(rows: Rows) -> bytes:
+def namespace_digest(rows: Iterable[Row]) -> bytes:
     """Digest of one namespace's rows, given in any order."""
     digest = hashlib.sha256()
     for name, value in sorted(rows, key=lambda row: row[0]):
@@ -50,9 +57,8 @@ def combined_digest(partitions: Mapping[int, str]) -> str:
 
 def digest_of_view(view: View) -> str:
     """Digest of a pure fold."""
-    namespaces = {namespace for namespace, _ in view.memories}
     return partition_digest(
-        {namespace: namespace_digest(_rows_of_view(view, namespace)) for namespace in namespaces}
+        {name: namespace_digest(rows_of_view(view, name)) for name in view.touched}
     )
 
 
@@ -65,6 +71,122 @@ async def digest_of_build(redis: RedisClient, layout: Layout) -> str:
     return partition_digest(digests)
 
 
+def rows_of_view(view: View, name: str) -> Iterator[Row]:
+    """The rows of one namespace of a pure fold."""
+    memories = {str(ref[1]): memory for ref, memory in view.memories.items() if ref[0] == name}
+    namespace = view.namespaces[name]
+    if memories:
+        counts = {status.encode(): namespace.statuses[status] for status in STATUSES}
+        yield "counts", _numbers(counts | {b"length": namespace.length})
+    yield "changed", {id_: float(memory.changed_at) for id_, memory in memories.items()}
+    yield "recent", _highest({id_: m.state.last_accessed_ms for id_, m in memories.items()})
+    used = {id_: use_of(m) for id_, m in memories.items() if m.state.presentations > 1}
+    yield "frequent", _highest(used)
+    yield "terms", _numbers(namespace.document_frequencies)
+    yield "links", _numbers(namespace.links)
+    changed = view.touched[name].parameters
+    yield "parameters", pack_parameters(namespace.parameters) if changed else b""
+    yield "vocabulary", b"" if namespace.vocabulary is None else b"%d" % namespace.vocabulary
+    yield "concepts", {n.encode(): pack_concept(c) for n, c in namespace.concepts.items()}
+    for (concept, field), weight in namespace.relations.items():
+        yield f"relation:{concept}:{field.decode()}", repr(weight).encode()
+    for session, places in namespace.sessions.items():
+        yield f"session:{session}", {pack_place(place): float(place[0]) for place in places}
+    linked: dict[str, dict[str, float]] = {}
+    for id_, memory in memories.items():
+        document = {key.encode(): value for key, value in (memory.document or {}).items()}
+        record = pack_record(memory.state, memory.parts)
+        yield from _memory_rows(id_, memory.state.status, (record, document, memory.contexts))
+        for concept_id in concepts_of(memory.parts.concepts):
+            if memory.state.status != "deleted":
+                linked.setdefault(concept_id.hex(), {})[id_] = float(memory.state.offset)
+    for concept_hex, ids in linked.items():
+        yield f"linked:{concept_hex}", ids
+
+
+async def _rows_of_build(redis: RedisClient, layout: Layout, namespace: str) -> list[Row]:
+    rows: list[Row] = [
+        (kind, await _sorted_set(redis, key))
+        for kind, key in (
+            ("changed", layout.changed(namespace)),
+            ("recent", layout.recent(namespace)),
+            ("frequent", layout.frequent(namespace)),
+        )
+    ]
+    for kind, key in (
+        ("counts", layout.counts(namespace)),
+        ("terms", layout.document_frequencies(namespace)),
+        ("links", layout.links(namespace)),
+        ("concepts", layout.concepts(namespace)),
+    ):
+        rows.append((kind, await redis.hgetall(key)))
+    rows.append(("parameters", await redis.get(layout.parameters(namespace)) or b""))
+    rows.append(("vocabulary", await redis.get(layout.vocabulary(namespace)) or b""))
+    for concept in await redis.hkeys(layout.concepts(namespace)):
+        relations = await redis.hgetall(layout.relations(namespace, hash64(concept.decode())))
+        for field, weight in relations.items():
+            rows.append((f"relation:{concept.decode()}:{field.decode()}", weight))
+    names = [name.decode() for name in await redis.zrange(layout.changed(namespace), 0, -1)]
+    sessions: set[str] = set()
+    links: set[bytes] = set()
+    for start in range(0, len(names), _READ_AT_ONCE):
+        async for row in _rows_of_memories(
+            redis, layout, namespace, names[start : start + _READ_AT_ONCE]
+        ):
+            rows.append(row)
+            if row[0].startswith("document:") and isinstance(row[1], dict):
+                more = orjson.loads(row[1].get(b"more") or b"{}")
+                sessions |= {more["session"]} if "session" in more else set()
+                links |= {hash64(concept) for concept in more.get("concepts", [])}
+    for session in sessions:
+        places = await _sorted_set(redis, layout.session(namespace, session))
+        rows.append((f"session:{session}", places))
+    for link in links:
+        ids = await _sorted_set(redis, layout.linked(namespace, link))
+        rows += [(f"linked:{link.hex()}", ids)] if ids else []
+    return rows
+
+
+async def _rows_of_memories(
+    redis: RedisClient, layout: Layout, namespace: str, names: list[str]
+) -> AsyncIterator[Row]:
+    records = await redis.mget([layout.record(namespace, name) for name in names])
+    statuses = [_status_of(record) for record in records]
+    pipe = redis.pipeline(transaction=False)
+    for name, status in zip(names, statuses, strict=True):
+        pipe.hgetall(layout.document(status, namespace, name))
+        pipe.hgetall(layout.contexts(namespace, name))
+    hashes = await pipe.execute()
+    for i, name in enumerate(names):
+        parts = (records[i] or b"", hashes[2 * i], hashes[2 * i + 1])
+        for row in _memory_rows(name, statuses[i], parts):
+            yield row
+
+
+async def _sorted_set(redis: RedisClient, key: str) -> dict[bytes, float]:
+    return dict(await redis.zrange(key, 0, -1, withscores=True))
+
+
+def _memory_rows(
+    memory_id: str, status: Status, parts: tuple[bytes, Value, Value]
+) -> Iterator[Row]:
+    record, document, contexts = parts
+    yield f"document:{memory_id}:{status}", document
+    yield f"record:{memory_id}", record
+    yield f"contexts:{memory_id}", contexts
+
+
+def _highest(scores: Mapping[str, float]) -> dict[str, float]:
+    ordered = sorted((float(score), name) for name, score in scores.items())
+    return {name: score for score, name in ordered[-RECENT_MAX:]}
+
+
+def _numbers(counts: Mapping[bytes, int]) -> dict[bytes, bytes]:
+    """Counts as Redis keeps them; zero among terms and links is kept by absence."""
+    always = {status.encode() for status in STATUSES} | {b"length"}
+    return {key: b"%d" % n for key, n in counts.items() if n or key in always}
+
+
 def _parts(name: str, value: Value) -> Iterator[bytes]:
     yield name.encode()
     if isinstance(value, bytes):
@@ -74,54 +196,6 @@ def _parts(name: str, value: Value) -> Iterator[bytes]:
     for key, item in sorted(pairs):
         yield key
         yield item if isinstance(item, bytes) else struct.pack("<d", item)
-
-
-def _memory_rows(
-    memory_id: str, status: Status, record: bytes, hashes: tuple[Value, Value]
-) -> Iterator[tuple[str, Value]]:
-    document, contexts = hashes
-    yield f"document:{memory_id}:{status}", document
-    yield f"record:{memory_id}", record
-    yield f"contexts:{memory_id}", contexts
-
-
-def _rows_of_view(view: View, namespace: str) -> Iterator[tuple[str, Value]]:
-    memories = {str(ref[1]): memory for ref, memory in view.memories.items() if ref[0] == namespace}
-    last_used = sorted(
-        (float(memory.state.last_accessed_ms), name) for name, memory in memories.items()
-    )
-    counts = view.counts[namespace]
-    yield "counts", {status.encode(): str(counts[status]).encode() for status in STATUSES}
-    yield "members", {name: float(memory.state.offset) for name, memory in memories.items()}
-    yield "recent", {name: score for score, name in last_used[-RECENT_MAX:]}
-    for name, memory in memories.items():
-        document = {key.encode(): value for key, value in (memory.document or {}).items()}
-        record = pack_record(memory.state, memory.vector, memory.traces)
-        yield from _memory_rows(name, memory.state.status, record, (document, memory.contexts))
-
-
-async def _rows_of_build(redis: RedisClient, layout: Layout, namespace: str) -> Rows:
-    members = await redis.zrange(layout.members(namespace), 0, -1, withscores=True)
-    recent = await redis.zrange(layout.recent(namespace), 0, -1, withscores=True)
-    rows: list[tuple[str, Value]] = [
-        ("counts", await redis.hgetall(layout.counts(namespace))),
-        ("members", {member.decode(): score for member, score in members}),
-        ("recent", {member.decode(): score for member, score in recent}),
-    ]
-    names = [member.decode() for member, _ in members]
-    for start in range(0, len(names), _READ_AT_ONCE):
-        some = names[start : start + _READ_AT_ONCE]
-        records = await redis.mget([layout.record(namespace, name) for name in some])
-        statuses = [_status_of(record) for record in records]
-        pipe = redis.pipeline(transaction=False)
-        for name, status in zip(some, statuses, strict=True):
-            pipe.hgetall(layout.document(status, namespace, name))
-            pipe.hgetall(layout.contexts(namespace, name))
-        hashes = await pipe.execute()
-        for i, name in enumerate(some):
-            pair = (hashes[2 * i], hashes[2 * i + 1])
-            rows.extend(_memory_rows(name, statuses[i], records[i] or b"", pair))
-    return rows
 
 
 def _status_of(record: bytes | None) -> Status:

@@ -5,17 +5,15 @@ must equal the second by doing the first.
 """
 
 import base64
-from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from uuid import UUID
 
 import numpy as np
 import orjson
 
-from cognition.base_level import Kernel, emotional_decay_rate, presentation_decay
 from schemas.errors import Rejected
 from schemas.events import (
+    ConceptUpserted,
     MemoryAccessed,
     MemoryAdjusted,
     MemoryDecayed,
@@ -23,74 +21,57 @@ from schemas.events import (
     MemoryForgotten,
     MemoryRestored,
     MemoryStored,
+    MemorySuperseded,
+    ParametersChanged,
+    RelationUpserted,
 )
-from schemas.limits import ACCESS_HISTORY_MAX
-from schemas.parameters import Parameters
 from services.common.read_model import (
-    NOT_COUNTED,
+    NOBODY,
     SEEN_EVENTS_MAX,
     TAG_SEPARATOR,
-    TRACE,
+    Change,
+    Parts,
     State,
     Status,
-    pack_trace,
-    trace_id,
+    hash64,
 )
+from services.retrieval.graph import concept_upserted, parameters_changed, relation_upserted
+from services.retrieval.presentations import present
+from services.retrieval.sequences import put_into_session
+from services.retrieval.terms import concepts_of, names_of, packed_terms, searchable
+from services.retrieval.view import Memory, Needs, Ref, View
 
-Ref = tuple[str, UUID]
-PARAMETERS = Parameters()
-KERNEL = Kernel.with_onset(PARAMETERS.onset_seconds, fresh_activation=PARAMETERS.fresh_activation)
-_WEIGHTS = {"search": PARAMETERS.weight_search, "rehearsal": PARAMETERS.weight_rehearsal}
+ChangeOfOne = MemoryForgotten | MemoryRestored | MemoryDecayed | MemoryAdjusted | MemorySuperseded
 
 
-@dataclass(slots=True)
-class Memory:
-    """A memory as the fold sees it.
+def references(event: MemoryEvent, needs: Needs) -> None:
+    """Add to `needs` what the fold of `event` reads.
 
-    `document` is its immutable part: known only where its `stored` event is being folded, since
-    nothing else reads it. `document_status` is where Redis has the document now.
+    Raises:
+        Rejected: the event is none of ours (a subject that is no id).
     """
-
-    state: State
-    vector: bytes
-    traces: bytes
-    document: dict[str, bytes] | None = None
-    document_status: Status | None = None
-    contexts: dict[bytes, bytes] = field(default_factory=dict)
-    contexts_dropped: set[bytes] = field(default_factory=set)
-
-
-@dataclass(slots=True)
-class View:
-    """The part of the read side that some events touch, and what changed in it.
-
-    `counts` are memories by status, per namespace; `seen` maps ids of events to the offset where
-    they were first folded, `seen_now` those of this batch.
-    """
-
-    memories: dict[Ref, Memory] = field(default_factory=dict)
-    touched: set[Ref] = field(default_factory=set)
-    counts: dict[str, Counter[Status]] = field(default_factory=dict)
-    seen: dict[bytes, int] = field(default_factory=dict)
-    seen_now: dict[bytes, int] = field(default_factory=dict)
-    ignored: Counter[str] = field(default_factory=Counter)
-
-
-def references(event: MemoryEvent) -> list[Ref]:
-    """The memories whose state the fold of `event` reads."""
+    needs.events.append(event.id.bytes)
+    name = event.namespace
+    needs.namespaces.add(name)
     match event:
+        case MemoryStored():
+            needs.memories[name, _memory_id(event)] = None
+            packed, _ = packed_terms(event.data.indexed_text, event.data.speaker)
+            needs.terms |= {(name, term) for term in names_of(packed)}
+            needs.links |= {(name, hash64(concept)) for concept in event.data.concepts}
+            if event.data.session is not None:
+                needs.places.add((name, event.data.session, event.time))
         case MemoryAccessed():
-            return [(event.namespace, access.memory_id) for access in event.data.accesses]
-        case (
-            MemoryStored()
-            | MemoryForgotten()
-            | MemoryRestored()
-            | MemoryDecayed()
-            | MemoryAdjusted()
-        ):
-            return [(event.namespace, _memory_id(event))]
-        case _:
-            return []
+            needs.memories |= {(name, access.memory_id): None for access in event.data.accesses}
+        case ConceptUpserted():
+            needs.concepts.add((name, event.subject))
+        case RelationUpserted():
+            needs.concepts |= {(name, event.subject), (name, event.data.target)}
+        case MemoryForgotten() | MemoryRestored():
+            needs.memories[name, _memory_id(event)] = None
+            needs.counted.add((name, _memory_id(event)))
+        case MemoryDecayed() | MemoryAdjusted() | MemorySuperseded():
+            needs.memories[name, _memory_id(event)] = None
 
 
 def fold(view: View, event: MemoryEvent, offset: int) -> None:
@@ -108,10 +89,21 @@ def fold(view: View, event: MemoryEvent, offset: int) -> None:
             _stored(view, event, offset)
         case MemoryAccessed():
             for access in event.data.accesses:
-                ref = (event.namespace, access.memory_id)
-                _accessed(view, ref, event, access.kind)
-        case MemoryForgotten() | MemoryRestored() | MemoryDecayed() | MemoryAdjusted():
-            _changed(view, event)
+                _accessed(view, (event.namespace, access.memory_id), event, access.kind, offset)
+        case (
+            MemoryForgotten()
+            | MemoryRestored()
+            | MemoryDecayed()
+            | MemoryAdjusted()
+            | MemorySuperseded()
+        ):
+            _changed(view, event, offset)
+        case ConceptUpserted():
+            concept_upserted(view, event, offset)
+        case RelationUpserted():
+            relation_upserted(view, event)
+        case ParametersChanged():
+            parameters_changed(view, event)
         case _:
             # Facts that no query of this version reads; a replay by a later one brings them in.
             view.ignored[event.type] += 1
@@ -132,6 +124,7 @@ def _stored(view: View, event: MemoryStored, offset: int) -> None:
         view.ignored["already_stored"] += 1
         return
     data = event.data
+    packed, length = packed_terms(data.indexed_text, data.speaker)
     state = State(
         created_ms=event.time,
         recorded_ms=data.recorded_at,
@@ -141,25 +134,34 @@ def _stored(view: View, event: MemoryStored, offset: int) -> None:
         arousal=data.emotion.arousal,
         pinned=data.pinned,
         last_accessed_ms=event.time,
+        length=length,
     )
-    document = _document(event)
-    view.memories[ref] = Memory(state, document["vector"], b"", document=document)
-    _count(view, event.namespace, None, "active")
-    _present(view, ref, event, kind="creation", context=data.context)
+    vector = _vector(event)
+    concepts = b"".join(sorted({hash64(concept) for concept in data.concepts}))
+    parts = Parts(vector, terms=packed, concepts=concepts, traces=b"")
+    view.memories[ref] = Memory(state, parts, document=_document(event, vector))
+    view.namespace(event.namespace).statuses["active"] += 1
+    _count(view, ref, 1)
+    if data.session is not None:
+        put_into_session(view, ref, data.session)
+    present(view, ref, event, kind="creation", context=data.context)
+    _touch(view, ref, offset)
 
 
-def _accessed(view: View, ref: Ref, event: MemoryAccessed, kind: str) -> None:
+def _accessed(view: View, ref: Ref, event: MemoryAccessed, kind: str, offset: int) -> None:
     memory = view.memories.get(ref)
     if memory is None or memory.state.status == "deleted":
         view.ignored["unknown_memory"] += 1
-        return
-    if not _present(view, ref, event, kind=kind, context=event.data.context):
+    elif not present(view, ref, event, kind=kind, context=event.data.context):
         view.ignored["duplicate"] += 1
+    else:
+        if kind in ("recall", "used") and memory.state.bias != 0:
+            # Use is evidence against a penalty.
+            _clear_bias(memory.state, event.time)
+        _touch(view, ref, offset)
 
 
-def _changed(
-    view: View, event: MemoryForgotten | MemoryRestored | MemoryDecayed | MemoryAdjusted
-) -> None:
+def _changed(view: View, event: ChangeOfOne, offset: int) -> None:
     ref = (event.namespace, _memory_id(event))
     memory = view.memories.get(ref)
     if memory is None:
@@ -172,97 +174,57 @@ def _changed(
         case MemoryRestored() if state.status != "active":
             _change_status(view, ref, "active", event.time)
             state.bias = 0.0
-            _present(view, ref, event, kind="restore")
+            present(view, ref, event, kind="restore")
         case MemoryDecayed() if (
             # It was used since the decision was made: the decision is void.
-            state.status == "active"
-            and event.data.accesses_seen == len(memory.traces) // TRACE.itemsize
+            state.status == "active" and event.data.accesses_seen == state.presentations
         ):
             _change_status(view, ref, "decayed", event.time)
         case MemoryAdjusted() if state.status != "deleted":
             state.bias += event.data.nats
-            view.touched.add(ref)
+            state.changes.append(Change(event.time, "adjusted", event.data.nats))
+        case MemorySuperseded():
+            state.superseded_ms = 0 if event.data.reversed else event.time
+            state.superseded_by = NOBODY if event.data.reversed else event.data.superseded_by.bytes
         case _:
             view.ignored["no_effect"] += 1
-
-
-def _present(
-    view: View, ref: Ref, event: MemoryEvent, *, kind: str, context: str | None = None
-) -> bool:
-    """Lay down a trace; False if this event has laid it down before."""
-    memory = view.memories[ref]
-    time_ms, identity = event.time, trace_id(kind, event.id)
-    traces = np.frombuffer(memory.traces, TRACE)
-    if identity in traces["id"]:
-        return False
-    state = memory.state
-    decay_rate = presentation_decay(
-        strength_before(traces, time_ms),
-        decay_rate=float(
-            emotional_decay_rate(
-                PARAMETERS.decay_rate,
-                arousal=state.arousal,
-                salience=state.salience,
-                effect=PARAMETERS.arousal_effect,
-                decay_rate_min=PARAMETERS.decay_rate_min,
-            )
-        ),
-        spacing_scale=PARAMETERS.spacing_scale,
-    )
-    memory.traces += pack_trace(time_ms, identity, _WEIGHTS.get(kind, 1.0), decay_rate)
-    if kind != NOT_COUNTED:
-        state.access_count += 1
-        state.last_accessed_ms = max(state.last_accessed_ms, time_ms)
-    if context:
-        memory.contexts[_context_field(identity)] = context.encode()
-    if len(traces) >= ACCESS_HISTORY_MAX:
-        _forget_oldest_context(memory)
-    view.touched.add(ref)
-    return True
-
-
-def strength_before(traces: np.ndarray, time_ms: int) -> float:
-    """Summed strength at `time_ms` of the traces laid down by then, over e^A0."""
-    if len(traces) == 0:
-        return 0.0
-    earlier = traces[traces["time_ms"] <= time_ms]
-    ages = (time_ms - earlier["time_ms"]) / 1000.0
-    decays = earlier["decay_rate"].astype(np.float64)
-    return float(np.sum(earlier["weight"] * KERNEL.strength(ages, decays)))
+            return
+    _touch(view, ref, offset)
 
 
 def _change_status(view: View, ref: Ref, status: Status, time_ms: int) -> None:
     state = view.memories[ref].state
-    _count(view, ref[0], state.status, status)
+    statuses = view.namespace(ref[0]).statuses
+    statuses[state.status] -= 1
+    statuses[status] += 1
+    if "deleted" in (state.status, status):
+        _count(view, ref, -1 if status == "deleted" else 1)
     state.status = status
-    state.changes.append((time_ms, status))
-    view.touched.add(ref)
+    state.changes.append(Change(time_ms, status))
 
 
-def _count(view: View, namespace: str, before: Status | None, after: Status) -> None:
-    counts = view.counts.setdefault(namespace, Counter())
-    counts[after] += 1
-    if before is not None:
-        counts[before] -= 1
+def _clear_bias(state: State, time_ms: int) -> None:
+    state.bias = 0.0
+    state.changes.append(Change(time_ms, "cleared"))
 
 
-def _forget_oldest_context(memory: Memory) -> None:
-    """Only the newest accesses are ever shown: a trace that falls behind them loses its context.
+def _count(view: View, ref: Ref, by: int) -> None:
+    """Count a memory's terms and links in, or out again."""
+    memory = view.memories[ref]
+    namespace, touched = view.namespace(ref[0]), view.touch(ref[0])
+    namespace.length += by * memory.state.length
+    for name in names_of(memory.parts.terms):
+        counted = namespace.document_frequencies.get(name, 0)
+        namespace.document_frequencies[name] = counted + by
+        touched.terms.add(name)
+    for concept in concepts_of(memory.parts.concepts):
+        namespace.links[concept] = namespace.links.get(concept, 0) + by
+        touched.links.add(concept)
 
-    Each new trace pushes out exactly one, possibly itself, so what is left depends on the traces
-    alone and not on where batches were cut.
-    """
-    traces = np.frombuffer(memory.traces, TRACE)
-    oldest_first = np.lexsort((traces["id"], traces["time_ms"]))
-    pushed_out = traces["id"][oldest_first[-ACCESS_HISTORY_MAX - 1]]
-    for identity in {int(pushed_out), int(traces["id"][-1])}:
-        if identity not in traces["id"][oldest_first[-ACCESS_HISTORY_MAX:]]:
-            memory.contexts.pop(_context_field(identity), None)
-            memory.contexts_dropped.add(_context_field(identity))
 
-
-def _context_field(identity: int) -> bytes:
-    return identity.to_bytes(8, "little")
+def _touch(view: View, ref: Ref, offset: int) -> None:
+    view.memories[ref].changed_at = offset
+    view.touch(ref[0]).memories.add(ref[1])
 
 
 def _memory_id(event: MemoryEvent) -> UUID:
@@ -272,13 +234,17 @@ def _memory_id(event: MemoryEvent) -> UUID:
         raise Rejected(f"subject: {event.type} needs a memory id, not {event.subject!r}") from None
 
 
-def _document(event: MemoryStored) -> dict[str, bytes]:
-    data = event.data
-    vector = base64.b64decode(data.embedding.data)
+def _vector(event: MemoryStored) -> bytes:
+    vector = base64.b64decode(event.data.embedding.data)
     numbers = np.frombuffer(vector, "<f2").astype(np.float32)
     # RediSearch indexes such a vector and then reports NaN as its distance.
     if not np.isfinite(numbers).all() or not numbers.any():
         raise Rejected("data.embedding: every number must be finite, and one not zero")
+    return vector
+
+
+def _document(event: MemoryStored, vector: bytes) -> dict[str, bytes]:
+    data = event.data
     more = data.model_dump(
         mode="json",
         include={
@@ -298,7 +264,7 @@ def _document(event: MemoryStored) -> dict[str, bytes]:
         "tags": TAG_SEPARATOR.join(data.tags).encode(),
         "created": str(event.time).encode(),
         "content": data.content.encode(),
-        "text": data.indexed_text.encode(),
+        "text": searchable(data.indexed_text).encode(),
         "vector": vector,
         "model": data.embedding.model.encode(),
         "more": orjson.dumps(more, option=orjson.OPT_SORT_KEYS),

@@ -6,8 +6,9 @@ from typing import Any
 from schemas.codec import decode_event
 from schemas.errors import Rejected
 from schemas.events import MemoryEvent
-from services.retrieval.domain import View, fold, references
+from services.retrieval.domain import fold, references
 from services.retrieval.ports import Outcome, Projection
+from services.retrieval.view import Needs, View
 
 
 @dataclass(slots=True)
@@ -28,7 +29,7 @@ def decode(record: Any) -> Decoded:
     """
     try:
         event = decode_event(record.value)
-        references(event)
+        references(event, Needs())
     except Rejected as error:
         return Decoded(record, error=error)
     return Decoded(record, event=event)
@@ -49,10 +50,11 @@ class Batch:
 
     async def load(self, projection: Projection) -> None:
         """Read what the events touch, at one instant, and fold them over it."""
-        events = [each.event for each in self.decoded if each.event is not None]
-        refs = [ref for event in events for ref in references(event)]
-        ids = [event.id.bytes for event in events]
-        self.cursor, self.view = await projection.load(self.partition, self.version, refs, ids)
+        needs = Needs()
+        for each in self.decoded:
+            if each.event is not None:
+                references(each.event, needs)
+        self.cursor, self.view = await projection.load(self.partition, self.version, needs)
         self.decoded = [each for each in self.decoded if each.record.offset >= self.cursor]
         for each in self.decoded:
             if each.event is not None:

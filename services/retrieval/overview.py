@@ -10,20 +10,13 @@ import numpy as np
 
 from schemas.errors import Rejected
 from schemas.limits import TIME_MS_MAX, TIME_MS_MIN
+from schemas.parameters import Parameters
 from schemas.queries import Listed, ListMemories, ListResult, Stats, StatsResult
 from schemas.replies import Reply
 from services.common.read_model import TAG_SEPARATOR, Status
 from services.retrieval.adapters.redis_reader import RedisReader
-from services.retrieval.domain import PARAMETERS
-from services.retrieval.ranking import (
-    ACTIVE,
-    DELETED,
-    Histories,
-    accesses_at,
-    activations,
-    status_name,
-    statuses_at,
-)
+from services.retrieval.memories import ACTIVE, DELETED, Memories, status_name
+from services.retrieval.ranking import activations
 
 CONTENT_SHOWN_CHARACTERS = 200
 MEAN_EXACT_MAX = 10_000
@@ -73,23 +66,21 @@ class Overview:
         moment_ms = now_ms if query.as_of is None else query.as_of
         if cursor:
             moment_ms = cursor.as_of_ms
-        position, histories = await self._reader.histories(query.namespace)
-        codes = histories.states["status"].copy()
+        position, parameters, now = await self._reader.whole(query.namespace)
+        memories = now if query.as_of is None else now.at(query.as_of)
+        total = await asyncio.to_thread(_levels, memories, moment_ms, parameters)
+        stored = _statuses(now)
+        wanted = await self._wanted(query, memories, stored)
         if query.as_of is not None:
-            codes = statuses_at(histories, query.as_of)
-            histories = accesses_at(histories, query.as_of)
-        total = await asyncio.to_thread(_levels, histories, moment_ms)
-        wanted = await self._wanted(query, histories, codes)
-        if query.as_of is not None:
-            wanted &= codes != DELETED
-        wanted &= histories.states["created_ms"] <= max(moment_ms, _latest(histories, cursor))
-        rows = await asyncio.to_thread(_ordered, histories, total, wanted)
-        start = _start(rows, histories.ids, total, cursor) if cursor else query.offset
+            wanted &= memories.states["status"] != DELETED
+        wanted &= memories.states["created_ms"] <= max(moment_ms, _latest(memories, cursor))
+        rows = await asyncio.to_thread(_ordered, memories, total, wanted)
+        start = _start(rows, memories.ids, total, cursor) if cursor else query.offset
         page = rows[start : start + query.limit]
         left = len(rows) > start + len(page)
-        last = Cursor(moment_ms, float(total[page[-1]]), histories.ids[page[-1]]) if page else None
+        last = Cursor(moment_ms, float(total[page[-1]]), memories.ids[page[-1]]) if page else None
         result = ListResult(
-            memories=await self._listed(query.namespace, histories, page, (codes, total)),
+            memories=await self._listed(query.namespace, memories, page, (stored, total)),
             offset=start,
             limit=query.limit,
             total=len(rows),
@@ -114,9 +105,9 @@ class Overview:
         if active > MEAN_EXACT_MAX and now_ms - at_ms < MEAN_CACHED_MS:
             return mean
         # Ids are hashes: the smallest ones are a sample that does not change.
-        _, histories = await self._reader.histories(namespace, sample=MEAN_EXACT_MAX)
-        levels = await asyncio.to_thread(_levels, histories, now_ms)
-        levels = levels[histories.states["status"] == ACTIVE]
+        _, parameters, memories = await self._reader.whole(namespace, sample=MEAN_EXACT_MAX)
+        levels = await asyncio.to_thread(_levels, memories, now_ms, parameters)
+        levels = levels[memories.states["status"] == ACTIVE]
         if len(levels) == 0:
             return 0.0  # the last one went between the two reads
         mean = float(np.mean(levels))
@@ -125,14 +116,14 @@ class Overview:
         return mean
 
     async def _wanted(
-        self, query: ListMemories, histories: Histories, codes: np.ndarray
+        self, query: ListMemories, memories: Memories, stored: list[Status]
     ) -> np.ndarray:
-        wanted = np.ones(len(histories), bool)
+        wanted = np.ones(len(memories), bool)
         if query.status is not None:
-            wanted &= np.array([status_name(int(code)) == query.status for code in codes], bool)
+            wanted &= np.array([status == query.status for status in _statuses(memories)], bool)
         if query.memory_type is not None or query.tag is not None:
             documents = await self._reader.documents(
-                query.namespace, histories.ids, _stored_statuses(histories), ["type", "tags"]
+                query.namespace, memories.ids, stored, ["type", "tags"]
             )
             for i, (memory_type, tags) in enumerate(documents):
                 if query.memory_type not in (None, (memory_type or b"").decode()):
@@ -144,29 +135,28 @@ class Overview:
     async def _listed(
         self,
         namespace: str,
-        histories: Histories,
+        memories: Memories,
         page: list[int],
-        ranked: tuple[np.ndarray, np.ndarray],
+        known: tuple[list[Status], np.ndarray],
     ) -> list[Listed]:
-        codes, total = ranked
-        stored = _stored_statuses(histories)
+        stored, total = known
         documents = await self._reader.documents(
             namespace,
-            [histories.ids[i] for i in page],
+            [memories.ids[i] for i in page],
             [stored[i] for i in page],
             ["content", "type", "tags"],
         )
         listed = []
         for i, (content, memory_type, tags) in zip(page, documents, strict=True):
-            state = histories.states[i]
+            state = memories.states[i]
             listed.append(
                 Listed(
-                    memory_id=UUID(histories.ids[i]),
+                    memory_id=UUID(memories.ids[i]),
                     content=(content or b"").decode()[:CONTENT_SHOWN_CHARACTERS],
                     memory_type=(memory_type or b"unknown").decode(),
                     activation=float(total[i]),
                     salience=float(state["salience"]),
-                    status=status_name(int(codes[i])),
+                    status=status_name(int(state["status"])),
                     access_count=int(state["access_count"]),
                     created_at=int(state["created_ms"]),
                     last_accessed=int(state["last_accessed_ms"]),
@@ -176,24 +166,24 @@ class Overview:
         return listed
 
 
-def _ordered(histories: Histories, total: np.ndarray, wanted: np.ndarray) -> list[int]:
-    order = np.lexsort((np.array(histories.ids, dtype=str), -total))
+def _ordered(memories: Memories, total: np.ndarray, wanted: np.ndarray) -> list[int]:
+    order = np.lexsort((np.array(memories.ids, dtype=str), -total))
     return [int(i) for i in order if wanted[i]]
 
 
-def _levels(histories: Histories, moment_ms: int) -> np.ndarray:
-    return activations(histories, moment_ms, PARAMETERS).total
+def _levels(memories: Memories, moment_ms: int, parameters: Parameters) -> np.ndarray:
+    return activations(memories, moment_ms, parameters).total
 
 
-def _stored_statuses(histories: Histories) -> list[Status]:
-    return [status_name(int(code)) for code in histories.states["status"]]
+def _statuses(memories: Memories) -> list[Status]:
+    return [status_name(int(code)) for code in memories.states["status"]]
 
 
-def _latest(histories: Histories, cursor: Cursor | None) -> int:
+def _latest(memories: Memories, cursor: Cursor | None) -> int:
     # Without a cursor even what is dated a little ahead of our clock is listed.
-    if cursor is not None or len(histories) == 0:
+    if cursor is not None or len(memories) == 0:
         return 0
-    return int(histories.states["created_ms"].max())
+    return int(memories.states["created_ms"].max())
 
 
 def _start(rows: list[int], ids: list[str], total: np.ndarray, cursor: Cursor) -> int:

@@ -1,10 +1,9 @@
 """What the fold needs of the outside: a store for the projection."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from services.retrieval.domain import Ref, View
+from services.retrieval.view import Needs, View
 
 
 @dataclass(frozen=True)
@@ -30,10 +29,8 @@ class Projection(Protocol):
         """Next offset to apply."""
         ...
 
-    async def load(
-        self, partition: int, version: int, refs: Iterable[Ref], event_ids: list[bytes]
-    ) -> tuple[int, View]:
-        """The view of these memories and the cursor it is good for, read at one instant."""
+    async def load(self, partition: int, version: int, needs: Needs) -> tuple[int, View]:
+        """The view of what is needed, and the cursor it is good for."""
         ...
 
     async def apply(

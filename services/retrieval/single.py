@@ -14,16 +14,10 @@ from schemas.replies import Reply
 from services.common.event_log import EventAppender
 from services.common.read_model import NOT_COUNTED, TAG_SEPARATOR, kind_of
 from services.retrieval.adapters.redis_reader import Entry, RedisReader
-from services.retrieval.domain import KERNEL, PARAMETERS
-from services.retrieval.ranking import (
-    ACTIVE,
-    DELETED,
-    accesses_at,
-    activations,
-    status_name,
-    statuses_at,
-    with_access,
-)
+from services.retrieval.explaining import explanation_of
+from services.retrieval.memories import ACTIVE, Memories, status_name
+from services.retrieval.presentations import kernel_of
+from services.retrieval.ranking import activations, with_access
 from services.retrieval.search import SOURCE
 
 # What an access is called whose caller gave no context.
@@ -49,30 +43,28 @@ class SingleMemory:
         """
         position, entry = await self._reader.entry(query.namespace, query.memory_id)
         moment_ms = now_ms if query.as_of is None else query.as_of
-        if entry is None or _status(entry, query.as_of) != ACTIVE:
+        if entry is None or _seen(entry, query.as_of).states["status"][0] != ACTIVE:
             raise NotFound(
                 f"memory {query.memory_id}: not in {query.namespace}, or not active there; "
                 "inspect shows it in any status"
             )
         recording = query.record_access and query.as_of is None
-        histories = entry.histories
-        if query.as_of is not None:
-            histories = accesses_at(histories, query.as_of)
-        state = histories.states[0]
+        memories = _seen(entry, query.as_of)
+        state = memories.states[0]
         if recording:
-            histories = with_access(histories, now_ms, PARAMETERS)
+            memories = with_access(memories, now_ms, entry.parameters)
             position = await self._record(query, cause, now_ms)
-        parts = activations(histories, moment_ms, PARAMETERS)
+        parts = activations(memories, moment_ms, entry.parameters)
         last_ms = int(state["last_accessed_ms"])
         result = RecallResult(
             memory_id=query.memory_id,
             content=entry.document[b"content"].decode(),
             activation=float(parts.total[0]),
             memory_type=entry.document[b"type"].decode(),
-            created_at=entry.state.created_ms,
+            created_at=int(state["created_ms"]),
             last_accessed=max(last_ms, now_ms) if recording else last_ms,
             access_count=int(state["access_count"]) + recording,
-            explanation=parts.explanation(0) if query.explain else None,
+            explanation=explanation_of(parts, 0) if query.explain else None,
         )
         return Reply(result=result.model_dump(mode="json", exclude_none=True), position=position)
 
@@ -83,27 +75,31 @@ class SingleMemory:
             NotFound: unknown, or with `as_of` not there then.
         """
         position, entry = await self._reader.entry(query.namespace, query.memory_id)
-        if entry is None or (query.as_of is not None and _status(entry, query.as_of) == DELETED):
+        if entry is None:
             raise NotFound(f"memory {query.memory_id}: not in namespace {query.namespace}")
+        memories = _seen(entry, query.as_of)
+        state, document, parameters = memories.state(0), entry.document, entry.parameters
+        status = status_name(int(memories.states["status"][0]))
+        if query.as_of is not None and status == "deleted":
+            raise NotFound(
+                f"memory {query.memory_id}: not in namespace {query.namespace} at that moment"
+            )
         moment_ms = now_ms if query.as_of is None else query.as_of
-        document, state, histories = entry.document, entry.state, entry.histories
-        if query.as_of is not None:
-            histories = accesses_at(histories, query.as_of)
         more = orjson.loads(document[b"more"])
         tags = document[b"tags"].decode()
         result = InspectResult(
             memory_id=query.memory_id,
             content=document[b"content"].decode(),
-            activation=float(activations(histories, moment_ms, PARAMETERS).total[0]),
+            activation=float(activations(memories, moment_ms, parameters).total[0]),
             memory_type=document[b"type"].decode(),
             created_at=state.created_ms,
-            last_accessed=int(histories.states["last_accessed_ms"][0]),
-            access_count=int(histories.states["access_count"][0]),
-            status=status_name(_status(entry, query.as_of)),
+            last_accessed=int(memories.states["last_accessed_ms"][0]),
+            access_count=int(memories.states["access_count"][0]),
+            status=status,
             salience=state.salience,
             emotion_valence=state.valence,
             emotion_arousal=state.arousal,
-            decay_rate=PARAMETERS.decay_rate,
+            decay_rate=parameters.decay_rate,
             effective_decay_rate=_effective_decay_rate(entry, moment_ms),
             access_history=_history(entry, moment_ms if query.as_of is not None else None),
             context=more.get("context"),
@@ -114,6 +110,7 @@ class SingleMemory:
             speaker=more.get("speaker"),
             pinned=state.pinned,
             recorded_at=state.recorded_ms,
+            superseded_by=_superseded_by(memories),
         )
         return Reply(result=result.model_dump(mode="json"), position=position)
 
@@ -132,25 +129,29 @@ class SingleMemory:
         return (await self._log.append([event]))[0]
 
 
-def _status(entry: Entry, as_of_ms: int | None) -> int:
-    if as_of_ms is None:
-        return int(entry.histories.states["status"][0])
-    return int(statuses_at(entry.histories, as_of_ms)[0])
+def _seen(entry: Entry, as_of_ms: int | None) -> Memories:
+    """The memory as it is, or was at a past moment."""
+    return entry.memories if as_of_ms is None else entry.memories.at(as_of_ms)
+
+
+def _superseded_by(memories: Memories) -> UUID | None:
+    successor = memories.rows[0].superseded_by
+    return UUID(successor) if successor and memories.states["superseded_ms"][0] else None
 
 
 def _effective_decay_rate(entry: Entry, moment_ms: int) -> float:
     """Mean decay of the traces, each weighted by what it contributes at that moment."""
-    moment_ms = max(moment_ms, entry.state.created_ms)
-    traces = entry.histories.traces
+    moment_ms = max(moment_ms, int(entry.memories.states["created_ms"][0]))
+    traces = entry.memories.traces
     traces = traces[traces["time_ms"] <= moment_ms]
     decays = traces["decay_rate"].astype(np.float64)
     ages = (moment_ms - traces["time_ms"]) / 1000.0
-    strengths = traces["weight"] * KERNEL.strength(ages, decays)
+    strengths = traces["weight"] * kernel_of(entry.parameters).strength(ages, decays)
     return float(np.average(decays, weights=strengths))
 
 
 def _history(entry: Entry, as_of_ms: int | None) -> list[AccessRecord]:
-    traces = entry.histories.traces
+    traces = entry.memories.traces
     newest_first = np.lexsort((traces["id"], traces["time_ms"]))[::-1]
     history: list[AccessRecord] = []
     for trace in traces[newest_first]:

@@ -23,10 +23,11 @@ from schemas.topics import EVENTS, TOPICS, Topic
 from services.common.read_model import redis_prefix
 from services.common.redis import RedisClient, connect
 from services.retrieval.digest import combined_digest, digest_of_view
-from services.retrieval.domain import View, fold
+from services.retrieval.domain import fold
 from services.retrieval.folding import decode
 from services.retrieval.rebuild import drop_read_side, live_digest
 from services.retrieval.settings import RetrievalSettings
+from services.retrieval.view import View
 from stack.processes import Launch, ProcessId, is_alive, kill, spawn, terminate
 from stack.state import free_port
 from tests.polling import eventually

@@ -1,6 +1,6 @@
 """What a search may find: the same rule for the index and for what did not come from it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from services.common.read_model import TAG_SEPARATOR
 
@@ -13,6 +13,13 @@ class Filters:
     tags: tuple[str, ...] = ()
     created_from_ms: int | None = None
     created_before_ms: int | None = None
+
+    def until(self, moment_ms: int | None) -> "Filters":
+        """The same for what was created by then."""
+        if moment_ms is None:
+            return self
+        before = [at for at in (self.created_before_ms, moment_ms + 1) if at is not None]
+        return replace(self, created_before_ms=min(before))
 
     def admits(self, memory_type: bytes, tags: bytes, created_ms: int) -> bool:
         """Whether a memory passes; the same rule that `expression` gives the index."""

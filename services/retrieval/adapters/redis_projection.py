@@ -1,29 +1,19 @@
 """The projection in Redis: one script writes a batch's changes and its cursor."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
 from importlib.resources import files
 from typing import Any, cast
 
 from redis.exceptions import ResponseError
 
-from services.common.read_model import (
-    RECENT_MAX,
-    SEEN_EVENTS_MAX,
-    STATUSES,
-    Control,
-    Layout,
-    Status,
-    pack_record,
-    unpack_record,
-)
+from services.common.read_model import Control, Layout, Status
 from services.common.redis import RedisClient
-from services.retrieval.domain import Memory, Ref, View
+from services.retrieval.adapters.redis_changes import Word, changes
+from services.retrieval.adapters.redis_view import load_view
 from services.retrieval.ports import Outcome
+from services.retrieval.view import Needs, View
 
 APPLY = files("services.retrieval").joinpath("lua/apply.lua").read_text()
 INDEXED: tuple[Status, ...] = ("active", "decayed")
-Word = bytes | str | int | float
 
 
 class RedisProjection:
@@ -74,7 +64,7 @@ class RedisProjection:
                     "type", "TAG", "SEPARATOR", "\x1f", "CASESENSITIVE",
                     "tags", "TAG", "SEPARATOR", "\x1f", "CASESENSITIVE",
                     "created", "NUMERIC",
-                    "text", "TEXT",
+                    "text", "TEXT", "NOSTEM",
                     "vector", "VECTOR", "FLAT", 6,
                     "TYPE", "FLOAT16", "DIM", self._dimension, "DISTANCE_METRIC", "COSINE",
                 )  # fmt: skip
@@ -96,40 +86,8 @@ class RedisProjection:
         """
         await self._redis.set(self.layout(partition, version).cursor, 0, nx=True)
 
-    async def load(
-        self, partition: int, version: int, refs: Iterable[Ref], event_ids: list[bytes]
-    ) -> tuple[int, View]:
-        layout = self.layout(partition, version)
-        wanted = list(dict.fromkeys(refs))
-        namespaces = list(dict.fromkeys(namespace for namespace, _ in wanted))
-        pipe = self._redis.pipeline(transaction=True)
-        pipe.get(layout.cursor)
-        if event_ids:
-            pipe.execute_command("ZMSCORE", layout.seen, *event_ids)
-        if wanted:
-            pipe.mget([layout.record(*ref) for ref in wanted])
-        for namespace in namespaces:
-            pipe.hmget(layout.counts(namespace), list(STATUSES))
-        replies = iter(await pipe.execute())
-        cursor = int(next(replies) or 0)
-        scores = next(replies) if event_ids else []
-        records = next(replies) if wanted else []
-        view = View(
-            seen={
-                event_id: int(float(score))
-                for event_id, score in zip(event_ids, scores, strict=True)
-                if score is not None
-            }
-        )
-        for namespace, counts in zip(namespaces, replies, strict=True):
-            view.counts[namespace] = Counter(
-                {status: int(count or 0) for status, count in zip(STATUSES, counts, strict=True)}
-            )
-        for ref, record in zip(wanted, records, strict=True):
-            if record is not None:
-                state, vector, traces = unpack_record(record)
-                view.memories[ref] = Memory(state, vector, traces, document_status=state.status)
-        return cursor, view
+    async def load(self, partition: int, version: int, needs: Needs) -> tuple[int, View]:
+        return await load_view(self._redis, self.layout(partition, version), needs)
 
     async def apply(
         self, partition: int, version: int, view: View, *, cursor: int, next_cursor: int
@@ -148,39 +106,3 @@ class RedisProjection:
             await self._apply(keys=[layout.cursor, control.live, control.hold], args=words),
         )
         return Outcome(cast("Any", result.decode()), int(at or 0))
-
-
-def changes(view: View, layout: Layout, next_cursor: int) -> Iterator[list[Word]]:
-    """The commands that write what changed in `view`, each an absolute value."""
-    for namespace, memory_id in view.touched:
-        memory = view.memories[namespace, memory_id]
-        yield from _memory_changes(memory, (namespace, memory_id), layout)
-    for namespace in {namespace for namespace, _ in view.touched}:
-        counts = view.counts[namespace]
-        yield ["SADD", layout.namespaces, namespace]
-        yield ["ZREMRANGEBYRANK", layout.recent(namespace), 0, -RECENT_MAX - 1]
-        pairs = [word for status in STATUSES for word in (status, counts[status])]
-        yield ["HSET", layout.counts(namespace), *pairs]
-    if view.seen_now:
-        for event_id, offset in view.seen_now.items():
-            yield ["ZADD", layout.seen, offset, event_id]
-        yield ["ZREMRANGEBYSCORE", layout.seen, "-inf", f"({next_cursor - SEEN_EVENTS_MAX}"]
-
-
-def _memory_changes(memory: Memory, ref: Ref, layout: Layout) -> Iterator[list[Word]]:
-    namespace, memory_id = ref
-    state = memory.state
-    document = layout.document(state.status, namespace, memory_id)
-    if memory.document is not None:
-        fields = [word for pair in memory.document.items() for word in pair]
-        yield ["HSET", document, *fields]
-        yield ["ZADD", layout.members(namespace), state.offset, str(memory_id)]
-    elif memory.document_status is not None and memory.document_status != state.status:
-        yield ["RENAME", layout.document(memory.document_status, *ref), document]
-    yield ["SET", layout.record(*ref), pack_record(state, memory.vector, memory.traces)]
-    if memory.contexts:
-        pairs = [word for pair in memory.contexts.items() for word in pair]
-        yield ["HSET", layout.contexts(*ref), *pairs]
-    if memory.contexts_dropped:
-        yield ["HDEL", layout.contexts(*ref), *memory.contexts_dropped]
-    yield ["ZADD", layout.recent(namespace), "GT", state.last_accessed_ms, str(memory_id)]

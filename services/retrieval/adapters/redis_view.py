@@ -1,0 +1,170 @@
+"""Reads from Redis what the fold of a batch needs."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from itertools import chain
+from typing import Any
+
+from services.common.read_model import STATUSES, Layout, unpack_record
+from services.common.redis import RedisClient
+from services.retrieval.graph import unpack_concept, unpack_parameters
+from services.retrieval.sequences import unpack_place
+from services.retrieval.terms import concepts_of, names_of
+from services.retrieval.view import Memory, Needs, Ref, View
+
+Use = Callable[[Any], None]
+
+
+class _Reads:
+    """A pipeline whose replies go where they are used."""
+
+    def __init__(self, redis: RedisClient) -> None:
+        self._pipe = redis.pipeline(transaction=True)
+        self._uses: list[Use] = []
+
+    def add(self, use: Use, *words: Any) -> None:
+        self._pipe.execute_command(*words)
+        self._uses.append(use)
+
+    async def run(self) -> None:
+        if self._uses:
+            for use, reply in zip(self._uses, await self._pipe.execute(), strict=True):
+                use(reply)
+
+
+async def load_view(redis: RedisClient, layout: Layout, needs: Needs) -> tuple[int, View]:
+    """The view that `needs` describes, and the cursor it is good for.
+
+    It takes two round trips where memories get neighbours. What a write between them changes is
+    never applied: the write moved the cursor, which `apply` compares.
+    """
+    view = View()
+    cursors: list[int] = []
+    reads = _Reads(redis)
+    reads.add(lambda reply: cursors.append(int(reply or 0)), "GET", layout.cursor)
+    if needs.events:
+        reads.add(
+            lambda reply: _seen(view, needs.events, reply), "ZMSCORE", layout.seen, *needs.events
+        )
+    _queue_memories(reads, view, layout, needs.memories)
+    for name in needs.namespaces:
+        _queue_namespace(reads, view, layout, name)
+    _queue_counts(reads, view, layout, terms=needs.terms, links=needs.links)
+    for name, concept in needs.concepts:
+
+        def found(reply: bytes | None, name: str = name, concept: str = concept) -> None:
+            _concept(view, name, concept, reply)
+
+        reads.add(found, "HGET", layout.concepts(name), concept)
+    for name, session, time_ms in sorted(needs.places):
+        key = layout.session(name, session)
+
+        def use(reply: list[Any], name: str = name, session: str = session) -> None:
+            _places(view, name, session, reply)
+
+        reads.add(use, "ZREVRANGEBYSCORE", key, time_ms, "-inf", "WITHSCORES", "LIMIT", 0, 1)
+        reads.add(use, "ZRANGEBYSCORE", key, f"({time_ms}", "+inf", "WITHSCORES", "LIMIT", 0, 1)
+    await reads.run()
+    await _load_rest(redis, view, layout, needs)
+    return cursors[0], view
+
+
+async def _load_rest(redis: RedisClient, view: View, layout: Layout, needs: Needs) -> None:
+    """What the first replies have named: neighbours, and what forgotten memories count for."""
+    reads = _Reads(redis)
+    neighbours = {
+        (name, place[2])
+        for name, namespace in view.namespaces.items()
+        for places in namespace.sessions.values()
+        for place in places
+    }
+    _queue_memories(reads, view, layout, [ref for ref in neighbours if ref not in view.memories])
+    counted = [(ref[0], view.memories[ref]) for ref in needs.counted if ref in view.memories]
+    terms = {(name, term) for name, memory in counted for term in names_of(memory.parts.terms)}
+    links = {
+        (name, link) for name, memory in counted for link in concepts_of(memory.parts.concepts)
+    }
+    _queue_counts(reads, view, layout, terms=terms, links=links)
+    await reads.run()
+
+
+def _queue_memories(reads: _Reads, view: View, layout: Layout, refs: Iterable[Ref]) -> None:
+    wanted = list(refs)
+
+    def use(records: list[bytes | None]) -> None:
+        for ref, record in zip(wanted, records, strict=True):
+            if record is not None:
+                state, parts = unpack_record(record)
+                view.memories[ref] = Memory(state, parts, document_status=state.status)
+
+    if wanted:
+        reads.add(use, "MGET", *(layout.record(*ref) for ref in wanted))
+
+
+def _queue_namespace(reads: _Reads, view: View, layout: Layout, name: str) -> None:
+    namespace = view.namespace(name)
+
+    def counts(reply: list[bytes | None]) -> None:
+        *statuses, length = (int(number or 0) for number in reply)
+        namespace.statuses = Counter(dict(zip(STATUSES, statuses, strict=True)))
+        namespace.length = length
+
+    def parameters(reply: bytes | None) -> None:
+        namespace.parameters = unpack_parameters(reply)
+
+    reads.add(counts, "HMGET", layout.counts(name), *STATUSES, "length")
+    reads.add(parameters, "GET", layout.parameters(name))
+
+
+def _queue_counts(
+    reads: _Reads,
+    view: View,
+    layout: Layout,
+    *,
+    terms: set[tuple[str, bytes]],
+    links: set[tuple[str, bytes]],
+) -> None:
+    for name in {name for name, _ in chain(terms, links)}:
+        namespace = view.namespace(name)
+        for key, counts, wanted in (
+            (layout.document_frequencies(name), namespace.document_frequencies, terms),
+            (layout.links(name), namespace.links, links),
+        ):
+            fields = [field for whose, field in wanted if whose == name]
+
+            def use(
+                reply: list[bytes | None],
+                counts: dict[bytes, int] = counts,
+                fields: list[bytes] = fields,
+            ) -> None:
+                counts.update(zip(fields, (int(number or 0) for number in reply), strict=True))
+
+            if fields:
+                reads.add(use, "HMGET", key, *fields)
+
+
+def _seen(view: View, events: list[bytes], scores: list[bytes | None]) -> None:
+    for event_id, score in zip(events, scores, strict=True):
+        if score is not None:
+            view.seen[event_id] = int(float(score))
+
+
+def _concept(view: View, name: str, concept: str, packed: bytes | None) -> None:
+    if packed is not None:
+        view.namespace(name).concepts[concept] = unpack_concept(packed)
+
+
+def _places(view: View, name: str, session: str, reply: list[Any]) -> None:
+    known = view.namespace(name).sessions.setdefault(session, [])
+    for packed, score in _pairs(reply):
+        place = unpack_place(float(score), packed)
+        if place not in known:
+            known.append(place)
+    known.sort()
+
+
+def _pairs(reply: list[Any]) -> Iterable[tuple[bytes, Any]]:
+    """RESP2 gives member, score, member, …; redis-py pairs them where it knows the command."""
+    if reply and isinstance(reply[0], tuple | list):
+        return [(member, score) for member, score in reply]
+    return zip(reply[::2], reply[1::2], strict=True)

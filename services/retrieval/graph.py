@@ -1,0 +1,66 @@
+"""The fold of what is known beside the memories: concepts, relations, parameters."""
+
+import orjson
+from pydantic import ValidationError
+
+from schemas.errors import Rejected
+from schemas.events import ConceptUpserted, ParametersChanged, RelationUpserted
+from schemas.parameters import Parameters
+from services.common.read_model import relation_field
+from services.retrieval.view import Concept, View
+
+
+def concept_upserted(view: View, event: ConceptUpserted, offset: int) -> None:
+    """A concept exists; its type, activation and aliases are those of the newest event."""
+    namespace = view.namespace(event.namespace)
+    data = event.data
+    namespace.concepts[event.subject] = Concept(
+        data.concept_type, data.activation, tuple(data.aliases)
+    )
+    namespace.vocabulary = offset
+    view.touch(event.namespace).concepts.add(event.subject)
+
+
+def relation_upserted(view: View, event: RelationUpserted) -> None:
+    """A relation of two known concepts exists, with the weight of the newest event."""
+    namespace = view.namespace(event.namespace)
+    source, target, kind = event.subject, event.data.target, event.data.relation_type
+    if source not in namespace.concepts or target not in namespace.concepts:
+        view.ignored["unknown_concept"] += 1
+        return
+    view.touch(event.namespace)
+    weight = event.data.weight
+    namespace.relations[source, relation_field("out", kind, target)] = weight
+    namespace.relations[target, relation_field("in", kind, source)] = weight
+
+
+def parameters_changed(view: View, event: ParametersChanged) -> None:
+    """From here on the namespace has these parameters; those not named have their defaults."""
+    try:
+        parameters = Parameters.model_validate(event.data.parameters)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise Rejected(f"data.parameters.{first['loc'][0]}: {first['msg']}") from None
+    view.namespace(event.namespace).parameters = parameters
+    view.touch(event.namespace).parameters = True
+
+
+def pack_concept(concept: Concept) -> bytes:
+    """A concept as Redis keeps it."""
+    return orjson.dumps([concept.concept_type, concept.activation, concept.aliases])
+
+
+def unpack_concept(packed: bytes) -> Concept:
+    """What `pack_concept` took."""
+    concept_type, activation, aliases = orjson.loads(packed)
+    return Concept(concept_type, activation, tuple(aliases))
+
+
+def pack_parameters(parameters: Parameters) -> bytes:
+    """What of a namespace's parameters differs from the defaults."""
+    return orjson.dumps(parameters.model_dump(exclude_defaults=True), option=orjson.OPT_SORT_KEYS)
+
+
+def unpack_parameters(packed: bytes | None) -> Parameters:
+    """What `pack_parameters` took; the defaults where there is nothing."""
+    return Parameters.model_validate_json(packed) if packed else Parameters()

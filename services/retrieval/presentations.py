@@ -1,0 +1,106 @@
+"""Traces: what one use of a memory leaves behind."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from cognition.base_level import Kernel, emotional_decay_rate, presentation_decay
+from schemas.events import MemoryEvent
+from schemas.limits import ACCESS_HISTORY_MAX
+from schemas.parameters import Parameters
+from services.common.read_model import NOT_COUNTED, TRACE, pack_trace, trace_id
+from services.retrieval.view import Memory, Ref, View
+
+
+def kernel_of(parameters: Parameters) -> Kernel:
+    """The profile of time of these parameters."""
+    return Kernel.with_onset(parameters.onset_seconds, fresh_activation=parameters.fresh_activation)
+
+
+def present(
+    view: View, ref: Ref, event: MemoryEvent, *, kind: str, context: str | None = None
+) -> bool:
+    """Lay down a trace; False if this event has laid it down before."""
+    memory = view.memories[ref]
+    time_ms, identity = event.time, trace_id(kind, event.id)
+    traces = np.frombuffer(memory.parts.traces, TRACE)
+    if identity in traces["id"]:
+        return False
+    state, parameters = memory.state, view.namespace(ref[0]).parameters
+    decay_rate = next_decay(
+        traces, time_ms, parameters, arousal=state.arousal, salience=state.salience
+    )
+    trace = pack_trace(time_ms, identity, weight_of(kind, parameters), decay_rate)
+    memory.parts = replace(memory.parts, traces=memory.parts.traces + trace)
+    state.presentations += 1
+    if kind != NOT_COUNTED:
+        state.access_count += 1
+        state.last_accessed_ms = max(state.last_accessed_ms, time_ms)
+    if context:
+        memory.contexts[_context_field(identity)] = context.encode()
+    if len(traces) >= ACCESS_HISTORY_MAX:
+        _forget_oldest_context(memory)
+    return True
+
+
+def weight_of(kind: str, parameters: Parameters) -> float:
+    """What a presentation of a kind counts."""
+    match kind:
+        case "search":
+            return parameters.weight_search
+        case "rehearsal":
+            return parameters.weight_rehearsal
+        case _:
+            return 1.0
+
+
+def use_of(memory: Memory) -> float:
+    """The summed weight of a memory's presentations."""
+    return float(np.frombuffer(memory.parts.traces, TRACE)["weight"].sum(dtype=np.float64))
+
+
+def next_decay(
+    traces: np.ndarray, time_ms: int, parameters: Parameters, *, arousal: float, salience: float
+) -> float:
+    """Decay of a new trace after these, shape (traces,)."""
+    felt = emotional_decay_rate(
+        parameters.spacing_intercept,
+        arousal=arousal,
+        salience=salience,
+        effect=parameters.arousal_effect,
+        decay_rate_min=parameters.decay_rate_min,
+    )
+    return presentation_decay(
+        _strength_before(traces, time_ms, kernel_of(parameters)),
+        decay_rate=float(felt),
+        spacing_scale=parameters.spacing_scale,
+    )
+
+
+def _strength_before(traces: np.ndarray, time_ms: int, kernel: Kernel) -> float:
+    """Summed strength at `time_ms` of the traces laid down by then, over e^A0."""
+    if len(traces) == 0:
+        return 0.0
+    earlier = traces[traces["time_ms"] <= time_ms]
+    ages = (time_ms - earlier["time_ms"]) / 1000.0
+    decays = earlier["decay_rate"].astype(np.float64)
+    return float(np.sum(earlier["weight"] * kernel.strength(ages, decays)))
+
+
+def _forget_oldest_context(memory: Memory) -> None:
+    """Only the newest accesses are ever shown: a trace that falls behind them loses its context.
+
+    Each new trace pushes out exactly one, possibly itself, so what is left depends on the traces
+    alone and not on where batches were cut.
+    """
+    traces = np.frombuffer(memory.parts.traces, TRACE)
+    oldest_first = np.lexsort((traces["id"], traces["time_ms"]))
+    pushed_out = traces["id"][oldest_first[-ACCESS_HISTORY_MAX - 1]]
+    for identity in {int(pushed_out), int(traces["id"][-1])}:
+        if identity not in traces["id"][oldest_first[-ACCESS_HISTORY_MAX:]]:
+            memory.contexts.pop(_context_field(identity), None)
+            memory.contexts_dropped.add(_context_field(identity))
+
+
+def _context_field(identity: int) -> bytes:
+    return identity.to_bytes(8, "little")

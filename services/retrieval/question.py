@@ -1,0 +1,53 @@
+"""What a search asks the read side for, and what it gets to rank."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.parameters import ParameterOverrides, Parameters
+from services.common.read_model import Status
+from services.retrieval.adapters.filters import Filters
+from services.retrieval.association import Sources
+from services.retrieval.memories import Memories
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """A search, as far as reading is concerned.
+
+    `terms`: those of the query, each once. `as_of_ms`: the past moment asked about, if it is one.
+    """
+
+    namespace: str
+    vector: NDArray[np.float16]
+    terms: tuple[str, ...]
+    concepts: tuple[str, ...]
+    filters: Filters
+    statuses: tuple[Status, ...]
+    now_ms: int
+    as_of_ms: int | None
+    overrides: ParameterOverrides
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Terms of a namespace: memories, all their terms, and in how many each of the query's is."""
+
+    memories: int
+    length: int
+    frequencies: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What to rank, and what to rank it with.
+
+    The first `count` of `memories` are candidates; the others are there as their neighbours.
+    """
+
+    memories: Memories
+    count: int
+    statistics: Statistics
+    sources: Sources
+    parameters: Parameters

@@ -1,0 +1,64 @@
+"""Scoring: the activation of all candidates of a search, the threshold, the order."""
+
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+import numpy as np
+
+from cognition.noise import logistic_noise
+from schemas.queries import Search
+from services.common.read_model import Status
+from services.retrieval.evidence import Cue, Evidence
+from services.retrieval.memories import ACTIVE, DECAYED, Memories, status_name
+from services.retrieval.question import Candidates, Question
+from services.retrieval.ranking import Activations, activations, threshold_of, without_stale_facts
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The memories of a search that passed, best first: indices into the candidates."""
+
+    order: list[int]
+    memories: Memories
+    parts: Activations
+    total: np.ndarray
+    evidence: Evidence
+
+    def status(self, i: int) -> Status:
+        """Status of a memory at the moment that was asked about."""
+        return status_name(int(self.memories.states["status"][i]))
+
+
+def rank(query: Search, cause: UUID, candidates: Candidates, question: Question) -> Ranking:
+    """Activation of all candidates at the moment asked about; those above the threshold, best
+    first."""
+    parameters = candidates.parameters
+    moment_ms = question.now_ms
+    if question.as_of_ms is not None:
+        moment_ms = question.as_of_ms
+        candidates = replace(candidates, memories=candidates.memories.at(moment_ms))
+    evidence = Evidence(candidates, Cue(question.vector, question.terms))
+    memories = candidates.memories.first(candidates.count)
+    parts = replace(
+        activations(memories, moment_ms, parameters),
+        match=evidence.match,
+        spreading=evidence.spreading,
+    )
+    if query.noise:
+        parts = replace(parts, noise=_noise(query, cause, memories.ids, parameters.noise_scale))
+    parts = without_stale_facts(memories, parts, parameters)
+    total = parts.total
+    codes = memories.states["status"]
+    least = threshold_of(parameters) if query.min_activation is None else query.min_activation
+    passed = (codes == ACTIVE) | ((codes == DECAYED) & query.include_decayed)
+    passed &= total > least
+    rows = np.flatnonzero(passed)
+    ids = np.array([memories.ids[i] for i in rows], dtype=str)
+    best = rows[np.lexsort((ids, -evidence.cosines[rows], -total[rows]))]
+    return Ranking(best[: query.top_k].tolist(), memories, parts, total, evidence)
+
+
+def _noise(query: Search, cause: UUID, ids: list[str], scale: float) -> np.ndarray:
+    # With a seed, the same question gets the same noise; without one, the same query id does.
+    key = b"" if query.seed is not None else cause.bytes
+    return logistic_noise(query.seed or 0, key, [each.encode() for each in ids], scale=scale)
