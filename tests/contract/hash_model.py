@@ -21,8 +21,12 @@ def hash_encode(texts: list[str]) -> NDArray[np.float32]:
     return unit
 
 
-def hash_embedder(*, cache_texts: int = 0) -> MicroBatchingEmbedder:
+def hash_embedder(*, cache_texts: int = 0, threads: int = 1) -> MicroBatchingEmbedder:
     """The real embedder over the model of no meaning."""
     return MicroBatchingEmbedder(
-        lambda: hash_encode, model="hash", dimension=DIMENSION, cache_texts=cache_texts
+        lambda: hash_encode,
+        model="hash",
+        dimension=DIMENSION,
+        cache_texts=cache_texts,
+        threads=threads,
     )

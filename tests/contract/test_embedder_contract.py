@@ -104,6 +104,12 @@ class TestHashModel(EmbedderContract):
         return hash_embedder()
 
 
+class TestHashModelInThreads(EmbedderContract):
+    @pytest.fixture
+    def embedder(self) -> Embedder:
+        return hash_embedder(threads=3)
+
+
 class TestHashModelWithCache(EmbedderContract):
     @pytest.fixture
     def embedder(self) -> Embedder:
@@ -142,10 +148,12 @@ _loaded: list[Callable[[list[str]], np.ndarray]] = []
 def _real(*, cache_texts: int) -> MicroBatchingEmbedder:
     def load() -> Callable[[list[str]], np.ndarray]:
         if not _loaded:  # it takes seconds, and has no state
-            _loaded.append(load_model(DEFAULT_MODEL, threads=2))
+            _loaded.append(load_model(DEFAULT_MODEL, threads=1))
         return _loaded[0]
 
-    return MicroBatchingEmbedder(load, model=DEFAULT_MODEL, dimension=384, cache_texts=cache_texts)
+    return MicroBatchingEmbedder(
+        load, model=DEFAULT_MODEL, dimension=384, cache_texts=cache_texts, threads=2
+    )
 
 
 def test_services_of_one_process_share_one_embedder() -> None:

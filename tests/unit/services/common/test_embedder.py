@@ -37,9 +37,13 @@ class GatedModel:
             raise ValueError("the model chokes on poison")
         return hash_encode(texts)
 
-    def embedder(self, *, cache_texts: int = 0) -> MicroBatchingEmbedder:
+    def embedder(self, *, cache_texts: int = 0, threads: int = 1) -> MicroBatchingEmbedder:
         return MicroBatchingEmbedder(
-            self.load, model="gated", dimension=DIMENSION, cache_texts=cache_texts
+            self.load,
+            model="gated",
+            dimension=DIMENSION,
+            cache_texts=cache_texts,
+            threads=threads,
         )
 
 
@@ -84,6 +88,32 @@ async def test_callers_that_wait_together_share_a_slice(model: GatedModel) -> No
     await asyncio.gather(first, *others)
 
     assert model.slices == [["first"], [f"other {i}" for i in range(5)]]
+
+
+async def test_bulk_takes_all_threads_at_once(model: GatedModel) -> None:
+    embedder = model.embedder(threads=3)
+    bulk = asyncio.create_task(embedder.embed([f"bulk {i}" for i in range(4 * SLICE_TEXTS_MAX)]))
+
+    await taken_up(model, slices=3)
+
+    assert [len(some) for some in model.slices] == [SLICE_TEXTS_MAX] * 3
+    model.gate.set()
+    assert (await bulk).shape == (4 * SLICE_TEXTS_MAX, DIMENSION)
+    assert len(model.slices) == 4
+
+
+async def test_urgent_texts_share_a_slice_though_a_thread_is_free(model: GatedModel) -> None:
+    embedder = model.embedder(threads=2)
+    first = asyncio.create_task(embedder.embed(["first"], urgent=True))
+    await taken_up(model)
+    others = [asyncio.create_task(embedder.embed([f"{i}"], urgent=True)) for i in range(3)]
+    bulk = asyncio.create_task(embedder.embed(["bulk"]))
+    await taken_up(model, slices=2)
+
+    model.gate.set()
+    await asyncio.gather(first, bulk, *others)
+
+    assert model.slices == [["first"], ["bulk"], ["0", "1", "2"]]
 
 
 async def test_slice_holds_texts_of_like_length(open_model: GatedModel) -> None:
@@ -171,8 +201,9 @@ async def test_failed_load_is_told_to_who_asked_and_tried_again_later(
     assert open_model.loads == 2
 
 
-async def test_model_is_loaded_once_however_many_ask(open_model: GatedModel) -> None:
-    embedder = open_model.embedder()
+@pytest.mark.parametrize("threads", [1, 4])
+async def test_model_is_loaded_once_however_many_ask(open_model: GatedModel, threads: int) -> None:
+    embedder = open_model.embedder(threads=threads)
 
     await asyncio.gather(embedder.load(), embedder.load(), embedder.embed(["text"]))
 
