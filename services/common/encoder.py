@@ -78,6 +78,7 @@ class _Direct:
         wanted = {name: offered[name] for name in self._inputs}
         (hidden,) = self._session.run([_OUTPUT], wanted)
         # The mean's divisor cancels out.
-        sums: NDArray[np.float32] = np.einsum("ts,tsd->td", mask.astype(np.float32), hidden)
-        norms: NDArray[np.float32] = np.linalg.norm(sums, axis=1, keepdims=True)
-        return sums / np.maximum(norms, np.float32(_NORM_MIN))
+        sums = np.einsum("ts,tsd->td", mask.astype(np.float32), hidden)
+        norms = np.linalg.norm(sums, axis=1, keepdims=True)
+        vectors: NDArray[np.float32] = sums / np.maximum(norms, _NORM_MIN)
+        return vectors
