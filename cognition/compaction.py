@@ -7,8 +7,8 @@ log was cut into batches. Nothing here depends on the clock: ages count from the
 
 **Compacting what was compacted loses nothing more.** Buckets are cut at multiples of powers of two
 of a millisecond, so that a coarse interval is made of whole fine ones: traces that shared a bucket
-share every later one. Whenever it is done, the traces of a bucket lie within one such interval,
-not wider than a fifth of its age, and two decays apart by less than one step.
+share every later one. At any time the traces of a bucket lie within one such interval, at most a
+quarter as wide as its young end is old, with decays less than one step apart.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,6 @@ TRACES_MAX = 1_024
 STRENGTH_MIN = 1e-7  # Over a fresh trace's: a full history of such adds up to 1e-4 of one.
 AGE_RATIO = 1.25  # Of the oldest to the youngest trace of a bucket, at most.
 DECAY_STEP = 0.05  # Up to a decay of 1; above, a fraction of it, since such traces are gone soon.
-
 WIDTH_MAX = 62  # 2^62 ms are longer than any clock says.
 
 Times = NDArray[np.int64]
@@ -101,8 +100,8 @@ def compacted(
     old = order[(~kept & (strengths >= STRENGTH_MIN))[order]]
     cells = _cells(
         times_ms[old],
-        ages_ms[old] + 1000 * kernel.onset_seconds,
         decay_rates[old],
+        zero_ms=float(times_ms[order[-1]]) + 1000 * kernel.onset_seconds,
         cells_max=cap * 7 // 16,
     )
     sums = np.bincount(cells, weights=weights[old]).astype(np.float64)
@@ -162,13 +161,9 @@ def compaction_error(
     return errors
 
 
-def _cells(
-    times_ms: Times, arguments_ms: FloatArray, decay_rates: FloatArray, *, cells_max: int
-) -> IntArray:
-    """Number of the bucket of each trace, shape (traces,)."""
-    # Width 2^k <= (1 - 1 / 1.25) of the age, onset included: then the ratio is at most 1.25.
-    _, exponents = np.frexp(arguments_ms * (1 - 1 / AGE_RATIO))
-    widths = np.clip(exponents.astype(np.int64) - 1, 0, WIDTH_MAX)
+def _cells(times_ms: Times, decay_rates: FloatArray, *, zero_ms: float, cells_max: int) -> IntArray:
+    """Number of the bucket of each trace, shape (traces,); ages count from `zero_ms`."""
+    widths = _widths(times_ms, zero_ms)
     above = np.log(np.maximum(decay_rates, 1.0)) / np.log1p(DECAY_STEP)
     decays = np.floor(np.minimum(decay_rates, 1.0) / DECAY_STEP + above).astype(np.int64)
     while True:
@@ -178,6 +173,23 @@ def _cells(
         if found.shape[1] <= cells_max or (widths.min() == WIDTH_MAX and decays.max() == 0):
             return cells.reshape(-1)
         widths, decays = np.minimum(widths + 1, WIDTH_MAX), decays >> 1
+
+
+def _widths(times_ms: Times, zero_ms: float) -> Times:
+    """Logarithm of the width of each trace's interval, base 2: the largest k for which the interval
+    is at most a quarter as wide as its young end is old.
+
+    By the interval's end, not by the trace, so that all traces of an interval agree. As that end is
+    younger than the trace by less than the width, k is what a fifth of the trace's age allows, or
+    one more.
+    """
+    _, exponents = np.frexp((zero_ms - times_ms) * (1 - 1 / AGE_RATIO))
+    widths = np.clip(exponents.astype(np.int64) - 1, 0, WIDTH_MAX - 1)
+    wider = widths + 1
+    ends = ((times_ms >> wider) + 1) << wider
+    fits = np.ldexp(1.0, wider) <= (AGE_RATIO - 1) * (zero_ms - ends)
+    found: Times = np.where(fits, wider, widths)
+    return found
 
 
 def _means(values: NDArray[Any], weights: FloatArray, cells: IntArray) -> FloatArray:

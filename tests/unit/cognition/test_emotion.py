@@ -1,0 +1,119 @@
+"""Appraisal: neutral texts are neutral exactly; words, negations and capitals count."""
+
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cognition.base_level import emotional_decay_rate
+from cognition.emotion import Appraisal, appraise
+
+NEUTRAL = Appraisal(valence=0.0, arousal=0.1, salience=0.5)
+WORDS = ["good", "terrible", "not", "very", "VERY", "love", "HATE", "the", "urgent", "no", "!", "❤️"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "   \n",
+        "The meeting is on Tuesday at 5.",
+        "Paris is the capital of France.",
+        "We take the 8:15 train to Leeds!",
+        "THE API RETURNS JSON",
+        "Ich fahre morgen nach Köln.",
+        "会议在星期二",
+        "-- ... ?!",
+    ],
+)
+def test_a_neutral_text_changes_no_decay(text: str) -> None:
+    felt = appraise(text)
+
+    assert felt == NEUTRAL
+    rate = emotional_decay_rate(0.5, arousal=felt.arousal, salience=felt.salience)
+    assert float(rate) == 0.5
+
+
+@given(st.one_of(st.text(max_size=200), st.lists(st.sampled_from(WORDS)).map(" ".join)))
+def test_every_text_has_an_appraisal_within_bounds_and_always_the_same(text: str) -> None:
+    felt = appraise(text)
+
+    assert -1 <= felt.valence <= 1
+    assert 0 <= felt.arousal <= 1
+    assert 0.5 <= felt.salience <= 1
+    assert appraise(text) == felt
+
+
+@pytest.mark.parametrize(
+    ("text", "sign"),
+    [
+        ("What a wonderful day", 1),
+        ("This is a terrible mistake", -1),
+        ("I don't like it", -1),
+        ("It isn’t bad", 1),
+        ("no problem", 1),
+        ("nothing", 0),
+        ("I feel 😀", 1),
+    ],
+)
+def test_valence_has_the_sign_a_reader_gives_it(text: str, sign: int) -> None:
+    valence = appraise(text).valence
+
+    assert (valence > 0) - (valence < 0) == sign
+
+
+@pytest.mark.parametrize(
+    ("calm", "excited"),
+    [
+        ("I am sad", "I am devastated"),
+        ("It was bad", "It was very bad"),
+        ("It was bad", "It was BAD"),
+        ("It was bad", "It was bad!!"),
+        ("It was somewhat bad", "It was bad"),
+        ("I like coffee", "I was terrified"),
+        ("That is wonderful", "That is horrific"),
+    ],
+)
+def test_stronger_words_arouse_more(calm: str, excited: str) -> None:
+    assert appraise(calm).arousal < appraise(excited).arousal
+
+
+def test_mild_words_leave_the_decay_as_it_is() -> None:
+    felt = appraise("Thanks, I like that, ok!")
+
+    assert felt.valence > 0
+    assert felt.arousal <= 0.3
+    assert felt.salience == 0.5
+
+
+def test_terror_slows_the_decay() -> None:
+    felt = appraise("I was absolutely terrified!!!")
+
+    assert felt.arousal > 0.8
+    assert float(emotional_decay_rate(0.5, arousal=felt.arousal, salience=felt.salience)) < 0.35
+
+
+@pytest.mark.parametrize(
+    ("text", "salience"),
+    [("The password is in the safe", 0.6), ("Urgent: the deadline is Friday", 0.7)],
+)
+def test_words_of_importance_raise_salience_a_little_each(text: str, salience: float) -> None:
+    assert appraise(text).salience == pytest.approx(salience, abs=0.02)
+
+
+def test_a_text_all_in_capitals_shouts_no_word_above_the_others() -> None:
+    assert appraise("IT WAS BAD").arousal == appraise("it was bad").arousal
+
+
+def test_importing_loads_no_lexicon() -> None:
+    program = "import sys, cognition.emotion; sys.exit('vader' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("word", ["good ", "GOOD ", "not ", "❤️", "!", "a"])
+def test_the_longest_text_takes_no_more_than_its_length(word: str) -> None:
+    # 32,768 characters; what is quadratic would take seconds and hit the test's time limit.
+    appraise(word * 6_500)
