@@ -91,28 +91,19 @@ def compacted(
     order = np.argsort(times_ms, kind="stable")
     kept = np.zeros(len(times_ms), np.bool_)
     kept[order[-(cap // 2) :]] = True
-    if kept.all():
-        return Compacted(
-            kept=kept, times_ms=times_ms[:0], weights=np.zeros(0), decay_rates=np.zeros(0)
-        )
-    ages_ms = (times_ms[order[-1]] - times_ms).astype(np.float64)
-    strengths = weights * kernel.strength(ages_ms / 1000, decay_rates)
+    newest_ms = int(times_ms.max()) if len(times_ms) else 0
+    strengths = weights * kernel.strength((newest_ms - times_ms) / 1000, decay_rates)
     old = order[(~kept & (strengths >= STRENGTH_MIN))[order]]
-    cells = _cells(
-        times_ms[old],
-        decay_rates[old],
-        zero_ms=float(times_ms[order[-1]]) + 1000 * kernel.onset_seconds,
-        cells_max=cap * 7 // 16,
-    )
-    sums = np.bincount(cells, weights=weights[old]).astype(np.float64)
-    times = _means(times_ms[old], weights[old], cells)
-    decays = _means(decay_rates[old], weights[old], cells)
-    ascending = np.lexsort((decays, times))
+    times, owned, decays = times_ms[old], weights[old], decay_rates[old]
+    zero_ms = newest_ms + 1000 * kernel.onset_seconds
+    cells = _cells(times, decays, zero_ms=zero_ms, cells_max=cap * 7 // 16)
+    mean_times, mean_decays = _means(times, owned, cells), _means(decays, owned, cells)
+    ascending = np.lexsort((mean_decays, mean_times))
     return Compacted(
         kept=kept,
-        times_ms=np.floor(times[ascending]).astype(np.int64),
-        weights=sums[ascending],
-        decay_rates=decays[ascending],
+        times_ms=np.floor(mean_times[ascending]).astype(np.int64),
+        weights=np.bincount(cells, weights=owned).astype(np.float64)[ascending],
+        decay_rates=mean_decays[ascending],
     )
 
 
