@@ -9,12 +9,14 @@ from bench.quality.material import MOMENTS, Asked, Loaded
 from bench.quality.metrics import METRICS, Values, values_of
 from human_memory.bus import Bus
 from human_memory.conversation import last_position, publish
-from schemas.limits import TOP_K_MAX
 from schemas.parameters import ParameterOverrides
 from schemas.queries import Ping, Search
 
 IN_FLIGHT = 16
 TIMEOUT_SECONDS = 300.0
+# The metrics look at 20; a first hit beyond 50 is worth less than .02 of reciprocal rank. Answers
+# of 100 take half as long again.
+TOP_K = 50
 # Below any activation: what is measured is the order, not where the threshold cuts it.
 MIN_ACTIVATION = -1000.0
 Advance = Callable[[], None]
@@ -41,7 +43,7 @@ async def store(bus: Bus, dialogues: Sequence[Loaded], advance: Advance) -> Keys
 
 
 def search_of(
-    namespace: str, text: str, at_ms: int, parameters: ParameterOverrides, *, top_k: int = TOP_K_MAX
+    namespace: str, text: str, at_ms: int, parameters: ParameterOverrides, *, top_k: int = TOP_K
 ) -> Search:
     """A search that leaves no trace and lets no threshold cut its answer."""
     return Search(
