@@ -159,3 +159,47 @@ def _unit(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
     norms[norms == 0] = np.inf
     unit: NDArray[np.float32] = wide / norms[:, np.newaxis]
     return unit
+
+
+def cosine_in_context(
+    own: FloatArray,
+    beside: tuple[FloatArray, FloatArray],
+    *,
+    with_neighbours: tuple[FloatArray, FloatArray],
+    between: FloatArray,
+    share: float,
+) -> FloatArray:
+    """Cosine of a query and each memory's vector in its context, from cosines that are known.
+
+    cos(q, c_i), c_i = u_i + share (u_(i-1) + u_(i+1)), u the vectors at length 1: only the cosines
+    with the query are new for each query, the others belong to the memories.
+
+    Args:
+        own: cosines of the query and each memory, shape (memories,).
+        beside: of the query and the memories before and after, shape (memories,) each; NaN where
+            there is none.
+        with_neighbours: of each memory and those before and after; 0 where there is none.
+        between: of the two neighbours; 0 where one is missing.
+        share: weight of each neighbour.
+
+    Returns:
+        Shape (memories,), -1 to 1; without neighbours `own`.
+
+    Source: Howard & Kahana (2002), context as a weighted sum of what came up around the item.
+
+    >>> zero, nobody = np.zeros(1), np.full(1, np.nan)
+    >>> cosine_in_context(
+    ...     zero, (np.ones(1), nobody), with_neighbours=(zero, zero), between=zero, share=0.75
+    ... ).round(4).tolist()
+    [0.6]
+    """
+    there = 2.0 - np.isnan(beside[0]) - np.isnan(beside[1])
+    before, after = np.nan_to_num(beside[0]), np.nan_to_num(beside[1])
+    squares = (
+        1.0
+        + share**2 * there
+        + 2 * share * (with_neighbours[0] + with_neighbours[1])
+        + 2 * share**2 * between
+    )
+    cosines: FloatArray = np.clip((own + share * (before + after)) / np.sqrt(squares), -1.0, 1.0)
+    return cosines

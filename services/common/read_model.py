@@ -107,26 +107,28 @@ class State:
     next: bytes = NOBODY
     changes: list[Change] = field(default_factory=list)
 
-    def status_at(self, moment_ms: int) -> Status:
-        """The status at a past moment: that of the latest change not after it."""
-        past: list[tuple[int, Status]] = [
-            (change.at_ms, change.what)
-            for change in self.changes
-            if change.at_ms <= moment_ms and change.what != "adjusted" and change.what != "cleared"
-        ]
-        # max keeps the first of equals; the last one folded is the one that holds.
-        return max(reversed(past), key=lambda change: change[0])[1] if past else "active"
 
-    def bias_at(self, moment_ms: int) -> float:
-        """The bias at a past moment, nats."""
-        bias = 0.0
-        for change in self.changes:
-            if change.at_ms <= moment_ms:
-                if change.what == "adjusted":
-                    bias += change.nats
-                elif change.what in ("cleared", "active"):
-                    bias = 0.0
-        return bias
+def status_at(changes: list[Change], moment_ms: int) -> Status:
+    """The status at a past moment: that of the latest change not after it."""
+    past: list[tuple[int, Status]] = [
+        (change.at_ms, change.what)
+        for change in changes
+        if change.at_ms <= moment_ms and change.what != "adjusted" and change.what != "cleared"
+    ]
+    # max keeps the first of equals; the last one folded is the one that holds.
+    return max(reversed(past), key=lambda change: change[0])[1] if past else "active"
+
+
+def bias_at(changes: list[Change], moment_ms: int) -> float:
+    """The bias at a past moment, nats."""
+    bias = 0.0
+    for change in changes:
+        if change.at_ms <= moment_ms:
+            if change.what == "adjusted":
+                bias += change.nats
+            elif change.what in ("cleared", "active"):
+                bias = 0.0
+    return bias
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +180,7 @@ def unpack_record(record: bytes) -> tuple[State, Parts]:
         offset, superseded_ms, bias, salience, valence, arousal, previous, following,
         superseded_by,
     ) = _STATE.unpack_from(record)  # fmt: skip
-    past = _CHANGE.iter_unpack(record[_STATE.size : _STATE.size + changes * _CHANGE.size])
+    past = unpack_changes(record[_STATE.size : _STATE.size + changes * _CHANGE.size])
     state = State(
         created_ms=created,
         recorded_ms=recorded,
@@ -197,24 +199,30 @@ def unpack_record(record: bytes) -> tuple[State, Parts]:
         superseded_by=superseded_by,
         previous=previous,
         next=following,
-        changes=[Change(at, _CHANGES[code], nats) for at, code, nats in past],
+        changes=past,
     )
     return state, split_record(record)
 
 
+def unpack_changes(packed: bytes) -> list[Change]:
+    """The changes of a record."""
+    return [Change(at, _CHANGES[code], nats) for at, code, nats in _CHANGE.iter_unpack(packed)]
+
+
+def split_head(record: bytes) -> tuple[bytes, bytes]:
+    """A record's state, one row of STATE, and its changes."""
+    changes = _HEAD.unpack_from(record)[3]
+    return record[: _STATE.size], record[_STATE.size : _STATE.size + changes * _CHANGE.size]
+
+
 def split_record(record: bytes) -> Parts:
-    """The parts of a record behind its state."""
+    """The parts of a record behind its state and changes."""
     _, _, dimension, changes, terms, concepts = _HEAD.unpack_from(record)
     vector = _STATE.size + changes * _CHANGE.size
     words = vector + 2 * dimension
     links = words + terms * TERM.itemsize
     traces = links + concepts * CONCEPT.itemsize
     return Parts(record[vector:words], record[words:links], record[links:traces], record[traces:])
-
-
-def fixed_state(record: bytes) -> bytes:
-    """The first bytes of a record: one row of STATE."""
-    return record[: STATE.itemsize]
 
 
 @lru_cache(100_000)

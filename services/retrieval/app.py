@@ -25,7 +25,6 @@ from services.common.redis import RedisClient, connect
 from services.common.replies import Replier
 from services.retrieval.adapters.candidates import CandidateReader
 from services.retrieval.adapters.live_build import LiveBuild
-from services.retrieval.adapters.record_cache import RecordCache
 from services.retrieval.adapters.redis_projection import RedisProjection
 from services.retrieval.adapters.redis_reader import RedisReader
 from services.retrieval.handlers import Queries
@@ -34,6 +33,7 @@ from services.retrieval.projection import LAG_READY_MAX, LiveProjection
 from services.retrieval.search import Searcher
 from services.retrieval.settings import RetrievalSettings
 from services.retrieval.single import SingleMemory
+from services.retrieval.tables import Tables
 from services.retrieval.waiting import Waits
 
 SERVICE = "retrieval"
@@ -129,7 +129,7 @@ def _queries(
 ) -> Queries:
     build = LiveBuild(redis, redis_prefix(settings.topic_prefix), partitions=settings.partitions)
     reader = RedisReader(build)
-    candidates = CandidateReader(build, RecordCache())
+    candidates = CandidateReader(build, Tables(settings.embedding_dimension))
     appender = EventAppender(settings, producer)
     replies = settings.topic(REPLIES)
     return Queries(

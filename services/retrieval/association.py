@@ -74,7 +74,7 @@ def _graph(memories: Memories, sources: Sources) -> tuple[Graph, int]:
             (node[concept], node.get(other, elsewhere), weight)
             for other, weight in fan.relations.items()
         ]
-    concepts, memory_of_concept = memories.concepts()
+    concepts, memory_of_concept = memories.links()
     known = np.frombuffer(b"".join(node), "<u8")
     order = np.argsort(known)
     entries = np.flatnonzero(np.isin(concepts, known))

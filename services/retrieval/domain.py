@@ -89,7 +89,8 @@ def fold(view: View, event: MemoryEvent, offset: int) -> None:
             _stored(view, event, offset)
         case MemoryAccessed():
             for access in event.data.accesses:
-                _accessed(view, (event.namespace, access.memory_id), event, access.kind, offset)
+                ref = (event.namespace, access.memory_id)
+                _accessed(view, ref, event, kind=access.kind, offset=offset)
         case (
             MemoryForgotten()
             | MemoryRestored()
@@ -148,7 +149,7 @@ def _stored(view: View, event: MemoryStored, offset: int) -> None:
     _touch(view, ref, offset)
 
 
-def _accessed(view: View, ref: Ref, event: MemoryAccessed, kind: str, offset: int) -> None:
+def _accessed(view: View, ref: Ref, event: MemoryAccessed, *, kind: str, offset: int) -> None:
     memory = view.memories.get(ref)
     if memory is None or memory.state.status == "deleted":
         view.ignored["unknown_memory"] += 1

@@ -3,18 +3,14 @@
 Match (P) is the memory's own; spreading (S) comes from its neighbours and the active concepts.
 """
 
-from dataclasses import dataclass
-from functools import cached_property
-
 import numpy as np
-from numpy.typing import NDArray
 
 from cognition.base_level import FloatArray, IntArray
 from cognition.context import (
     VECTOR_SHARES,
     WORD_SHARES,
     bm25_in_context,
-    cosines_in_context,
+    cosine_in_context,
     term_contributions_in_context,
 )
 from cognition.lexical import (
@@ -25,172 +21,180 @@ from cognition.lexical import (
     relative_lengths,
     term_contributions,
 )
-from cognition.matching import cosine_similarity, evidence_match
-from schemas.parameters import Parameters
+from cognition.matching import evidence_match
+from services.common.read_model import hash64
 from services.retrieval.association import association
 from services.retrieval.memories import DELETED, Memories
-from services.retrieval.question import Candidates
-from services.retrieval.terms import hashes_of
-
-
-@dataclass(frozen=True)
-class Cue:
-    """What is asked with: the query's vector and its distinct terms."""
-
-    vector: NDArray[np.float16]
-    terms: tuple[str, ...]
+from services.retrieval.question import Candidates, Question
+from services.retrieval.table import Table, unit_vectors
 
 
 class Evidence:
-    """What a cue says about some candidates; every array is in nats but `cosines` and `bm25`.
+    """What a cue says about some candidates.
 
-    Shapes are (candidates,), unless another is given.
+    Shapes are (candidates,), and units nats, but for `cosines` (-1 to 1) and `bm25` (no unit).
+    `match` is P; `spreading`, S, the sum of `context` and of `associations` over the sources.
     """
 
-    def __init__(self, candidates: Candidates, cue: Cue) -> None:
-        self._candidates = candidates
-        self._cue = cue
-        self._parameters: Parameters = candidates.parameters
-        self._memories: Memories = candidates.memories
-
-    @cached_property
-    def cosines(self) -> FloatArray:
-        """Similarity of meaning, -1 to 1."""
-        vectors = self._vectors[: self._candidates.count]
-        return cosine_similarity(self._cue.vector, vectors)
-
-    @cached_property
-    def bm25(self) -> FloatArray:
-        """Similarity of words."""
-        return bm25(self._matches, self._contributions)[: self._candidates.count]
-
-    @cached_property
-    def speaker(self) -> FloatArray:
-        """What it says that the query names who said it."""
-        named = np.zeros(len(self._memories))
-        terms, memory_of_term = self._memories.terms()
-        spoken = terms["speaker"].astype(bool)
-        asked = np.isin(terms["term"][spoken], hashes_of(self._cue.terms))
-        named[memory_of_term[spoken][asked]] = 1.0
-        return self._parameters.speaker_weight * named[: self._candidates.count]
-
-    @cached_property
-    def length(self) -> FloatArray:
-        """What its length alone says."""
-        weight = self._parameters.length_weight
-        return weight * length_evidence(self._lengths[: self._candidates.count])
-
-    @cached_property
-    def match(self) -> FloatArray:
-        """P."""
+    def __init__(self, candidates: Candidates, memories: Memories, question: Question) -> None:
+        """`memories` are those of the candidates, as of the moment asked about."""
+        self._terms = question.terms
+        self._parameters = parameters = candidates.parameters
+        self._near = _Nearby(candidates, question)
+        count = len(candidates.rows)
+        statistics = candidates.statistics
+        lengths = relative_lengths(
+            self._near.lengths,
+            statistics.length / max(1, statistics.memories),
+        )
+        # The counts of a namespace that is being written are not read at one instant.
+        frequencies = np.minimum(statistics.frequencies, statistics.memories)
+        idf = inverse_document_frequency(frequencies, statistics.memories)
+        self._matches = self._near.matches(question.terms)
+        self._contributions = term_contributions(self._matches, lengths, idf)
+        self.cosines: FloatArray = self._near.cosines[:count]
+        self.bm25: FloatArray = bm25(self._matches, self._contributions)[:count]
+        self.speaker: FloatArray = parameters.speaker_weight * self._near.spoken_by(question.terms)
+        self.length: FloatArray = parameters.length_weight * length_evidence(lengths[:count])
         own = evidence_match(
             self.cosines,
             self.bm25,
-            cosine_weight=self._parameters.cosine_weight,
-            lexical_weight=self._parameters.lexical_weight,
-            neutral=self._parameters.cosine_neutral,
+            cosine_weight=parameters.cosine_weight,
+            lexical_weight=parameters.lexical_weight,
+            neutral=parameters.cosine_neutral,
         )
-        return own + self.speaker + self.length
-
-    @cached_property
-    def context(self) -> FloatArray:
-        """What its neighbours add."""
-        parameters, count = self._parameters, self._candidates.count
-        if parameters.neighbour_weight == 0:
-            return np.zeros(count)
-        words = bm25_in_context(
-            self._matches,
-            self._contributions,
-            self._neighbours,
-            shares=parameters.neighbour_weight * WORD_SHARES,
-        )[:count]
-        meaning = cosines_in_context(
-            self._cue.vector,
-            self._vectors,
-            self._neighbours,
-            shares=parameters.neighbour_weight * VECTOR_SHARES,
-        )[:count]
-        lexical = parameters.lexical_weight * (words - self.bm25)
-        return lexical + parameters.cosine_weight * (meaning - self.cosines)
-
-    @cached_property
-    def associations(self) -> FloatArray:
-        """What each source adds, shape (sources, candidates)."""
-        strengths = association(self._memories, self._candidates.sources, self._parameters)
-        return self._parameters.spreading_weight * strengths[:, : self._candidates.count]
-
-    @cached_property
-    def spreading(self) -> FloatArray:
-        """S."""
-        total: FloatArray = self.context + self.associations.sum(axis=0)
-        return total
+        self.match: FloatArray = own + self.speaker + self.length
+        self.context = self._context(count)
+        self.associations: FloatArray = parameters.spreading_weight * association(
+            memories, candidates.sources, parameters
+        )
+        self.spreading: FloatArray = self.context + self.associations.sum(axis=0)
 
     def words(self, i: int) -> dict[str, float]:
         """What each word of the query adds to one candidate, its neighbours' words included."""
         parts = term_contributions_in_context(
             self._matches,
             self._contributions,
-            self._neighbours,
+            self._near.neighbours,
             row=i,
             shares=self._parameters.neighbour_weight * WORD_SHARES,
         )
         weighted = self._parameters.lexical_weight * parts
         return {
-            term: float(nats)
-            for term, nats in zip(self._cue.terms, weighted, strict=True)
-            if nats > 0
+            term: float(nats) for term, nats in zip(self._terms, weighted, strict=True) if nats > 0
         }
 
     def neighbours(self, i: int) -> tuple[str | None, str | None]:
         """Ids of the memories before and after one candidate."""
-        before, after = self._neighbours[i, 0], self._neighbours[i, 1]
-        ids = self._memories.ids
+        before, after = self._near.neighbours[i, :2]
+        ids = self._near.ids
         return ids[before] if before >= 0 else None, ids[after] if after >= 0 else None
 
-    @cached_property
-    def _vectors(self) -> NDArray[np.float32]:
-        return self._memories.vectors(len(self._cue.vector))
+    def _context(self, count: int) -> FloatArray:
+        parameters = self._parameters
+        if parameters.neighbour_weight == 0:
+            return np.zeros(count)
+        words = bm25_in_context(
+            self._matches,
+            self._contributions,
+            self._near.neighbours,
+            shares=parameters.neighbour_weight * WORD_SHARES,
+        )[:count]
+        meaning = self._near.cosines_in_context(
+            parameters.neighbour_weight * float(VECTOR_SHARES[0])
+        )[:count]
+        lexical = parameters.lexical_weight * (words - self.bm25)
+        context: FloatArray = lexical + parameters.cosine_weight * (meaning - self.cosines)
+        return context
 
-    @cached_property
-    def _lengths(self) -> FloatArray:
-        statistics = self._candidates.statistics
-        mean = statistics.length / max(1, statistics.memories)
-        return relative_lengths(self._memories.states["length"].astype(np.float64), mean)
 
-    @cached_property
-    def _matches(self) -> Matches:
-        terms, memory_of_term = self._memories.terms()
-        asked = hashes_of(self._cue.terms)
-        order = np.argsort(asked)
-        ordered = asked[order]
-        at = np.searchsorted(ordered, terms["term"])
-        at[at == len(ordered)] = 0
-        hits = np.flatnonzero(ordered[at] == terms["term"]) if len(ordered) else at[:0]
+class _Nearby:
+    """The candidates, and behind them the memories up to two steps from one, all numbered anew.
+
+    `neighbours`: numbers of those one before, one after, two before, two after; -1 where there is
+    none, or none that was visible at the moment asked about. Shape (memories, 4).
+    """
+
+    def __init__(self, candidates: Candidates, question: Question) -> None:
+        table, rows = candidates.table, candidates.rows
+        self._table = table
+        self._count = len(rows)
+        number = np.full(len(table) + 2, -1)  # NONE and NOT_HERE are nobody
+        number[rows] = np.arange(len(rows))
+        one = table.beside(rows)
+        near = np.zeros(len(table), np.bool_)
+        near[one] = near[table.beside(one)] = True
+        near[rows] = False
+        others = np.flatnonzero(near)
+        number[others] = len(rows) + np.arange(len(others))
+        self._number = number
+        self.rows = np.concatenate([rows, others])
+        self.ids = [table.ids[row] for row in self.rows.tolist()]
+        self.lengths = table.column("length", self.rows).astype(np.float64)
+        before, after = table.around(self.rows)
+        steps = [
+            before,
+            after,
+            _further(table.around(before)[0], before),
+            _further(table.around(after)[1], after),
+        ]
+        visible = np.append(_statuses(table, self.rows, question.as_of_ms) != DELETED, False)
+        beside = np.stack([number[step] for step in steps], axis=1)
+        self.neighbours: IntArray = np.where(visible[beside], beside, -1)
+        self.cosines = table.cosines(unit_vectors(question.vector[np.newaxis])[0], self.rows)
+
+    def matches(self, terms: tuple[str, ...]) -> Matches:
+        """Where the terms of the query stand."""
+        numbers: list[IntArray] = []
+        counts: list[FloatArray] = []
+        for term in terms:
+            rows, occurrences = self._table.postings(hash64(term))
+            here = self._number[rows]
+            numbers.append(here[here >= 0])
+            counts.append(occurrences[here >= 0])
+        which = [np.full(len(some), at) for at, some in enumerate(numbers)]
+        nothing = np.zeros(0)
         return Matches(
-            memory=memory_of_term[hits],
-            term=order[at[hits]],
-            count=terms["count"][hits].astype(np.float64),
-            memories=len(self._memories),
-            terms=len(asked),
+            memory=np.concatenate([*numbers, nothing]).astype(np.intp),
+            term=np.concatenate([*which, nothing]).astype(np.intp),
+            count=np.concatenate([*counts, nothing]),
+            memories=len(self.rows),
+            terms=len(terms),
         )
 
-    @cached_property
-    def _contributions(self) -> FloatArray:
-        statistics = self._candidates.statistics
-        # The counts of a namespace that is being written are not read at one instant.
-        frequencies = np.minimum(statistics.frequencies, statistics.memories)
-        idf = inverse_document_frequency(frequencies, statistics.memories)
-        return term_contributions(self._matches, self._lengths, idf)
+    def spoken_by(self, terms: tuple[str, ...]) -> FloatArray:
+        """1 where a term of the query is of the speaker's name, else 0; of the candidates."""
+        named = np.zeros(len(self.rows))
+        for term in terms:
+            here = self._number[self._table.spoken_by(hash64(term))]
+            named[here[here >= 0]] = 1.0
+        return named[: self._count]
 
-    @cached_property
-    def _neighbours(self) -> IntArray:
-        """Rows of the memories one and two places before and after each, -1 where none is."""
-        memories = self._memories
-        row = {name: number for number, name in enumerate(memories.ids)}
-        nobody = len(memories)  # an extra row, whose neighbours are nobody
-        before = np.array([row.get(r.previous or "", nobody) for r in memories.rows] + [nobody])
-        after = np.array([row.get(r.next or "", nobody) for r in memories.rows] + [nobody])
-        beside = np.stack([before, after, before[before], after[after]], axis=1)[:-1]
-        visible = np.append(memories.states["status"] != DELETED, False)
-        rows: IntArray = np.where(visible[beside], beside, -1)
-        return rows
+    def cosines_in_context(self, share: float) -> FloatArray:
+        """Cosine of the query with each candidate's vector in its context."""
+        with_next, across = self._table.cosines_beside(self.rows)
+        before, after = self.neighbours[:, 0], self.neighbours[:, 1]
+        cosines = np.append(self.cosines, np.nan)
+        ahead = np.append(with_next, 0.0)
+        return cosine_in_context(
+            self.cosines,
+            (cosines[before], cosines[after]),
+            with_neighbours=(
+                np.where(before >= 0, ahead[before], 0.0),
+                np.where(after >= 0, with_next, 0.0),
+            ),
+            between=np.where((before >= 0) & (after >= 0), across, 0.0),
+            share=share,
+        )
+
+
+def _statuses(table: Table, rows: IntArray, as_of_ms: int | None) -> np.ndarray:
+    if as_of_ms is None:
+        return table.column("status", rows)
+    return table.memories(rows).at(as_of_ms).states["status"]
+
+
+def _further(rows: IntArray, through: IntArray) -> IntArray:
+    """A step on from `through`, where that is somebody."""
+    further: IntArray = np.where(through >= 0, rows, -1)
+    return further

@@ -1,11 +1,10 @@
-"""Some memories in columns: what a ranking computes with, decoded once per record."""
+"""Some memories in columns: what a ranking computes with."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cognition.base_level import IntArray
 from services.common.read_model import (
@@ -15,101 +14,67 @@ from services.common.read_model import (
     NOT_COUNTED,
     STATE,
     STATUSES,
-    TERM,
     TRACE,
-    State,
     Status,
-    fixed_state,
+    bias_at,
+    split_head,
     split_record,
-    unpack_record,
+    status_at,
+    unpack_changes,
 )
 
 ACTIVE, DECAYED, DELETED = range(3)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One memory's record, split into what columns are joined from.
-
-    `vector` is widened to float32, which takes longer than the similarity itself. `past` is the
-    record of a memory with changes, which only `as_of` needs.
-    """
-
-    state: bytes
-    vector: bytes
-    terms: bytes
-    concepts: bytes
-    traces: bytes
-    previous: str | None
-    next: str | None
-    superseded_by: str | None
-    past: bytes | None
-
-    @classmethod
-    def of(cls, record: bytes) -> "Row":
-        """Decode a record."""
-        parts, fixed = split_record(record), fixed_state(record)
-        state = np.frombuffer(fixed, STATE)[0]
-        return cls(
-            state=fixed,
-            vector=np.frombuffer(parts.vector, "<f2").astype(np.float32).tobytes(),
-            terms=parts.terms,
-            concepts=parts.concepts,
-            traces=parts.traces,
-            previous=_name(state["previous"].tobytes()),
-            next=_name(state["next"].tobytes()),
-            superseded_by=_name(state["superseded_by"].tobytes()),
-            past=record if state["changes"] else None,
-        )
-
-
 @dataclass(frozen=True)
 class Memories:
-    """Columns of some memories: `states` shape (memories,), `traces` (traces,), and so on.
+    """Columns of some memories: `states` shape (memories,), `traces` (traces,).
 
-    `memory_of_trace` and its like say whose each flat entry is.
+    `memory_of_trace` says whose each trace is. `changes` and `concepts` are packed.
     """
 
     ids: list[str]
-    rows: list[Row]
     states: np.ndarray
     traces: np.ndarray
     memory_of_trace: IntArray
+    changes: list[bytes]
+    concepts: list[bytes]
 
     @classmethod
-    def of(cls, ids: list[str], rows: list[Row]) -> "Memories":
-        """Join rows into columns."""
-        traces, memory_of_trace = _flat([row.traces for row in rows], TRACE)
-        states = np.frombuffer(b"".join([row.state for row in rows]), STATE)
-        return cls(ids, rows, states, traces, memory_of_trace)
+    def of(cls, ids: list[str], records: Sequence[bytes]) -> "Memories":
+        """Decode records."""
+        heads = [split_head(record) for record in records]
+        parts = [split_record(record) for record in records]
+        return cls.joined(
+            ids,
+            np.frombuffer(b"".join([state for state, _ in heads]), STATE),
+            [part.traces for part in parts],
+            ([changes for _, changes in heads], [part.concepts for part in parts]),
+        )
+
+    @classmethod
+    def joined(
+        cls,
+        ids: list[str],
+        states: np.ndarray,
+        traces: Sequence[bytes],
+        packed: tuple[list[bytes], list[bytes]],
+    ) -> "Memories":
+        """Columns from traces by memory, and packed changes and concepts."""
+        flat, memory_of_trace = flattened(traces, TRACE)
+        return cls(ids, states, flat, memory_of_trace, *packed)
 
     def __len__(self) -> int:
         return len(self.ids)
 
-    def first(self, count: int) -> "Memories":
-        """The first `count` of them."""
-        own = self.memory_of_trace < count
-        return Memories(
-            self.ids[:count],
-            self.rows[:count],
-            self.states[:count],
-            self.traces[own],
-            self.memory_of_trace[own],
-        )
+    def links(self) -> tuple[np.ndarray, IntArray]:
+        """All concepts linked to these memories, and to which each is."""
+        return flattened(self.concepts, CONCEPT)
 
-    def vectors(self, dimension: int) -> NDArray[np.float32]:
-        """Shape (memories, dimension). Another model's vectors say nothing here: zero."""
-        nothing = bytes(4 * dimension)
-        same = [row.vector if len(row.vector) == len(nothing) else nothing for row in self.rows]
-        return np.frombuffer(b"".join(same), "<f4").reshape(len(same), dimension)
-
-    def terms(self) -> tuple[np.ndarray, IntArray]:
-        """All terms with their counts, and whose each is."""
-        return _flat([row.terms for row in self.rows], TERM)
-
-    def concepts(self) -> tuple[np.ndarray, IntArray]:
-        """All linked concepts, and whose each is."""
-        return _flat([row.concepts for row in self.rows], CONCEPT)
+    def successor(self, i: int) -> str | None:
+        """What superseded a memory."""
+        by = self.states["superseded_by"][i].tobytes()
+        return str(UUID(bytes=by)) if self.states["superseded_ms"][i] and by != NOBODY else None
 
     def at(self, moment_ms: int) -> "Memories":
         """The same memories with statuses, accesses and penalties of a past moment.
@@ -118,13 +83,11 @@ class Memories:
         compacted.
         """
         states = self.states.copy()
-        for i in np.flatnonzero(states["changes"]):
-            past = self.rows[i].past
-            assert past is not None
+        for i in np.flatnonzero(states["changes"]).tolist():
+            changes = unpack_changes(self.changes[i])
+            states["bias"][i] = bias_at(changes, moment_ms)
             if states["status"][i] != DELETED:
-                state, _ = unpack_record(past)
-                states["status"][i] = STATUSES.index(state.status_at(moment_ms))
-                states["bias"][i] = state.bias_at(moment_ms)
+                states["status"][i] = STATUSES.index(status_at(changes, moment_ms))
         states["status"][states["created_ms"] > moment_ms] = DELETED
         uncounted = KINDS.index(NOT_COUNTED) + 1
         traces = self.traces
@@ -133,15 +96,8 @@ class Memories:
         states["access_count"] = np.bincount(whose, minlength=len(self))
         states["last_accessed_ms"] = states["created_ms"]
         np.maximum.at(states["last_accessed_ms"], whose, traces["time_ms"][counted])
-        not_yet = states["superseded_ms"] > moment_ms
-        states["superseded_ms"][not_yet] = 0
+        states["superseded_ms"][states["superseded_ms"] > moment_ms] = 0
         return replace(self, states=states)
-
-    def state(self, i: int) -> State:
-        """One memory's state, unpacked."""
-        row = self.rows[i]
-        record = row.past if row.past is not None else row.state
-        return unpack_record(record)[0]
 
 
 def status_name(code: int) -> Status:
@@ -149,10 +105,7 @@ def status_name(code: int) -> Status:
     return STATUSES[code]
 
 
-def _flat(parts: Sequence[bytes], dtype: np.dtype) -> tuple[np.ndarray, IntArray]:
+def flattened(parts: Sequence[bytes], dtype: np.dtype) -> tuple[np.ndarray, IntArray]:
+    """Packed rows of all memories in one array, and whose each is."""
     lengths = [len(part) // dtype.itemsize for part in parts]
     return np.frombuffer(b"".join(parts), dtype), np.repeat(np.arange(len(parts)), lengths)
-
-
-def _name(memory_id: bytes) -> str | None:
-    return None if memory_id == NOBODY else str(UUID(bytes=memory_id))

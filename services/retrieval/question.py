@@ -5,11 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cognition.base_level import IntArray
 from schemas.parameters import ParameterOverrides, Parameters
 from services.common.read_model import Status
 from services.retrieval.adapters.filters import Filters
 from services.retrieval.association import Sources
-from services.retrieval.memories import Memories
+from services.retrieval.table import Table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,13 +42,13 @@ class Statistics:
 
 @dataclass(frozen=True)
 class Candidates:
-    """What to rank, and what to rank it with.
+    """What to rank (`rows` of a table that holds their neighbours too), and what to rank it with.
 
-    The first `count` of `memories` are candidates; the others are there as their neighbours.
+    To be used at once: later the table may show another moment.
     """
 
-    memories: Memories
-    count: int
+    table: Table
+    rows: IntArray
     statistics: Statistics
     sources: Sources
     parameters: Parameters

@@ -133,21 +133,19 @@ def without_stale_facts(
     superseded = np.flatnonzero(memories.states["superseded_ms"])
     if len(superseded) == 0:
         return parts
-    row = {name: number for number, name in enumerate(memories.ids[: len(parts.base)])}
-    match, adjustment = parts.match.copy(), parts.adjustment.copy()
-    superseded = superseded[superseded < len(match)]
+    row = {name: number for number, name in enumerate(memories.ids)}
+    successors = [(i, row.get(memories.successor(i) or "")) for i in superseded.tolist()]
     # By time: where a successor was superseded itself, the newest inherits from all.
-    for i in superseded[np.argsort(memories.states["created_ms"][superseded], kind="stable")]:
-        successor = row.get(memories.rows[i].superseded_by or "")
-        if successor is not None:
-            lead = match[i] + parts.spreading[i] - match[successor] - parts.spreading[successor]
-            match[successor] += max(0.0, lead)
-    raised = replace(parts, match=match)
+    successors.sort(key=lambda pair: int(memories.states["created_ms"][pair[0]]))
+    match, adjustment = parts.match.copy(), parts.adjustment.copy()
+    for i, by in successors:
+        if by is not None:
+            lead = match[i] + parts.spreading[i] - match[by] - parts.spreading[by]
+            match[by] += max(0.0, lead)
     adjustment[superseded] += parameters.superseded_nats
-    for i in superseded[np.argsort(-memories.states["created_ms"][superseded], kind="stable")]:
-        total = replace(raised, adjustment=adjustment).total
-        successor = row.get(memories.rows[i].superseded_by or "")
-        if successor is not None:
-            lead = total[i] - total[successor] + SUPERSEDED_MARGIN
-            adjustment[i] -= max(0.0, lead)
-    return replace(raised, adjustment=adjustment)
+    parts = replace(parts, match=match)
+    for i, by in reversed(successors):
+        if by is not None:
+            total = replace(parts, adjustment=adjustment).total
+            adjustment[i] -= max(0.0, total[i] - total[by] + SUPERSEDED_MARGIN)
+    return replace(parts, adjustment=adjustment)

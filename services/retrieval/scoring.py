@@ -8,7 +8,7 @@ import numpy as np
 from cognition.noise import logistic_noise
 from schemas.queries import Search
 from services.common.read_model import Status
-from services.retrieval.evidence import Cue, Evidence
+from services.retrieval.evidence import Evidence
 from services.retrieval.memories import ACTIVE, DECAYED, Memories, status_name
 from services.retrieval.question import Candidates, Question
 from services.retrieval.ranking import Activations, activations, threshold_of, without_stale_facts
@@ -16,9 +16,13 @@ from services.retrieval.ranking import Activations, activations, threshold_of, w
 
 @dataclass(frozen=True)
 class Ranking:
-    """The memories of a search that passed, best first: indices into the candidates."""
+    """The memories of a search that passed, best first: indices into the candidates.
+
+    `memories` are as of the moment asked about, `stored` the statuses they have now.
+    """
 
     order: list[int]
+    stored: np.ndarray
     memories: Memories
     parts: Activations
     total: np.ndarray
@@ -33,12 +37,12 @@ def rank(query: Search, cause: UUID, candidates: Candidates, question: Question)
     """Activation of all candidates at the moment asked about; those above the threshold, best
     first."""
     parameters = candidates.parameters
+    now = memories = candidates.table.memories(candidates.rows)
     moment_ms = question.now_ms
     if question.as_of_ms is not None:
         moment_ms = question.as_of_ms
-        candidates = replace(candidates, memories=candidates.memories.at(moment_ms))
-    evidence = Evidence(candidates, Cue(question.vector, question.terms))
-    memories = candidates.memories.first(candidates.count)
+        memories = memories.at(moment_ms)
+    evidence = Evidence(candidates, memories, question)
     parts = replace(
         activations(memories, moment_ms, parameters),
         match=evidence.match,
@@ -55,7 +59,9 @@ def rank(query: Search, cause: UUID, candidates: Candidates, question: Question)
     rows = np.flatnonzero(passed)
     ids = np.array([memories.ids[i] for i in rows], dtype=str)
     best = rows[np.lexsort((ids, -evidence.cosines[rows], -total[rows]))]
-    return Ranking(best[: query.top_k].tolist(), memories, parts, total, evidence)
+    return Ranking(
+        best[: query.top_k].tolist(), now.states["status"], memories, parts, total, evidence
+    )
 
 
 def _noise(query: Search, cause: UUID, ids: list[str], scale: float) -> np.ndarray:

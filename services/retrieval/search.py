@@ -47,7 +47,7 @@ class Searcher:
         vector = (await self._embedder.embed([query.query], urgent=True))[0]
         question = question_of(query, vector, now_ms)
         position, candidates = await self._candidates.candidates(question)
-        if candidates.count == 0:
+        if len(candidates.rows) == 0:
             return _reply([], position)
         ranking = rank(query, cause, candidates, question)
         if not query.record_access or query.as_of is not None or not ranking.order:
@@ -63,9 +63,7 @@ class Searcher:
         self, query: Search, candidates: Candidates, ranking: Ranking, question: Question
     ) -> list[Found]:
         ids = [ranking.memories.ids[i] for i in ranking.order]
-        # Where the document is now, not where it was at the moment asked about.
-        now = candidates.memories.states["status"]
-        stored = [status_name(int(now[i])) for i in ranking.order]
+        stored = [status_name(int(ranking.stored[i])) for i in ranking.order]
         documents = await self._reader.documents(query.namespace, ids, stored, _FIELDS)
         return [
             _row(query, candidates, ranking, (i, document), question=question)
@@ -137,7 +135,7 @@ def _row(
     state = ranking.memories.states[i]
     recording = query.record_access and query.as_of is None
     last_ms = int(state["last_accessed_ms"])
-    superseded = ranking.memories.rows[i].superseded_by if state["superseded_ms"] else None
+    superseded = ranking.memories.successor(i)
     return Found(
         memory_id=UUID(ranking.memories.ids[i]),
         content=content.decode(),

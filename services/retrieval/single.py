@@ -78,7 +78,7 @@ class SingleMemory:
         if entry is None:
             raise NotFound(f"memory {query.memory_id}: not in namespace {query.namespace}")
         memories = _seen(entry, query.as_of)
-        state, document, parameters = memories.state(0), entry.document, entry.parameters
+        state, document, parameters = entry.state, entry.document, entry.parameters
         status = status_name(int(memories.states["status"][0]))
         if query.as_of is not None and status == "deleted":
             raise NotFound(
@@ -135,8 +135,8 @@ def _seen(entry: Entry, as_of_ms: int | None) -> Memories:
 
 
 def _superseded_by(memories: Memories) -> UUID | None:
-    successor = memories.rows[0].superseded_by
-    return UUID(successor) if successor and memories.states["superseded_ms"][0] else None
+    successor = memories.successor(0)
+    return UUID(successor) if successor else None
 
 
 def _effective_decay_rate(entry: Entry, moment_ms: int) -> float:

@@ -5,20 +5,21 @@ namespace. Whatever they come from, all are scored alike.
 """
 
 from collections.abc import Iterable
-from typing import Any
+from functools import partial
 
 import numpy as np
 
+from cognition.base_level import IntArray
 from schemas.parameters import Parameters
 from services.common.read_model import Layout, hash64
 from services.retrieval.adapters.filters import NO_FILTERS
-from services.retrieval.adapters.live_build import LiveBuild, position_of
-from services.retrieval.adapters.record_cache import NamespaceRecords, RecordCache
+from services.retrieval.adapters.live_build import Commands, LiveBuild, position_of
 from services.retrieval.association import Fan, Sources
 from services.retrieval.focus import focus_of
 from services.retrieval.graph import unpack_parameters
-from services.retrieval.memories import Memories, Row
 from services.retrieval.question import Candidates, Question, Statistics
+from services.retrieval.table import Table
+from services.retrieval.tables import Held, Tables
 from services.retrieval.terms import concepts_of, index_word
 
 NEAREST = 200
@@ -32,15 +33,18 @@ SMALL = 500
 CONTEXT_OF = 100
 TERMS_MAX = 64  # that choose candidates; all of them score
 RELATED_MAX = 50
+SUCCESSIONS_MAX = 10
+# More changes than this between two searches, and reading anew is cheaper.
+CHANGES_MAX = 20_000
 SEARCH_TIMEOUT_MS = 5_000
 
 
 class CandidateReader:
     """Reads candidates from the live build, and only what changed since it last did."""
 
-    def __init__(self, build: LiveBuild, cache: RecordCache) -> None:
+    def __init__(self, build: LiveBuild, tables: Tables) -> None:
         self._build = build
-        self._cache = cache
+        self._tables = tables
 
     async def candidates(self, question: Question) -> tuple[str | None, Candidates]:
         """Memories worth ranking, and the position they are good for.
@@ -48,96 +52,78 @@ class CandidateReader:
         Raises:
             Unavailable: the read side cannot answer.
         """
-        reading = _Reading(self._build, self._cache, question)
+        reading = _Reading(self._build, self._tables, question)
         await reading.begin()
         sources = await reading.sources()
-        context = await reading.context()
-        self._cache.trim()
-        names = [name for name in reading.candidates if name in reading.rows]
-        beside = [name for name in context if name in reading.rows]
-        memories = Memories.of(names + beside, [reading.rows[name] for name in names + beside])
+        await reading.context()
+        self._tables.trim()
         position = position_of(self._build.partition(question.namespace), reading.cursor)
         return position, Candidates(
-            memories, len(names), reading.statistics, sources, reading.parameters
+            reading.table, reading.rows, reading.statistics, sources, reading.parameters
         )
 
 
 class _Reading:
     """The reads of one search; each step knows what the ones before it found."""
 
-    rows: dict[str, Row]
-    candidates: dict[str, None]
     parameters: Parameters
     statistics: Statistics
     cursor: int
+    rows: IntArray
+    _held: Held
+    _names: dict[str, None]
 
-    def __init__(self, build: LiveBuild, cache: RecordCache, question: Question) -> None:
+    def __init__(self, build: LiveBuild, tables: Tables, question: Question) -> None:
         self._build = build
-        self._cache = cache
+        self._tables = tables
         self._question = question
         self._namespace = question.namespace
         self._partition = build.partition(question.namespace)
         self._lexical: list[str] = []
         self._recent: list[str] = []
-        self.rows = {}
 
     @property
-    def _records(self) -> NamespaceRecords:
-        version = self._build.version(self._partition)
-        return self._cache.namespace((self._partition, version, self._namespace))
+    def table(self) -> Table:
+        return self._held.table
 
     async def begin(self) -> None:
         """What the first round trip finds, and the records behind it."""
-        before = self._records
-        known = before.members is not None and self._question.filters == NO_FILTERS
-        version = self._build.version(self._partition)
-
-        def queue(pipe: Any, layout: Layout) -> None:
-            question = self._question
-            since = 0 if before.revision is None else before.revision
-            pipe.execute_command(*_changes(layout.changed(self._namespace), since))
-            pipe.zrevrange(layout.recent(self._namespace), 0, RECENT - 1)
-            pipe.zrevrange(layout.frequent(self._namespace), 0, FREQUENT - 1)
-            pipe.get(layout.parameters(self._namespace))
-            pipe.hmget(layout.counts(self._namespace), "active", "decayed", "length")
-            if question.terms:
-                key = layout.document_frequencies(self._namespace)
-                pipe.hmget(key, [hash64(term) for term in question.terms])
-            if not known:
-                for command in _index_searches(question, layout):
-                    pipe.execute_command(*command)
-
-        self.cursor, replies = await self._build.read(self._partition, queue)
-        records = self._records
-        if records is not before or self._build.version(self._partition) != version:
-            # Another build is live, or someone else begins anew.
-            return await self.begin()
-        if before.revision is not None and self.cursor < before.revision:
-            self._cache.forget((self._partition, version, self._namespace))
-            return await self.begin()
-        changed, recent, frequent, parameters, counts, *rest = replies
-        _advance(records, self.cursor, [name.decode() for name in changed])
+        while True:
+            version = self._build.version(self._partition)
+            key = (self._partition, version, self._namespace)
+            self._held = held = self._tables.of(key)
+            since, members = held.revision, held.members
+            whole = members is not None and self._question.filters == NO_FILTERS
+            self.cursor, replies = await self._build.read(
+                self._partition, partial(self._first_reads, since=since, whole=whole)
+            )
+            changed = [name.decode() for name in replies.pop(0)]
+            if self._build.version(self._partition) != version or self._tables.of(key) is not held:
+                continue  # another build is live, or another search has begun anew
+            if since is None and held.revision is not None:
+                continue  # another search has been first; ours knows only a part
+            if since is not None and (self.cursor < since or len(changed) == CHANGES_MAX):
+                self._tables.forget(key)  # Redis fell back, or too much has changed
+                continue
+            break
+        if held.revision is None or self.cursor > held.revision:
+            held.advance(self.cursor, changed, few=SMALL)
+        recent, frequent, parameters, counts, *rest = replies
         frequencies = rest.pop(0) if self._question.terms else []
         self._learn(parameters, counts, frequencies)
-        self._recent = [name.decode() for name in recent]
         found = [[_id(key) for key in reply[1:]] for reply in rest]
         self._lexical = [name for reply in found[1::2] for name in reply]
+        self._recent = [name.decode() for name in recent]
         others = self._recent + [name.decode() for name in frequent]
-        if records.members is not None:
-            others = list(records.members)
-        self.candidates = dict.fromkeys(name for reply in found for name in reply)
-        await self._add(others)
-        return None
+        self._names = dict.fromkeys(name for reply in found for name in reply)
+        self.rows = await self._read(self._names)
+        await self._add(others if held.members is None else held.members)
 
     async def sources(self) -> Sources:
         """The concepts that spread activation; what they are linked to become candidates."""
         concepts = dict.fromkeys(hash64(name) for name in self._question.concepts)
-        if self._question.as_of_ms is None:
-            await self._fetch(self._recent)
-            recent = [name for name in self._recent if name in self.rows]
-            memories = Memories.of(recent, [self.rows[name] for name in recent])
-            for i in focus_of(memories, self._question.now_ms, self.parameters):
-                concepts |= dict.fromkeys(concepts_of(memories.rows[i].concepts))
+        if self._question.as_of_ms is None and self.parameters.focus_capacity:
+            concepts |= dict.fromkeys(await self._in_focus())
         if not concepts:
             return Sources()
         fans, linked = await self._fans(list(concepts))
@@ -151,64 +137,81 @@ class _Reading:
         await self._add(linked)
         return Sources(tuple(concepts), fans | near, self.statistics.memories)
 
-    async def context(self) -> list[str]:
-        """Neighbours of candidates in their sessions, two steps to both sides; and successors.
-
-        Those of the memories with the words of the query, and what superseded a candidate, become
-        candidates themselves.
-        """
-        await self._add(await self._around(self._lexical[:CONTEXT_OF]))
-        await self._add(self._successors())
-        return [n for n in await self._around(list(self.candidates)) if n not in self.candidates]
-
-    def _successors(self) -> list[str]:
-        rows = [self.rows[name] for name in self.candidates if name in self.rows]
-        return [row.superseded_by for row in rows if row.superseded_by is not None]
-
-    async def _around(self, names: list[str]) -> list[str]:
-        if self.parameters.neighbour_weight == 0:
+    async def _in_focus(self) -> list[bytes]:
+        rows = await self._read(self._recent)
+        if not any(self.table.concepts[row] for row in rows.tolist()):
             return []
-        one = _beside(self.rows, names)
-        await self._fetch(one)
-        two = _beside(self.rows, one)
-        await self._fetch(two)
-        return list(dict.fromkeys(one + two))
+        memories = self.table.memories(rows)
+        focus = focus_of(memories, self._question.now_ms, self.parameters)
+        return [concept for i in focus for concept in concepts_of(memories.concepts[i])]
 
-    async def _add(self, names: list[str]) -> None:
+    async def context(self) -> None:
+        """Read the neighbours of candidates in their sessions, two steps to both sides.
+
+        Those of the memories with the words of the query become candidates themselves, as does
+        what superseded one.
+        """
+        if self.parameters.neighbour_weight:
+            lexical = await self._read(self._lexical[:CONTEXT_OF])
+            await self._add(await self._around(lexical))
+        for _ in range(SUCCESSIONS_MAX):
+            successors = self.table.successors(self.rows)
+            if not self._new(successors):
+                break
+            await self._add(successors)
+        if self.parameters.neighbour_weight:
+            await self._around(self.rows)
+
+    async def _around(self, rows: IntArray) -> list[str]:
+        """Names of the memories up to two steps from these, all of them read."""
+        await self._fetch(self.table.names_beside(rows))
+        one = self.table.beside(rows)
+        await self._fetch(self.table.names_beside(one))
+        near = dict.fromkeys([*one.tolist(), *self.table.beside(one).tolist()])
+        return [self.table.ids[row] for row in near]
+
+    async def _add(self, names: Iterable[str]) -> None:
         """Make candidates of what the index did not filter."""
-        new = [name for name in dict.fromkeys(names) if name not in self.candidates]
-        if self._question.filters != NO_FILTERS:
+        new = self._new(names)
+        if new and self._question.filters != NO_FILTERS:
             new = await self._admitted(new)
-        self.candidates |= dict.fromkeys(new)
-        await self._fetch(list(self.candidates))
+        self._names |= dict.fromkeys(new)
+        self.rows = np.concatenate([self.rows, await self._read(new)])
 
-    async def _fetch(self, names: list[str]) -> None:
-        """Rows of these, from the cache or from Redis."""
-        records, missing = self._records, []
-        for name in names:
-            if name not in self.rows:
-                row = records.rows.get(name)
-                if row is None:
-                    missing.append(name)
-                else:
-                    self.rows[name] = row
-        at, found = await self._build.records(self._namespace, missing, self.cursor)
-        rows = {
-            name: Row.of(record)
-            for name, record in zip(missing, found, strict=True)
+    def _new(self, names: Iterable[str]) -> list[str]:
+        return [name for name in dict.fromkeys(names) if name not in self._names]
+
+    async def _read(self, names: Iterable[str]) -> IntArray:
+        """Rows of these, as they are now."""
+        await self._fetch(names)
+        row_of = self.table.row_of
+        return np.array([row for name in names if (row := row_of.get(name)) is not None], np.intp)
+
+    async def _fetch(self, names: Iterable[str]) -> None:
+        """Have the rows of these in the table, as they are now."""
+        missing = self.table.missing(names)
+        if not missing:
+            return
+        at, records = await self._build.records(self._namespace, missing, self.cursor)
+        found = {
+            name: record
+            for name, record in zip(missing, records, strict=True)
             if record is not None
         }
-        self.rows |= rows
-        self._records.keep(at, rows)
+        # What was read before a change that another search knows of is good for us, not for others.
+        fresh = self._held.revision is not None and at >= self._held.revision
+        self.table.put(list(found), list(found.values()), fresh=fresh)
 
     async def _admitted(self, names: list[str]) -> list[str]:
         """Those that pass the filters that the index has applied to the others."""
 
-        def queue(pipe: Any, layout: Layout) -> None:
-            for name in names:
-                for status in self._question.statuses:
-                    key = layout.document(status, self._namespace, name)
-                    pipe.hmget(key, "type", "tags", "created")
+        def queue(layout: Layout) -> Commands:
+            keys = [
+                layout.document(status, self._namespace, name)
+                for name in names
+                for status in self._question.statuses
+            ]
+            return [["HMGET", key, "type", "tags", "created"] for key in keys]
 
         _, replies = await self._build.read(self._partition, queue)
         each = len(self._question.statuses)
@@ -223,11 +226,13 @@ class _Reading:
         if not concepts:
             return {}, []
 
-        def queue(pipe: Any, layout: Layout) -> None:
-            pipe.hmget(layout.links(self._namespace), concepts)
+        def queue(layout: Layout) -> Commands:
+            commands: Commands = [["HMGET", layout.links(self._namespace), *concepts]]
             for concept in concepts:
-                pipe.hgetall(layout.relations(self._namespace, concept))
-                pipe.zrevrange(layout.linked(self._namespace, concept), 0, LINKED - 1)
+                linked = layout.linked(self._namespace, concept)
+                commands.append(["HGETALL", layout.relations(self._namespace, concept)])
+                commands.append(["ZREVRANGE", linked, 0, LINKED - 1])
+            return commands
 
         _, (links, *rest) = await self._build.read(self._partition, queue)
         fans = {
@@ -235,6 +240,22 @@ class _Reading:
             for i, concept in enumerate(concepts)
         }
         return fans, [name.decode() for names in rest[1::2] for name in names]
+
+    def _first_reads(self, layout: Layout, *, since: int | None, whole: bool) -> Commands:
+        namespace, terms = self._namespace, self._question.terms
+        limit = SMALL if since is None else CHANGES_MAX
+        changed = layout.changed(namespace)
+        commands: Commands = [
+            ["ZRANGEBYSCORE", changed, since or 0, "+inf", "LIMIT", 0, limit],
+            ["ZREVRANGE", layout.recent(namespace), 0, RECENT - 1],
+            ["ZREVRANGE", layout.frequent(namespace), 0, FREQUENT - 1],
+            ["GET", layout.parameters(namespace)],
+            ["HMGET", layout.counts(namespace), "active", "decayed", "length"],
+        ]
+        if terms:
+            frequencies = layout.document_frequencies(namespace)
+            commands.append(["HMGET", frequencies, *(hash64(term) for term in terms)])
+        return commands if whole else [*commands, *_index_searches(self._question, layout)]
 
     def _learn(
         self, parameters: bytes | None, counts: list[bytes | None], frequencies: list[bytes | None]
@@ -246,34 +267,9 @@ class _Reading:
         )
 
 
-def _advance(records: NamespaceRecords, cursor: int, changed: list[str]) -> None:
-    if records.revision is None and len(changed) < SMALL:
-        records.members = {}
-    records.advance(cursor, changed)
-    if records.members is not None and len(records.members) >= SMALL:
-        records.members = None
-
-
-def _changes(key: str, since: int) -> list[str | int]:
-    # A namespace seen for the first time: as much as tells whether it is small.
-    limit: list[str | int] = ["LIMIT", 0, SMALL] if since == 0 else []
-    return ["ZRANGEBYSCORE", key, since, "+inf", *limit]
-
-
-def _beside(rows: dict[str, Row], names: Iterable[str]) -> list[str]:
-    found: dict[str, None] = {}
-    for name in names:
-        row = rows.get(name)
-        if row is not None:
-            if row.previous is not None:
-                found[row.previous] = None
-            if row.next is not None:
-                found[row.next] = None
-    return list(found)
-
-
-def _index_searches(question: Question, layout: Layout) -> Iterable[list[bytes | str | int]]:
+def _index_searches(question: Question, layout: Layout) -> Commands:
     """By status: the nearest by vector, then the best by words."""
+    commands: Commands = []
     expression, params = question.filters.until(question.as_of_ms).expression()
     words = ["ns", question.namespace, *params]
     terms = [index_word(term) for term in question.terms[:TERMS_MAX]]
@@ -282,23 +278,24 @@ def _index_searches(question: Question, layout: Layout) -> Iterable[list[bytes |
     limit = SMALL if question.filters != NO_FILTERS else NEAREST
     for status in question.statuses:
         index = layout.index(status)
-        yield [
+        commands.append([
             "FT.SEARCH", index, f"({expression})=>[KNN {limit} @vector $vector]",
             "PARAMS", len(words) + 2, *words, "vector", question.vector.tobytes(),
             "NOCONTENT", "LIMIT", 0, limit, "TIMEOUT", SEARCH_TIMEOUT_MS, "DIALECT", 2,
-        ]  # fmt: skip
+        ])  # fmt: skip
         if terms:
-            yield [
+            commands.append([
                 "FT.SEARCH", index, f"{expression} @text:({any_term})",
                 "PARAMS", len(words) + len(asked), *words, *asked, "SCORER", "BM25STD",
                 "NOCONTENT", "LIMIT", 0, MATCHING, "TIMEOUT", SEARCH_TIMEOUT_MS, "DIALECT", 2,
-            ]  # fmt: skip
+            ])  # fmt: skip
+    return commands
 
 
-def _weights(relations: dict[bytes, bytes]) -> dict[bytes, float]:
+def _weights(relations: list[bytes]) -> dict[bytes, float]:
     """Weights by the other concept: parallel relations, and both directions, add up."""
     weights: dict[bytes, float] = {}
-    for field, weight in relations.items():
+    for field, weight in zip(relations[::2], relations[1::2], strict=True):
         other = hash64(field.split(b"\x1f", 2)[2].decode())
         weights[other] = weights.get(other, 0.0) + float(weight)
     return weights

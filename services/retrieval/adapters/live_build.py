@@ -8,9 +8,10 @@ from redis.exceptions import ResponseError
 from human_memory.producer import partition_of
 from schemas.errors import DeadlineExceeded, InvariantBroken, Unavailable
 from services.common.read_model import Control, Layout
-from services.common.redis import REDIS_ERRORS, RedisClient, mget
+from services.common.redis import REDIS_ERRORS, RedisClient, Word, execute
 
-Queue = Callable[[Any, Layout], None]
+Commands = list[list[Word]]
+Queue = Callable[[Layout], Commands]
 
 
 class LiveBuild:
@@ -32,13 +33,13 @@ class LiveBuild:
 
     async def cursor(self, partition: int) -> int:
         """How many records of a partition are folded, also while the read side is rebuilt."""
-        cursor, _ = await self.read(partition, lambda pipe, layout: None, answering=False)
+        cursor, _ = await self.read(partition, lambda layout: [], answering=False)
         return cursor
 
     async def read(
         self, partition: int, queue: Queue, *, answering: bool = True, atomic: bool = False
     ) -> tuple[int, list[Any]]:
-        """Run a pipeline; its cursor and the replies.
+        """Run commands in one round trip; the cursor, read before them, and their replies.
 
         `answering`: refuse while the read side is being rebuilt after a loss. `atomic`: no write
         comes between the reads.
@@ -48,13 +49,14 @@ class LiveBuild:
             while True:
                 version = self.version(partition)
                 layout = Layout(self._prefix, version, partition)
-                pipe = self._redis.pipeline(transaction=atomic)
-                pipe.mget(control.live, layout.cursor, control.target)
-                queue(pipe, layout)
-                head, *replies = await pipe.execute(raise_on_error=False)
-                if isinstance(head, Exception):
-                    raise head
-                live, cursor, target = head
+                head: list[Word] = ["MGET", control.live, layout.cursor, control.target]
+                commands = [head, *queue(layout)]
+                if atomic:
+                    *_, replies = await execute(self._redis, [["MULTI"], *commands, ["EXEC"]])
+                else:
+                    replies = await execute(self._redis, commands)
+                _raise_first(replies if isinstance(replies, Exception) else replies[0])
+                (live, cursor, target), *rest = replies
                 if live is not None and int(live) != version:
                     self._versions[partition] = int(live)
                     continue
@@ -67,12 +69,10 @@ class LiveBuild:
                 raise Unavailable(
                     f"the read side is being rebuilt: {at:,} of {goal:,} events; ask again"
                 )
-            for reply in replies:
-                if isinstance(reply, Exception):
-                    raise reply
+            _raise_first(*rest)
         except REDIS_ERRORS as error:
             raise _unavailable(error) from error
-        return at, replies
+        return at, rest
 
     async def records(
         self, namespace: str, ids: list[str], cursor: int
@@ -88,11 +88,12 @@ class LiveBuild:
         layout = Layout(self._prefix, self.version(partition), partition)
         prefix = layout.record(namespace, "")
         try:
-            at, *records = await mget(
-                self._redis, [layout.cursor, *[prefix + each for each in ids]]
-            )
+            words: list[Word] = ["MGET", layout.cursor, *[prefix + each for each in ids]]
+            (reply,) = await execute(self._redis, [words])
+            _raise_first(reply)
         except REDIS_ERRORS as error:
             raise _unavailable(error) from error
+        at, *records = reply
         if int(at or 0) < cursor:
             raise Unavailable("the read side fell back while it was read; ask again")
         return int(at or 0), records
@@ -101,6 +102,12 @@ class LiveBuild:
 def position_of(partition: int, cursor: int) -> str | None:
     """The last event that an answer has seen, as `after` takes it; None if there is none yet."""
     return f"{partition}:{cursor - 1}" if cursor else None
+
+
+def _raise_first(*replies: Any) -> None:
+    for reply in replies:
+        if isinstance(reply, Exception):
+            raise reply
 
 
 def _unavailable(error: Exception) -> Exception:

@@ -2,14 +2,13 @@
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from schemas.parameters import Parameters
-from services.common.read_model import STATUSES, Layout, Status, unpack_record
-from services.retrieval.adapters.live_build import LiveBuild, position_of
+from services.common.read_model import STATUSES, Layout, State, Status, unpack_record
+from services.retrieval.adapters.live_build import Commands, LiveBuild, position_of
 from services.retrieval.graph import unpack_parameters
-from services.retrieval.memories import Memories, Row
+from services.retrieval.memories import Memories
 
 READ_AT_ONCE = 1_000
 WHOLE_AT_ONCE = 2
@@ -19,6 +18,7 @@ WHOLE_AT_ONCE = 2
 class Entry:
     """Everything about one memory, at one instant. `memories` has one row."""
 
+    state: State
     memories: Memories
     document: dict[bytes, bytes]
     contexts: dict[bytes, bytes]
@@ -40,9 +40,11 @@ class RedisReader:
         async with self._whole:
             partition = self._build.partition(namespace)
 
-            def queue(pipe: Any, layout: Layout) -> None:
-                pipe.zrange(layout.changed(namespace), 0, -1)
-                pipe.get(layout.parameters(namespace))
+            def queue(layout: Layout) -> Commands:
+                return [
+                    ["ZRANGE", layout.changed(namespace), 0, -1],
+                    ["GET", layout.parameters(namespace)],
+                ]
 
             cursor, (members, parameters) = await self._build.read(partition, queue)
             ids = sorted(member.decode() for member in members)[:sample]
@@ -57,22 +59,26 @@ class RedisReader:
         """One memory whole, in any status; None if the namespace has not got it."""
         partition = self._build.partition(namespace)
 
-        def queue(pipe: Any, layout: Layout) -> None:
-            pipe.get(layout.record(namespace, memory_id))
-            pipe.get(layout.parameters(namespace))
-            pipe.hgetall(layout.contexts(namespace, memory_id))
-            for status in STATUSES:
-                pipe.hgetall(layout.document(status, namespace, memory_id))
+        def queue(layout: Layout) -> Commands:
+            documents = [layout.document(status, namespace, memory_id) for status in STATUSES]
+            commands: Commands = [
+                ["GET", layout.record(namespace, memory_id)],
+                ["GET", layout.parameters(namespace)],
+            ]
+            hashes = [layout.contexts(namespace, memory_id), *documents]
+            return commands + [["HGETALL", key] for key in hashes]
 
         # At one instant: a document that is moved while we look under each status is under none.
         cursor, replies = await self._build.read(partition, queue, atomic=True)
-        record, parameters, contexts, *documents = replies
+        record, parameters, *hashes = replies
+        contexts, *documents = (_pairs(reply) for reply in hashes)
         position = position_of(partition, cursor)
         if record is None:
             return position, None
         state, _ = unpack_record(record)
         return position, Entry(
-            memories=Memories.of([str(memory_id)], [Row.of(record)]),
+            state=state,
+            memories=Memories.of([str(memory_id)], [record]),
             document=documents[STATUSES.index(state.status)],
             contexts=contexts,
             parameters=unpack_parameters(parameters),
@@ -87,9 +93,11 @@ class RedisReader:
         for start in range(0, len(places), READ_AT_ONCE):
             some = places[start : start + READ_AT_ONCE]
 
-            def queue(pipe: Any, layout: Layout, some: list[tuple[str, Status]] = some) -> None:
-                for memory_id, status in some:
-                    pipe.hmget(layout.document(status, namespace, memory_id), fields)
+            def queue(layout: Layout, some: list[tuple[str, Status]] = some) -> Commands:
+                return [
+                    ["HMGET", layout.document(status, namespace, memory_id), *fields]
+                    for memory_id, status in some
+                ]
 
             _, replies = await self._build.read(self._build.partition(namespace), queue)
             found += replies
@@ -99,12 +107,16 @@ class RedisReader:
         """Memories by status."""
         partition = self._build.partition(namespace)
         cursor, (counts,) = await self._build.read(
-            partition, lambda pipe, layout: pipe.hmget(layout.counts(namespace), list(STATUSES))
+            partition, lambda layout: [["HMGET", layout.counts(namespace), *STATUSES]]
         )
         by_status = {s: int(count or 0) for s, count in zip(STATUSES, counts, strict=True)}
         return position_of(partition, cursor), by_status
 
 
+def _pairs(reply: list[bytes]) -> dict[bytes, bytes]:
+    return dict(zip(reply[::2], reply[1::2], strict=True))
+
+
 def _decoded(ids: list[str], records: list[bytes | None]) -> Memories:
     held = [(id_, record) for id_, record in zip(ids, records, strict=True) if record is not None]
-    return Memories.of([id_ for id_, _ in held], [Row.of(record) for _, record in held])
+    return Memories.of([id_ for id_, _ in held], [record for _, record in held])

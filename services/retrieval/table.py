@@ -1,0 +1,227 @@
+"""A namespace's memories as a search needs them, decoded once and kept.
+
+Reading and decoding hundreds of records costs more than all the rest of a search, and from one
+search to the next a handful of them change. So rows stay; each read of a namespace asks Redis,
+beside its own question, which memories changed since the last one, and reads only those again.
+Answers come from Redis as it is, never from an older state.
+
+What never changes of a memory (vector, terms, concepts) is decoded once in its life; state, traces
+and neighbours are replaced in place.
+"""
+
+from array import array
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cognition.base_level import FloatArray, IntArray
+from services.common.read_model import (
+    NOBODY,
+    STATE,
+    TERM,
+    Parts,
+    split_head,
+    split_record,
+)
+from services.retrieval.memories import Memories
+from services.retrieval.terms import names_of
+
+NOT_HERE, NONE = -2, -1  # a neighbour that is not in the table; no neighbour
+
+
+class Table:
+    """Rows of one namespace's memories; a row keeps its number."""
+
+    def __init__(self, dimension: int) -> None:
+        self.ids: list[str] = []
+        self.row_of: dict[str, int] = {}
+        self.traces: list[bytes] = []
+        self.changes: list[bytes] = []
+        self.concepts: list[bytes] = []
+        self._dimension = dimension
+        self._postings: dict[bytes, tuple[array[int], array[int]]] = {}
+        self._spoken: dict[bytes, array[int]] = {}
+        # Columns have room to grow; what lies behind the last row means nothing.
+        self._states = np.zeros(64, STATE)
+        self._units = np.zeros((64, dimension), np.float32)
+        self._before = np.full(64, NOT_HERE)
+        self._after = np.full(64, NOT_HERE)
+        # Of a row's vector with the next one's, and of the ones on both sides; NaN: not known.
+        self._with_next = np.full(64, np.nan)
+        self._across = np.full(64, np.nan)
+        self._fresh = np.zeros(64, np.bool_)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def stale(self, names: Iterable[str]) -> None:
+        """Mark rows that have changed: whoever needs one reads it again."""
+        rows = [row for name in names if (row := self.row_of.get(name)) is not None]
+        self._fresh[rows] = False
+
+    def missing(self, names: Iterable[str]) -> list[str]:
+        """Those that must be read before they are used."""
+        rows = {name: self.row_of.get(name) for name in names}
+        return [name for name, row in rows.items() if row is None or not self._fresh[row]]
+
+    def put(self, names: list[str], records: list[bytes], *, fresh: bool) -> None:
+        """Add or replace rows. Not `fresh`: as they were before a change that is known of."""
+        new = [i for i, name in enumerate(names) if name not in self.row_of]
+        self._add([names[i] for i in new], [split_record(records[i]) for i in new])
+        rows = [self.row_of[name] for name in names]
+        heads = [split_head(record) for record in records]
+        self._states[rows] = np.frombuffer(b"".join([state for state, _ in heads]), STATE)
+        self._fresh[rows] = fresh
+        for row, (_, changes), record in zip(rows, heads, records, strict=True):
+            self.changes[row] = changes
+            self.traces[row] = split_record(record).traces
+        for row in rows:
+            self._join(row)
+
+    def column(self, name: str, rows: IntArray) -> np.ndarray:
+        """One field of the states of some rows."""
+        column: np.ndarray = self._states[name][rows]
+        return column
+
+    def memories(self, rows: IntArray) -> Memories:
+        """Columns of some rows, as they are now."""
+        numbers = rows.tolist()
+        return Memories.joined(
+            [self.ids[row] for row in numbers],
+            self._states[rows],
+            [self.traces[row] for row in numbers],
+            ([self.changes[row] for row in numbers], [self.concepts[row] for row in numbers]),
+        )
+
+    def around(self, rows: IntArray) -> tuple[IntArray, IntArray]:
+        """Rows before and after each in their sessions, or NONE, or NOT_HERE."""
+        return self._before[rows], self._after[rows]
+
+    def beside(self, rows: IntArray) -> IntArray:
+        """Rows of the neighbours that are in the table, each once, in order."""
+        found = np.zeros(len(self) + 2, np.bool_)  # the last two are NONE's and NOT_HERE's
+        found[self._before[rows]] = True
+        found[self._after[rows]] = True
+        return np.flatnonzero(found[:-2])
+
+    def successors(self, rows: IntArray) -> list[str]:
+        """What superseded some of these."""
+        some = rows[self._states["superseded_ms"][rows] != 0]
+        return [str(UUID(bytes=each.tobytes())) for each in self._states["superseded_by"][some]]
+
+    def names_beside(self, rows: IntArray) -> list[str]:
+        """Neighbours of these rows that must be read: absent, or changed."""
+        found: dict[str, None] = {}
+        for side, neighbours in (("previous", self._before[rows]), ("next", self._after[rows])):
+            absent = self._states[side][rows[neighbours == NOT_HERE]]
+            found |= {str(UUID(bytes=each.tobytes())): None for each in absent}
+            here = neighbours[neighbours >= 0]
+            found |= {self.ids[row]: None for row in here[~self._fresh[here]]}
+        return list(found)
+
+    def postings(self, term: bytes) -> tuple[IntArray, FloatArray]:
+        """Rows that hold a term, and how often."""
+        rows, counts = self._postings.get(term, (array("q"), array("q")))
+        return np.array(rows, np.intp), np.array(counts, np.float64)
+
+    def spoken_by(self, term: bytes) -> IntArray:
+        """Rows whose speaker's name has a term."""
+        return np.array(self._spoken.get(term, array("q")), np.intp)
+
+    def cosines(self, unit: NDArray[np.float32], rows: IntArray) -> FloatArray:
+        """Cosine of a unit vector and each row's vector; 0 for another model's vectors."""
+        # einsum, not BLAS: a row's result must not depend on how many rows there are.
+        if 2 * len(rows) > len(self):
+            dots = np.einsum("ij,j->i", self._units[: len(self)], unit)[rows]
+        else:
+            dots = np.einsum("ij,j->i", self._units[rows], unit)
+        cosines: FloatArray = np.clip(dots.astype(np.float64), -1.0, 1.0)
+        return cosines
+
+    def cosines_beside(self, rows: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Cosine of each row with the next one, and of its two neighbours; 0 where one lacks."""
+        before, after = self.around(rows)
+        ahead = np.isnan(self._with_next[rows]) & (after >= 0)
+        self._with_next[rows[ahead]] = self._pairs(rows[ahead], after[ahead])
+        both = np.isnan(self._across[rows]) & (after >= 0) & (before >= 0)
+        self._across[rows[both]] = self._pairs(before[both], after[both])
+        return np.nan_to_num(self._with_next[rows]), np.nan_to_num(self._across[rows])
+
+    def _pairs(self, some: IntArray, others: IntArray) -> FloatArray:
+        dots: FloatArray = np.einsum("ij,ij->i", self._units[some], self._units[others])
+        return dots
+
+    def _add(self, names: list[str], parts: Sequence[Parts]) -> None:
+        if not names:
+            return
+        first = len(self)
+        self._grow(first + len(names))
+        nothing = bytes(2 * self._dimension)
+        same = [p.vector if len(p.vector) == len(nothing) else nothing for p in parts]
+        vectors = np.frombuffer(b"".join(same), "<f2").reshape(len(same), self._dimension)
+        self._units[first : first + len(names)] = unit_vectors(vectors)
+        for row, (name, part) in enumerate(zip(names, parts, strict=True), first):
+            self.ids.append(name)
+            self.row_of[name] = row
+            self.traces.append(b"")
+            self.changes.append(b"")
+            self.concepts.append(part.concepts)
+            self._post(row, part.terms)
+
+    def _post(self, row: int, packed: bytes) -> None:
+        entries = np.frombuffer(packed, TERM)
+        for name, count, speaker in zip(
+            names_of(packed), entries["count"].tolist(), entries["speaker"].tolist(), strict=True
+        ):
+            rows, counts = self._postings.setdefault(name, (array("q"), array("q")))
+            rows.append(row)
+            counts.append(count)
+            if speaker:
+                self._spoken.setdefault(name, array("q")).append(row)
+
+    def _join(self, row: int) -> None:
+        """Find a row's neighbours, and tell them."""
+        state = self._states[row]
+        before, after = self._row(state["previous"].tobytes()), self._row(state["next"].tobytes())
+        self._set(row, before, after)
+        if before >= 0:
+            self._set(before, int(self._before[before]), row)
+        if after >= 0:
+            self._set(after, row, int(self._after[after]))
+
+    def _set(self, row: int, before: int, after: int) -> None:
+        if self._after[row] != after:
+            self._after[row], self._with_next[row], self._across[row] = after, np.nan, np.nan
+        if self._before[row] != before:
+            self._before[row], self._across[row] = before, np.nan
+
+    def _row(self, memory_id: bytes) -> int:
+        return (
+            NONE if memory_id == NOBODY else self.row_of.get(str(UUID(bytes=memory_id)), NOT_HERE)
+        )
+
+    def _grow(self, size: int) -> None:
+        room = len(self._states)
+        if size <= room:
+            return
+        more = max(size, 2 * room) - room
+        self._states = np.concatenate([self._states, np.zeros(more, STATE)])
+        self._units = np.concatenate([self._units, np.zeros((more, self._dimension), np.float32)])
+        self._fresh = np.concatenate([self._fresh, np.zeros(more, np.bool_)])
+        for column in ("_before", "_after"):
+            held = getattr(self, column)
+            setattr(self, column, np.concatenate([held, np.full(more, NOT_HERE)]))
+        for column in ("_with_next", "_across"):
+            held = getattr(self, column)
+            setattr(self, column, np.concatenate([held, np.full(more, np.nan)]))
+
+
+def unit_vectors(vectors: NDArray[np.float16]) -> NDArray[np.float32]:
+    """Vectors of length 1, shape as given; one of zeros stays as it is."""
+    wide = vectors.astype(np.float32)
+    norms = np.sqrt(np.einsum("ij,ij->i", wide, wide))
+    norms[norms == 0] = np.inf
+    unit: NDArray[np.float32] = wide / norms[:, np.newaxis]
+    return unit
