@@ -9,13 +9,19 @@ from uuid import UUID
 from schemas.events import (
     AccessedMemory,
     AccessKind,
+    ConceptUpserted,
     Embedding,
     Event,
+    MaintenanceCompleted,
     MemoryAccessed,
+    MemoryAdjusted,
     MemoryDecayed,
     MemoryForgotten,
     MemoryRestored,
     MemoryStored,
+    MemorySuperseded,
+    ParametersChanged,
+    RelationUpserted,
 )
 from schemas.ids import derive
 from schemas.inbox import Access, Concept, Forget, Relation, Restore, Store
@@ -162,13 +168,66 @@ def decayed_event(
     return _event(MemoryDecayed, memory, {"accesses_seen": 1} | data, envelope)
 
 
+def adjusted_event(
+    memory: UUID | None = None,
+    nats: float = -0.5,
+    *,
+    envelope: dict[str, Any] | None = None,
+    **data: Any,
+) -> MemoryAdjusted:
+    """A `memory.adjusted.v1`: a penalty, or with positive `nats` its reversal."""
+    payload = {"nats": nats, "cause": "interference"}
+    return _event(MemoryAdjusted, memory, payload | data, envelope)
+
+
+def superseded_event(
+    older: UUID, newer: UUID, *, envelope: dict[str, Any] | None = None, **data: Any
+) -> MemorySuperseded:
+    """A `memory.superseded.v1`."""
+    return _event(MemorySuperseded, older, {"superseded_by": newer} | data, envelope)
+
+
+def concept_event(
+    name: str = "tea", *, envelope: dict[str, Any] | None = None, **data: Any
+) -> ConceptUpserted:
+    """A `concept.upserted.v1`."""
+    payload = {"concept_type": "concept", "activation": 0.5}
+    return _event(ConceptUpserted, name, payload | data, envelope)
+
+
+def relation_event(
+    source: str = "tea",
+    target: str = "cup",
+    *,
+    envelope: dict[str, Any] | None = None,
+    **data: Any,
+) -> RelationUpserted:
+    """A `relation.upserted.v1`."""
+    payload = {"target": target, "relation_type": "served_in", "weight": 0.5}
+    return _event(RelationUpserted, source, payload | data, envelope)
+
+
+def parameters_event(
+    *, envelope: dict[str, Any] | None = None, **parameters: float
+) -> ParametersChanged:
+    """A `parameters.changed.v1`."""
+    namespace = (envelope or {}).get("namespace", NAMESPACE)
+    return _event(ParametersChanged, namespace, {"parameters": parameters}, envelope)
+
+
+def completed_event(*, envelope: dict[str, Any] | None = None, **data: Any) -> MaintenanceCompleted:
+    """A `maintenance.completed.v1`, which the read side passes over."""
+    payload = {"job": "decay", "began_at": TIME_MS}
+    return _event(MaintenanceCompleted, derive("run"), payload | data, envelope)
+
+
 def _about(memory: UUID | None) -> dict[str, Any]:
     return {"namespace": NAMESPACE, "memory_id": memory or memory_id("m1")}
 
 
 def _event(
     model: type[E],
-    subject: UUID | None,
+    subject: UUID | str | None,
     data: dict[str, Any],
     envelope: dict[str, Any] | None,
 ) -> E:

@@ -7,32 +7,61 @@ from uuid import UUID
 
 from hypothesis import strategies as st
 
-from schemas.events import AccessKind, ConceptUpserted, MemoryAdjusted, MemoryEvent, MemoryStored
+from schemas.events import AccessKind, MemoryEvent, MemoryStored
 from schemas.ids import derive
 from tests.builders import (
     TIME_MS,
     accessed_event,
+    adjusted_event,
+    completed_event,
+    concept_event,
     decayed_event,
     embedding,
     forgotten_event,
     memory_id,
+    parameters_event,
+    relation_event,
     restored_event,
     stored_event,
+    superseded_event,
 )
 
 DIMENSION = 4
-NAMES = ("ann", "bob", "cid")
+NAMES = ("ann", "bob", "cid", "dan", "eve")
 NAMESPACES = ("acme/one", "acme/two")
 DAY_MS = 86_400_000
 # From a day before to three weeks after: an event may be older than what was folded before it.
-TIMES = st.integers(-DAY_MS, 21 * DAY_MS).map(lambda offset: TIME_MS + offset)
+# Some share a moment.
+TIMES = st.integers(-DAY_MS, 21 * DAY_MS).map(lambda offset: TIME_MS + offset) | st.integers(
+    TIME_MS, TIME_MS + 2
+)
 MEMORIES = st.sampled_from(NAMES).map(memory_id)
 CONTEXTS = st.none() | st.sampled_from(["at the office", "on the train", ""])
 KINDS: st.SearchStrategy[AccessKind] = st.sampled_from(["search", "recall", "used", "rehearsal"])
 FRACTIONS = st.floats(0, 1)
+CONCEPTS = ("tea", "cup", "Ünïcödé 🫖")
+CONTENTS = ("Tea is at four.", "Ünïcödé 🫖", "Four cups of tea for Ann: four.", "x" * 300, "of")
+SESSIONS = st.none() | st.sampled_from(["monday", "tuesday: late"])
+SPEAKERS = st.none() | st.sampled_from(["Ann", "Bob Tea"])
 STATUS_CHANGES = ("forgotten", "restored", "decayed")
 USES = ("stored", "accessed")
-ALL = (*USES, *USES, *USES, *STATUS_CHANGES, "adjusted", "concept", "again")
+GRAPH = ("concept", "relation")
+ALL = (
+    *USES, *USES, *USES, *STATUS_CHANGES, *GRAPH, "adjusted", "superseded", "parameters",
+    "completed", "again",
+)  # fmt: skip
+# In range, of those that shape traces and of others.
+PARAMETERS = st.fixed_dictionaries(
+    {},
+    optional={
+        "weight_search": st.sampled_from([0.02, 0.5, 1.0]),
+        "spacing_scale": st.sampled_from([0.0, 0.4]),
+        "onset_seconds": st.sampled_from([60.0, 86_400.0]),
+        "arousal_effect": FRACTIONS,
+        "horizon_seconds": st.just(3_600.0),
+        "hops_max": st.just(1.0),
+    },
+)
 
 # Vectors are fixed, since what they hold makes no difference to the fold.
 _VECTORS = [embedding([1.0, 0.5 * i], dimension=DIMENSION) for i in range(len(NAMES))]
@@ -41,12 +70,6 @@ _VECTORS = [embedding([1.0, 0.5 * i], dimension=DIMENSION) for i in range(len(NA
 def small_stored(memory: UUID, *, envelope: dict[str, Any], **data: Any) -> MemoryStored:
     """A `memory.stored.v1` with a vector of `DIMENSION` numbers."""
     return stored_event(memory, envelope=envelope, **({"embedding": _VECTORS[0]} | data))
-
-
-def adjusted_event(memory: UUID, nats: float, *, envelope: dict[str, Any]) -> MemoryAdjusted:
-    """A `memory.adjusted.v1`."""
-    around = {"source": "test", "subject": str(memory)} | envelope
-    return MemoryAdjusted.model_validate(around | {"data": {"nats": nats, "cause": "interference"}})
 
 
 @st.composite
@@ -89,51 +112,67 @@ def logs(
 
 
 def _event(draw: st.DrawFn, kind: str, envelope: dict[str, Any]) -> MemoryEvent:
-    memory = draw(MEMORIES)
     match kind:
-        case "stored":
-            emotion = draw(
-                st.fixed_dictionaries(
-                    {}, optional={"arousal": FRACTIONS, "salience": FRACTIONS, "valence": FRACTIONS}
-                )
+        case "concept":
+            name, aliases = draw(st.sampled_from(CONCEPTS)), draw(st.sampled_from([[], ["chai"]]))
+            return concept_event(
+                name, envelope=envelope, activation=draw(FRACTIONS), aliases=aliases
             )
-            return small_stored(
-                memory,
-                envelope=envelope,
-                content=draw(st.sampled_from(["Tea is at four.", "Ünïcödé 🫖", "x" * 300])),
-                embedding=draw(st.sampled_from(_VECTORS)),
-                emotion=emotion,
-                context=draw(CONTEXTS),
-                tags=draw(st.sampled_from([[], ["one"], ["one", "two words"]])),
-                pinned=draw(st.booleans()),
+        case "relation":
+            # Often of a concept that nobody has heard of.
+            ends = draw(st.tuples(st.sampled_from(CONCEPTS), st.sampled_from(CONCEPTS)))
+            kind = draw(st.sampled_from(["served_in", "like"]))
+            return relation_event(
+                *ends, envelope=envelope, relation_type=kind, weight=draw(FRACTIONS)
             )
+        case "parameters":
+            return parameters_event(envelope=envelope, **draw(PARAMETERS))
+        case "completed":
+            return completed_event(envelope=envelope)
         case "accessed":
             several = draw(st.lists(MEMORIES, min_size=1, max_size=3))
             return accessed_event(
                 *several, kind=draw(KINDS), envelope=envelope, context=draw(CONTEXTS)
             )
+        case _:
+            return _event_of_one(draw, kind, draw(MEMORIES), envelope)
+
+
+def _event_of_one(
+    draw: st.DrawFn, kind: str, memory: UUID, envelope: dict[str, Any]
+) -> MemoryEvent:
+    match kind:
+        case "stored":
+            return small_stored(memory, envelope=envelope, **_stored_data(draw))
         case "forgotten":
             return forgotten_event(memory, envelope=envelope)
         case "restored":
             return restored_event(memory, envelope=envelope)
         case "decayed":
             return decayed_event(memory, envelope=envelope, accesses_seen=draw(st.integers(1, 3)))
-        case "adjusted":
-            return adjusted_event(memory, draw(st.floats(-2, 1)), envelope=envelope)
+        case "superseded":
+            newer = draw(MEMORIES)
+            return superseded_event(memory, newer, envelope=envelope, reversed=draw(st.booleans()))
         case _:
-            return concept_event(envelope)
+            assert kind == "adjusted"
+            return adjusted_event(memory, draw(st.floats(-2, 1)), envelope=envelope)
 
 
-def concept_event(envelope: dict[str, Any]) -> MemoryEvent:
-    """A fact that the fold of this version passes over."""
-    return ConceptUpserted.model_validate(
-        {
-            "source": "test",
-            "subject": "tea",
-            "data": {"concept_type": "concept", "activation": 0.5},
-        }
-        | envelope
+def _stored_data(draw: st.DrawFn) -> dict[str, Any]:
+    emotion = st.fixed_dictionaries(
+        {}, optional={"arousal": FRACTIONS, "salience": FRACTIONS, "valence": FRACTIONS}
     )
+    return {
+        "content": draw(st.sampled_from(CONTENTS)),
+        "embedding": draw(st.sampled_from(_VECTORS)),
+        "emotion": draw(emotion),
+        "context": draw(CONTEXTS),
+        "tags": draw(st.sampled_from([[], ["one"], ["one", "two words"]])),
+        "concepts": draw(st.lists(st.sampled_from(CONCEPTS), max_size=2, unique=True)),
+        "session": draw(SESSIONS),
+        "speaker": draw(SPEAKERS),
+        "pinned": draw(st.booleans()),
+    }
 
 
 def around(time_ms: int, name: object = "event") -> dict[str, Any]:

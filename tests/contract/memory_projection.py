@@ -1,15 +1,13 @@
 """The projection port in memory, for tests that need no Redis. It passes the port's contract."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 
-from services.common.read_model import Status
 from services.retrieval.digest import digest_of_view
-from services.retrieval.domain import Memory, Ref, View
 from services.retrieval.ports import Outcome
+from services.retrieval.terms import concepts_of, names_of
+from services.retrieval.view import Memory, Namespace, Needs, Place, Touched, View
 
 
 @dataclass
@@ -17,9 +15,7 @@ class Build:
     """What one partition holds in one version."""
 
     cursor: int = 0
-    memories: dict[Ref, Memory] = field(default_factory=dict)
-    counts: dict[str, Counter[Status]] = field(default_factory=dict)
-    seen: dict[bytes, int] = field(default_factory=dict)
+    view: View = field(default_factory=View)
 
 
 class MemoryProjection:
@@ -36,19 +32,33 @@ class MemoryProjection:
     async def cursor(self, partition: int, version: int) -> int:
         return self._build(partition, version).cursor
 
-    async def load(
-        self, partition: int, version: int, refs: Iterable[Ref], event_ids: list[bytes]
-    ) -> tuple[int, View]:
+    async def load(self, partition: int, version: int, needs: Needs) -> tuple[int, View]:
         await asyncio.sleep(0)  # others get their turn, as they do while Redis answers
         build = self._build(partition, version)
-        wanted = set(refs)
+        held = build.view
         view = View(
-            memories={
-                ref: _as_loaded(memory) for ref, memory in build.memories.items() if ref in wanted
+            namespaces={
+                name: _known(held.namespaces.get(name, Namespace()), name, needs)
+                for name in needs.namespaces
             },
-            counts={namespace: Counter(build.counts.get(namespace, {})) for namespace, _ in wanted},
-            seen={each: build.seen[each] for each in event_ids if each in build.seen},
+            seen={each: held.seen[each] for each in needs.events if each in held.seen},
         )
+        places = {
+            (name, place[2])
+            for name, namespace in view.namespaces.items()
+            for session in namespace.sessions.values()
+            for place in session
+        }
+        for ref in [*needs.memories, *places]:
+            if ref in held.memories:
+                view.memories[ref] = _as_loaded(held.memories[ref])
+        for ref in needs.counted & view.memories.keys():
+            namespace, parts = view.namespaces[ref[0]], view.memories[ref].parts
+            known = held.namespaces[ref[0]]
+            for term in names_of(parts.terms):
+                namespace.document_frequencies[term] = known.document_frequencies[term]
+            for link in concepts_of(parts.concepts):
+                namespace.links[link] = known.links[link]
         return build.cursor, view
 
     async def apply(
@@ -64,16 +74,18 @@ class MemoryProjection:
             return Outcome("hold", hold)
         if build.cursor != cursor:
             return Outcome("cursor", build.cursor)
-        for ref in view.touched:
-            build.memories[ref] = _merged(build.memories.get(ref), view.memories[ref])
-            build.counts[ref[0]] = Counter(view.counts[ref[0]])
-        build.seen |= view.seen_now
+        for name, touched in view.touched.items():
+            for memory_id in touched.memories:
+                ref = (name, memory_id)
+                before = build.view.memories.get(ref)
+                build.view.memories[ref] = _merged(before, view.memories[ref])
+            _write(build.view, view, name, touched)
+        build.view.seen |= view.seen_now
         build.cursor = next_cursor
         return Outcome("applied", next_cursor)
 
     async def digest(self, partition: int, version: int) -> str:
-        build = self._build(partition, version)
-        return digest_of_view(View(memories=build.memories, counts=build.counts))
+        return digest_of_view(self._build(partition, version).view)
 
     async def hold(self, partition: int, offset: int | None) -> None:
         self._holds.pop(partition, None)
@@ -90,6 +102,51 @@ class MemoryProjection:
 
     def _build(self, partition: int, version: int) -> Build:
         return self._builds.setdefault((partition, version), Build())
+
+
+def _known(held: Namespace, name: str, needs: Needs) -> Namespace:
+    """What the fold gets to see of a namespace: what it needs, and the places beside new ones."""
+    sessions: dict[str, list[Place]] = {}
+    for whose, session, time_ms in needs.places:
+        if whose == name:
+            places = held.sessions.get(session, [])
+            beside = {*[p for p in places if p[0] <= time_ms][-1:]}
+            beside |= {*[p for p in places if p[0] > time_ms][:1]}
+            sessions[session] = sorted(beside | {*sessions.get(session, [])})
+    return Namespace(
+        statuses=held.statuses.copy(),
+        length=held.length,
+        document_frequencies={
+            term: held.document_frequencies.get(term, 0)
+            for whose, term in needs.terms
+            if whose == name
+        },
+        links={link: held.links.get(link, 0) for whose, link in needs.links if whose == name},
+        sessions=sessions,
+        parameters=held.parameters,
+        concepts={
+            concept: held.concepts[concept]
+            for whose, concept in needs.concepts
+            if whose == name and concept in held.concepts
+        },
+    )
+
+
+def _write(held: View, view: View, name: str, touched: Touched) -> None:
+    """The absolute values that a batch leaves behind."""
+    after, namespace = view.namespaces[name], held.namespace(name)
+    namespace.statuses, namespace.length = after.statuses.copy(), after.length
+    namespace.document_frequencies |= {t: after.document_frequencies[t] for t in touched.terms}
+    namespace.links |= {link: after.links[link] for link in touched.links}
+    namespace.concepts |= {concept: after.concepts[concept] for concept in touched.concepts}
+    namespace.relations |= after.relations
+    if touched.concepts:
+        namespace.vocabulary = after.vocabulary
+    namespace.parameters = after.parameters
+    for session, place in touched.places:
+        places = {*namespace.sessions.get(session, []), place}
+        namespace.sessions[session] = sorted(places)
+    held.touch(name).parameters |= touched.parameters
 
 
 def _as_loaded(memory: Memory) -> Memory:

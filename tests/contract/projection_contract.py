@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -11,13 +11,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemas.events import MemoryEvent
-from services.common.read_model import Status
-from services.retrieval import digest, domain
-from services.retrieval.adapters import redis_projection
+from services.retrieval import digest, domain, presentations
+from services.retrieval.adapters import redis_changes
 from services.retrieval.digest import digest_of_view
-from services.retrieval.domain import Ref, View, fold, fold_log
+from services.retrieval.domain import fold, fold_log
 from services.retrieval.ports import Outcome
-from tests.builders import TIME_MS, accessed_event, forgotten_event, memory_id, restored_event
+from services.retrieval.view import Namespace, Needs, Ref, View
+from tests.builders import (
+    TIME_MS,
+    accessed_event,
+    forgotten_event,
+    memory_id,
+    parameters_event,
+    restored_event,
+)
 from tests.contract.folding import Offsets, ProbedProjection, batch_of, fold_all, fold_into
 from tests.sequences import around, at_offsets, cuts, logs, small_stored
 
@@ -40,6 +47,15 @@ def accessed(number: int) -> MemoryEvent:
     return accessed_event(ANN, envelope=around(TIME_MS + 1000 * number, number), context="again")
 
 
+def needs_of(*refs: Ref, events: Iterable[MemoryEvent] = ()) -> Needs:
+    """These memories, what is known of their namespaces, and whether events were seen."""
+    return Needs(
+        memories=dict.fromkeys(refs),
+        events=[event.id.bytes for event in events],
+        namespaces={name for name, _ in refs},
+    )
+
+
 def digest_of(events: Offsets) -> str:
     return digest_of_view(fold_log(events))
 
@@ -48,10 +64,10 @@ def digest_of(events: Offsets) -> str:
 def small_limits() -> Iterator[None]:
     """Limits so small that a short log reaches them."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(domain, "ACCESS_HISTORY_MAX", SMALL_LIMIT)
-        for module in (domain, redis_projection):
+        patch.setattr(presentations, "ACCESS_HISTORY_MAX", SMALL_LIMIT)
+        for module in (domain, redis_changes):
             patch.setattr(module, "SEEN_EVENTS_MAX", SMALL_LIMIT)
-        for module in (redis_projection, digest):
+        for module in (redis_changes, digest):
             patch.setattr(module, "RECENT_MAX", SMALL_LIMIT)
         yield
 
@@ -70,10 +86,9 @@ class ProjectionContract:
         version = await projection.live_version(0)
 
         assert version == 1
-        nothing: Counter[Status] = Counter({"active": 0, "decayed": 0, "deleted": 0})
-        assert await projection.load(0, 1, [REF], [b"x" * 16]) == (
+        assert await projection.load(0, 1, needs_of(REF, events=[stored()])) == (
             0,
-            View(counts={NAMESPACE: nothing}),
+            View(namespaces={NAMESPACE: Namespace()}),
         )
         assert await projection.digest(0, 1) == digest_of([])
 
@@ -92,15 +107,14 @@ class ProjectionContract:
         await projection.live_version(0)
         await fold_all(projection, [at_offsets([stored("bob")] * 7), events], partition=0)
 
-        cursor, view = await projection.load(0, 1, [REF], [events[0][1].id.bytes])
+        cursor, view = await projection.load(0, 1, needs_of(REF, events=[events[0][1]]))
 
         folded = fold_log(events)
         assert cursor == 10
         assert view.memories[REF].state == folded.memories[REF].state
-        assert view.memories[REF].vector == folded.memories[REF].vector
-        assert view.memories[REF].traces == folded.memories[REF].traces
+        assert view.memories[REF].parts == folded.memories[REF].parts
         assert view.memories[REF].document_status == "deleted"
-        assert view.counts[NAMESPACE] == Counter({"active": 1, "deleted": 1})
+        assert view.namespaces[NAMESPACE].statuses == Counter({"active": 1, "deleted": 1})
         assert view.seen == {events[0][1].id.bytes: 7}
 
     async def test_batch_sent_again_after_a_lost_reply_changes_nothing(
@@ -139,7 +153,7 @@ class ProjectionContract:
         events = at_offsets([stored(), accessed(1)])
         await projection.live_version(0)
         await fold_all(projection, [events], partition=0)
-        _, view = await projection.load(0, 1, [REF], [])
+        _, view = await projection.load(0, 1, needs_of(REF))
         fold(view, accessed(2), 2)
 
         outcome = await projection.apply(0, 1, view, cursor=cursor, next_cursor=cursor + 1)
@@ -299,6 +313,21 @@ class ProjectionContract:
         for partition, events in parts.items():
             assert await projection.digest(partition, 1) == digest_of(events)
 
+    async def test_event_that_is_refused_changes_nothing_and_its_neighbours_are_folded(
+        self, projection: ProbedProjection
+    ) -> None:
+        refused = parameters_event(envelope=around(TIME_MS, "refused"), spacing_scale=-1.0)
+        events = at_offsets([stored(), refused, accessed(1)])
+        await projection.live_version(0)
+        batch = batch_of(events, partition=0)
+
+        await batch.load(projection)
+        outcome = await batch.apply(projection)
+
+        assert [each.error is None for each in batch.decoded] == [True, False, True]
+        assert outcome == Outcome("applied", 3)
+        assert await projection.digest(0, 1) == digest_of([events[0], events[2]])
+
     async def test_load_sees_one_instant(self, projection: ProbedProjection) -> None:
         rounds = 60
         both = [accessed_event(ANN, BOB, envelope=around(TIME_MS + i, i)) for i in range(rounds)]
@@ -312,7 +341,7 @@ class ProjectionContract:
 
         seen = []
         while not writer.done():
-            seen.append(await projection.load(0, 1, refs, [events[-1][1].id.bytes]))
+            seen.append(await projection.load(0, 1, needs_of(*refs, events=[events[-1][1]])))
         await writer
 
         for cursor, view in seen:

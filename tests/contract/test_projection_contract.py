@@ -1,12 +1,12 @@
 """The contract of the projection store on the fake and on Redis, and what only Redis has."""
 
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 
 from schemas.events import MemoryEvent
-from services.common.read_model import Layout, Status
+from services.common.read_model import Status
 from services.common.redis import RedisClient, connect
 from services.retrieval.adapters.redis_projection import RedisProjection
 from services.retrieval.digest import digest_of_build
@@ -15,19 +15,20 @@ from services.retrieval.ports import Outcome
 from tests.builders import (
     TIME_MS,
     accessed_event,
+    concept_event,
     decayed_event,
     forgotten_event,
-    memory_id,
+    parameters_event,
+    relation_event,
     restored_event,
+    superseded_event,
 )
 from tests.contract.folding import fold_all, fold_into
 from tests.contract.memory_projection import MemoryProjection
 from tests.contract.projection_contract import ProjectionContract, digest_of
+from tests.contract.projection_damages import ANN, BOB, DAMAGES, NAMESPACE, Damage
 from tests.engines import Engines
 from tests.sequences import DIMENSION, around, at_offsets, small_stored
-
-NAMESPACE = "acme/one"
-ANN = memory_id("ann")
 
 
 class RedisSide(RedisProjection):
@@ -158,76 +159,22 @@ class TestRedisProjection(ProjectionContract):
         assert await side.found("active") == [str(ANN)]
 
 
-Damage = Callable[[RedisClient, Layout], Awaitable[object]]
-
-
-def flipped(value: bytes, at: int) -> bytes:
-    """`value` with one bit changed."""
-    changed = bytearray(value)
-    changed[at] ^= 1
-    return bytes(changed)
-
-
-def record_byte(at: int) -> Damage:
-    async def damage(redis: RedisClient, layout: Layout) -> None:
-        key = layout.record(NAMESPACE, ANN)
-        await redis.set(key, flipped(await redis.get(key), at))
-
-    return damage
-
-
-def document_field(name: str) -> Damage:
-    async def damage(redis: RedisClient, layout: Layout) -> None:
-        key = layout.document("active", NAMESPACE, ANN)
-        await redis.hset(key, name, flipped(await redis.hget(key, name), -1))
-
-    return damage
-
-
-async def context(redis: RedisClient, layout: Layout) -> None:
-    key = layout.contexts(NAMESPACE, ANN)
-    for name, value in (await redis.hgetall(key)).items():
-        await redis.hset(key, name, flipped(value, 0))
-
-
-DAMAGES: dict[str, Damage] = {
-    "status": record_byte(0),
-    "number of changes": record_byte(2),
-    "first bytes of the state": record_byte(12),
-    "middle of the record": record_byte(90),
-    "last trace": record_byte(-1),
-    "no status": lambda redis, layout: redis.setrange(layout.record(NAMESPACE, ANN), 0, b"\xff"),
-    "record gone": lambda redis, layout: redis.delete(layout.record(NAMESPACE, ANN)),
-    "record cut short": lambda redis, layout: redis.set(layout.record(NAMESPACE, ANN), b"\0\0"),
-    **{
-        f"document, {name}": document_field(name)
-        for name in ("ns", "type", "tags", "created", "content", "text", "vector", "model", "more")
-    },
-    "document gone": lambda redis, layout: redis.delete(layout.document("active", NAMESPACE, ANN)),
-    "document has more": lambda redis, layout: redis.hset(
-        layout.document("active", NAMESPACE, ANN), "x", ""
-    ),
-    "context": context,
-    "contexts gone": lambda redis, layout: redis.delete(layout.contexts(NAMESPACE, ANN)),
-    "members, offset": lambda redis, layout: redis.zincrby(layout.members(NAMESPACE), 1, str(ANN)),
-    "members, one gone": lambda redis, layout: redis.zrem(layout.members(NAMESPACE), str(ANN)),
-    "recent, time": lambda redis, layout: redis.zincrby(layout.recent(NAMESPACE), 1, str(ANN)),
-    "recent, one gone": lambda redis, layout: redis.zrem(layout.recent(NAMESPACE), str(ANN)),
-    "counts": lambda redis, layout: redis.hincrby(layout.counts(NAMESPACE), "active", 1),
-    "namespace gone": lambda redis, layout: redis.srem(layout.namespaces, NAMESPACE),
-    "namespace more": lambda redis, layout: redis.sadd(layout.namespaces, "acme/other"),
-}
-
-
 @pytest.mark.integration
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 async def test_digest_notices_damage(side: RedisSide, damage: Damage) -> None:
+    data = {"context": "at home", "tags": ["one"], "session": "monday", "concepts": ["tea"]}
     events = at_offsets(
         [
-            small_stored(ANN, envelope=around(TIME_MS), context="at home", tags=["one"]),
+            small_stored(ANN, envelope=around(TIME_MS), **data),
+            small_stored(BOB, envelope=around(TIME_MS + 1, "bob"), session="monday"),
             accessed_event(ANN, envelope=around(TIME_MS + 9), context="again"),
             forgotten_event(ANN, envelope=around(TIME_MS + 10)),
             restored_event(ANN, envelope=around(TIME_MS + 11)),
+            superseded_event(ANN, BOB, envelope=around(TIME_MS + 12)),
+            concept_event("tea", envelope=around(TIME_MS + 13)),
+            concept_event("cup", envelope=around(TIME_MS + 14)),
+            relation_event("tea", "cup", envelope=around(TIME_MS + 15)),
+            parameters_event(envelope=around(TIME_MS + 16), spacing_scale=0.0),
         ]
     )
     await side.live_version(0)
