@@ -16,8 +16,9 @@ import numpy as np
 
 Status = Literal["active", "decayed", "deleted"]
 STATUSES: tuple[Status, ...] = ("active", "decayed", "deleted")
-KINDS = ("creation", "search", "recall", "used", "restore", "rehearsal")
-NOT_COUNTED = "rehearsal"  # a presentation, but not an access
+# The last stands for many old presentations that were compacted.
+KINDS = ("creation", "search", "recall", "used", "restore", "rehearsal", "compacted")
+NOT_COUNTED = ("rehearsal", "compacted")  # a presentation, but not an access
 
 RECENT_MAX = 1_000
 SEEN_EVENTS_MAX = 100_000
@@ -239,6 +240,12 @@ def trace_id(kind: str, event_id: UUID) -> int:
 def kind_of(identity: int) -> str:
     """The kind of use behind a trace's id."""
     return KINDS[(identity >> 56) - 1]
+
+
+def counted(identities: np.ndarray) -> np.ndarray:
+    """Which traces are accesses, by their `id`, shape (traces,)."""
+    kinds = [KINDS.index(kind) + 1 for kind in NOT_COUNTED]
+    return ~np.isin(identities >> np.uint64(56), kinds)
 
 
 def pack_trace(time_ms: int, identity: int, weight: float, decay_rate: float) -> bytes:

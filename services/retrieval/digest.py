@@ -75,9 +75,8 @@ def rows_of_view(view: View, name: str) -> Iterator[Row]:
     """The rows of one namespace of a pure fold."""
     memories = {str(ref[1]): memory for ref, memory in view.memories.items() if ref[0] == name}
     namespace = view.namespaces[name]
-    if memories:
-        counts = {status.encode(): namespace.statuses[status] for status in STATUSES}
-        yield "counts", _numbers(counts | {b"length": namespace.length})
+    counts = {status.encode(): namespace.statuses[status] for status in STATUSES}
+    yield "counts", _numbers(counts | {b"length": namespace.length}) if memories else {}
     yield "changed", {id_: float(memory.changed_at) for id_, memory in memories.items()}
     yield "recent", _highest({id_: m.state.last_accessed_ms for id_, m in memories.items()})
     used = {id_: use_of(m) for id_, m in memories.items() if m.state.presentations > 1}
@@ -135,9 +134,9 @@ async def _rows_of_build(redis: RedisClient, layout: Layout, namespace: str) -> 
         ):
             rows.append(row)
             if row[0].startswith("document:") and isinstance(row[1], dict):
-                more = orjson.loads(row[1].get(b"more") or b"{}")
-                sessions |= {more["session"]} if "session" in more else set()
-                links |= {hash64(concept) for concept in more.get("concepts", [])}
+                found = _session_and_concepts(row[1].get(b"more", b""))
+                sessions |= found[0]
+                links |= found[1]
     for session in sessions:
         places = await _sorted_set(redis, layout.session(namespace, session))
         rows.append((f"session:{session}", places))
@@ -145,6 +144,16 @@ async def _rows_of_build(redis: RedisClient, layout: Layout, namespace: str) -> 
         ids = await _sorted_set(redis, layout.linked(namespace, link))
         rows += [(f"linked:{link.hex()}", ids)] if ids else []
     return rows
+
+
+def _session_and_concepts(more: bytes) -> tuple[set[str], set[bytes]]:
+    # Damage must give another digest, not an error: it is the replay that mends it.
+    try:
+        rest = dict(orjson.loads(more))
+        session = {str(rest["session"])} if "session" in rest else set()
+        return session, {hash64(str(concept)) for concept in rest.get("concepts", [])}
+    except (ValueError, TypeError):
+        return set(), set()
 
 
 async def _rows_of_memories(
@@ -199,5 +208,4 @@ def _parts(name: str, value: Value) -> Iterator[bytes]:
 
 
 def _status_of(record: bytes | None) -> Status:
-    # A damaged record must give another digest, not an error: it is the replay that mends it.
     return STATUSES[record[0]] if record and record[0] < len(STATUSES) else "active"

@@ -9,14 +9,13 @@ import numpy as np
 from cognition.base_level import IntArray
 from services.common.read_model import (
     CONCEPT,
-    KINDS,
     NOBODY,
-    NOT_COUNTED,
     STATE,
     STATUSES,
     TRACE,
     Status,
     bias_at,
+    counted,
     split_head,
     split_record,
     status_at,
@@ -89,13 +88,12 @@ class Memories:
             if states["status"][i] != DELETED:
                 states["status"][i] = STATUSES.index(status_at(changes, moment_ms))
         states["status"][states["created_ms"] > moment_ms] = DELETED
-        uncounted = KINDS.index(NOT_COUNTED) + 1
         traces = self.traces
-        counted = (traces["time_ms"] <= moment_ms) & (traces["id"] >> np.uint64(56) != uncounted)
-        whose = self.memory_of_trace[counted]
+        then = (traces["time_ms"] <= moment_ms) & counted(traces["id"])
+        whose = self.memory_of_trace[then]
         states["access_count"] = np.bincount(whose, minlength=len(self))
         states["last_accessed_ms"] = states["created_ms"]
-        np.maximum.at(states["last_accessed_ms"], whose, traces["time_ms"][counted])
+        np.maximum.at(states["last_accessed_ms"], whose, traces["time_ms"][then])
         states["superseded_ms"][states["superseded_ms"] > moment_ms] = 0
         return replace(self, states=states)
 

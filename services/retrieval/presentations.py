@@ -5,11 +5,15 @@ from dataclasses import replace
 import numpy as np
 
 from cognition.base_level import Kernel, emotional_decay_rate, presentation_decay
+from cognition.compaction import compacted
 from schemas.events import MemoryEvent
 from schemas.limits import ACCESS_HISTORY_MAX
 from schemas.parameters import Parameters
-from services.common.read_model import NOT_COUNTED, TRACE, pack_trace, trace_id
+from services.common.read_model import KINDS, NOT_COUNTED, TRACE, pack_trace, trace_id
 from services.retrieval.view import Memory, Ref, View
+
+# The newest half stays exact, so that all accesses that are ever shown do.
+TRACES_MAX = 2 * (ACCESS_HISTORY_MAX + 24)
 
 
 def kernel_of(parameters: Parameters) -> Kernel:
@@ -33,13 +37,15 @@ def present(
     trace = pack_trace(time_ms, identity, weight_of(kind, parameters), decay_rate)
     memory.parts = replace(memory.parts, traces=memory.parts.traces + trace)
     state.presentations += 1
-    if kind != NOT_COUNTED:
+    if kind not in NOT_COUNTED:
         state.access_count += 1
         state.last_accessed_ms = max(state.last_accessed_ms, time_ms)
     if context:
         memory.contexts[_context_field(identity)] = context.encode()
     if len(traces) >= ACCESS_HISTORY_MAX:
         _forget_oldest_context(memory)
+    if len(traces) >= TRACES_MAX:
+        memory.parts = replace(memory.parts, traces=_compacted(memory.parts.traces, parameters))
     return True
 
 
@@ -52,6 +58,24 @@ def weight_of(kind: str, parameters: Parameters) -> float:
             return parameters.weight_rehearsal
         case _:
             return 1.0
+
+
+def _compacted(packed: bytes, parameters: Parameters) -> bytes:
+    """A history with its older traces in buckets; see `cognition.compaction`."""
+    traces = np.frombuffer(packed, TRACE)
+    small = compacted(
+        traces["time_ms"],
+        traces["weight"].astype(np.float64),
+        traces["decay_rate"].astype(np.float64),
+        cap=TRACES_MAX,
+        kernel=kernel_of(parameters),
+    )
+    buckets = np.zeros(len(small.times_ms), TRACE)
+    buckets["time_ms"], buckets["weight"] = small.times_ms, small.weights
+    buckets["decay_rate"] = small.decay_rates
+    kind = (KINDS.index("compacted") + 1) << 56
+    buckets["id"] = np.arange(len(buckets), dtype=np.uint64) | np.uint64(kind)
+    return buckets.tobytes() + traces[small.kept].tobytes()
 
 
 def use_of(memory: Memory) -> float:

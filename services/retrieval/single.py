@@ -157,7 +157,7 @@ def _history(entry: Entry, as_of_ms: int | None) -> list[AccessRecord]:
     for trace in traces[newest_first]:
         kind = kind_of(int(trace["id"]))
         time_ms = int(trace["time_ms"])
-        if kind == NOT_COUNTED or (as_of_ms is not None and time_ms > as_of_ms):
+        if kind in NOT_COUNTED or (as_of_ms is not None and time_ms > as_of_ms):
             continue
         given = entry.contexts.get(int(trace["id"]).to_bytes(8, "little"))
         context = given.decode() if given is not None else _CONTEXTS.get(kind, kind)
