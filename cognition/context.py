@@ -15,7 +15,7 @@ from cognition.base_level import FloatArray, IntArray
 from cognition.lexical import Matches
 
 # Evidence runs forward: what comes before says more than what comes after (the forward asymmetry
-# of free recall has the same ratio). All within .005 of recall@10 for .8 to 1 and .4 to .8.
+# of free recall). Each share moved by .1 to .2 by itself changes recall@10 by less than .008.
 OFFSETS = (-1, 1, -2, 2)
 WORD_SHARES = np.array([0.9, 0.6, 0.6, 0.4])
 VECTOR_SHARES = np.array([0.25, 0.25, 0.0, 0.0])
@@ -34,7 +34,7 @@ def bm25_in_context(
 
     sum_t max(c_ti, max_k share_k c_t(i+k)), c what a term contributes by itself. The maximum, not
     the sum: a name that stands in five turns running is one piece of evidence (recall@10 .868
-    against .830 for the sum).
+    against .843 for the best of three sums).
 
     Args:
         matches: where the query's terms stand; rows of neighbours included.
