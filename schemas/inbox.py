@@ -1,8 +1,9 @@
 """memory.inbox: what a producer writes. Commands: each may be refused."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, model_validator
+from pydantic_core import PydanticCustomError
 
 from schemas import limits
 from schemas.fields import (
@@ -26,6 +27,7 @@ from schemas.fields import (
     Speaker,
     Tags,
 )
+from schemas.parameters import Parameters
 
 AccessKindReported = Literal["recall", "used", "rehearsal"]
 
@@ -106,7 +108,30 @@ class Relation(InboxCommand):
     weight: Fraction = 1.0
 
 
+class Supersede(InboxCommand):
+    """A newer memory says what holds now instead of an older one. `reversed` takes it back."""
+
+    type: Literal["supersede"] = "supersede"
+    memory_id: MemoryId = Field(description="The older memory.")
+    superseded_by: MemoryId
+    reversed: bool = False
+
+    @model_validator(mode="after")
+    def _two(self) -> Self:
+        if self.memory_id == self.superseded_by:
+            raise PydanticCustomError("same", "superseded_by must be another memory")
+        return self
+
+
+class SetParameters(InboxCommand):
+    """Set the model's parameters of a namespace; those that are not named get their defaults."""
+
+    type: Literal["parameters"] = "parameters"
+    parameters: Parameters
+
+
 InboxMessage = Annotated[
-    Store | Access | Forget | Restore | Concept | Relation, Field(discriminator="type")
+    Store | Access | Forget | Restore | Supersede | Concept | Relation | SetParameters,
+    Field(discriminator="type"),
 ]
 INBOX_MESSAGE: TypeAdapter[InboxMessage] = TypeAdapter(InboxMessage)

@@ -24,7 +24,16 @@ from schemas.events import (
     RelationUpserted,
 )
 from schemas.ids import derive
-from schemas.inbox import Access, Concept, Forget, Relation, Restore, Store
+from schemas.inbox import (
+    Access,
+    Concept,
+    Forget,
+    Relation,
+    Restore,
+    SetParameters,
+    Store,
+    Supersede,
+)
 from schemas.maintenance import RunJob
 from schemas.queries import Inspect, ListMemories, Ping, Recall, Search, Stats
 
@@ -69,6 +78,16 @@ def relation(source: str = "tea", target: str = "cup", **fields: Any) -> Relatio
     """A `relation` command."""
     ends = {"namespace": NAMESPACE, "source": source, "target": target}
     return Relation.model_validate(ends | {"relation_type": "served_in"} | fields)
+
+
+def supersede(memory: UUID | None = None, **fields: Any) -> Supersede:
+    """A `supersede` command."""
+    return Supersede.model_validate(_about(memory) | {"superseded_by": memory_id("m2")} | fields)
+
+
+def parameters(**values: float) -> SetParameters:
+    """A `parameters` command."""
+    return SetParameters.model_validate({"namespace": NAMESPACE, "parameters": values})
 
 
 def search(query: str = "When is tea?", **fields: Any) -> Search:

@@ -17,8 +17,11 @@ from services.common.dead_letters import DeadLetters
 from services.common.embedder import Embedder, embedder_of
 from services.common.logs import configure_logs
 from services.common.ownership import REBALANCE_TIMEOUT_MS, SESSION_TIMEOUT_MS
+from services.common.read_model import redis_prefix
+from services.common.redis import RedisClient, connect
 from services.common.replies import Replier
 from services.ingest.adapters.kafka_event_log import KafkaEventLog
+from services.ingest.adapters.redis_vocabularies import RedisVocabularies
 from services.ingest.handlers import Ingest, Limits
 from services.ingest.settings import IngestSettings
 
@@ -32,7 +35,8 @@ def build(settings: IngestSettings) -> AsgiFastStream:
     broker = make_broker(settings, service=SERVICE)
     producer = DurableProducer(settings, client_id=f"human-memory-{SERVICE}")
     embedder = embedder_of(settings)
-    ingest = _ingest(settings, producer, embedder)
+    redis = connect(settings.redis)
+    ingest = _ingest(settings, producer, embedder, redis=redis)
     subscriber = broker.subscriber(
         settings.topic(INBOX),
         group_id=f"{settings.topic_prefix}human-memory-{SERVICE}",
@@ -70,6 +74,7 @@ def build(settings: IngestSettings) -> AsgiFastStream:
         finally:
             loading.cancel()
             await producer.stop()
+            await redis.aclose()
 
     return AsgiFastStream(
         broker,
@@ -81,10 +86,15 @@ def build(settings: IngestSettings) -> AsgiFastStream:
     )
 
 
-def _ingest(settings: IngestSettings, producer: DurableProducer, embedder: Embedder) -> Ingest:
+def _ingest(
+    settings: IngestSettings, producer: DurableProducer, embedder: Embedder, *, redis: RedisClient
+) -> Ingest:
     return Ingest(
         event_log=KafkaEventLog(settings, producer),
         embedder=embedder,
+        vocabularies=RedisVocabularies(
+            redis, redis_prefix(settings.topic_prefix), partitions=settings.partitions
+        ),
         dead_letters=DeadLetters(producer, settings.topic(DEAD_LETTERS), service=SERVICE),
         replier=Replier(producer, settings.topic(REPLIES), service=SERVICE),
         limits=Limits(

@@ -2,12 +2,14 @@
 
 import base64
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import numpy as np
 
+from cognition.emotion import appraise
 from schemas.errors import Rejected
 from schemas.events import (
     AccessedData,
@@ -20,14 +22,29 @@ from schemas.events import (
     MemoryForgotten,
     MemoryRestored,
     MemoryStored,
+    MemorySuperseded,
+    ParametersChanged,
+    ParametersData,
     ReasonData,
     RelationData,
     RelationUpserted,
     StoredData,
+    SupersededData,
 )
 from schemas.fields import Emotion, rfc3339
 from schemas.ids import cause_of_key, cause_of_record, cause_of_replay, event_id
-from schemas.inbox import Access, Concept, Forget, InboxMessage, Relation, Restore, Store
+from schemas.inbox import (
+    Access,
+    Concept,
+    Forget,
+    InboxMessage,
+    Relation,
+    Restore,
+    SetParameters,
+    Store,
+    Supersede,
+)
+from schemas.limits import CONCEPTS_MAX
 
 SOURCE = "/human-memory/ingest"
 _EVENT_TYPES = {
@@ -37,7 +54,17 @@ _EVENT_TYPES = {
     "restore": "memory.restored.v1",
     "concept": "concept.upserted.v1",
     "relation": "relation.upserted.v1",
+    "supersede": "memory.superseded.v1",
+    "parameters": "parameters.changed.v1",
 }
+
+
+@dataclass(frozen=True)
+class WorkedOut:
+    """What ingest finds out about a memory, beside what its producer says."""
+
+    embedding: Embedding
+    concepts: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -107,105 +134,87 @@ def embedding_of(vector: np.ndarray, model: str) -> Embedding:
 
 
 def event_of(
-    command: InboxMessage, received: Received, time_ms: int, embedding: Embedding | None
+    command: InboxMessage, received: Received, time_ms: int, worked_out: WorkedOut | None
 ) -> MemoryEvent:
-    """The event that `command` leads to; only a `store` needs an embedding."""
+    """The event that `command` leads to; only a `store` needs something worked out."""
     cause = cause_of(command, received)
+    around: dict[str, Any] = {
+        "id": event_id(cause, _EVENT_TYPES[command.type]),
+        "source": SOURCE,
+        "time": time_ms,
+        "namespace": command.namespace,
+    }
     match command:
         case Store():
-            assert embedding is not None
-            return _stored(command, cause, received, (time_ms, embedding))
+            assert worked_out is not None
+            data = _stored_data(command, received, time_ms, worked_out)
+            # What `store` was checked for need not be checked again: half the cost of an event.
+            return MemoryStored.model_construct(**around, subject=str(cause), data=data)
         case Access():
-            accesses = [
-                AccessedMemory(memory_id=memory_id, kind=command.kind)
-                for memory_id in dict.fromkeys(command.memory_ids)
-            ]
-            return MemoryAccessed(
-                id=event_id(cause, "memory.accessed.v1"),
-                source=SOURCE,
-                subject=str(cause),
-                time=time_ms,
-                namespace=command.namespace,
-                data=AccessedData(accesses=accesses, context=command.context),
-            )
+            ids = dict.fromkeys(command.memory_ids)
+            accesses = [AccessedMemory(memory_id=each, kind=command.kind) for each in ids]
+            accessed = AccessedData(accesses=accesses, context=command.context)
+            return MemoryAccessed(**around, subject=str(cause), data=accessed)
         case Forget():
-            return MemoryForgotten(
-                id=event_id(cause, "memory.forgotten.v1"),
-                source=SOURCE,
-                subject=str(command.memory_id),
-                time=time_ms,
-                namespace=command.namespace,
-                data=ReasonData(reason=command.reason),
-            )
+            reason = ReasonData(reason=command.reason)
+            return MemoryForgotten(**around, subject=str(command.memory_id), data=reason)
         case Restore():
-            return MemoryRestored(
-                id=event_id(cause, "memory.restored.v1"),
-                source=SOURCE,
-                subject=str(command.memory_id),
-                time=time_ms,
-                namespace=command.namespace,
-                data=ReasonData(reason=command.reason),
+            reason = ReasonData(reason=command.reason)
+            return MemoryRestored(**around, subject=str(command.memory_id), data=reason)
+        case Supersede():
+            superseded = SupersededData(
+                superseded_by=command.superseded_by, reversed=command.reversed
             )
-        case Concept() | Relation():
-            return _graph_event(command, cause, time_ms)
-
-
-def _stored(
-    store: Store, cause: UUID, received: Received, worked_out: tuple[int, Embedding]
-) -> MemoryStored:
-    time_ms, embedding = worked_out
-    # Another body under the same key can be told from a repeat by this.
-    body = store.model_dump_json(exclude={"idempotency_key"}).encode()
-    # What `store` was checked for need not be checked again: half the cost of an event.
-    return MemoryStored.model_construct(
-        id=event_id(cause, "memory.stored.v1"),
-        source=SOURCE,
-        subject=str(cause),
-        time=time_ms,
-        namespace=store.namespace,
-        data=StoredData.model_construct(
-            content=store.content,
-            indexed_text=indexed_text(store, time_ms),
-            memory_type=store.memory_type,
-            context=store.context or None,
-            tags=store.tags,
-            metadata=store.metadata,
-            concepts=store.concepts,
-            emotion=store.emotion or Emotion(),
-            session=store.session,
-            speaker=store.speaker,
-            pinned=store.pinned,
-            derived_from=store.derived_from,
-            recorded_at=received.timestamp_ms,
-            body_hash=hashlib.sha256(body).hexdigest(),
-            embedding=embedding,
-        ),
-    )
-
-
-def _graph_event(
-    command: Concept | Relation, cause: UUID, time_ms: int
-) -> ConceptUpserted | RelationUpserted:
-    if isinstance(command, Concept):
-        return ConceptUpserted(
-            id=event_id(cause, "concept.upserted.v1"),
-            source=SOURCE,
-            subject=command.name,
-            time=time_ms,
-            namespace=command.namespace,
-            data=ConceptData(
+            return MemorySuperseded(**around, subject=str(command.memory_id), data=superseded)
+        case Concept():
+            concept = ConceptData(
                 concept_type=command.concept_type,
                 activation=command.activation,
                 aliases=command.aliases,
-            ),
-        )
-    return RelationUpserted(
-        id=event_id(cause, "relation.upserted.v1"),
-        source=SOURCE,
-        subject=command.source,
-        time=time_ms,
-        namespace=command.namespace,
-        data=RelationData(
-            target=command.target, relation_type=command.relation_type, weight=command.weight
-        ),
+            )
+            return ConceptUpserted(**around, subject=command.name, data=concept)
+        case Relation():
+            relation = RelationData(
+                target=command.target,
+                relation_type=command.relation_type,
+                weight=command.weight,
+            )
+            return RelationUpserted(**around, subject=command.source, data=relation)
+        case SetParameters():
+            changed = command.parameters.model_dump(exclude_defaults=True)
+            parameters = ParametersData(parameters=changed)
+            return ParametersChanged(**around, subject=command.namespace, data=parameters)
+
+
+def _stored_data(
+    store: Store, received: Received, time_ms: int, worked_out: WorkedOut
+) -> StoredData:
+    # Another body under the same key can be told from a repeat by this.
+    body = store.model_dump_json(exclude={"idempotency_key"}).encode()
+    return StoredData.model_construct(
+        content=store.content,
+        indexed_text=indexed_text(store, time_ms),
+        memory_type=store.memory_type,
+        context=store.context or None,
+        tags=store.tags,
+        metadata=store.metadata,
+        concepts=_concepts(store, worked_out),
+        emotion=store.emotion or _emotion(store.content),
+        session=store.session,
+        speaker=store.speaker,
+        pinned=store.pinned,
+        derived_from=store.derived_from,
+        recorded_at=received.timestamp_ms,
+        body_hash=hashlib.sha256(body).hexdigest(),
+        embedding=worked_out.embedding,
     )
+
+
+def _concepts(store: Store, worked_out: WorkedOut) -> list[str]:
+    """Those that the producer gave come first, if there are more than an event may have."""
+    return list(dict.fromkeys([*store.concepts, *worked_out.concepts]))[:CONCEPTS_MAX]
+
+
+def _emotion(content: str) -> Emotion:
+    felt = appraise(content)
+    return Emotion(valence=felt.valence, arousal=felt.arousal, salience=felt.salience)

@@ -14,7 +14,7 @@ from prometheus_client import Counter
 from schemas.codec import decode_inbox
 from schemas.errors import Rejected, Unavailable
 from schemas.events import MemoryEvent
-from schemas.inbox import InboxMessage, Store
+from schemas.inbox import Concept, InboxMessage, Store
 from schemas.replies import AcceptedResult, Reply, StoreResult, error_reply
 from services.common.dead_letters import DeadLetters
 from services.common.embedder import Embedder
@@ -22,6 +22,7 @@ from services.common.ownership import Ownership
 from services.common.replies import Envelope, Replier, ReplyAddress
 from services.ingest.domain import (
     Received,
+    WorkedOut,
     cause_of,
     embedding_of,
     event_id_of,
@@ -29,7 +30,7 @@ from services.ingest.domain import (
     indexed_text,
     occurred_ms,
 )
-from services.ingest.ports import EventLog
+from services.ingest.ports import EventLog, Vocabularies
 
 log = structlog.get_logger(__name__)
 COMMANDS = Counter("human_memory_commands_total", "Inbox commands", ["type", "outcome"])
@@ -78,6 +79,7 @@ class Ingest:
         *,
         event_log: EventLog,
         embedder: Embedder,
+        vocabularies: Vocabularies,
         dead_letters: DeadLetters,
         replier: Replier,
         limits: Limits,
@@ -86,6 +88,7 @@ class Ingest:
         self.ownership = Ownership(self._assigned)
         self._log = event_log
         self._embedder = embedder
+        self._vocabularies = vocabularies
         self._dead_letters = dead_letters
         self._replier = replier
         self._limits = limits
@@ -204,6 +207,11 @@ class Ingest:
                 new.setdefault(item.event_id, item)
         positions = await self._log.append(await self._events(list(new.values())))
         self._appended.update(zip(new, positions, strict=True))
+        for item, position in zip(new.values(), positions, strict=True):
+            if isinstance(item.command, Concept):
+                offset = int(position.split(":")[1])
+                concept, aliases = item.command.name, tuple(item.command.aliases)
+                self._vocabularies.learn(item.command.namespace, concept, aliases, offset)
         for item in items:
             assert item.event_id is not None
             item.position = item.position or self._appended[item.event_id]
@@ -224,16 +232,24 @@ class Ingest:
             if isinstance(item.command, Store)
         ]
         vectors = iter(await self._embedder.embed(texts) if texts else ())
+        stores = [item.command for item in items if isinstance(item.command, Store)]
+        names = dict.fromkeys(store.namespace for store in stores)
+        vocabularies = await self._vocabularies.of(names) if names else {}
         events = []
         for item in items:
             assert item.command is not None
             assert item.received is not None
-            embedding = (
-                embedding_of(next(vectors), self._embedder.model)
-                if isinstance(item.command, Store)
-                else None
-            )
-            events.append(event_of(item.command, item.received, item.time_ms, embedding))
+            worked_out = None
+            if isinstance(item.command, Concept) and item.command.namespace in vocabularies:
+                # Those behind it in the batch may name it.
+                known = vocabularies[item.command.namespace]
+                known.learn(item.command.name, item.command.aliases)
+            if isinstance(item.command, Store):
+                worked_out = WorkedOut(
+                    embedding_of(next(vectors), self._embedder.model),
+                    vocabularies[item.command.namespace].find(item.command.content),
+                )
+            events.append(event_of(item.command, item.received, item.time_ms, worked_out))
         return events
 
     async def _commit(self, items: list[Item]) -> None:

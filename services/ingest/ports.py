@@ -1,9 +1,11 @@
 """What ingest needs of the outside."""
 
+from collections.abc import Iterable
 from typing import Protocol
 from uuid import UUID
 
 from schemas.events import MemoryEvent
+from services.ingest.vocabulary import Vocabulary
 
 
 class EventLog(Protocol):
@@ -22,4 +24,16 @@ class EventLog(Protocol):
 
         Also of those of the minutes before, as far as they are not too many.
         """
+        ...
+
+
+class Vocabularies(Protocol):
+    """Names of the concepts of namespaces."""
+
+    async def of(self, namespaces: Iterable[str]) -> dict[str, Vocabulary]:
+        """The vocabulary of each namespace; what is not known is empty."""
+        ...
+
+    def learn(self, namespace: str, name: str, aliases: tuple[str, ...], offset: int) -> None:
+        """A concept that is in the log at `offset`."""
         ...

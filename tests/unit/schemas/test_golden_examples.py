@@ -120,7 +120,9 @@ def test_every_result_of_a_reply_example_is_what_its_model_reads() -> None:
     for name, model in RESULTS.items():
         result = decode_reply(json.dumps(GOLDEN[name]).encode()).unwrap()
 
-        assert json.loads(model.model_validate(result).model_dump_json()) == result
+        assert (
+            json.loads(model.model_validate(result).model_dump_json(exclude_unset=True)) == result
+        )
 
 
 def _validator(name: str) -> Draft202012Validator:

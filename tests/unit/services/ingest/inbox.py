@@ -21,6 +21,7 @@ from services.ingest.handlers import Ingest, Limits
 from tests.builders import TIME_MS
 from tests.contract.hash_model import hash_embedder
 from tests.contract.memory_event_log import MemoryEventLog
+from tests.contract.memory_vocabularies import MemoryVocabularies
 
 INBOX, REPLIES, LETTERS = "memory.inbox", "memory.replies", "memory.dead-letters"
 REPLY_PARTITIONS = 6
@@ -128,14 +129,18 @@ class Member:
         event_log: MemoryEventLog | None = None,
         producer: Producer | None = None,
         consumer: Consumer | None = None,
+        *,
+        vocabularies: MemoryVocabularies | None = None,
     ) -> None:
         self.log = event_log or MemoryEventLog()
         self.producer = producer or Producer()
         self.consumer = consumer or Consumer()
         self.embedder = hash_embedder()
+        self.vocabularies = vocabularies or MemoryVocabularies()
         self.ingest = Ingest(
             event_log=self.log,
             embedder=self.embedder,
+            vocabularies=self.vocabularies,
             dead_letters=DeadLetters(self.producer, LETTERS, service="ingest"),
             replier=Replier(self.producer, REPLIES, service="ingest"),
             limits=Limits(

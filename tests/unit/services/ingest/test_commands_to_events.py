@@ -9,9 +9,10 @@ from schemas.codec import decode_event, encode
 from schemas.errors import Rejected
 from schemas.events import MemoryEvent, MemoryStored
 from schemas.inbox import InboxMessage, Store
-from schemas.limits import TIME_MS_MAX, TIME_MS_MIN
+from schemas.limits import CONCEPTS_MAX, TIME_MS_MAX, TIME_MS_MIN
 from services.ingest.domain import (
     Received,
+    WorkedOut,
     cause_of,
     embedding_of,
     event_id_of,
@@ -19,7 +20,17 @@ from services.ingest.domain import (
     indexed_text,
     occurred_ms,
 )
-from tests.builders import access, concept, forget, memory_id, relation, restore, store
+from tests.builders import (
+    access,
+    concept,
+    forget,
+    memory_id,
+    parameters,
+    relation,
+    restore,
+    store,
+    supersede,
+)
 
 RECEIVED = Received("memory.inbox", 2, 17, 1_750_000_000_000)
 EMBEDDING = embedding_of(np.array([0.5, -1.0], np.float16), "test")
@@ -43,13 +54,15 @@ COMMANDS: dict[str, InboxMessage] = {
     "restore": restore(),
     "concept": concept(aliases=["chai"]),
     "relation": relation(weight=0.25),
+    "supersede": supersede(reversed=True),
+    "parameters": parameters(horizon_seconds=86_400.0),
 }
 ALL = pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
 
 
 def event(command: InboxMessage, received: Received = RECEIVED) -> MemoryEvent:
-    embedding = EMBEDDING if isinstance(command, Store) else None
-    return event_of(command, received, received.timestamp_ms, embedding)
+    worked_out = WorkedOut(EMBEDDING) if isinstance(command, Store) else None
+    return event_of(command, received, received.timestamp_ms, worked_out)
 
 
 @ALL
@@ -110,6 +123,35 @@ def test_stored_event_keeps_what_the_command_said() -> None:
     assert {name: kept[name] for name in FULL} == FULL
     assert made.data.recorded_at == RECEIVED.timestamp_ms
     assert made.data.embedding.vector_bytes == np.array([0.5, -1.0], "<f2").tobytes()
+
+
+def test_concepts_found_in_the_text_join_those_that_were_given() -> None:
+    command = store(concepts=["tea"])
+
+    made = event_of(command, RECEIVED, 0, WorkedOut(EMBEDDING, ["cup", "tea"]))
+
+    assert isinstance(made, MemoryStored)
+    assert made.data.concepts == ["tea", "cup"]
+
+
+def test_event_has_no_more_concepts_than_it_may() -> None:
+    given = [f"given {i}" for i in range(CONCEPTS_MAX - 1)]
+
+    made = event_of(store(concepts=given), RECEIVED, 0, WorkedOut(EMBEDDING, ["one", "two"]))
+
+    assert isinstance(made, MemoryStored)
+    assert made.data.concepts == [*given, "one"]
+
+
+def test_emotion_that_is_not_given_is_read_from_the_text() -> None:
+    calm, upset = event(store("Tea is at four.")), event(store("I was absolutely terrified!"))
+
+    assert isinstance(calm, MemoryStored)
+    assert isinstance(upset, MemoryStored)
+    assert (calm.data.emotion.valence, calm.data.emotion.salience) == (0.0, 0.5)
+    assert calm.data.emotion.arousal <= 0.3
+    assert upset.data.emotion.valence < 0
+    assert upset.data.emotion.arousal > 0.3
 
 
 def test_another_body_under_the_same_key_has_another_hash() -> None:
