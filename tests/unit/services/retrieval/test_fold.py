@@ -1,54 +1,41 @@
 """The fold, one rule at a time."""
 
-from collections.abc import Iterable
-from uuid import UUID
-
 import numpy as np
 import pytest
 
 from schemas.errors import Rejected
 from schemas.events import MemoryEvent
-from schemas.ids import derive
 from schemas.limits import ACCESS_HISTORY_MAX
-from services.common.read_model import TRACE, kind_of
-from services.retrieval.domain import Memory, View, fold, fold_log, references
+from services.common.read_model import NOBODY, hash64
+from services.retrieval.domain import fold, references
+from services.retrieval.terms import packed_terms
+from services.retrieval.view import Needs, View
 from tests.builders import (
     NAMESPACE,
     TIME_MS,
     accessed_event,
+    adjusted_event,
+    completed_event,
+    concept_event,
     decayed_event,
     embedding,
     forgotten_event,
     memory_id,
+    relation_event,
     restored_event,
     stored_event,
+    superseded_event,
 )
-from tests.sequences import adjusted_event, at_offsets, concept_event
-
-ANN = memory_id("ann")
-HOUR_MS = 3_600_000
-
-
-def at(hours: float, name: str = "event") -> dict[str, object]:
-    """An envelope: when, and an id of its own."""
-    return {"time": TIME_MS + round(hours * HOUR_MS), "id": derive(name, str(hours))}
-
-
-def folded(*events: MemoryEvent) -> View:
-    return fold_log(at_offsets(list(events)))
-
-
-def only(view: View) -> Memory:
-    (memory,) = view.memories.values()
-    return memory
-
-
-def traces_of(memory: Memory) -> np.ndarray:
-    return np.frombuffer(memory.traces, TRACE)
-
-
-def kinds(memory: Memory) -> list[str]:
-    return [kind_of(int(identity)) for identity in traces_of(memory)["id"]]
+from tests.unit.services.retrieval.folds import (
+    ANN,
+    BOB,
+    at,
+    folded,
+    kinds,
+    only,
+    term_rows,
+    traces_of,
+)
 
 
 def test_stored_memory_begins_with_its_creation() -> None:
@@ -61,7 +48,7 @@ def test_stored_memory_begins_with_its_creation() -> None:
     assert memory.state.last_accessed_ms == memory.state.created_ms == TIME_MS
     assert memory.state.pinned
     assert list(memory.contexts.values()) == [b"at home"]
-    assert view.counts[NAMESPACE] == {"active": 1}
+    assert view.namespaces[NAMESPACE].statuses == {"active": 1}
 
 
 def test_document_holds_what_was_said() -> None:
@@ -75,7 +62,7 @@ def test_document_holds_what_was_said() -> None:
     assert document["tags"] == b"b\x1fa"
     assert document["created"] == str(TIME_MS).encode()
     assert b'"metadata":{"a":[2],"z":1}' in document["more"]  # sorted: two replays agree
-    assert document["vector"] == only(view).vector
+    assert document["vector"] == only(view).parts.vector
 
 
 def test_memory_stored_again_by_another_event_stays_as_it_was() -> None:
@@ -94,7 +81,8 @@ def test_memory_stored_again_by_another_event_stays_as_it_was() -> None:
         forgotten_event(ANN),
         restored_event(ANN),
         decayed_event(ANN),
-        adjusted_event(ANN, -0.5, envelope=at(1) | {"namespace": NAMESPACE}),
+        adjusted_event(ANN),
+        superseded_event(ANN, BOB),
     ],
     ids=lambda event: event.type,
 )
@@ -103,7 +91,7 @@ def test_event_about_an_unknown_memory_is_ignored_and_counted(event: MemoryEvent
 
     assert view.memories == {}
     assert view.ignored == {"unknown_memory": 1}
-    assert view.touched == set()
+    assert view.touched == {}
 
 
 def test_memory_of_another_namespace_is_unknown() -> None:
@@ -116,9 +104,10 @@ def test_memory_of_another_namespace_is_unknown() -> None:
 
 
 def test_fact_that_no_query_reads_yet_is_passed_over() -> None:
-    view = folded(concept_event(at(0) | {"namespace": NAMESPACE}))
+    view = folded(completed_event())
 
-    assert view.ignored == {"concept.upserted.v1": 1}
+    assert view.ignored == {"maintenance.completed.v1": 1}
+    assert view.touched == {}
 
 
 def test_access_of_several_memories_strengthens_each_that_exists() -> None:
@@ -191,14 +180,14 @@ def test_forgotten_memory_is_not_strengthened_any_more() -> None:
         stored_event(ANN),
         forgotten_event(ANN, envelope=at(1)),
         accessed_event(ANN, envelope=at(2)),
-        adjusted_event(ANN, -1, envelope=at(3) | {"namespace": NAMESPACE}),
+        adjusted_event(ANN, -1, envelope=at(3)),
     )
 
     memory = only(view)
     assert memory.state.status == "deleted"
     assert memory.state.bias == 0.0
     assert kinds(memory) == ["creation"]
-    assert view.counts[NAMESPACE] == {"active": 0, "deleted": 1}
+    assert view.namespaces[NAMESPACE].statuses == {"active": 0, "deleted": 1}
 
 
 @pytest.mark.parametrize("gone", [forgotten_event, decayed_event])
@@ -206,7 +195,7 @@ def test_restored_memory_is_active_without_penalty_and_counts_the_access(gone: o
     assert callable(gone)
     view = folded(
         stored_event(ANN),
-        adjusted_event(ANN, -0.5, envelope=at(0.5) | {"namespace": NAMESPACE}),
+        adjusted_event(ANN, -0.5, envelope=at(0.5)),
         gone(ANN, envelope=at(1)),
         restored_event(ANN, envelope=at(2)),
     )
@@ -216,7 +205,7 @@ def test_restored_memory_is_active_without_penalty_and_counts_the_access(gone: o
     assert memory.state.bias == 0.0
     assert kinds(memory) == ["creation", "restore"]
     assert memory.state.access_count == 2
-    assert [status for _, status in memory.state.changes][-1] == "active"
+    assert memory.state.changes[-1].what == "active"
 
 
 def test_active_memory_has_nothing_to_restore() -> None:
@@ -251,8 +240,8 @@ def test_use_of_a_decayed_memory_strengthens_it_and_leaves_its_status() -> None:
 def test_penalties_add_up() -> None:
     view = folded(
         stored_event(ANN),
-        adjusted_event(ANN, -0.5, envelope=at(1) | {"namespace": NAMESPACE}),
-        adjusted_event(ANN, 0.2, envelope=at(2) | {"namespace": NAMESPACE}),
+        adjusted_event(ANN, -0.5, envelope=at(1)),
+        adjusted_event(ANN, 0.2, envelope=at(2)),
     )
 
     assert only(view).state.bias == pytest.approx(-0.3)
@@ -277,7 +266,7 @@ def test_subject_that_is_no_id_is_refused(subject: str) -> None:
     event = forgotten_event(ANN).model_copy(update={"subject": subject})
 
     with pytest.raises(Rejected, match=r"subject: memory\.forgotten\.v1 needs a memory id"):
-        references(event)
+        references(event, Needs())
 
 
 @pytest.mark.parametrize("vector", [[0.0], [float("nan")], [float("inf")], [float("-inf"), 1.0]])
@@ -290,9 +279,98 @@ def test_vector_that_says_nothing_is_refused_and_changes_nothing(vector: list[fl
     assert view == View()
 
 
-def test_references_are_the_memories_that_the_fold_reads() -> None:
-    names: Iterable[UUID] = [memory_id("a"), memory_id("b")]
+def test_needs_are_what_the_fold_of_an_event_reads() -> None:
+    def needed(event: MemoryEvent) -> Needs:
+        needs = Needs()
+        references(event, needs)
+        assert needs.events == [event.id.bytes]
+        assert needs.namespaces == {NAMESPACE}
+        return needs
 
-    assert references(accessed_event(*names)) == [(NAMESPACE, name) for name in names]
-    assert references(stored_event(ANN)) == [(NAMESPACE, ANN)]
-    assert references(concept_event(at(0) | {"namespace": NAMESPACE})) == []
+    assert list(needed(accessed_event(ANN, BOB)).memories) == [(NAMESPACE, ANN), (NAMESPACE, BOB)]
+    stored = needed(stored_event(ANN, "Tea, tea.", session="monday", concepts=["tea", "cup"]))
+    assert list(stored.memories) == [(NAMESPACE, ANN)]
+    assert stored.terms == {(NAMESPACE, hash64("tea"))}
+    assert stored.links == {(NAMESPACE, hash64("tea")), (NAMESPACE, hash64("cup"))}
+    assert stored.places == {(NAMESPACE, "monday", TIME_MS)}
+    for changed in (forgotten_event(ANN), restored_event(ANN)):
+        assert needed(changed).counted == {(NAMESPACE, ANN)}
+    for other in (decayed_event(ANN), adjusted_event(ANN), superseded_event(ANN, BOB)):
+        assert list(needed(other).memories) == [(NAMESPACE, ANN)]
+        assert needed(other).counted == set()
+    assert needed(concept_event("tea")).concepts == {(NAMESPACE, "tea")}
+    assert needed(relation_event("tea", "cup")).concepts == {
+        (NAMESPACE, "tea"),
+        (NAMESPACE, "cup"),
+    }
+
+
+def test_terms_are_those_of_the_indexed_text_and_know_the_speaker() -> None:
+    view = folded(
+        stored_event(ANN, "Four teas.", indexed_text="Ann Lee: Four teas, Ann.", speaker="Ann Lee")
+    )
+
+    memory = only(view)
+    packed, length = packed_terms("Ann Lee: Four teas, Ann.", "Ann Lee")
+    assert memory.parts.terms == packed
+    assert memory.state.length == length == 5
+    assert term_rows(memory) == {
+        "ann": (2, True), "lee": (1, True), "four": (1, False), "tea": (1, False),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["recall", "used"])
+def test_recall_and_use_clear_penalties(kind: str) -> None:
+    view = folded(
+        stored_event(ANN),
+        adjusted_event(ANN, -0.5, envelope=at(1)),
+        accessed_event(ANN, kind=kind, envelope=at(2)),  # type: ignore[arg-type] # a parameter
+    )
+
+    assert only(view).state.bias == 0.0
+    assert [change.what for change in only(view).state.changes] == ["adjusted", "cleared"]
+
+
+@pytest.mark.parametrize("kind", ["search", "rehearsal"])
+def test_being_found_or_rehearsed_leaves_penalties(kind: str) -> None:
+    view = folded(
+        stored_event(ANN),
+        adjusted_event(ANN, -0.5, envelope=at(1)),
+        accessed_event(ANN, kind=kind, envelope=at(2)),  # type: ignore[arg-type] # a parameter
+    )
+
+    assert only(view).state.bias == -0.5
+
+
+def test_use_without_a_penalty_is_no_change() -> None:
+    view = folded(stored_event(ANN), accessed_event(ANN, envelope=at(1)))
+
+    assert only(view).state.changes == []
+
+
+def test_rehearsal_since_the_decision_makes_it_void_too() -> None:
+    events: list[MemoryEvent] = [
+        stored_event(ANN),
+        accessed_event(ANN, kind="rehearsal", envelope=at(1)),
+    ]
+
+    refused = folded(*events, decayed_event(ANN, envelope=at(2), accesses_seen=1))
+    taken = folded(*events, decayed_event(ANN, envelope=at(2), accesses_seen=2))
+
+    assert only(refused).state.status == "active"
+    assert only(taken).state.status == "decayed"
+
+
+def test_superseded_memory_knows_its_successor_until_it_is_reversed() -> None:
+    events: list[MemoryEvent] = [
+        stored_event(ANN),
+        superseded_event(ANN, BOB, envelope=at(1)),
+        accessed_event(ANN, kind="used", envelope=at(2)),
+    ]
+
+    state = only(folded(*events)).state
+    reversal = superseded_event(ANN, BOB, envelope=at(3), reversed=True)
+    back = only(folded(*events, reversal)).state
+
+    assert (state.superseded_by, state.superseded_ms) == (BOB.bytes, at(1)["time"])
+    assert (back.superseded_by, back.superseded_ms) == (NOBODY, 0)

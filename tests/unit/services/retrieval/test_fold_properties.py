@@ -8,20 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.events import MemoryEvent
-from services.common.read_model import STATUSES, TRACE, kind_of, pack_record, unpack_record
-from services.retrieval import domain
+from services.common.read_model import STATUSES, kind_of, pack_record, unpack_record
+from services.retrieval import domain, presentations
 from services.retrieval.digest import digest_of_view
-from services.retrieval.domain import View, fold_log
+from services.retrieval.domain import fold_log
+from services.retrieval.view import View
 from tests.builders import TIME_MS, accessed_event, memory_id
 from tests.sequences import ALL, TIMES, around, at_offsets, logs, small_stored
+from tests.unit.services.retrieval.folds import traces_of
 
 EXAMPLES = settings(max_examples=30)
 EVENTS = logs()
 ONCE_EACH = logs(kinds=tuple(kind for kind in ALL if kind != "again"))
-
-
-def traces_of(packed: bytes) -> np.ndarray:
-    return np.frombuffer(packed, TRACE)
 
 
 @EXAMPLES
@@ -49,7 +47,8 @@ def test_whole_log_delivered_again_changes_nothing(events: list[MemoryEvent]) ->
 def test_counts_are_those_of_the_statuses(events: list[MemoryEvent]) -> None:
     view = fold_log(at_offsets(events))
 
-    for namespace, counts in view.counts.items():
+    for namespace, known in view.namespaces.items():
+        counts = known.statuses
         statuses = Counter(
             memory.state.status for ref, memory in view.memories.items() if ref[0] == namespace
         )
@@ -66,11 +65,12 @@ def test_access_count_is_that_of_all_traces_but_rehearsals(events: list[MemoryEv
     for memory in view.memories.values():
         counted = [
             int(trace["time_ms"])
-            for trace in traces_of(memory.traces)
+            for trace in traces_of(memory)
             if kind_of(int(trace["id"])) != "rehearsal"
         ]
         assert memory.state.access_count == len(counted)
         assert memory.state.last_accessed_ms == max(counted)
+        assert memory.state.presentations == len(traces_of(memory))
 
 
 @EXAMPLES
@@ -79,7 +79,7 @@ def test_every_memory_has_its_creation_first_and_no_trace_twice(events: list[Mem
     view = fold_log(at_offsets(events))
 
     for memory in view.memories.values():
-        traces = traces_of(memory.traces)
+        traces = traces_of(memory)
         assert int(traces["time_ms"][0]) == memory.state.created_ms
         assert [kind_of(int(i)) for i in traces["id"]].count("creation") == 1
         assert len(set(traces["id"].tolist())) == len(traces)
@@ -93,7 +93,7 @@ def test_status_is_that_of_the_last_change_folded(events: list[MemoryEvent]) -> 
     view = fold_log(at_offsets(events))
 
     for memory in view.memories.values():
-        changes = [status for _, status in memory.state.changes]
+        changes = [change.what for change in memory.state.changes if change.what in STATUSES]
         assert memory.state.status == (changes[-1] if changes else "active")
         assert all(a != b for a, b in zip(["active", *changes], changes, strict=False))
 
@@ -105,7 +105,9 @@ def test_only_what_is_stored_exists(events: list[MemoryEvent]) -> None:
 
     stored = {(e.namespace, e.subject) for e in events if e.type == "memory.stored.v1"}
     assert {(namespace, str(name)) for namespace, name in view.memories} == stored
-    assert view.touched == set(view.memories)
+    assert {(n, each) for n, touched in view.touched.items() for each in touched.memories} == set(
+        view.memories
+    )
 
 
 @EXAMPLES
@@ -128,8 +130,10 @@ def test_record_of_a_folded_memory_reads_back_as_it_was(events: list[MemoryEvent
     view = fold_log(at_offsets(events))
 
     for memory in view.memories.values():
-        record = pack_record(memory.state, memory.vector, memory.traces)
-        assert unpack_record(record) == (memory.state, memory.vector, memory.traces)
+        assert unpack_record(pack_record(memory.state, memory.parts)) == (
+            memory.state,
+            memory.parts,
+        )
 
 
 @EXAMPLES
@@ -144,7 +148,7 @@ def test_contexts_kept_are_those_of_the_newest_whatever_the_order(times: list[in
         events.append(accessed_event(memory, envelope=envelope, context=str(time_ms)))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(domain, "ACCESS_HISTORY_MAX", newest_kept)
+        patch.setattr(presentations, "ACCESS_HISTORY_MAX", newest_kept)
         (folded,) = fold_log(at_offsets(events)).memories.values()
 
     kept = [int(text) for text in folded.contexts.values()]
@@ -158,11 +162,11 @@ def test_only_the_newest_traces_keep_their_contexts(events: list[MemoryEvent]) -
     all_contexts = fold_log(at_offsets(events))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(domain, "ACCESS_HISTORY_MAX", newest_kept)
+        patch.setattr(presentations, "ACCESS_HISTORY_MAX", newest_kept)
         view = fold_log(at_offsets(events))
 
     for ref, memory in view.memories.items():
-        traces = traces_of(memory.traces)
+        traces = traces_of(memory)
         newest = np.lexsort((traces["id"], traces["time_ms"]))[-newest_kept:]
         shown = {int(identity).to_bytes(8, "little") for identity in traces["id"][newest]}
         everything = all_contexts.memories[ref].contexts
@@ -181,6 +185,6 @@ def test_duplicate_is_known_only_so_many_events_back(
     # A trace is never laid down twice, however long ago its event was.
     assert isinstance(view, View)
     for memory in view.memories.values():
-        identities = traces_of(memory.traces)["id"].tolist()
+        identities = traces_of(memory)["id"].tolist()
         assert len(set(identities)) == len(identities)
         assert memory.state.access_count <= len(identities)

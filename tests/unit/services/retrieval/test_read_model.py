@@ -10,19 +10,31 @@ from hypothesis import strategies as st
 
 from schemas.limits import TIME_MS_MAX, TIME_MS_MIN
 from services.common.read_model import (
+    CONCEPT,
     KINDS,
+    NOBODY,
+    STATE,
     STATUSES,
+    TERM,
     TRACE,
+    Change,
     Control,
     Layout,
+    Parts,
     State,
     Status,
+    bias_at,
+    hash64,
     kind_of,
     pack_record,
     pack_trace,
     redis_prefix,
-    split_records,
+    relation_field,
+    split_head,
+    split_record,
+    status_at,
     trace_id,
+    unpack_changes,
     unpack_record,
 )
 from tests.builders import memory_id
@@ -30,6 +42,11 @@ from tests.builders import memory_id
 TIMES = st.integers(TIME_MS_MIN, TIME_MS_MAX)
 STATUS = st.sampled_from(STATUSES)
 FLOATS = st.floats(-1e6, 1e6)
+IDS = st.just(NOBODY) | st.binary(min_size=16, max_size=16)
+COUNTS = st.integers(0, 2**32 - 1)
+CHANGES = st.lists(
+    st.builds(Change, TIMES, STATUS | st.sampled_from(["adjusted", "cleared"]), FLOATS), max_size=5
+)
 STATES = st.builds(
     State,
     created_ms=TIMES,
@@ -41,9 +58,15 @@ STATES = st.builds(
     pinned=st.booleans(),
     last_accessed_ms=TIMES,
     status=STATUS,
-    access_count=st.integers(0, 2**32 - 1),
+    length=COUNTS,
+    access_count=COUNTS,
+    presentations=COUNTS,
     bias=FLOATS,
-    changes=st.lists(st.tuples(TIMES, STATUS), max_size=5),
+    superseded_ms=TIMES,
+    superseded_by=IDS,
+    previous=IDS,
+    next=IDS,
+    changes=CHANGES,
 )
 TRACES = st.lists(
     st.builds(
@@ -55,36 +78,56 @@ TRACES = st.lists(
     ),
     max_size=4,
 ).map(b"".join)
-RECORDS = st.tuples(STATES, st.integers(0, 6).map(lambda n: bytes(range(2 * n))), TRACES)
 
 
-def state(*changes: tuple[int, Status]) -> State:
-    return State(
-        created_ms=0, recorded_ms=0, offset=0, salience=0.5, valence=0, arousal=0, pinned=False,
-        last_accessed_ms=0, changes=list(changes),
-    )  # fmt: skip
+def bytes_of(dtype: np.dtype) -> st.SearchStrategy[bytes]:
+    return st.integers(0, 4).flatmap(
+        lambda n: st.binary(min_size=n * dtype.itemsize, max_size=n * dtype.itemsize)
+    )
 
 
-@given(RECORDS)
-def test_record_reads_back_as_it_was_written(parts: tuple[State, bytes, bytes]) -> None:
-    assert unpack_record(pack_record(*parts)) == parts
+PARTS = st.builds(
+    Parts,
+    vector=bytes_of(np.dtype("<f2")),
+    terms=bytes_of(TERM),
+    concepts=bytes_of(CONCEPT),
+    traces=TRACES,
+)
 
 
-@given(st.lists(RECORDS, max_size=6))
-def test_many_records_are_split_as_each_of_them_is(parts: list[tuple[State, bytes, bytes]]) -> None:
-    states, vectors, traces = split_records([pack_record(*each) for each in parts])
+def changes(*changed: tuple[int, Status]) -> list[Change]:
+    return [Change(at, status) for at, status in changed]
 
-    assert states["created_ms"].tolist() == [each.created_ms for each, _, _ in parts]
-    assert states["bias"].tolist() == [each.bias for each, _, _ in parts]
-    assert [STATUSES[code] for code in states["status"]] == [each.status for each, _, _ in parts]
-    assert vectors == [vector for _, vector, _ in parts]
-    assert traces == [history for _, _, history in parts]
+
+@given(STATES, PARTS)
+def test_record_reads_back_as_it_was_written(state: State, parts: Parts) -> None:
+    assert unpack_record(pack_record(state, parts)) == (state, parts)
+
+
+@given(STATES, PARTS)
+def test_record_is_cut_into_state_changes_and_parts(state: State, parts: Parts) -> None:
+    record = pack_record(state, parts)
+
+    head, changed = split_head(record)
+
+    row = np.frombuffer(head, STATE)[0]
+    assert STATUSES[row["status"]] == state.status
+    assert row["created_ms"] == state.created_ms
+    assert row["bias"] == state.bias
+    assert row["length"] == state.length
+    assert row["next"].tobytes() == state.next
+    assert row["superseded_by"].tobytes() == state.superseded_by
+    assert unpack_changes(changed) == state.changes
+    assert split_record(record) == parts
 
 
 def test_memory_that_changed_its_status_very_often_still_has_a_record() -> None:
-    toggled = state(*[(i, STATUSES[i % 3]) for i in range(70_000)])
+    toggled = State(
+        created_ms=0, recorded_ms=0, offset=0, salience=0.5, valence=0, arousal=0, pinned=False,
+        last_accessed_ms=0, changes=changes(*[(i, STATUSES[i % 3]) for i in range(70_000)]),
+    )  # fmt: skip
 
-    read, _, _ = unpack_record(pack_record(toggled, b"", b""))
+    read, _ = unpack_record(pack_record(toggled, Parts(b"", b"", b"", b"")))
 
     assert read == toggled
 
@@ -115,25 +158,44 @@ def test_same_event_has_another_identity_for_each_kind_of_use() -> None:
 def test_status_in_the_past_is_that_of_the_latest_change_by_then(
     moment_ms: int, expected: Status
 ) -> None:
-    changed = state((10, "decayed"), (20, "active"), (30, "deleted"))
+    changed = changes((10, "decayed"), (20, "active"), (30, "deleted"))
 
-    assert changed.status_at(moment_ms) == expected
+    assert status_at(changed, moment_ms) == expected
 
 
 def test_of_two_changes_at_one_moment_the_one_folded_last_holds() -> None:
-    assert state((10, "decayed"), (10, "active")).status_at(10) == "active"
+    assert status_at(changes((10, "decayed"), (10, "active")), 10) == "active"
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), STATUS), max_size=8), st.integers(-1, 51))
 def test_status_in_the_past_agrees_with_a_walk_through_sorted_changes(
-    changes: list[tuple[int, Status]], moment_ms: int
+    changed: list[tuple[int, Status]], moment_ms: int
 ) -> None:
     expected: Status = "active"
-    for at, status in sorted(changes, key=lambda change: change[0]):  # stable
+    for at, status in sorted(changed, key=lambda change: change[0]):  # stable
         if at <= moment_ms:
             expected = status
 
-    assert state(*changes).status_at(moment_ms) == expected
+    assert status_at(changes(*changed), moment_ms) == expected
+
+
+@pytest.mark.parametrize(
+    ("moment_ms", "expected"),
+    [(9, 0.0), (10, -0.5), (20, -0.75), (25, 0.0), (30, -1.0), (35, -1.0), (40, 0.0)],
+)
+def test_bias_in_the_past_is_the_sum_of_the_penalties_since_they_were_cleared(
+    moment_ms: int, expected: float
+) -> None:
+    changed = [
+        Change(10, "adjusted", -0.5),
+        Change(20, "adjusted", -0.25),
+        Change(25, "cleared"),
+        Change(30, "adjusted", -1.0),
+        Change(35, "decayed"),
+        Change(40, "active"),
+    ]
+
+    assert bias_at(changed, moment_ms) == expected
 
 
 def test_keys_of_a_partition_carry_it_as_hash_tag_and_never_collide() -> None:
@@ -145,8 +207,17 @@ def test_keys_of_a_partition_carry_it_as_hash_tag_and_never_collide() -> None:
         layout.record(*names),
         layout.contexts(*names),
         layout.counts("a/b"),
-        layout.members("a/b"),
+        layout.changed("a/b"),
         layout.recent("a/b"),
+        layout.frequent("a/b"),
+        layout.session("a/b", "monday"),
+        layout.document_frequencies("a/b"),
+        layout.parameters("a/b"),
+        layout.concepts("a/b"),
+        layout.vocabulary("a/b"),
+        layout.relations("a/b", hash64("tea")),
+        layout.links("a/b"),
+        layout.linked("a/b", hash64("tea")),
         layout.namespaces,
         layout.seen,
         layout.cursor,
@@ -181,3 +252,10 @@ def test_installations_share_no_key() -> None:
 
     for one, other in permutations(prefixes, 2):
         assert not Control(one, 0).live.startswith(other)
+
+
+def test_relation_has_a_field_of_its_own_at_each_end() -> None:
+    ends = [relation_field("out", "like", "tea"), relation_field("in", "like", "tea")]
+    others = [relation_field("out", "like", "cup"), relation_field("out", "served_in", "tea")]
+
+    assert len({*ends, *others}) == 4
