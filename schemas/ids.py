@@ -1,11 +1,13 @@
 """Deterministic ids: what caused a thing names it, so delivering a cause twice changes nothing."""
 
+from functools import lru_cache
 from uuid import UUID, uuid5
 
 HUMAN_MEMORY = UUID("6f3c1d1e-7d0b-5b57-9c55-3f1f3c0a5a61")
 _SEPARATOR = "\x1f"
 
 
+@lru_cache(maxsize=4096)  # the ids of one command are asked for up to three times on its way
 def derive(*parts: str | int) -> UUID:
     """uuid5 over the project's one namespace and the parts joined by U+001F."""
     return uuid5(HUMAN_MEMORY, _SEPARATOR.join(map(str, parts)))

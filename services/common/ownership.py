@@ -23,17 +23,22 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has
     """
 
     def __init__(
-        self, assigned: Callable[[list[TopicPartition]], Awaitable[None]] | None = None
+        self,
+        assigned: Callable[[list[TopicPartition]], Awaitable[None]] | None = None,
+        revoked: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.lock = asyncio.Lock()
         self.leaving = asyncio.Event()
         self.partitions: set[TopicPartition] = set()
         self._assigned = assigned
+        self._revoked = revoked
 
     async def on_partitions_revoked(self, revoked: list[TopicPartition]) -> None:
         """Wait for the batch in hand; what it retries ends now."""
         self.leaving.set()
         async with self.lock:
+            if self._revoked is not None:
+                await self._revoked()
             self.partitions.clear()
 
     async def on_partitions_assigned(self, assigned: list[TopicPartition]) -> None:

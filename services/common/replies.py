@@ -1,6 +1,7 @@
 """The server's side of request/reply: reading the request's headers, answering to them."""
 
 import asyncio
+import collections
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -110,9 +111,11 @@ class Replier:
         except (MemoryServiceError, TimeoutError) as error:
             log.warning("replies not sent", count=len(outgoing), error=str(error) or "timeout")
             return
-        for _, reply in replies:
-            outcome = "ok" if reply.error is None else reply.error.code
-            REPLIES_SENT.labels(self._service, outcome).inc()
+        outcomes = collections.Counter(
+            reply.error.code if reply.error else "ok" for _, reply in replies
+        )
+        for outcome, count in outcomes.items():
+            REPLIES_SENT.labels(self._service, outcome).inc(count)
 
     def _outgoing(self, address: ReplyAddress, reply: Reply) -> Outgoing:
         try:

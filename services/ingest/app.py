@@ -51,7 +51,7 @@ def build(settings: IngestSettings) -> AsgiFastStream:
         rebalance_timeout_ms=REBALANCE_TIMEOUT_MS,
     )
 
-    ingest.subscriber = subscriber
+    ingest.progress.subscriber = subscriber
     subscriber(ingest.handle)
 
     async def kafka() -> str:
@@ -79,6 +79,7 @@ def build(settings: IngestSettings) -> AsgiFastStream:
     return AsgiFastStream(
         broker,
         lifespan=lifespan,
+        on_shutdown=[ingest.stop],
         asgi_routes=health.routes(
             SERVICE, {"kafka": kafka, "partitions": assigned, "model": model}
         ),

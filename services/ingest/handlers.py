@@ -1,6 +1,8 @@
-"""A batch of the inbox: validate, embed, append, commit, reply."""
+"""A batch of the inbox: validate, embed, append, reply."""
 
 import asyncio
+import collections
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -31,6 +33,8 @@ from services.ingest.domain import (
     occurred_ms,
 )
 from services.ingest.ports import EventLog, Vocabularies
+from services.ingest.progress import Progress, partition_of
+from services.ingest.vocabulary import Vocabulary
 
 log = structlog.get_logger(__name__)
 COMMANDS = Counter("human_memory_commands_total", "Inbox commands", ["type", "outcome"])
@@ -53,7 +57,13 @@ class Item:
 
     @property
     def partition(self) -> TopicPartition:
-        return TopicPartition(self.record.topic, self.record.partition)
+        return partition_of(self.record)
+
+    @property
+    def outcome(self) -> tuple[str, str]:
+        """Labels of the metric."""
+        kind = self.command.type if self.command else "unreadable"
+        return kind, "rejected" if self.error else "appended"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,26 +94,32 @@ class Ingest:
         replier: Replier,
         limits: Limits,
     ) -> None:
-        self.subscriber: Any = None  # FastStream's, which makes its consumer when it starts
-        self.ownership = Ownership(self._assigned)
+        self.ownership = Ownership(self._assigned, self._revoked)
+        self.progress = Progress(self.ownership.lock)
         self._log = event_log
         self._embedder = embedder
         self._vocabularies = vocabularies
         self._dead_letters = dead_letters
         self._replier = replier
         self._limits = limits
-        self._next: dict[TopicPartition, int] = {}
-        self._sought: dict[TopicPartition, int] = {}
         # Positions of events by id: what we have appended lately, and what a predecessor, or we
         # before an error, may have. That is looked up with the first records of a partition.
         self._appended: dict[UUID, str] = {}
         self._found: dict[UUID, str] = {}
         self._looked_up: set[TopicPartition] = set()
 
+    async def stop(self) -> None:
+        """Commit what is done; what is not, a successor does."""
+        async with self.ownership.lock:
+            await self.progress.commit()
+
     async def _assigned(self, _: list[TopicPartition]) -> None:
-        self._next.clear()
+        self.progress.begin()
         self._found.clear()
         self._looked_up.clear()
+
+    async def _revoked(self) -> None:
+        await self.progress.commit()
 
     async def handle(self, records: tuple[Any, ...]) -> None:
         """Process one batch wholly, however long Kafka is away, unless its partitions move."""
@@ -111,7 +127,7 @@ class Ingest:
             attempt = 0
             while True:
                 try:
-                    mine = await self._mine(records)
+                    mine = await self.progress.left_of(records, self.ownership.partitions)
                     if not mine:
                         return
                     await self._process(mine)
@@ -124,49 +140,18 @@ class Ingest:
                         return
                     attempt += 1
 
-    async def _mine(self, records: tuple[Any, ...]) -> list[Any]:
-        """Those that are still ours and not done yet."""
-        mine = []
-        for record in records:
-            tp = TopicPartition(record.topic, record.partition)
-            if tp not in self.ownership.partitions:
-                continue
-            if tp not in self._next:
-                self._next[tp] = await self.subscriber.consumer.committed(tp) or 0
-            if record.offset >= self._next[tp]:
-                mine.append(record)
-        return self._without_gaps(mine)
-
-    def _without_gaps(self, records: list[Any]) -> list[Any]:
-        """Go back where records were skipped: aiokafka drops good ones beside a damaged one.
-
-        The log of the inbox may have holes (its oldest records expire): what is missing a second
-        time is not there.
-        """
-        firsts = {TopicPartition(r.topic, r.partition): r.offset for r in reversed(records)}
-        skipped = {
-            tp
-            for tp, first in firsts.items()
-            if first > self._next[tp] and self._sought.get(tp) != self._next[tp]
-        }
-        for tp in skipped:
-            self._sought[tp] = self._next[tp]
-            self.subscriber.consumer.seek(tp, self._next[tp])
-        return [r for r in records if TopicPartition(r.topic, r.partition) not in skipped]
-
     async def _process(self, records: list[Any]) -> None:
         items = [self._item(record) for record in records]
         await self._append([item for item in items if item.error is None])
         for item in items:
             if item.error is not None:
                 await self._dead_letters.send(item.record, item.error)
-            kind = item.command.type if item.command else "unreadable"
-            COMMANDS.labels(kind, "rejected" if item.error else "appended").inc()
-        await asyncio.gather(
-            self._commit(items),
-            self._replier.send(
-                [(item.reply_to, _reply(item)) for item in items if item.reply_to is not None]
-            ),
+        self.progress.done(records)
+        outcomes = collections.Counter(item.outcome for item in items)
+        for labels, count in outcomes.items():
+            COMMANDS.labels(*labels).inc(count)
+        await self._replier.send(
+            [(item.reply_to, _reply(item)) for item in items if item.reply_to is not None]
         )
 
     def _item(self, record: Any) -> Item:
@@ -226,15 +211,7 @@ class Ingest:
             self._looked_up |= {item.partition for item in unknown}
 
     async def _events(self, items: list[Item]) -> list[MemoryEvent]:
-        texts = [
-            indexed_text(item.command, item.time_ms)
-            for item in items
-            if isinstance(item.command, Store)
-        ]
-        vectors = iter(await self._embedder.embed(texts) if texts else ())
-        stores = [item.command for item in items if isinstance(item.command, Store)]
-        names = dict.fromkeys(store.namespace for store in stores)
-        vocabularies = await self._vocabularies.of(names) if names else {}
+        vectors, vocabularies = await self._worked_out(items)
         events = []
         for item in items:
             assert item.command is not None
@@ -252,13 +229,17 @@ class Ingest:
             events.append(event_of(item.command, item.received, item.time_ms, worked_out))
         return events
 
-    async def _commit(self, items: list[Item]) -> None:
-        done = {item.partition: item.record.offset + 1 for item in items}
-        self._next.update(done)
-        try:
-            await self.subscriber.consumer.commit(done)
-        except Exception as error:  # noqa: BLE001 # a successor repeats it, and finds it done
-            log.warning("offsets not committed", error=repr(error))
+    async def _worked_out(self, items: list[Item]) -> tuple[Iterator[Any], dict[str, Vocabulary]]:
+        """A vector for each store, and the vocabulary of each namespace that stores."""
+        stores = [(item.command, item) for item in items if isinstance(item.command, Store)]
+        if not stores:
+            return iter(()), {}
+        names = dict.fromkeys(store.namespace for store, _ in stores)
+        vectors, vocabularies = await asyncio.gather(
+            self._embedder.embed([indexed_text(store, item.time_ms) for store, item in stores]),
+            self._vocabularies.of(names),
+        )
+        return iter(vectors), vocabularies
 
 
 def _reply(item: Item) -> Reply:
@@ -268,12 +249,13 @@ def _reply(item: Item) -> Reply:
     assert item.received is not None
     result: StoreResult | AcceptedResult
     if isinstance(item.command, Store):
-        result = StoreResult(
+        result = StoreResult.model_construct(
             memory_id=cause_of(item.command, item.received),
             activation=FRESH_ACTIVATION,
             created_at=item.time_ms,
         )
     else:
         assert item.event_id is not None
-        result = AcceptedResult(event_id=item.event_id)
-    return Reply(result=result.model_dump(mode="json"), position=item.position)
+        result = AcceptedResult.model_construct(event_id=item.event_id)
+    # Constructed, as above: what we made ourselves need not be checked.
+    return Reply.model_construct(result=result.model_dump(mode="json"), position=item.position)

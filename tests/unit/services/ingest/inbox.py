@@ -61,6 +61,7 @@ class Consumer:
 
     def __init__(self) -> None:
         self.offsets: dict[TopicPartition, int] = {}
+        self.commits = 0
         self.refused_commits = 0
         self.refused_reads = 0
         self.sought: list[tuple[TopicPartition, int]] = []
@@ -75,6 +76,7 @@ class Consumer:
         return self.offsets.get(partition)
 
     async def commit(self, offsets: dict[TopicPartition, int]) -> None:
+        self.commits += 1
         if self.refused_commits:
             self.refused_commits -= 1
             raise KafkaConnectionError("no coordinator")
@@ -147,7 +149,7 @@ class Member:
                 future_skew_seconds=300, replies_topic=REPLIES, reply_partitions=REPLY_PARTITIONS
             ),
         )
-        self.ingest.subscriber = Subscriber(self.consumer)
+        self.ingest.progress.subscriber = Subscriber(self.consumer)
 
     async def begin(self, *partitions: TopicPartition) -> "Member":
         """Be given these partitions, or partition 0."""
@@ -164,3 +166,4 @@ class Member:
         if self.consumer.sought:  # Kafka has nothing else to give
             self.consumer.sought.clear()
             await self.ingest.handle(records)
+        await self.ingest.stop()

@@ -244,6 +244,27 @@ async def test_successor_appends_only_what_is_missing_of_a_batch_half_done(
     assert member.consumer.offsets == {ZERO: 4}
 
 
+async def test_offsets_are_committed_a_moment_later_for_several_batches_at_once(
+    member: Member,
+) -> None:
+    for offset in range(5):
+        await member.ingest.handle(tuple(stores(offset)))
+    assert member.consumer.offsets == {}
+
+    await eventually(lambda: bool(member.consumer.offsets))
+
+    assert member.consumer.offsets == {ZERO: 5}
+    assert member.consumer.commits == 1
+
+
+async def test_offsets_are_committed_before_the_partitions_move(member: Member) -> None:
+    await member.ingest.handle(tuple(stores(0, 1)))
+
+    await member.ingest.ownership.on_partitions_revoked([ZERO])
+
+    assert member.consumer.offsets == {ZERO: 2}
+
+
 async def test_refused_commit_holds_nothing_up(member: Member) -> None:
     member.consumer.refused_commits = 1
     await member.handle(*stores(0))
