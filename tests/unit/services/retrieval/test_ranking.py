@@ -1,246 +1,201 @@
-"""Activation of folded memories: parts, past moments, and what a reply promises."""
+"""Activation of folded memories: parts, order, and what a reply promises."""
 
-from collections.abc import Iterable
 from functools import reduce
 from operator import add
 from uuid import UUID
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from schemas.events import MemoryEvent
 from schemas.ids import derive
 from schemas.parameters import ParameterOverrides, Parameters
 from schemas.queries import Search
-from services.common.read_model import STATUSES, Status, pack_record
-from services.retrieval.adapters.redis_reader import Candidates
-from services.retrieval.domain import PARAMETERS, Memory, Ref, View, fold_log
-from services.retrieval.ranking import (
-    DELETED,
-    Histories,
-    accesses_at,
-    activations,
-    decode_histories,
-    match_of,
-    statuses_at,
-    threshold_of,
-    with_access,
-)
-from services.retrieval.search import Ranking, rank
+from services.retrieval.domain import fold_log
+from services.retrieval.explaining import explanation_of
+from services.retrieval.memories import DELETED
+from services.retrieval.ranking import activations, threshold_of, with_access
 from tests.builders import (
     TIME_MS,
     accessed_event,
+    adjusted_event,
     embedding,
     forgotten_event,
     memory_id,
     search,
 )
 from tests.sequences import (
+    CONCEPTS,
     DAY_MS,
     DIMENSION,
-    STATUS_CHANGES,
     TIMES,
     USES,
-    adjusted_event,
     around,
     at_offsets,
     logs,
     small_stored,
 )
+from tests.unit.services.retrieval.asking import found, of_namespace, ranked
+from tests.unit.services.retrieval.folds import ANN, folded, memories_of
 
 EXAMPLES = settings(max_examples=30)
-ANN = memory_id("ann")
-NAMESPACE = "acme/one"
-CAUSE = derive("cause")
-USED = logs(kinds=(*USES, *USES, "adjusted"))
-IN_ORDER = logs(kinds=(*USES, *USES, *STATUS_CHANGES), ordered=True)
+DEFAULT = Parameters()
+USED = logs(kinds=(*USES, *USES, "adjusted", "parameters"))
+QUERIES = st.builds(
+    search,
+    st.sampled_from(["Is Ann's tea at four?", "cups", "🫖", "the of"]),
+    active_concepts=st.lists(st.sampled_from(CONCEPTS), max_size=2, unique=True),
+    noise=st.booleans(),
+    include_decayed=st.booleans(),
+    min_activation=st.just(-1000),
+    top_k=st.just(100),
+)
 
 
 def stored(name: str = "ann", time_ms: int = TIME_MS, **data: object) -> MemoryEvent:
     return small_stored(memory_id(name), envelope=around(time_ms, name), **data)
 
 
-def histories_of(view: View | dict[Ref, Memory]) -> Histories:
-    memories = view.memories if isinstance(view, View) else view
-    return decode_histories(
-        [f"{namespace}:{name}" for namespace, name in memories],
-        [pack_record(m.state, m.vector, m.traces) for m in memories.values()],
-    )
-
-
-def folded(events: Iterable[MemoryEvent]) -> Histories:
-    return histories_of(fold_log(at_offsets(list(events))))
-
-
-def candidates_of(*events: MemoryEvent) -> Candidates:
-    """All memories as a search finds them, their ids as Redis has them."""
-    view = fold_log(at_offsets(list(events)))
-    histories = decode_histories(
-        [str(name) for _, name in view.memories],
-        [pack_record(m.state, m.vector, m.traces) for m in view.memories.values()],
-    )
-    vectors = np.frombuffer(b"".join(histories.vectors), "<f2")
-    return Candidates(histories, vectors.reshape(len(histories), -1))
-
-
-def ranked(candidates: Candidates, query: Search, now_ms: int = TIME_MS) -> Ranking:
-    cue = np.array([1, 0, 0, 0], np.float16)
-    return rank(query, CAUSE, candidates, (cue, now_ms))
-
-
-def names(candidates: Candidates, ranking: Ranking) -> list[UUID]:
-    return [UUID(candidates.histories.ids[i]) for i in ranking.order]
-
-
 @EXAMPLES
-@given(USED, TIMES, st.data())
-def test_parts_add_up_to_the_activation_exactly(
-    events: list[MemoryEvent], now_ms: int, data: st.DataObject
+@given(logs(), TIMES, QUERIES)
+def test_parts_add_up_to_the_activation_exactly_in_their_order(
+    events: list[MemoryEvent], now_ms: int, query: Search
 ) -> None:
-    histories = folded(events)
-    some = st.lists(st.floats(-10, 10), min_size=len(histories), max_size=len(histories)).map(
-        np.array
-    )
+    view = fold_log(at_offsets(events))
+    assume(of_namespace(view))
 
-    parts = activations(histories, now_ms, PARAMETERS, match=data.draw(some), noise=data.draw(some))
+    ranking = ranked(view, query, now_ms=now_ms)
 
-    for i, total in enumerate(parts.total):
-        explained = parts.explanation(i).model_dump()
-        assert reduce(add, explained.values()) == total
+    for i, total in enumerate(ranking.total):
+        parts = explanation_of(ranking.parts, i).model_dump()
+        assert list(parts) == ["base", "spreading", "match", "emotion", "adjustment", "noise"]
+        assert reduce(add, parts.values()) == total
+        assert sum(reversed(parts.values())) == pytest.approx(total, abs=1e-9)
         assert np.isfinite(total)
 
 
 @EXAMPLES
-@given(USED, TIMES)
-def test_what_happens_later_does_not_count(events: list[MemoryEvent], moment_ms: int) -> None:
-    used = [event for event in events if event.type != "memory.adjusted.v1"]
-    known = fold_log(at_offsets([event for event in used if event.time <= moment_ms]))
-    all_of_it = fold_log(at_offsets(used))
-    there = {ref: all_of_it.memories[ref] for ref in known.memories}
-    same = {  # stored again later, or first, is the same memory only if its creation is the same
-        ref: memory
-        for ref, memory in there.items()
-        if memory.state.created_ms == known.memories[ref].state.created_ms
-    }
-    before = histories_of({ref: known.memories[ref] for ref in same})
-    after = histories_of(same)
+@given(logs(), TIMES, QUERIES)
+def test_what_is_found_is_visible_above_the_threshold_and_in_order(
+    events: list[MemoryEvent], now_ms: int, query: Search
+) -> None:
+    view = fold_log(at_offsets(events))
+    assume(of_namespace(view))
 
-    assert activations(after, moment_ms, PARAMETERS).total.tolist() == pytest.approx(
-        activations(before, moment_ms, PARAMETERS).total.tolist(), abs=1e-6
+    ranking = ranked(view, query, now_ms=now_ms)
+
+    allowed = ("active", "decayed") if query.include_decayed else ("active",)
+    states = {ref[1]: memory.state for ref, memory in of_namespace(view).items()}
+    assert set(found(ranking)) == {k for k, state in states.items() if state.status in allowed}
+    totals = [ranking.total[i] for i in ranking.order]
+    assert totals == sorted(totals, reverse=True)
+
+
+@EXAMPLES
+@given(logs(kinds=(*USES, *USES)), TIMES)
+def test_what_happens_later_does_not_count(events: list[MemoryEvent], moment_ms: int) -> None:
+    known = fold_log(at_offsets([event for event in events if event.time <= moment_ms]))
+    all_of_it = fold_log(at_offsets(events))
+    same = {  # stored again later, or first, is the same memory only if its creation is the same
+        ref: all_of_it.memories[ref]
+        for ref, memory in known.memories.items()
+        if memory.state.created_ms == all_of_it.memories[ref].state.created_ms
+    }
+    before = memories_of({ref: known.memories[ref] for ref in same})
+    after = memories_of(same)
+
+    assert activations(after, moment_ms, DEFAULT).total.tolist() == pytest.approx(
+        activations(before, moment_ms, DEFAULT).total.tolist(), abs=1e-6
     )
-    counted = accesses_at(after, moment_ms).states
+    counted = after.at(moment_ms).states
     assert counted["access_count"].tolist() == before.states["access_count"].tolist()
     assert counted["last_accessed_ms"].tolist() == before.states["last_accessed_ms"].tolist()
 
 
 @EXAMPLES
-@given(IN_ORDER, TIMES)
-def test_status_at_a_past_moment_is_the_one_folded_by_then(
-    events: list[MemoryEvent], moment_ms: int
-) -> None:
-    known = fold_log(at_offsets([event for event in events if event.time <= moment_ms]))
-    now = fold_log(at_offsets(events))
-
-    found = statuses_at(histories_of(now), moment_ms)
-
-    def expected(ref: Ref, memory: Memory) -> Status:
-        gone = memory.state.status == "deleted" or ref not in known.memories
-        return "deleted" if gone else known.memories[ref].state.status
-
-    assert [STATUSES[code] for code in found] == [
-        expected(ref, memory) for ref, memory in now.memories.items()
-    ]
-
-
-@EXAMPLES
-@given(logs(kinds=("stored", "accessed", "accessed", "restored", "decayed")), TIMES)
+@given(logs(kinds=("stored", "accessed", "accessed", "restored", "decayed", "parameters")), TIMES)
 def test_recall_promises_exactly_what_the_fold_then_makes_of_it(
     events: list[MemoryEvent], now_ms: int
 ) -> None:
     view = fold_log(at_offsets(events))
     for number, (ref, memory) in enumerate(view.memories.items()):
+        parameters = view.namespaces[ref[0]].parameters
         promised = activations(
-            with_access(histories_of({ref: memory}), now_ms, PARAMETERS), now_ms, PARAMETERS
+            with_access(memories_of({ref: memory}), now_ms, parameters), now_ms, parameters
         )
         envelope = around(now_ms, number) | {"namespace": ref[0]}
         recall = accessed_event(ref[1], kind="recall", envelope=envelope)
 
         after = fold_log(at_offsets([*events, recall])).memories[ref]
 
-        kept = activations(histories_of({ref: after}), now_ms, PARAMETERS)
+        kept = activations(memories_of({ref: after}), now_ms, parameters)
         assert promised.total.tolist() == kept.total.tolist()
 
 
 @EXAMPLES
 @given(USED, TIMES, st.data())
-def test_activation_does_not_depend_on_the_other_candidates(
+def test_activation_does_not_depend_on_the_other_memories(
     events: list[MemoryEvent], now_ms: int, data: st.DataObject
 ) -> None:
     memories = fold_log(at_offsets([stored(), *events])).memories
-    together = activations(histories_of(memories), now_ms, PARAMETERS).total
+    together = activations(memories_of(memories), now_ms, DEFAULT).total
     which = data.draw(st.integers(0, len(memories) - 1))
     ref = list(memories)[which]
 
-    alone = activations(histories_of({ref: memories[ref]}), now_ms, PARAMETERS).total
+    alone = activations(memories_of({ref: memories[ref]}), now_ms, DEFAULT).total
 
     assert together[which] == alone[0]
 
 
 @pytest.mark.parametrize("ahead_ms", [1, 1_000, 300_000])
 def test_memory_dated_ahead_of_our_clock_is_fresh(ahead_ms: int) -> None:
-    histories = folded([stored(time_ms=TIME_MS + ahead_ms)])
+    memories = memories_of(folded(stored(time_ms=TIME_MS + ahead_ms)).memories)
 
-    assert activations(histories, TIME_MS, PARAMETERS).total.tolist() == [1.0]
-    assert statuses_at(histories, TIME_MS).tolist() == [DELETED]
+    assert activations(memories, TIME_MS, DEFAULT).total.tolist() == [1.0]
+    assert memories.at(TIME_MS).states["status"].tolist() == [DELETED]
 
 
 def test_emotion_is_what_arousal_adds_and_base_what_there_would_be_without() -> None:
     day_later = TIME_MS + DAY_MS
-    calm = folded([stored()])
-    excited = folded([stored(emotion={"arousal": 1.0})])
+    calm = memories_of(folded(stored()).memories)
+    excited = memories_of(folded(stored(emotion={"arousal": 1.0})).memories)
 
-    parts = activations(excited, day_later, PARAMETERS)
+    parts = activations(excited, day_later, DEFAULT)
 
     assert parts.emotion.tolist() == pytest.approx([0.425], abs=5e-4)
     assert parts.base.tolist() == pytest.approx(
-        activations(calm, day_later, PARAMETERS).total.tolist(), abs=1e-6
+        activations(calm, day_later, DEFAULT).total.tolist(), abs=1e-6
     )
 
 
-def test_penalties_are_the_adjustment() -> None:
-    histories = folded([stored(), adjusted_event(ANN, -0.25, envelope=around(TIME_MS, "penalty"))])
+@pytest.mark.parametrize(("nats", "shown"), [(-0.25, -0.25), (-1.5, -1.5), (-50.0, -2.0)])
+def test_penalties_are_the_adjustment_and_leave_a_fresh_memory_at_the_threshold(
+    nats: float, shown: float
+) -> None:
+    penalty = adjusted_event(ANN, nats, envelope=around(TIME_MS, "penalty"))
+    memories = memories_of(folded(stored(), penalty).memories)
 
-    parts = activations(histories, TIME_MS, PARAMETERS)
+    parts = activations(memories, TIME_MS, DEFAULT)
 
-    assert parts.explanation(0).adjustment == -0.25
-    assert parts.total.tolist() == [0.75]
+    assert explanation_of(parts, 0).adjustment == pytest.approx(shown, abs=1e-12)
+    assert parts.total.tolist() == pytest.approx([1 + shown], abs=1e-12)
 
 
 def test_default_threshold_is_minus_one_and_follows_the_horizon() -> None:
     week = Parameters(horizon_seconds=7 * 86_400)
 
-    assert threshold_of(PARAMETERS) == pytest.approx(-1.0, abs=1e-12)
+    assert threshold_of(DEFAULT) == pytest.approx(-1.0, abs=1e-12)
     assert threshold_of(week) == pytest.approx(-0.982530, abs=5e-7)
-
-
-def test_match_is_zero_at_the_neutral_cosine() -> None:
-    query = np.array([1, 0], np.float16)
-    neutral = Parameters(cosine_neutral=0.0)
-
-    cosines, match = match_of(query, np.array([[0, 1], [1, 0]], np.float16), neutral)
-
-    assert cosines.tolist() == [0.0, 1.0]
-    assert match.tolist() == [0.0, neutral.cosine_weight]
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e-9])
 def test_memory_at_the_threshold_is_not_retrieved_and_above_it_is(offset: float) -> None:
-    candidates = candidates_of(stored())
-    total = float(ranked(candidates, search()).total[0])
+    view = folded(stored())
+    total = float(ranked(view).total[0])
 
-    ranking = ranked(candidates, search(min_activation=total - offset))
+    ranking = ranked(view, search(min_activation=total - offset))
 
     assert len(ranking.order) == (offset > 0)
 
@@ -254,12 +209,13 @@ def test_order_is_by_activation_then_cosine_then_id() -> None:
         for name in (*far_names, *near_names)
     ]
     fresher = stored("z", TIME_MS + 1000, embedding=embedding([0.0, 1.0], dimension=DIMENSION))
-    candidates = candidates_of(*events, fresher)
     flat = ParameterOverrides(cosine_weight=0.0)
 
-    ranking = ranked(candidates, search(parameters=flat, top_k=7), TIME_MS + 5000)
+    ranking = ranked(
+        folded(*events, fresher), search(parameters=flat, top_k=7), now_ms=TIME_MS + 5000
+    )
 
-    assert names(candidates, ranking) == [
+    assert found(ranking) == [
         memory_id("z"),
         *sorted((memory_id(name) for name in near_names), key=str),
         *sorted((memory_id(name) for name in far_names), key=str),
@@ -267,28 +223,27 @@ def test_order_is_by_activation_then_cosine_then_id() -> None:
 
 
 def test_no_more_than_asked_for_are_returned() -> None:
-    candidates = candidates_of(*(stored(name) for name in "abcdef"))
+    view = folded(*(stored(name) for name in "abcdef"))
 
-    assert len(ranked(candidates, search(top_k=4)).order) == 4
+    assert len(ranked(view, search(top_k=4)).order) == 4
 
 
 def test_deleted_memory_is_never_found() -> None:
-    candidates = candidates_of(stored(), forgotten_event(ANN, envelope=around(TIME_MS + 10)))
+    view = folded(stored(), forgotten_event(ANN, envelope=around(TIME_MS + 10)))
 
     for query in (
         search(min_activation=-1000),
         search(min_activation=-1000, include_decayed=True),
         search(min_activation=-1000, as_of=TIME_MS + 5),
     ):
-        assert ranked(candidates, query, query.as_of or TIME_MS + 20).order == []
+        assert ranked(view, query, now_ms=TIME_MS + 20).order == []
 
 
 def test_noise_is_the_same_for_the_same_seed_and_another_for_another_query() -> None:
-    candidates = candidates_of(stored())
+    view = folded(stored())
 
     def noise(query: Search, cause: UUID) -> float:
-        cue = np.array([1, 0, 0, 0], np.float16)
-        return float(rank(query, cause, candidates, (cue, TIME_MS)).parts.noise[0])
+        return float(ranked(view, query, cause=cause).parts.noise[0])
 
     one, other = derive("one"), derive("other")
     assert noise(search(), one) == 0.0
@@ -296,3 +251,13 @@ def test_noise_is_the_same_for_the_same_seed_and_another_for_another_query() -> 
     assert noise(search(noise=True, seed=5), one) != noise(search(noise=True, seed=6), one)
     assert noise(search(noise=True), one) == noise(search(noise=True), one)
     assert noise(search(noise=True), one) != noise(search(noise=True), other)
+
+
+def test_parameters_of_the_namespace_and_those_of_the_search_both_count() -> None:
+    view = folded(stored())
+    view.namespace("acme/one").parameters = Parameters(cosine_weight=10.0, length_weight=0.0)
+
+    own = ranked(view)
+    overridden = ranked(view, search(parameters=ParameterOverrides(cosine_weight=20.0)))
+
+    assert (overridden.parts.match - own.parts.match).tolist() == pytest.approx([10 * 0.7])

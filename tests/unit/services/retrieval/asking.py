@@ -1,0 +1,99 @@
+"""Searches over a fold, without Redis: what the reader of candidates would hand to the ranking."""
+
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+import numpy as np
+
+from schemas.ids import derive
+from schemas.queries import Search
+from services.common.read_model import hash64
+from services.retrieval.association import Fan, Sources
+from services.retrieval.evidence import Evidence
+from services.retrieval.question import Candidates, Question, Statistics
+from services.retrieval.scoring import Ranking, rank
+from services.retrieval.search import question_of
+from services.retrieval.view import Memory, Ref, View
+from tests.builders import TIME_MS, search
+from tests.sequences import NAMESPACES
+from tests.unit.services.retrieval.folds import table_of
+
+NAMESPACE = NAMESPACES[0]
+CAUSE = derive("cause")
+CUE = np.array([1, 0, 0, 0], np.float16)
+
+
+def of_namespace(view: View, name: str = NAMESPACE) -> dict[Ref, Memory]:
+    """The memories of one namespace."""
+    return {ref: memory for ref, memory in view.memories.items() if ref[0] == name}
+
+
+def question(query: Search | None = None, *, now_ms: int = TIME_MS) -> Question:
+    """What a search asks the read side for, with one vector for all texts."""
+    return question_of(query or search(), CUE, now_ms)
+
+
+def sources_of(view: View, concepts: Iterable[str], name: str = NAMESPACE) -> Sources:
+    """Active concepts with what they and those related to them are connected to."""
+    known = view.namespaces[name]
+    relations: dict[bytes, dict[bytes, float]] = {}
+    for (concept, field), weight in known.relations.items():
+        others = relations.setdefault(hash64(concept), {})
+        other = hash64(field.split(b"\x1f", 2)[2].decode())
+        others[other] = others.get(other, 0.0) + weight
+    active = tuple(dict.fromkeys(hash64(concept) for concept in concepts))
+    near = [other for concept in active for other in relations.get(concept, {})]
+    fans = {
+        concept: Fan(known.links.get(concept, 0), relations.get(concept, {}))
+        for concept in (*active, *near)
+    }
+    return Sources(active, fans, known.statuses["active"] + known.statuses["decayed"])
+
+
+def candidates_of(
+    view: View, asked: Question, *, names: Sequence[UUID] | None = None, name: str = NAMESPACE
+) -> Candidates:
+    """Some memories of a namespace, or all; their neighbours are in the table whatever they are."""
+    memories, known = of_namespace(view, name), view.namespaces[name]
+    table = table_of(memories)
+    wanted = list(memories) if names is None else [(name, each) for each in names]
+    statuses = known.statuses
+    return Candidates(
+        table=table,
+        rows=np.array([table.row_of[str(each)] for _, each in wanted], np.intp),
+        statistics=Statistics(
+            statuses["active"] + statuses["decayed"],
+            known.length,
+            np.array(
+                [known.document_frequencies.get(hash64(term), 0) for term in asked.terms],
+                np.float64,
+            ),
+        ),
+        sources=sources_of(view, asked.concepts, name),
+        parameters=asked.overrides.applied_to(known.parameters),
+    )
+
+
+def evidence_of(
+    view: View, asked: Question, *, names: Sequence[UUID] | None = None
+) -> tuple[list[str], Evidence]:
+    """What a cue says about some memories, and their ids."""
+    candidates = candidates_of(view, asked, names=names)
+    memories = candidates.table.memories(candidates.rows)
+    if asked.as_of_ms is not None:
+        memories = memories.at(asked.as_of_ms)
+    return memories.ids, Evidence(candidates, memories, asked)
+
+
+def ranked(
+    view: View, query: Search | None = None, *, now_ms: int = TIME_MS, cause: UUID = CAUSE
+) -> Ranking:
+    """The ranking of all memories."""
+    query = query or search()
+    asked = question(query, now_ms=now_ms)
+    return rank(query, cause, candidates_of(view, asked), asked)
+
+
+def found(ranking: Ranking) -> list[UUID]:
+    """Ids of what a search returns, best first."""
+    return [UUID(ranking.memories.ids[i]) for i in ranking.order]
