@@ -1,0 +1,174 @@
+"""The fold of concepts, relations and parameters."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.errors import Rejected
+from schemas.events import MemoryEvent
+from schemas.parameters import Parameters
+from services.common.read_model import relation_field
+from services.retrieval.domain import fold
+from services.retrieval.graph import (
+    pack_concept,
+    pack_parameters,
+    unpack_concept,
+    unpack_parameters,
+)
+from services.retrieval.view import Concept, View
+from tests.builders import (
+    NAMESPACE,
+    accessed_event,
+    concept_event,
+    parameters_event,
+    relation_event,
+    stored_event,
+)
+from tests.unit.services.retrieval.folds import ANN, at, folded, only, traces_of
+
+NAMES = st.text(min_size=1, max_size=20)
+
+
+def test_concept_is_what_its_newest_event_says() -> None:
+    view = folded(
+        concept_event("tea", concept_type="drink", activation=0.5, aliases=["chai"]),
+        concept_event("tea", concept_type="herb", activation=0.7),
+    )
+
+    assert view.namespaces[NAMESPACE].concepts == {"tea": Concept("herb", 0.7, ())}
+    assert view.namespaces[NAMESPACE].vocabulary == 1
+    assert view.touched[NAMESPACE].concepts == {"tea"}
+
+
+def test_relation_of_known_concepts_stands_at_both_ends_with_its_newest_weight() -> None:
+    view = folded(
+        concept_event("tea"),
+        concept_event("cup"),
+        relation_event("tea", "cup", weight=0.25),
+        relation_event("tea", "cup", weight=0.75),
+        relation_event("tea", "cup", relation_type="like", weight=1.0),
+    )
+
+    assert view.namespaces[NAMESPACE].relations == {
+        ("tea", relation_field("out", "served_in", "cup")): 0.75,
+        ("cup", relation_field("in", "served_in", "tea")): 0.75,
+        ("tea", relation_field("out", "like", "cup")): 1.0,
+        ("cup", relation_field("in", "like", "tea")): 1.0,
+    }
+
+
+@pytest.mark.parametrize("known", [[], ["tea"], ["cup"]])
+def test_relation_to_an_unknown_concept_is_ignored_and_counted(known: list[str]) -> None:
+    view = folded(*(concept_event(name) for name in known), relation_event("tea", "cup"))
+
+    assert view.namespaces[NAMESPACE].relations == {}
+    assert view.ignored == {"unknown_concept": 1}
+    assert (NAMESPACE in view.touched) == bool(known)
+
+
+def test_concept_of_another_namespace_is_unknown() -> None:
+    elsewhere = at(0) | {"namespace": "acme/other"}
+
+    view = folded(
+        concept_event("tea"), concept_event("cup", envelope=elsewhere), relation_event("tea", "cup")
+    )
+
+    assert view.ignored == {"unknown_concept": 1}
+
+
+def test_parameters_act_on_what_is_used_from_then_on() -> None:
+    def decays(*, changed_after: int) -> list[float]:
+        uses = [accessed_event(ANN, envelope=at(hours)) for hours in (1, 2, 3)]
+        changed = parameters_event(spacing_scale=0.0, weight_search=1.0)
+        events: list[MemoryEvent] = [
+            stored_event(ANN),
+            *uses[:changed_after],
+            changed,
+            *uses[changed_after:],
+        ]
+        decay_rates: list[float] = traces_of(only(folded(*events)))["decay_rate"].tolist()
+        return decay_rates
+
+    plain = decays(changed_after=3)
+    assert all(decay > 0.5 for decay in plain[1:])
+    assert decays(changed_after=0) == [0.5] * 4
+    assert decays(changed_after=2) == [*plain[:3], 0.5]
+
+
+def test_weight_of_a_kind_is_the_one_in_force_when_it_was_used() -> None:
+    view = folded(
+        stored_event(ANN),
+        accessed_event(ANN, kind="search", envelope=at(1)),
+        parameters_event(weight_search=0.5),
+        accessed_event(ANN, kind="search", envelope=at(2)),
+    )
+
+    assert traces_of(only(view))["weight"].tolist() == pytest.approx([1.0, 0.02, 0.5])
+
+
+def test_parameters_not_named_have_their_defaults_again() -> None:
+    view = folded(parameters_event(spacing_scale=0.0), parameters_event(cosine_weight=3.0))
+
+    assert view.namespaces[NAMESPACE].parameters == Parameters(cosine_weight=3.0)
+    assert view.touched[NAMESPACE].parameters
+
+
+def test_parameters_of_one_namespace_leave_the_others_alone() -> None:
+    elsewhere = at(0) | {"namespace": "acme/other"}
+
+    view = folded(
+        stored_event(ANN),
+        parameters_event(envelope=elsewhere, spacing_scale=0.0),
+        accessed_event(ANN, envelope=at(1)),
+    )
+
+    assert traces_of(only(view))["decay_rate"][1] > np.float32(0.5)
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("decay_rate", 0.0),
+        ("decay_rate", 1.0),
+        ("weight_search", 0.0),
+        ("neighbour_weight", 1.1),
+        ("hops_max", 1.5),
+        ("hops_max", 3.0),
+        ("horizon_seconds", -1.0),
+        ("superseded_nats", 0.1),
+        ("importance", 1.0),
+    ],
+)
+def test_parameter_out_of_range_or_unknown_is_refused_by_name_and_changes_nothing(
+    name: str, number: float
+) -> None:
+    view = View()
+    wrong: dict[str, Any] = {name: number}
+
+    with pytest.raises(Rejected, match=rf"data\.parameters\.{name}: "):
+        fold(view, parameters_event(**wrong), 0)
+
+    assert view.touched == {}
+    assert view.seen == {}
+    assert view.namespace(NAMESPACE).parameters == Parameters()
+
+
+@settings(max_examples=30)
+@given(NAMES, st.floats(0, 1), st.lists(NAMES, max_size=3))
+def test_concept_reads_back_as_it_was_packed(
+    concept_type: str, activation: float, aliases: list[str]
+) -> None:
+    concept = Concept(concept_type, activation, tuple(aliases))
+
+    assert unpack_concept(pack_concept(concept)) == concept
+
+
+def test_parameters_read_back_as_they_were_packed_and_defaults_take_no_room() -> None:
+    changed = Parameters(hops_max=1, spacing_scale=0.1 + 0.2)
+
+    assert unpack_parameters(pack_parameters(changed)) == changed
+    assert pack_parameters(Parameters()) == b"{}"
+    assert unpack_parameters(None) == unpack_parameters(b"{}") == Parameters()
