@@ -87,8 +87,8 @@ class Evidence:
     def neighbours(self, i: int) -> tuple[str | None, str | None]:
         """Ids of the memories before and after one candidate."""
         before, after = self._near.neighbours[i, :2]
-        ids = self._near.ids
-        return ids[before] if before >= 0 else None, ids[after] if after >= 0 else None
+        name = self._near.id_of
+        return name(before) if before >= 0 else None, name(after) if after >= 0 else None
 
     def _context(self, count: int) -> FloatArray:
         parameters = self._parameters
@@ -129,7 +129,6 @@ class _Nearby:
         number[others] = len(rows) + np.arange(len(others))
         self._number = number
         self.rows = np.concatenate([rows, others])
-        self.ids = [table.ids[row] for row in self.rows.tolist()]
         self.lengths = table.column("length", self.rows).astype(np.float64)
         before, after = table.around(self.rows)
         steps = [
@@ -142,6 +141,10 @@ class _Nearby:
         beside = np.stack([number[step] for step in steps], axis=1)
         self.neighbours: IntArray = np.where(visible[beside], beside, -1)
         self.cosines = table.cosines(unit_vectors(question.vector[np.newaxis])[0], self.rows)
+
+    def id_of(self, number: int) -> str:
+        """Id of a memory."""
+        return self._table.ids[int(self.rows[number])]
 
     def matches(self, terms: tuple[str, ...]) -> Matches:
         """Where the terms of the query stand."""

@@ -56,12 +56,21 @@ def rank(query: Search, cause: UUID, candidates: Candidates, question: Question)
     least = threshold_of(parameters) if query.min_activation is None else query.min_activation
     passed = (codes == ACTIVE) | ((codes == DECAYED) & query.include_decayed)
     passed &= total > least
-    rows = np.flatnonzero(passed)
+    rows = _best(np.flatnonzero(passed), total, query.top_k)
     ids = np.array([memories.ids[i] for i in rows], dtype=str)
     best = rows[np.lexsort((ids, -evidence.cosines[rows], -total[rows]))]
     return Ranking(
         best[: query.top_k].tolist(), now.states["status"], memories, parts, total, evidence
     )
+
+
+def _best(rows: np.ndarray, total: np.ndarray, count: int) -> np.ndarray:
+    """Those of `rows` that may be among the first `count`: all that tie with the last of them."""
+    if len(rows) <= count:
+        return rows
+    least = np.partition(total[rows], -count)[-count]
+    best: np.ndarray = rows[total[rows] >= least]
+    return best
 
 
 def _noise(query: Search, cause: UUID, ids: list[str], scale: float) -> np.ndarray:

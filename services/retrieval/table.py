@@ -51,20 +51,33 @@ class Table:
         # Of a row's vector with the next one's, and of the ones on both sides; NaN: not known.
         self._with_next = np.full(64, np.nan)
         self._across = np.full(64, np.nan)
-        self._fresh = np.zeros(64, np.bool_)
+        self._fresh = bytearray()
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def stale(self, names: Iterable[str]) -> None:
         """Mark rows that have changed: whoever needs one reads it again."""
-        rows = [row for name in names if (row := self.row_of.get(name)) is not None]
-        self._fresh[rows] = False
+        for row in self.rows(names).tolist():
+            self._fresh[row] = 0
+
+    def rows(self, names: Iterable[str]) -> IntArray:
+        """Rows of those that are here."""
+        rows = [row for row in map(self.row_of.get, names) if row is not None]
+        return np.array(rows, np.intp)
+
+    def names(self, rows: IntArray) -> list[str]:
+        """Ids of some rows."""
+        return list(map(self.ids.__getitem__, rows.tolist()))
 
     def missing(self, names: Iterable[str]) -> list[str]:
         """Those that must be read before they are used."""
-        rows = {name: self.row_of.get(name) for name in names}
-        return [name for name, row in rows.items() if row is None or not self._fresh[row]]
+        fresh, row_of = self._fresh, self.row_of
+        return [
+            name
+            for name in dict.fromkeys(names)
+            if (row := row_of.get(name)) is None or not fresh[row]
+        ]
 
     def put(self, names: list[str], records: list[bytes], *, fresh: bool) -> None:
         """Add or replace rows. Not `fresh`: as they were before a change that is known of."""
@@ -73,8 +86,8 @@ class Table:
         rows = [self.row_of[name] for name in names]
         heads = [split_head(record) for record in records]
         self._states[rows] = np.frombuffer(b"".join([state for state, _ in heads]), STATE)
-        self._fresh[rows] = fresh
         for row, (_, changes), record in zip(rows, heads, records, strict=True):
+            self._fresh[row] = fresh
             self.changes[row] = changes
             self.traces[row] = split_record(record).traces
         for row in rows:
@@ -88,12 +101,11 @@ class Table:
     def memories(self, rows: IntArray) -> Memories:
         """Columns of some rows, as they are now."""
         numbers = rows.tolist()
-        return Memories.joined(
-            [self.ids[row] for row in numbers],
-            self._states[rows],
-            [self.traces[row] for row in numbers],
-            ([self.changes[row] for row in numbers], [self.concepts[row] for row in numbers]),
+        traces, changes, concepts = (
+            list(map(column.__getitem__, numbers))
+            for column in (self.traces, self.changes, self.concepts)
         )
+        return Memories.joined(self.names(rows), self._states[rows], traces, (changes, concepts))
 
     def around(self, rows: IntArray) -> tuple[IntArray, IntArray]:
         """Rows before and after each in their sessions, or NONE, or NOT_HERE."""
@@ -118,7 +130,7 @@ class Table:
             absent = self._states[side][rows[neighbours == NOT_HERE]]
             found |= {str(UUID(bytes=each.tobytes())): None for each in absent}
             here = neighbours[neighbours >= 0]
-            found |= {self.ids[row]: None for row in here[~self._fresh[here]]}
+            found |= {self.ids[row]: None for row in here.tolist() if not self._fresh[row]}
         return list(found)
 
     def postings(self, term: bytes) -> tuple[IntArray, FloatArray]:
@@ -165,6 +177,7 @@ class Table:
         for row, (name, part) in enumerate(zip(names, parts, strict=True), first):
             self.ids.append(name)
             self.row_of[name] = row
+            self._fresh.append(0)
             self.traces.append(b"")
             self.changes.append(b"")
             self.concepts.append(part.concepts)
@@ -209,7 +222,6 @@ class Table:
         more = max(size, 2 * room) - room
         self._states = np.concatenate([self._states, np.zeros(more, STATE)])
         self._units = np.concatenate([self._units, np.zeros((more, self._dimension), np.float32)])
-        self._fresh = np.concatenate([self._fresh, np.zeros(more, np.bool_)])
         for column in ("_before", "_after"):
             held = getattr(self, column)
             setattr(self, column, np.concatenate([held, np.full(more, NOT_HERE)]))

@@ -6,6 +6,7 @@ namespace. Whatever they come from, all are scored alike.
 
 from collections.abc import Iterable
 from functools import partial
+from itertools import chain
 
 import numpy as np
 
@@ -71,7 +72,6 @@ class _Reading:
     cursor: int
     rows: IntArray
     _held: Held
-    _names: dict[str, None]
 
     def __init__(self, build: LiveBuild, tables: Tables, question: Question) -> None:
         self._build = build
@@ -97,7 +97,7 @@ class _Reading:
             self.cursor, replies = await self._build.read(
                 self._partition, partial(self._first_reads, since=since, whole=whole)
             )
-            changed = [name.decode() for name in replies.pop(0)]
+            changed = _ids(replies.pop(0))
             if self._build.version(self._partition) != version or self._tables.of(key) is not held:
                 continue  # another build is live, or another search has begun anew
             if since is None and held.revision is not None:
@@ -111,12 +111,11 @@ class _Reading:
         recent, frequent, parameters, counts, *rest = replies
         frequencies = rest.pop(0) if self._question.terms else []
         self._learn(parameters, counts, frequencies)
-        found = [[_id(key) for key in reply[1:]] for reply in rest]
-        self._lexical = [name for reply in found[1::2] for name in reply]
-        self._recent = [name.decode() for name in recent]
-        others = self._recent + [name.decode() for name in frequent]
-        self._names = dict.fromkeys(name for reply in found for name in reply)
-        self.rows = await self._read(self._names)
+        nearest = [_ids(reply[1:]) for reply in rest[: len(self._question.statuses)]]
+        lexical = [_ids(reply[1:]) for reply in rest[len(self._question.statuses) :]]
+        self._lexical, self._recent = list(chain(*lexical)), _ids(recent)
+        self.rows = await self._read(dict.fromkeys(chain(*nearest, *lexical)))
+        others = self._recent + _ids(frequent)
         await self._add(others if held.members is None else held.members)
 
     async def sources(self) -> Sources:
@@ -151,41 +150,42 @@ class _Reading:
         Those of the memories with the words of the query become candidates themselves, as does
         what superseded one.
         """
-        if self.parameters.neighbour_weight:
+        near = self.parameters.neighbour_weight > 0
+        if near and self._lexical:
             lexical = await self._read(self._lexical[:CONTEXT_OF])
-            await self._add(await self._around(lexical))
+            await self._take(await self._around(lexical))
         for _ in range(SUCCESSIONS_MAX):
-            successors = self.table.successors(self.rows)
-            if not self._new(successors):
+            before = len(self.rows)
+            await self._add(self.table.successors(self.rows))
+            if len(self.rows) == before:
                 break
-            await self._add(successors)
-        if self.parameters.neighbour_weight:
+        if near:
             await self._around(self.rows)
 
-    async def _around(self, rows: IntArray) -> list[str]:
-        """Names of the memories up to two steps from these, all of them read."""
+    async def _around(self, rows: IntArray) -> IntArray:
+        """The memories up to two steps from these, all of them read."""
         await self._fetch(self.table.names_beside(rows))
         one = self.table.beside(rows)
         await self._fetch(self.table.names_beside(one))
-        near = dict.fromkeys([*one.tolist(), *self.table.beside(one).tolist()])
-        return [self.table.ids[row] for row in near]
+        return np.concatenate([one, self.table.beside(one)])
 
     async def _add(self, names: Iterable[str]) -> None:
-        """Make candidates of what the index did not filter."""
-        new = self._new(names)
-        if new and self._question.filters != NO_FILTERS:
-            new = await self._admitted(new)
-        self._names |= dict.fromkeys(new)
-        self.rows = np.concatenate([self.rows, await self._read(new)])
+        await self._take(await self._read(names))
 
-    def _new(self, names: Iterable[str]) -> list[str]:
-        return [name for name in dict.fromkeys(names) if name not in self._names]
+    async def _take(self, rows: IntArray) -> None:
+        """Make candidates of rows that the index did not filter."""
+        new = np.zeros(len(self.table), np.bool_)
+        new[rows] = True
+        new[self.rows] = False
+        more = np.flatnonzero(new)
+        if len(more) and self._question.filters != NO_FILTERS:
+            more = self.table.rows(await self._admitted(self.table.names(more)))
+        self.rows = np.concatenate([self.rows, more])
 
     async def _read(self, names: Iterable[str]) -> IntArray:
         """Rows of these, as they are now."""
         await self._fetch(names)
-        row_of = self.table.row_of
-        return np.array([row for name in names if (row := row_of.get(name)) is not None], np.intp)
+        return self.table.rows(names)
 
     async def _fetch(self, names: Iterable[str]) -> None:
         """Have the rows of these in the table, as they are now."""
@@ -239,7 +239,7 @@ class _Reading:
             concept: Fan(int(links[i] or 0), _weights(rest[2 * i]))
             for i, concept in enumerate(concepts)
         }
-        return fans, [name.decode() for names in rest[1::2] for name in names]
+        return fans, _ids(list(chain(*rest[1::2])))
 
     def _first_reads(self, layout: Layout, *, since: int | None, whole: bool) -> Commands:
         namespace, terms = self._namespace, self._question.terms
@@ -268,28 +268,31 @@ class _Reading:
 
 
 def _index_searches(question: Question, layout: Layout) -> Commands:
-    """By status: the nearest by vector, then the best by words."""
-    commands: Commands = []
+    """The nearest by vector in each status, then the best by words, if they count."""
     expression, params = question.filters.until(question.as_of_ms).expression()
     words = ["ns", question.namespace, *params]
-    terms = [index_word(term) for term in question.terms[:TERMS_MAX]]
-    asked = [word for i, term in enumerate(terms) for word in (f"t{i}", term)]
-    any_term = "|".join(f"$t{i}" for i in range(len(terms)))
     limit = SMALL if question.filters != NO_FILTERS else NEAREST
-    for status in question.statuses:
-        index = layout.index(status)
-        commands.append([
-            "FT.SEARCH", index, f"({expression})=>[KNN {limit} @vector $vector]",
+    commands: Commands = [
+        [
+            "FT.SEARCH", layout.index(status), f"({expression})=>[KNN {limit} @vector $vector]",
             "PARAMS", len(words) + 2, *words, "vector", question.vector.tobytes(),
             "NOCONTENT", "LIMIT", 0, limit, "TIMEOUT", SEARCH_TIMEOUT_MS, "DIALECT", 2,
-        ])  # fmt: skip
-        if terms:
-            commands.append([
-                "FT.SEARCH", index, f"{expression} @text:({any_term})",
-                "PARAMS", len(words) + len(asked), *words, *asked, "SCORER", "BM25STD",
-                "NOCONTENT", "LIMIT", 0, MATCHING, "TIMEOUT", SEARCH_TIMEOUT_MS, "DIALECT", 2,
-            ])  # fmt: skip
-    return commands
+        ]
+        for status in question.statuses
+    ]  # fmt: skip
+    terms = [index_word(term) for term in question.terms[:TERMS_MAX]]
+    if not terms or question.overrides.lexical_weight == 0:
+        return commands
+    asked = [word for i, term in enumerate(terms) for word in (f"t{i}", term)]
+    any_term = "|".join(f"$t{i}" for i in range(len(terms)))
+    return commands + [
+        [
+            "FT.SEARCH", layout.index(status), f"{expression} @text:({any_term})",
+            "PARAMS", len(words) + len(asked), *words, *asked, "SCORER", "BM25STD",
+            "NOCONTENT", "LIMIT", 0, MATCHING, "TIMEOUT", SEARCH_TIMEOUT_MS, "DIALECT", 2,
+        ]
+        for status in question.statuses
+    ]  # fmt: skip
 
 
 def _weights(relations: list[bytes]) -> dict[bytes, float]:
@@ -301,5 +304,6 @@ def _weights(relations: list[bytes]) -> dict[bytes, float]:
     return weights
 
 
-def _id(key: bytes) -> str:
-    return key.rsplit(b":", 1)[1].decode()
+def _ids(keys: list[bytes]) -> list[str]:
+    """Ids of memories, each at the end of a document's key."""
+    return [key[-36:].decode() for key in keys]
