@@ -13,12 +13,15 @@ from schemas.inbox import INBOX_MESSAGE, InboxMessage
 from schemas.maintenance import MAINTENANCE_COMMAND, MaintenanceCommand
 from schemas.queries import (
     QUERY,
+    ConceptResult,
+    GraphResult,
     InspectResult,
     ListResult,
     Pong,
     Query,
     RecallResult,
     SearchResult,
+    SpreadResult,
     StatsResult,
 )
 from schemas.replies import REPLY, AcceptedResult, Reply, StoreResult
@@ -42,6 +45,9 @@ RESULTS: dict[str, type[Message]] = {
     "reply.inspect": InspectResult,
     "reply.list": ListResult,
     "reply.stats": StatsResult,
+    "reply.concept": ConceptResult,
+    "reply.spread": SpreadResult,
+    "reply.graph_export": GraphResult,
     "reply.ping": Pong,
 }
 
@@ -71,6 +77,12 @@ _REQUEST_HEADERS = _CONTENT_TYPE | {
         f"absent {limits.TIMEOUT_MS_DEFAULT:,}, at most {limits.TIMEOUT_MS_MAX:,}"
     ),
 }
+_WAIT_HEADER = {
+    topics.WAIT: (
+        f"`{topics.WAIT_VISIBLE}`: reply when reads show the write; in time, or `unavailable` with "
+        "its position in `details`"
+    )
+}
 _DEAD_LETTER_HEADERS = {
     "reason": "why it was refused",
     "code": "the error's code",
@@ -89,7 +101,7 @@ GUIDES = (
         key="namespace",
         written_by="producers, the SDK, gateway, maintenance",
         read_by="ingest",
-        headers=_REQUEST_HEADERS,
+        headers=_REQUEST_HEADERS | _WAIT_HEADER,
         messages=COMMANDS,
         union=INBOX_MESSAGE,
     ),

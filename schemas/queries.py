@@ -10,6 +10,7 @@ from schemas import limits
 from schemas.fields import (
     ConceptName,
     Concepts,
+    ConceptType,
     Context,
     Fraction,
     MemoryId,
@@ -28,6 +29,10 @@ from schemas.fields import (
 from schemas.parameters import ParameterOverrides
 
 Status = Literal["active", "decayed", "deleted"]
+Wait = Annotated[
+    Literal["none", "visible"],
+    Field(description="`visible`: answer when reads show the accesses it recorded."),
+]
 
 
 class QueryBase(Message):
@@ -64,6 +69,7 @@ class Search(QueryBase):
     active_concepts: Concepts = Field([], description="Concepts that spread activation.")
     as_of: Milliseconds | None = Field(None, description="Answer as of this past moment.")
     record_access: bool = Field(True, description="The memories it returns get stronger.")
+    wait: Wait = "none"
     include_decayed: bool = Field(False, description="Search decayed memories too.")
     noise: bool = Field(False, description="Add ACT-R's noise to each activation.")
     seed: Annotated[int, Field(ge=0, lt=2**63)] | None = Field(
@@ -93,6 +99,7 @@ class Recall(QueryBase):
     context: Context | None = None
     as_of: Milliseconds | None = Field(None, description="Answer as of this past moment.")
     record_access: bool = Field(True, description="The memories it returns get stronger.")
+    wait: Wait = "none"
     explain: bool = False
 
 
@@ -129,10 +136,14 @@ class Stats(QueryBase):
 
 
 class ConceptQuery(QueryBase):
-    """One concept and all relations at it."""
+    """One concept and all relations at it, strongest first."""
 
     type: Literal["concept"] = "concept"
     name: ConceptName
+    offset: Annotated[int, Field(ge=0, le=limits.LIST_OFFSET_MAX)] = 0
+    limit: Annotated[int, Field(ge=1, le=limits.LIST_OFFSET_MAX)] | None = Field(
+        None, description="At most so many relations; absent: all, if a record can hold them."
+    )
 
 
 class Spread(QueryBase):
@@ -294,6 +305,60 @@ class StatsResult(Message):
     decayed: int
     deleted: int
     avg_activation: float
+
+
+class ConceptNode(Message):
+    """A concept, as the graph shows it."""
+
+    name: ConceptName
+    type: ConceptType
+    activation: Fraction
+
+
+class RelationEdge(Message):
+    """A relation of two concepts, source and target as stored."""
+
+    source: ConceptName
+    target: ConceptName
+    relation_type: str
+    weight: Fraction
+
+
+class RelationAt(RelationEdge):
+    """A relation as one of its ends sees it; one from a concept to itself is `out`."""
+
+    direction: Literal["out", "in"]
+
+
+class ConceptResult(ConceptNode):
+    """A concept and the relations at it, strongest first. `total`: all there are."""
+
+    aliases: list[ConceptName]
+    relationships: list[RelationAt]
+    total: int
+
+
+class Reached(Message):
+    """A concept near the active ones; `path_weight` by the strongest path from each, 0 to 1."""
+
+    name: ConceptName
+    activation: Fraction
+    path_weight: float
+
+
+class SpreadResult(Message):
+    results: list[Reached]
+
+
+class GraphResult(Message):
+    """The most active concepts, then the most connected, and the relations among them.
+
+    `total`: all concepts.
+    """
+
+    nodes: list[ConceptNode]
+    edges: list[RelationEdge]
+    total: int
 
 
 class Pong(Message):

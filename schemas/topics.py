@@ -8,6 +8,9 @@ CORRELATION_ID = "correlation_id"
 REPLY_TO = "reply_to"
 REPLY_PARTITION = "reply_partition"
 TIMEOUT_MS = "timeout_ms"
+# A command that asks for a reply may ask for it when reads show what it did.
+WAIT = "wait"
+WAIT_VISIBLE = "visible"
 # On what `dead-letters replay` sends back: where it had been refused, as topic:partition:offset.
 REPLAYED_FROM = "replayed_from"
 CONTENT_TYPE = "content-type"
