@@ -9,16 +9,12 @@ from cognition.compaction import compacted
 from schemas.events import MemoryEvent
 from schemas.limits import ACCESS_HISTORY_MAX
 from schemas.parameters import Parameters
+from services.common.levels import kernel_of as kernel_of
 from services.common.read_model import KINDS, NOT_COUNTED, TRACE, pack_trace, trace_id
 from services.retrieval.view import Memory, Ref, View
 
 # The newest half stays exact, so that all accesses that are ever shown do.
 TRACES_MAX = 2 * (ACCESS_HISTORY_MAX + 24)
-
-
-def kernel_of(parameters: Parameters) -> Kernel:
-    """The profile of time of these parameters."""
-    return Kernel.with_onset(parameters.onset_seconds, fresh_activation=parameters.fresh_activation)
 
 
 def present(

@@ -1,97 +1,20 @@
 """Activation of memories, from what the read side holds: pure, one numpy pass."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from cognition.base_level import (
-    FloatArray,
-    base_level,
-    emotional_decay_rate,
-    retrieval_threshold,
-)
 from schemas.parameters import Parameters
+from services.common.levels import Activations as Activations
+from services.common.levels import activations as activations
+from services.common.levels import base_levels as base_levels
+from services.common.levels import threshold_of as threshold_of
+from services.common.memories import Memories
 from services.common.read_model import TRACE
-from services.retrieval.memories import Memories
-from services.retrieval.presentations import kernel_of, next_decay
+from services.retrieval.presentations import next_decay
 
 # By how much, in nats, a successor comes before what it superseded.
 SUPERSEDED_MARGIN = 0.1
-
-
-@dataclass(frozen=True)
-class Activations:
-    """The parts of each memory's activation, shape (memories,) each, in nats."""
-
-    base: FloatArray
-    emotion: FloatArray
-    spreading: FloatArray
-    match: FloatArray
-    adjustment: FloatArray
-    noise: FloatArray
-
-    @property
-    def total(self) -> FloatArray:
-        """A: always the sum in this order, so that the parts add up to it exactly."""
-        total: FloatArray = (
-            self.base + self.spreading + self.match + self.emotion + self.adjustment + self.noise
-        )
-        return total
-
-
-def activations(memories: Memories, now_ms: int, parameters: Parameters) -> Activations:
-    """A = B + bias of each memory at `now_ms`; later traces do not count.
-
-    A memory dated ahead of that is fresh: clocks differ. Whether it is there yet, its status says.
-    """
-    nothing = np.zeros(len(memories))
-    states = memories.states
-    neutral = emotional_decay_rate(parameters.spacing_intercept, arousal=0.0, salience=0.5)
-    felt = emotional_decay_rate(
-        parameters.spacing_intercept,
-        arousal=states["arousal"],
-        salience=states["salience"],
-        effect=parameters.arousal_effect,
-        decay_rate_min=parameters.decay_rate_min,
-    )
-    weight = parameters.base_level_weight
-    level = weight * base_levels(memories, now_ms, parameters)
-    base = level
-    if np.any(felt != neutral):
-        base = weight * base_levels(memories, now_ms, parameters, shift=neutral - felt)
-    floor = threshold_of(parameters) - parameters.fresh_activation
-    return Activations(
-        base=base,
-        emotion=level - base,
-        spreading=nothing,
-        match=nothing,
-        # Penalties together never push a fresh memory below the threshold.
-        adjustment=np.maximum(states["bias"], floor),
-        noise=nothing,
-    )
-
-
-def base_levels(
-    memories: Memories, now_ms: int, parameters: Parameters, *, shift: FloatArray | None = None
-) -> FloatArray:
-    """B of each memory, its traces' decays shifted by `shift`, shape (memories,)."""
-    traces, memory_of_trace = memories.traces, memories.memory_of_trace
-    moments_ms = np.maximum(now_ms, memories.states["created_ms"])[memory_of_trace]
-    past = traces["time_ms"] <= moments_ms
-    if not past.all():
-        traces, memory_of_trace = traces[past], memory_of_trace[past]
-        moments_ms = moments_ms[past]
-    decays = traces["decay_rate"].astype(np.float64)
-    if shift is not None:
-        decays = decays + shift[memory_of_trace]
-    return base_level(
-        (moments_ms - traces["time_ms"]) / 1000.0,
-        decays,
-        weights=traces["weight"].astype(np.float64),
-        memory_of_trace=memory_of_trace,
-        memories=len(memories),
-        kernel=kernel_of(parameters),
-    )
 
 
 def with_access(
@@ -111,15 +34,6 @@ def with_access(
         memories,
         traces=np.concatenate([memories.traces, trace]),
         memory_of_trace=np.zeros(len(memories.traces) + 1, np.intp),
-    )
-
-
-def threshold_of(parameters: Parameters) -> float:
-    """The retrieval threshold that the horizon stands for."""
-    return retrieval_threshold(
-        parameters.horizon_seconds,
-        decay_rate=parameters.decay_rate,
-        kernel=kernel_of(parameters),
     )
 
 

@@ -1,0 +1,115 @@
+"""Activation from the history of use: A = B + bias, of some memories in one numpy pass.
+
+Reads and maintenance compute it alike, so that what a list shows as faded is what decay takes.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cognition.base_level import (
+    FloatArray,
+    Kernel,
+    base_level,
+    emotional_decay_rate,
+    retrieval_threshold,
+)
+from schemas.parameters import Parameters
+from services.common.memories import Memories
+
+
+@dataclass(frozen=True)
+class Activations:
+    """The parts of each memory's activation, shape (memories,) each, in nats."""
+
+    base: FloatArray
+    emotion: FloatArray
+    spreading: FloatArray
+    match: FloatArray
+    adjustment: FloatArray
+    noise: FloatArray
+
+    @property
+    def total(self) -> FloatArray:
+        """A: always the sum in this order, so that the parts add up to it exactly."""
+        total: FloatArray = (
+            self.base + self.spreading + self.match + self.emotion + self.adjustment + self.noise
+        )
+        return total
+
+
+def kernel_of(parameters: Parameters) -> Kernel:
+    """The profile of time of these parameters."""
+    return Kernel.with_onset(parameters.onset_seconds, fresh_activation=parameters.fresh_activation)
+
+
+def threshold_of(parameters: Parameters) -> float:
+    """The retrieval threshold that the horizon stands for."""
+    return retrieval_threshold(
+        parameters.horizon_seconds,
+        decay_rate=parameters.decay_rate,
+        kernel=kernel_of(parameters),
+    )
+
+
+def activations(memories: Memories, now_ms: int, parameters: Parameters) -> Activations:
+    """A = B + bias of each memory at `now_ms`; later traces do not count.
+
+    A memory dated ahead of that is fresh: clocks differ. Whether it is there yet, its status says.
+    """
+    nothing = np.zeros(len(memories))
+    states = memories.states
+    neutral = emotional_decay_rate(parameters.spacing_intercept, arousal=0.0, salience=0.5)
+    felt = emotional_decay_rate(
+        parameters.spacing_intercept,
+        arousal=states["arousal"],
+        salience=states["salience"],
+        effect=parameters.arousal_effect,
+        decay_rate_min=parameters.decay_rate_min,
+    )
+    weight = parameters.base_level_weight
+    level = weight * base_levels(memories, now_ms, parameters)
+    base = level
+    if np.any(felt != neutral):
+        base = weight * base_levels(memories, now_ms, parameters, shift=neutral - felt)
+    return Activations(
+        base=base,
+        emotion=level - base,
+        spreading=nothing,
+        match=nothing,
+        adjustment=adjustments(memories, now_ms, parameters),
+        noise=nothing,
+    )
+
+
+def adjustments(memories: Memories, now_ms: int, parameters: Parameters) -> FloatArray:
+    """Bias of each memory at `now_ms`: its penalties.
+
+    Together they never push a fresh memory below the threshold.
+    """
+    floor = threshold_of(parameters) - parameters.fresh_activation
+    bias: FloatArray = np.maximum(memories.states["bias"], floor)
+    return bias
+
+
+def base_levels(
+    memories: Memories, now_ms: int, parameters: Parameters, *, shift: FloatArray | None = None
+) -> FloatArray:
+    """B of each memory, its traces' decays shifted by `shift`, shape (memories,)."""
+    traces, memory_of_trace = memories.traces, memories.memory_of_trace
+    moments_ms = np.maximum(now_ms, memories.states["created_ms"])[memory_of_trace]
+    past = traces["time_ms"] <= moments_ms
+    if not past.all():
+        traces, memory_of_trace = traces[past], memory_of_trace[past]
+        moments_ms = moments_ms[past]
+    decays = traces["decay_rate"].astype(np.float64)
+    if shift is not None:
+        decays = decays + shift[memory_of_trace]
+    return base_level(
+        (moments_ms - traces["time_ms"]) / 1000.0,
+        decays,
+        weights=traces["weight"].astype(np.float64),
+        memory_of_trace=memory_of_trace,
+        memories=len(memories),
+        kernel=kernel_of(parameters),
+    )
