@@ -48,6 +48,7 @@ STATE = np.dtype(
         ("last_accessed_ms", "<i8"),
         ("offset", "<i8"),
         ("superseded_ms", "<i8"),
+        ("use", "<f8"),
         ("bias", "<f8"),
         ("salience", "<f8"),
         ("valence", "<f8"),
@@ -57,7 +58,7 @@ STATE = np.dtype(
         ("superseded_by", "V16"),
     ]
 )
-_STATE = struct.Struct("<BBHIIIIIIqqqqqdddd16s16s16s")
+_STATE = struct.Struct("<BBHIIIIIIqqqqqddddd16s16s16s")
 _HEAD = struct.Struct("<BBHIII")
 _CHANGE = struct.Struct("<qBd")
 # A term or concept is known by 64 bits of the hash of its name. `speaker`: 1 where the term is of
@@ -86,7 +87,8 @@ class State:
     """A memory's mutable part. `changes` are in the order folded.
 
     `previous` and `next`: ids of its neighbours in its session, by time. `length`: its terms,
-    each as often as it occurs. `presentations`: its traces, also those that were compacted.
+    each as often as it occurs. `presentations`: its traces, also those that were compacted;
+    `use`: their summed weight.
     """
 
     created_ms: int
@@ -101,6 +103,7 @@ class State:
     status: Status = "active"
     access_count: int = 0
     presentations: int = 0
+    use: float = 0.0
     bias: float = 0.0
     superseded_ms: int = 0
     superseded_by: bytes = NOBODY
@@ -162,6 +165,7 @@ def pack_record(state: State, parts: Parts) -> bytes:
         state.last_accessed_ms,
         state.offset,
         state.superseded_ms,
+        state.use,
         state.bias,
         state.salience,
         state.valence,
@@ -178,7 +182,7 @@ def unpack_record(record: bytes) -> tuple[State, Parts]:
     """What `pack_record` took."""
     (
         status, pinned, _, changes, _, _, length, count, presentations, created, recorded, last,
-        offset, superseded_ms, bias, salience, valence, arousal, previous, following,
+        offset, superseded_ms, use, bias, salience, valence, arousal, previous, following,
         superseded_by,
     ) = _STATE.unpack_from(record)  # fmt: skip
     past = unpack_changes(record[_STATE.size : _STATE.size + changes * _CHANGE.size])
@@ -195,6 +199,7 @@ def unpack_record(record: bytes) -> tuple[State, Parts]:
         status=STATUSES[status],
         access_count=count,
         presentations=presentations,
+        use=use,
         bias=bias,
         superseded_ms=superseded_ms,
         superseded_by=superseded_by,
@@ -315,6 +320,13 @@ class Layout:
     def vocabulary(self, namespace: str) -> str:
         """String: offset of the last event on a concept."""
         return f"{self._kind('vocabulary')}:{namespace}"
+
+    def graph(self, namespace: str) -> str:
+        """Sorted set of all concepts `[name]` and relations `[source, type, target]`, as JSON.
+
+        By the offset of the last event on each, which is no other's: what changed since.
+        """
+        return f"{self._kind('graph')}:{namespace}"
 
     def relations(self, namespace: str, concept: bytes) -> str:
         """Hash: the weights of all relations at a concept (its `hash64`); see `relation_field`."""

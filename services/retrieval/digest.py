@@ -21,7 +21,6 @@ from services.common.read_model import (
 )
 from services.common.redis import RedisClient
 from services.retrieval.graph import pack_concept, pack_parameters
-from services.retrieval.presentations import use_of
 from services.retrieval.sequences import pack_place
 from services.retrieval.terms import concepts_of
 from services.retrieval.view import View
@@ -79,7 +78,7 @@ def rows_of_view(view: View, name: str) -> Iterator[Row]:
     yield "counts", _numbers(counts | {b"length": namespace.length}) if memories else {}
     yield "changed", {id_: float(memory.changed_at) for id_, memory in memories.items()}
     yield "recent", _highest({id_: m.state.last_accessed_ms for id_, m in memories.items()})
-    used = {id_: use_of(m) for id_, m in memories.items() if m.state.presentations > 1}
+    used = {id_: m.state.use for id_, m in memories.items() if m.state.presentations > 1}
     yield "frequent", _highest(used)
     yield "terms", _numbers(namespace.document_frequencies)
     yield "links", _numbers(namespace.links)
@@ -89,6 +88,7 @@ def rows_of_view(view: View, name: str) -> Iterator[Row]:
     yield "concepts", {n.encode(): pack_concept(c) for n, c in namespace.concepts.items()}
     for (concept, field), weight in namespace.relations.items():
         yield f"relation:{concept}:{field.decode()}", repr(weight).encode()
+    yield "graph", {element: float(offset) for element, offset in namespace.graph.items()}
     for session, places in namespace.sessions.items():
         yield f"session:{session}", {pack_place(place): float(place[0]) for place in places}
     linked: dict[str, dict[str, float]] = {}
@@ -110,6 +110,7 @@ async def _rows_of_build(redis: RedisClient, layout: Layout, namespace: str) -> 
             ("changed", layout.changed(namespace)),
             ("recent", layout.recent(namespace)),
             ("frequent", layout.frequent(namespace)),
+            ("graph", layout.graph(namespace)),
         )
     ]
     for kind, key in (

@@ -102,7 +102,7 @@ def fold(view: View, event: MemoryEvent, offset: int) -> None:
         case ConceptUpserted():
             concept_upserted(view, event, offset)
         case RelationUpserted():
-            relation_upserted(view, event)
+            relation_upserted(view, event, offset)
         case ParametersChanged():
             parameters_changed(view, event)
         case _:

@@ -18,10 +18,11 @@ def concept_upserted(view: View, event: ConceptUpserted, offset: int) -> None:
         data.concept_type, data.activation, tuple(data.aliases)
     )
     namespace.vocabulary = offset
+    namespace.graph[pack_element(event.subject)] = offset
     view.touch(event.namespace).concepts.add(event.subject)
 
 
-def relation_upserted(view: View, event: RelationUpserted) -> None:
+def relation_upserted(view: View, event: RelationUpserted, offset: int) -> None:
     """A relation of two known concepts exists, with the weight of the newest event."""
     namespace = view.namespace(event.namespace)
     source, target, kind = event.subject, event.data.target, event.data.relation_type
@@ -32,6 +33,7 @@ def relation_upserted(view: View, event: RelationUpserted) -> None:
     weight = event.data.weight
     namespace.relations[source, relation_field("out", kind, target)] = weight
     namespace.relations[target, relation_field("in", kind, source)] = weight
+    namespace.graph[pack_element(source, kind, target)] = offset
 
 
 def parameters_changed(view: View, event: ParametersChanged) -> None:
@@ -54,6 +56,16 @@ def unpack_concept(packed: bytes) -> Concept:
     """What `pack_concept` took."""
     concept_type, activation, aliases = orjson.loads(packed)
     return Concept(concept_type, activation, tuple(aliases))
+
+
+def pack_element(*names: str) -> bytes:
+    """A concept's name, or a relation's source, type and target, as Redis lists them."""
+    return orjson.dumps(names)
+
+
+def unpack_element(packed: bytes) -> tuple[str, ...]:
+    """What `pack_element` took: one name or three."""
+    return tuple(orjson.loads(packed))
 
 
 def pack_parameters(parameters: Parameters) -> bytes:

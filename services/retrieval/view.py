@@ -45,7 +45,8 @@ class Namespace:
 
     `statuses` counts memories, `length` the terms of those that are not deleted. Of those
     `document_frequencies` counts the ones with a term, `links` the ones linked to a concept.
-    `sessions` lists places by time. `relations` are known only where they are being folded.
+    `sessions` lists places by time. `relations` and `graph`, the offsets of the last events on
+    concepts and relations, are known only where they are being folded.
     """
 
     statuses: Counter[Status] = field(default_factory=Counter)
@@ -56,6 +57,7 @@ class Namespace:
     parameters: Parameters = field(default_factory=Parameters)
     concepts: dict[str, Concept] = field(default_factory=dict)
     relations: dict[tuple[str, bytes], float] = field(default_factory=dict)
+    graph: dict[bytes, int] = field(default_factory=dict)
     # Offset of the last event on a concept: who keeps their names knows when they changed.
     vocabulary: int | None = None
 

@@ -140,6 +140,7 @@ def _write(held: View, view: View, name: str, touched: Touched) -> None:
     namespace.links |= {link: after.links[link] for link in touched.links}
     namespace.concepts |= {concept: after.concepts[concept] for concept in touched.concepts}
     namespace.relations |= after.relations
+    namespace.graph |= after.graph
     if touched.concepts:
         namespace.vocabulary = after.vocabulary
     namespace.parameters = after.parameters

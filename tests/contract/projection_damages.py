@@ -92,6 +92,7 @@ SORTED_SETS: dict[str, Callable[[Layout], str]] = {
     "frequent": lambda layout: layout.frequent(NAMESPACE),
     "session": lambda layout: layout.session(NAMESPACE, "monday"),
     "linked": lambda layout: layout.linked(NAMESPACE, hash64("tea")),
+    "graph": lambda layout: layout.graph(NAMESPACE),
 }
 HASHES: dict[str, Callable[[Layout], str]] = {
     "counts": lambda layout: layout.counts(NAMESPACE),

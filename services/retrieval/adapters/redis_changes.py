@@ -78,6 +78,8 @@ def _namespace(namespace: Namespace, name: str, touched: Touched, layout: Layout
         yield ["SET", layout.vocabulary(name), namespace.vocabulary or 0]
     for (concept, field), weight in namespace.relations.items():
         yield ["HSET", layout.relations(name, hash64(concept)), field, repr(weight)]
+    for element, offset in namespace.graph.items():
+        yield ["ZADD", layout.graph(name), offset, element]
     if touched.parameters:
         yield ["SET", layout.parameters(name), pack_parameters(namespace.parameters)]
 
