@@ -20,11 +20,14 @@ from schemas.queries import (
     Pong,
     Query,
     RecallResult,
+    RunsResult,
+    RunSummary,
     SearchResult,
     SpreadResult,
     StatsResult,
+    WorkingMemoryResult,
 )
-from schemas.replies import REPLY, AcceptedResult, Reply, StoreResult
+from schemas.replies import REPLY, AcceptedResult, Reply, RunResult, StoreResult
 
 
 def _by_type(union: Any, prefix: str) -> dict[str, type[Message]]:
@@ -48,6 +51,10 @@ RESULTS: dict[str, type[Message]] = {
     "reply.concept": ConceptResult,
     "reply.spread": SpreadResult,
     "reply.graph_export": GraphResult,
+    "reply.runs": RunsResult,
+    "reply.run": RunSummary,
+    "reply.working_memory": WorkingMemoryResult,
+    "reply.maintenance": RunResult,
     "reply.ping": Pong,
 }
 

@@ -155,7 +155,11 @@ class MemoryDecayed(Event):
 
 
 class AdjustedData(Message):
-    """`nats` is added to the memory's bias."""
+    """`nats` is added to the memory's bias.
+
+    With the cause `undo` all that the run did to the memory is taken back instead: its penalty,
+    its archiving and its rehearsal; `nats` says what comes of that.
+    """
 
     nats: Annotated[float, Field(ge=-100, le=100)]
     cause: Literal["strategic_prune", "interference", "rif", "undo"]
@@ -218,11 +222,33 @@ class ParametersChanged(Event):
     data: ParametersData
 
 
+JobName = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class ProgressedData(Message):
+    job: JobName
+    began_at: Milliseconds
+    phase: Annotated[str, Field(min_length=1, max_length=64)]
+    done: Annotated[int, Field(ge=0)] = 0
+    total: Annotated[int, Field(ge=0)] = 0
+
+
+class MaintenanceProgressed(Event):
+    """A run is at work, and how far it is. Subject: the run's id."""
+
+    type: Literal["maintenance.progressed.v1"] = "maintenance.progressed.v1"
+    data: ProgressedData
+
+
 class CompletedData(Message):
-    job: Annotated[str, Field(min_length=1, max_length=64)]
+    """`commanded_at`: the broker's time of the command; no effect of the run is older."""
+
+    job: JobName
     began_at: Milliseconds
     report: Metadata = Field({}, description="What the run did, in numbers.")
     downscaling_nats: float | None = None
+    commanded_at: Milliseconds | None = None
+    cancelled: bool = False
 
 
 class MaintenanceCompleted(Event):
@@ -254,6 +280,7 @@ MemoryEvent = Annotated[
     | ConceptUpserted
     | RelationUpserted
     | ParametersChanged
+    | MaintenanceProgressed
     | MaintenanceCompleted
     | MaintenanceUndone,
     Field(discriminator="type"),

@@ -39,6 +39,16 @@ def event_id(cause: UUID, event_type: str, index: int = 0) -> UUID:
     return derive(str(cause), event_type, index)
 
 
+def run_id(job: str, namespace: str, slot_ms: int) -> UUID:
+    """A scheduled run: whoever takes up the slot, and however often, it is the same run."""
+    return derive("run", job, namespace, slot_ms)
+
+
+def effect_id(run: UUID, subject: UUID | str, event_type: str, index: int = 0) -> UUID:
+    """Id of the event of one type that a run led to for a memory: repeated, it is the same."""
+    return event_id(derive("effect", str(run), str(subject)), event_type, index)
+
+
 def query_cause(namespace: str, query_id: UUID) -> UUID:
     """The cause of the accesses of a query: a retry keeps its query id, so it counts once."""
     return derive(namespace, "query", str(query_id))

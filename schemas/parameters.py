@@ -50,6 +50,11 @@ class Parameters(Message):
     noise_scale: Annotated[float, Field(gt=0, le=10)] = 0.25
     latency_factor: Annotated[float, Field(gt=0, le=1_000)] = 1.0
     latency_exponent: Annotated[float, Field(ge=0, le=10)] = 1.0
+    # What runs by the clock: 0 switches it off; without a capacity nothing is too much.
+    downscaling_factor: Annotated[float, Field(ge=0.5, le=1)] = 0.9
+    capacity: Annotated[int, Field(ge=0, le=100_000_000)] = 0
+    decay_scheduled: Annotated[int, Field(ge=0, le=1)] = 1
+    consolidation_scheduled: Annotated[int, Field(ge=0, le=1)] = 1
 
 
 class ParameterOverrides(Message):

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import Field, TypeAdapter, model_validator
+from pydantic import Field, JsonValue, TypeAdapter, model_validator
 from pydantic_core import PydanticCustomError
 
 from schemas import limits
@@ -26,9 +26,11 @@ from schemas.fields import (
     Tag,
     Tags,
 )
+from schemas.maintenance import Job
 from schemas.parameters import ParameterOverrides
 
 Status = Literal["active", "decayed", "deleted"]
+RunStatus = Literal["running", "completed", "cancelled", "undone"]
 Wait = Annotated[
     Literal["none", "visible"],
     Field(description="`visible`: answer when reads show the accesses it recorded."),
@@ -162,6 +164,27 @@ class GraphExport(QueryBase):
     limit: Annotated[int, Field(ge=1, le=limits.EXPORT_LIMIT_MAX)] = 200
 
 
+class Runs(QueryBase):
+    """The runs of maintenance, newest first."""
+
+    type: Literal["runs"] = "runs"
+    limit: Annotated[int, Field(ge=1, le=limits.LIST_LIMIT_MAX)] = 50
+    job: Job | None = None
+
+
+class RunQuery(QueryBase):
+    """One run of maintenance: how far it is, or what it did."""
+
+    type: Literal["run"] = "run"
+    run_id: UUID
+
+
+class WorkingMemoryQuery(QueryBase):
+    """What the namespace is busy with right now, without touching it."""
+
+    type: Literal["working_memory"] = "working_memory"
+
+
 class Ping(QueryBase):
     """An empty request: is anyone there, and how long does the way take?"""
 
@@ -169,7 +192,18 @@ class Ping(QueryBase):
 
 
 Query = Annotated[
-    Search | Recall | Inspect | ListMemories | Stats | ConceptQuery | Spread | GraphExport | Ping,
+    Search
+    | Recall
+    | Inspect
+    | ListMemories
+    | Stats
+    | ConceptQuery
+    | Spread
+    | GraphExport
+    | Runs
+    | RunQuery
+    | WorkingMemoryQuery
+    | Ping,
     Field(discriminator="type"),
 ]
 QUERY: TypeAdapter[Query] = TypeAdapter(Query)
@@ -359,6 +393,45 @@ class GraphResult(Message):
     nodes: list[ConceptNode]
     edges: list[RelationEdge]
     total: int
+
+
+class RunSummary(Message):
+    """`effects` counts what the read side has folded of the run, by kind of event."""
+
+    run_id: MemoryId
+    job: str
+    status: RunStatus
+    began_at: Milliseconds
+    completed_at: Milliseconds | None = None
+    undone_at: Milliseconds | None = None
+    phase: str | None = None
+    done: int = 0
+    total: int = 0
+    effects: dict[str, int] = {}
+    report: dict[str, JsonValue] = {}
+    downscaling_nats: float | None = None
+
+
+class RunsResult(Message):
+    runs: list[RunSummary]
+    count: int
+
+
+class InFocus(Message):
+    memory_id: MemoryId
+    content: str
+    memory_type: MemoryType
+    activation: float
+    last_accessed: Milliseconds
+    concepts: Concepts
+
+
+class WorkingMemoryResult(Message):
+    """The memories used last, the last one first."""
+
+    memories: list[InFocus]
+    capacity: int
+    window_seconds: float
 
 
 class Pong(Message):

@@ -54,6 +54,16 @@ def error_reply(error: MemoryServiceError) -> Reply:
     return Reply(error=ErrorReply(code=error.code, message=error.message, details=details))
 
 
+class RunResult(Message):
+    """What a run did, in numbers; `complete`: it is over, `cancelled`: before its end."""
+
+    run_id: MemoryId
+    job: str
+    complete: bool
+    cancelled: bool = False
+    report: dict[str, JsonValue] = {}
+
+
 class StoreResult(Message):
     memory_id: MemoryId
     activation: float
