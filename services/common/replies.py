@@ -21,6 +21,8 @@ from schemas.topics import (
     REPLY_PARTITION,
     REPLY_TO,
     TIMEOUT_MS,
+    WAIT,
+    WAIT_VISIBLE,
 )
 
 log = structlog.get_logger(__name__)
@@ -47,6 +49,7 @@ class Envelope:
     timeout_ms: bytes | None
     recorded_ms: int
     replayed_from: str | None = None
+    wait: bytes | None = None
 
     @classmethod
     def of_record(cls, record: Any, *, replies_topic: str, partitions: int) -> Self:
@@ -62,7 +65,20 @@ class Envelope:
             timeout_ms=headers.get(TIMEOUT_MS),
             recorded_ms=record.timestamp,
             replayed_from=_place(headers.get(REPLAYED_FROM)),
+            wait=headers.get(WAIT),
         )
+
+    @property
+    def waits(self) -> bool:
+        """Whether the sender wants a reply that waits until the write is visible.
+
+        Raises:
+            Rejected: the header says something else.
+        """
+        if self.wait not in (None, WAIT_VISIBLE.encode()):
+            shown = self.wait[:40].decode("utf-8", "replace")
+            raise Rejected(f"header {WAIT}: must be {WAIT_VISIBLE} or absent, not {shown!r}")
+        return self.wait is not None and self.reply_to is not None
 
     def deadline(self, now_ms: int) -> Deadline:
         """When the sender stops waiting; raises Rejected for a header that says nothing."""

@@ -1,6 +1,7 @@
 """Wiring of ingest: `faststream run services.ingest.app:app`."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -15,15 +16,18 @@ from services.common import health
 from services.common.broker import PAUSE_MS, make_broker
 from services.common.dead_letters import DeadLetters
 from services.common.embedder import Embedder, embedder_of
+from services.common.live_build import LiveBuild
 from services.common.logs import configure_logs
 from services.common.ownership import REBALANCE_TIMEOUT_MS, SESSION_TIMEOUT_MS
 from services.common.read_model import redis_prefix
 from services.common.redis import RedisClient, connect
 from services.common.replies import Replier
+from services.common.waiting import Waits
 from services.ingest.adapters.kafka_event_log import KafkaEventLog
 from services.ingest.adapters.redis_vocabularies import RedisVocabularies
 from services.ingest.handlers import Ingest, Limits
 from services.ingest.settings import IngestSettings
+from services.ingest.visible import VisibleReplies
 
 SERVICE = "ingest"
 HTTP_PORT = 8001
@@ -90,6 +94,8 @@ def build(settings: IngestSettings) -> AsgiFastStream:
 def _ingest(
     settings: IngestSettings, producer: DurableProducer, embedder: Embedder, *, redis: RedisClient
 ) -> Ingest:
+    build = LiveBuild(redis, redis_prefix(settings.topic_prefix), partitions=settings.partitions)
+    replier = Replier(producer, settings.topic(REPLIES), service=SERVICE)
     return Ingest(
         event_log=KafkaEventLog(settings, producer),
         embedder=embedder,
@@ -97,7 +103,12 @@ def _ingest(
             redis, redis_prefix(settings.topic_prefix), partitions=settings.partitions
         ),
         dead_letters=DeadLetters(producer, settings.topic(DEAD_LETTERS), service=SERVICE),
-        replier=Replier(producer, settings.topic(REPLIES), service=SERVICE),
+        replier=replier,
+        visible=VisibleReplies(
+            replier,
+            Waits(build.cursor, partitions=settings.partitions),
+            now_ms=lambda: time.time_ns() // 1_000_000,
+        ),
         limits=Limits(
             future_skew_seconds=settings.future_skew_seconds,
             replies_topic=settings.topic(REPLIES),

@@ -13,6 +13,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from prometheus_client import Counter
 
+from human_memory.deadline import Deadline
 from schemas.codec import decode_inbox
 from schemas.errors import Rejected, Unavailable
 from schemas.events import MemoryEvent
@@ -34,6 +35,7 @@ from services.ingest.domain import (
 )
 from services.ingest.ports import EventLog, Vocabularies
 from services.ingest.progress import Progress, partition_of
+from services.ingest.visible import VisibleReplies
 from services.ingest.vocabulary import Vocabulary
 
 log = structlog.get_logger(__name__)
@@ -54,6 +56,7 @@ class Item:
     error: Rejected | None = None
     event_id: UUID | None = None
     position: str | None = None
+    visible_by: Deadline | None = None  # set: the reply waits until reads show the write
 
     @property
     def partition(self) -> TopicPartition:
@@ -92,6 +95,7 @@ class Ingest:
         vocabularies: Vocabularies,
         dead_letters: DeadLetters,
         replier: Replier,
+        visible: VisibleReplies,
         limits: Limits,
     ) -> None:
         self.ownership = Ownership(self._assigned, self._revoked)
@@ -101,6 +105,7 @@ class Ingest:
         self._vocabularies = vocabularies
         self._dead_letters = dead_letters
         self._replier = replier
+        self._visible = visible
         self._limits = limits
         # Positions of events by id: what we have appended lately, and what a predecessor, or we
         # before an error, may have. That is looked up with the first records of a partition.
@@ -112,6 +117,7 @@ class Ingest:
         """Commit what is done; what is not, a successor does."""
         async with self.ownership.lock:
             await self.progress.commit()
+        await self._visible.drain()
 
     async def _assigned(self, _: list[TopicPartition]) -> None:
         self.progress.begin()
@@ -150,9 +156,13 @@ class Ingest:
         outcomes = collections.Counter(item.outcome for item in items)
         for labels, count in outcomes.items():
             COMMANDS.labels(*labels).inc(count)
-        await self._replier.send(
-            [(item.reply_to, _reply(item)) for item in items if item.reply_to is not None]
-        )
+        at_once = []
+        for item in items:
+            if item.reply_to is not None and item.error is None and item.visible_by is not None:
+                self._visible.send(item.reply_to, _reply(item), item.visible_by)
+            elif item.reply_to is not None:
+                at_once.append((item.reply_to, _reply(item)))
+        await self._replier.send(at_once)
 
     def _item(self, record: Any) -> Item:
         item = Item(record)
@@ -163,6 +173,7 @@ class Ingest:
                 partitions=self._limits.reply_partitions,
             )
             item.reply_to = envelope.reply_to
+            item.visible_by = self._visible.deadline(envelope)
             item.received = Received(
                 record.topic,
                 record.partition,

@@ -23,6 +23,7 @@ from services.common.ownership import REBALANCE_TIMEOUT_MS, SESSION_TIMEOUT_MS
 from services.common.read_model import redis_prefix
 from services.common.redis import RedisClient, connect
 from services.common.replies import Replier
+from services.common.waiting import Waits
 from services.retrieval.adapters.candidates import CandidateReader
 from services.retrieval.adapters.live_build import LiveBuild
 from services.retrieval.adapters.redis_projection import RedisProjection
@@ -34,7 +35,6 @@ from services.retrieval.search import Searcher
 from services.retrieval.settings import RetrievalSettings
 from services.retrieval.single import SingleMemory
 from services.retrieval.tables import Tables
-from services.retrieval.waiting import Waits
 
 SERVICE = "retrieval"
 HTTP_PORT = 8002

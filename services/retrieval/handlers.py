@@ -1,7 +1,7 @@
 """A query from the bus: deadline, dispatch, reply. Nothing a sender does gets past here."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
@@ -22,10 +22,10 @@ from schemas.queries import Inspect, ListMemories, Ping, Pong, Query, Recall, Se
 from schemas.replies import Reply, error_reply
 from services.common.dead_letters import DeadLetters
 from services.common.replies import Envelope, Replier
+from services.common.waiting import Waits
 from services.retrieval.overview import Overview
 from services.retrieval.search import Searcher
 from services.retrieval.single import SingleMemory
-from services.retrieval.waiting import Waits
 
 log = structlog.get_logger(__name__)
 IN_FLIGHT = Gauge("human_memory_queries_in_flight", "Queries being answered")
@@ -117,8 +117,12 @@ class Queries:
         try:
             async with asyncio.timeout(deadline.remaining_seconds()):
                 if query.after is not None:
-                    await self._wait(query.after, deadline)
-                return await self._dispatch(query, _cause(query, record))
+                    await self._wait(self._waits.until(query.after, deadline))
+                reply = await self._dispatch(query, _cause(query, record))
+                waits = isinstance(query, Search | Recall) and query.wait == "visible"
+                if waits and reply.position is not None:
+                    await self._wait(self._waits.visible(reply.position, deadline))
+                return reply
         except TimeoutError:
             return error_reply(DeadlineExceeded(f"{query.type} did not finish in time"))
         except MemoryServiceError as error:
@@ -129,11 +133,11 @@ class Queries:
             log.exception("query failed", type=query.type)
             return error_reply(MemoryServiceError("internal error; the service's log says more"))
 
-    async def _wait(self, position: str, deadline: Deadline) -> None:
+    async def _wait(self, folded: Awaitable[None]) -> None:
         """Give the slot to others meanwhile, or a few who wait would hold up everyone."""
         self._slots.release()
         try:
-            await self._waits.until(position, deadline)
+            await folded
         finally:
             await self._slots.acquire()
 

@@ -17,10 +17,12 @@ from schemas.replies import Reply
 from schemas.topics import CORRELATION_ID, REPLY_PARTITION, REPLY_TO
 from services.common.dead_letters import DeadLetters
 from services.common.replies import Replier
+from services.common.waiting import Waits
 from services.ingest.handlers import Ingest, Limits
+from services.ingest.visible import VisibleReplies
 from tests.builders import TIME_MS
 from tests.contract.hash_model import hash_embedder
-from tests.contract.memory_event_log import MemoryEventLog
+from tests.contract.memory_event_log import PARTITIONS, MemoryEventLog
 from tests.contract.memory_vocabularies import MemoryVocabularies
 
 INBOX, REPLIES, LETTERS = "memory.inbox", "memory.replies", "memory.dead-letters"
@@ -139,12 +141,17 @@ class Member:
         self.consumer = consumer or Consumer()
         self.embedder = hash_embedder()
         self.vocabularies = vocabularies or MemoryVocabularies()
+        self.cursor = 0  # where the read side stands
+        replier = Replier(self.producer, REPLIES, service="ingest")
         self.ingest = Ingest(
             event_log=self.log,
             embedder=self.embedder,
             vocabularies=self.vocabularies,
             dead_letters=DeadLetters(self.producer, LETTERS, service="ingest"),
-            replier=Replier(self.producer, REPLIES, service="ingest"),
+            replier=replier,
+            visible=VisibleReplies(
+                replier, Waits(self._stands, partitions=PARTITIONS), now_ms=lambda: TIME_MS
+            ),
             limits=Limits(
                 future_skew_seconds=300, replies_topic=REPLIES, reply_partitions=REPLY_PARTITIONS
             ),
@@ -155,6 +162,9 @@ class Member:
         """Be given these partitions, or partition 0."""
         await self.ingest.ownership.on_partitions_assigned(list(partitions or (ZERO,)))
         return self
+
+    async def _stands(self, _: int) -> int:
+        return self.cursor
 
     def successor(self) -> "Member":
         """Another member, which goes on where this one was killed."""

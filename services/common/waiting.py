@@ -33,17 +33,26 @@ class Waits:
         partition, offset = (int(part) for part in position.split(":"))
         if partition >= len(self._waiting):
             raise Unavailable(f"after: there is no partition {partition}, see topics")
-        if await self._cursor(partition) > offset:
-            return
         if sum(map(len, self._waiting)) >= WAITING_MAX:
-            raise Unavailable(f"after: {WAITING_MAX:,} queries wait for the read side; ask again")
+            raise Unavailable(f"{WAITING_MAX:,} requests wait for the read side; ask again")
         try:
             async with asyncio.timeout(deadline.remaining_seconds() * WAIT_SHARE_MAX):
                 await self._reached(partition, offset)
         except TimeoutError:
+            raise Unavailable(f"the event at {position} is not folded yet; ask again") from None
+
+    async def visible(self, position: str, deadline: Deadline) -> None:
+        """Return once reads show what was written at `position`.
+
+        Raises:
+            Unavailable: they do not yet. It is in the log, and details say where.
+        """
+        try:
+            await self.until(position, deadline)
+        except Unavailable as error:
             raise Unavailable(
-                f"after: the event at {position} is not folded yet; ask again"
-            ) from None
+                f"written at {position}, but not visible yet: {error.message}", position=position
+            ) from error
 
     async def _reached(self, partition: int, offset: int) -> None:
         waiter: Waiter = asyncio.get_running_loop().create_future()
@@ -60,6 +69,7 @@ class Waits:
     async def _poll(self, partition: int) -> None:
         waiting, came, attempt = self._waiting[partition], self._came[partition], 0
         while waiting:
+            came.clear()
             try:
                 cursor = await self._cursor(partition)
                 for waiter, offset in waiting.items():
@@ -69,7 +79,10 @@ class Waits:
                 for waiter in waiting:
                     if not waiter.done():
                         waiter.set_exception(error)
-            seconds = _POLL_SECONDS[min(attempt, len(_POLL_SECONDS) - 1)]
-            attempt = 0 if came.is_set() else attempt + 1
-            came.clear()
-            await asyncio.sleep(seconds)
+            try:
+                # Whoever comes now may wait for what is folded long since.
+                async with asyncio.timeout(_POLL_SECONDS[attempt]):
+                    await came.wait()
+                attempt = 0
+            except TimeoutError:
+                attempt = min(attempt + 1, len(_POLL_SECONDS) - 1)
