@@ -29,12 +29,15 @@ from schemas.topics import (
     REPLY_PARTITION,
     REPLY_TO,
     TIMEOUT_MS,
+    WAIT,
+    WAIT_VISIBLE,
     Topic,
 )
 
 TIMEOUT_SECONDS_DEFAULT = TIMEOUT_MS_DEFAULT / 1000
 PENDING_MAX_DEFAULT = 10_000
 _JSON_HEADER = (CONTENT_TYPE, JSON.encode())
+_VISIBLE_HEADER = (WAIT, WAIT_VISIBLE.encode())
 
 Request = InboxCommand | QueryBase | RunJob | CancelRun | UndoRun
 
@@ -97,9 +100,16 @@ class Bus:
         await self.close()
 
     async def request(
-        self, message: Request, *, timeout_seconds: float = TIMEOUT_SECONDS_DEFAULT
+        self,
+        message: Request,
+        *,
+        timeout_seconds: float = TIMEOUT_SECONDS_DEFAULT,
+        visible: bool = False,
     ) -> Reply:
         """Send `message` and wait for its reply, which may carry an error.
+
+        With `visible` a command is answered when reads show what it did; a search or recall has a
+        field for that, `wait`. In time, or the reply is `unavailable` and names the position.
 
         Raises:
             DeadlineExceeded: no reply in time. Whether it was carried out is unknown.
@@ -109,15 +119,15 @@ class Bus:
         """
         deadline = Deadline.after(checked_timeout(timeout_seconds))
         topic, value = _topic_of(message), encode(message)
+        more = [_VISIBLE_HEADER] if visible else []
         sent = False
         with self._replies.expected() as (correlation_id, future):
             try:
                 async with asyncio.timeout(deadline.remaining_seconds()):
                     await self._replies.ready()
                     sent = True
-                    await self._append(
-                        topic, message, value, self._request_headers(correlation_id, deadline)
-                    )
+                    headers = self._request_headers(correlation_id, deadline)
+                    await self._append(topic, message, value, [*headers, *more])
                     return await future
             except TimeoutError:
                 if sent:
@@ -128,10 +138,15 @@ class Bus:
                 ) from None
 
     async def ask(
-        self, message: Request, *, timeout_seconds: float = TIMEOUT_SECONDS_DEFAULT
+        self,
+        message: Request,
+        *,
+        timeout_seconds: float = TIMEOUT_SECONDS_DEFAULT,
+        visible: bool = False,
     ) -> dict[str, Any]:
         """The result of `request`; an error in the reply is raised as the class of its code."""
-        return (await self.request(message, timeout_seconds=timeout_seconds)).unwrap()
+        reply = await self.request(message, timeout_seconds=timeout_seconds, visible=visible)
+        return reply.unwrap()
 
     async def publish(
         self, message: Request, *, timeout_seconds: float = TIMEOUT_SECONDS_DEFAULT
