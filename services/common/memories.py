@@ -19,6 +19,7 @@ from services.common.read_model import (
     split_head,
     split_record,
     status_at,
+    superseded_at,
     unpack_changes,
 )
 
@@ -87,6 +88,8 @@ class Memories:
             states["bias"][i] = bias_at(changes, moment_ms)
             if states["status"][i] != DELETED:
                 states["status"][i] = STATUSES.index(status_at(changes, moment_ms))
+            since_ms, by = superseded_at(changes, moment_ms)
+            states["superseded_ms"][i], states["superseded_by"][i] = since_ms, np.void(by)
         states["status"][states["created_ms"] > moment_ms] = DELETED
         traces = self.traces
         then = (traces["time_ms"] <= moment_ms) & counted(traces["id"])
@@ -94,7 +97,6 @@ class Memories:
         states["access_count"] = np.bincount(whose, minlength=len(self))
         states["last_accessed_ms"] = states["created_ms"]
         np.maximum.at(states["last_accessed_ms"], whose, traces["time_ms"][then])
-        states["superseded_ms"][states["superseded_ms"] > moment_ms] = 0
         return replace(self, states=states)
 
 

@@ -9,7 +9,7 @@ import hashlib
 import struct
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, cast
 from uuid import UUID
 
 import numpy as np
@@ -17,8 +17,11 @@ import numpy as np
 Status = Literal["active", "decayed", "deleted"]
 STATUSES: tuple[Status, ...] = ("active", "decayed", "deleted")
 # The last stands for many old presentations that were compacted.
-KINDS = ("creation", "search", "recall", "used", "restore", "rehearsal", "compacted")
-NOT_COUNTED = ("rehearsal", "compacted")  # a presentation, but not an access
+KINDS = (
+    *("creation", "search", "recall", "used", "restore", "rehearsal", "compacted"),
+    "inherited",  # from a memory it was made of
+)
+NOT_COUNTED = ("rehearsal", "compacted", "inherited")  # a presentation, but not an access
 
 RECENT_MAX = 1_000
 SEEN_EVENTS_MAX = 100_000
@@ -60,7 +63,7 @@ STATE = np.dtype(
 )
 _STATE = struct.Struct("<BBHIIIIIIqqqqqddddd16s16s16s")
 _HEAD = struct.Struct("<BBHIII")
-_CHANGE = struct.Struct("<qBd")
+_CHANGE = struct.Struct("<qBd16s")
 # A term or concept is known by 64 bits of the hash of its name. `speaker`: 1 where the term is of
 # the speaker's name.
 TERM = np.dtype([("term", "<u8"), ("count", "<u2"), ("speaker", "<u2")])
@@ -72,14 +75,16 @@ assert _TRACE.size == TRACE.itemsize
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What happened to a memory beside its use: a new status, a penalty, or their end."""
+    """What happened to a memory beside its use: a new status, a penalty or the end of all, a
+    successor (`other`) or, without one, the end of it."""
 
     at_ms: int
-    what: Status | Literal["adjusted", "cleared"]
+    what: Status | Literal["adjusted", "cleared", "superseded"]
     nats: float = 0.0
+    other: bytes = NOBODY
 
 
-_CHANGES = (*STATUSES, "adjusted", "cleared")
+_CHANGES = (*STATUSES, "adjusted", "cleared", "superseded")
 
 
 @dataclass(slots=True)
@@ -114,13 +119,20 @@ class State:
 
 def status_at(changes: list[Change], moment_ms: int) -> Status:
     """The status at a past moment: that of the latest change not after it."""
-    past: list[tuple[int, Status]] = [
-        (change.at_ms, change.what)
-        for change in changes
-        if change.at_ms <= moment_ms and change.what != "adjusted" and change.what != "cleared"
-    ]
+    latest = _latest([change for change in changes if change.what in STATUSES], moment_ms)
+    return "active" if latest is None else cast("Status", latest.what)
+
+
+def superseded_at(changes: list[Change], moment_ms: int) -> tuple[int, bytes]:
+    """Since when, and by whom, a memory was superseded at a past moment; 0 and NOBODY if not."""
+    latest = _latest([change for change in changes if change.what == "superseded"], moment_ms)
+    return (0, NOBODY) if latest is None or latest.other == NOBODY else (latest.at_ms, latest.other)
+
+
+def _latest(changes: list[Change], moment_ms: int) -> Change | None:
+    past = [change for change in changes if change.at_ms <= moment_ms]
     # max keeps the first of equals; the last one folded is the one that holds.
-    return max(reversed(past), key=lambda change: change[0])[1] if past else "active"
+    return max(reversed(past), key=lambda change: change.at_ms, default=None)
 
 
 def bias_at(changes: list[Change], moment_ms: int) -> float:
@@ -174,7 +186,9 @@ def pack_record(state: State, parts: Parts) -> bytes:
         state.next,
         state.superseded_by,
     )
-    changes = (_CHANGE.pack(c.at_ms, _CHANGES.index(c.what), c.nats) for c in state.changes)
+    changes = (
+        _CHANGE.pack(c.at_ms, _CHANGES.index(c.what), c.nats, c.other) for c in state.changes
+    )
     return b"".join((fixed, *changes, parts.vector, parts.terms, parts.concepts, parts.traces))
 
 
@@ -212,7 +226,10 @@ def unpack_record(record: bytes) -> tuple[State, Parts]:
 
 def unpack_changes(packed: bytes) -> list[Change]:
     """The changes of a record."""
-    return [Change(at, _CHANGES[code], nats) for at, code, nats in _CHANGE.iter_unpack(packed)]
+    return [
+        Change(at, _CHANGES[code], nats, other)
+        for at, code, nats, other in _CHANGE.iter_unpack(packed)
+    ]
 
 
 def split_head(record: bytes) -> tuple[bytes, bytes]:
@@ -339,6 +356,25 @@ class Layout:
     def linked(self, namespace: str, concept: bytes) -> str:
         """Sorted set of the memories that a concept (its `hash64`) is linked to, by offset."""
         return f"{self._kind('linked')}:{namespace}:{concept.hex()}"
+
+    def runs(self, namespace: str) -> str:
+        """Hash: runs of maintenance by id, as JSON."""
+        return f"{self._kind('runs')}:{namespace}"
+
+    def runs_by_offset(self, namespace: str) -> str:
+        """Sorted set of the ids of runs by the offset of their first event."""
+        return f"{self._kind('runs_by_offset')}:{namespace}"
+
+    def due(self, namespace: str) -> str:
+        """Sorted set of active memories by a time not later than when they will have faded.
+
+        A hint outside the digest; only maintenance moves scores up.
+        """
+        return f"{self._kind('due')}:{namespace}"
+
+    def due_parameters(self, namespace: str) -> str:
+        """String: fingerprint of the parameters that all entries of `due` allow for."""
+        return f"{self._kind('due_parameters')}:{namespace}"
 
     @property
     def namespaces(self) -> str:

@@ -9,7 +9,7 @@ from cognition.base_level import FloatArray
 from cognition.hops import Graph, hop_strengths
 from cognition.spreading import maximum_strength
 from schemas.parameters import Parameters
-from services.retrieval.memories import Memories
+from services.common.memories import DELETED, Memories
 
 Edge = tuple[int, int, float]
 
@@ -77,12 +77,13 @@ def _graph(memories: Memories, sources: Sources) -> tuple[Graph, int]:
     concepts, memory_of_concept = memories.links()
     known = np.frombuffer(b"".join(node), "<u8")
     order = np.argsort(known)
-    entries = np.flatnonzero(np.isin(concepts, known))
+    there = memories.states["status"][memory_of_concept] != DELETED
+    entries = np.flatnonzero(np.isin(concepts, known) & there)
     origins = order[np.searchsorted(known[order], concepts[entries])]
     targets = len(node) + memory_of_concept[entries]
     here = np.bincount(origins, minlength=len(node))
     for concept, number in node.items():
-        # A deleted memory may still be among the candidates, but is not counted.
+        # Never less than nothing: what is written meanwhile may be here before it is counted.
         missing = max(0, sources.fans.get(concept, Fan()).links - int(here[number]))
         edges.append((number, elsewhere, missing))
     starts, ends, links = zip(*edges, strict=True)

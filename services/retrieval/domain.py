@@ -14,6 +14,9 @@ import orjson
 from schemas.errors import Rejected
 from schemas.events import (
     ConceptUpserted,
+    MaintenanceCompleted,
+    MaintenanceProgressed,
+    MaintenanceUndone,
     MemoryAccessed,
     MemoryAdjusted,
     MemoryDecayed,
@@ -25,6 +28,7 @@ from schemas.events import (
     ParametersChanged,
     RelationUpserted,
 )
+from schemas.limits import TIME_MS_MAX
 from services.common.read_model import (
     NOBODY,
     SEEN_EVENTS_MAX,
@@ -34,11 +38,13 @@ from services.common.read_model import (
     State,
     Status,
     hash64,
+    superseded_at,
 )
 from services.retrieval.graph import concept_upserted, parameters_changed, relation_upserted
-from services.retrieval.presentations import present
+from services.retrieval.presentations import inherit, present
 from services.retrieval.sequences import put_into_session
 from services.retrieval.terms import concepts_of, names_of, packed_terms, searchable
+from services.retrieval.upkeep import count_effect, run_changed, run_of, taken_back
 from services.retrieval.view import Memory, Needs, Ref, View
 
 ChangeOfOne = MemoryForgotten | MemoryRestored | MemoryDecayed | MemoryAdjusted | MemorySuperseded
@@ -53,12 +59,15 @@ def references(event: MemoryEvent, needs: Needs) -> None:
     needs.events.append(event.id.bytes)
     name = event.namespace
     needs.namespaces.add(name)
+    if (run_id := run_of(event)) is not None:
+        needs.runs.add((name, run_id))
     match event:
         case MemoryStored():
             needs.memories[name, _memory_id(event)] = None
             packed, _ = packed_terms(event.data.indexed_text, event.data.speaker)
             needs.terms |= {(name, term) for term in names_of(packed)}
             needs.links |= {(name, hash64(concept)) for concept in event.data.concepts}
+            needs.memories |= {(name, source.memory_id): None for source in event.data.derived_from}
             if event.data.session is not None:
                 needs.places.add((name, event.data.session, event.time))
         case MemoryAccessed():
@@ -105,6 +114,8 @@ def fold(view: View, event: MemoryEvent, offset: int) -> None:
             relation_upserted(view, event, offset)
         case ParametersChanged():
             parameters_changed(view, event)
+        case MaintenanceProgressed() | MaintenanceCompleted() | MaintenanceUndone():
+            run_changed(view, event, offset)
         case _:
             # Facts that no query of this version reads; a replay by a later one brings them in.
             view.ignored[event.type] += 1
@@ -145,7 +156,9 @@ def _stored(view: View, event: MemoryStored, offset: int) -> None:
     _count(view, ref, 1)
     if data.session is not None:
         put_into_session(view, ref, data.session)
+    inherit(view, ref, event)
     present(view, ref, event, kind="creation", context=data.context)
+    view.touch(event.namespace).due.add(ref[1])
     _touch(view, ref, offset)
 
 
@@ -160,6 +173,7 @@ def _accessed(view: View, ref: Ref, event: MemoryAccessed, *, kind: str, offset:
             # Use is evidence against a penalty.
             _clear_bias(memory.state, event.time)
         _touch(view, ref, offset)
+        count_effect(view, event)
 
 
 def _changed(view: View, event: ChangeOfOne, offset: int) -> None:
@@ -176,32 +190,54 @@ def _changed(view: View, event: ChangeOfOne, offset: int) -> None:
             _change_status(view, ref, "active", event.time)
             state.bias = 0.0
             present(view, ref, event, kind="restore")
+            view.touch(event.namespace).due.add(ref[1])
         case MemoryDecayed() if (
             # It was used since the decision was made: the decision is void.
             state.status == "active" and event.data.accesses_seen == state.presentations
         ):
-            _change_status(view, ref, "decayed", event.time)
+            _change_status(view, ref, "decayed", event.time, by=event.data.run_id)
+            count_effect(view, event)
+        case MemoryAdjusted() if event.data.cause == "undo" and event.data.run_id is not None:
+            status = taken_back(view, ref, event.data.run_id)
+            if status is None:
+                view.ignored["no_effect"] += 1
+                return
+            _count_status(view, ref, status)
+            state.status = status
+            view.touch(event.namespace).due.add(ref[1])
         case MemoryAdjusted() if state.status != "deleted":
+            by = event.data.run_id.bytes if event.data.run_id else NOBODY
             state.bias += event.data.nats
-            state.changes.append(Change(event.time, "adjusted", event.data.nats))
+            state.changes.append(Change(event.time, "adjusted", event.data.nats, by))
+            view.touch(event.namespace).due.add(ref[1])
+            count_effect(view, event)
         case MemorySuperseded():
-            state.superseded_ms = 0 if event.data.reversed else event.time
-            state.superseded_by = NOBODY if event.data.reversed else event.data.superseded_by.bytes
+            newer = NOBODY if event.data.reversed else event.data.superseded_by.bytes
+            state.changes.append(Change(event.time, "superseded", other=newer))
+            state.superseded_ms, state.superseded_by = superseded_at(state.changes, TIME_MS_MAX)
         case _:
             view.ignored["no_effect"] += 1
             return
     _touch(view, ref, offset)
 
 
-def _change_status(view: View, ref: Ref, status: Status, time_ms: int) -> None:
+def _change_status(
+    view: View, ref: Ref, status: Status, time_ms: int, *, by: UUID | None = None
+) -> None:
+    _count_status(view, ref, status)
+    state = view.memories[ref].state
+    state.status = status
+    state.changes.append(Change(time_ms, status, other=by.bytes if by else NOBODY))
+
+
+def _count_status(view: View, ref: Ref, status: Status) -> None:
+    """Count a memory that is about to have another status."""
     state = view.memories[ref].state
     statuses = view.namespace(ref[0]).statuses
     statuses[state.status] -= 1
     statuses[status] += 1
-    if "deleted" in (state.status, status):
+    if state.status != status and "deleted" in (state.status, status):
         _count(view, ref, -1 if status == "deleted" else 1)
-    state.status = status
-    state.changes.append(Change(time_ms, status))
 
 
 def _clear_bias(state: State, time_ms: int) -> None:

@@ -22,9 +22,9 @@ from cognition.lexical import (
     term_contributions,
 )
 from cognition.matching import evidence_match
+from services.common.memories import DELETED, Memories
 from services.common.read_model import hash64
 from services.retrieval.association import association
-from services.retrieval.memories import DELETED, Memories
 from services.retrieval.question import Candidates, Question
 from services.retrieval.table import Table, unit_vectors
 
@@ -103,7 +103,8 @@ class Evidence:
         meaning = self._near.cosines_in_context(
             parameters.neighbour_weight * float(VECTOR_SHARES[0])
         )[:count]
-        lexical = parameters.lexical_weight * (words - self.bm25)
+        # Two ways of summing differ in the last digit; neighbours never take words away.
+        lexical = parameters.lexical_weight * np.maximum(0.0, words - self.bm25)
         context: FloatArray = lexical + parameters.cosine_weight * (meaning - self.cosines)
         return context
 

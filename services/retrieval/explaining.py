@@ -6,10 +6,9 @@ import numpy as np
 
 from cognition.retrieval import retrieval_latency, retrieval_probability
 from schemas.queries import Explanation, Reasons, TraceReason
+from services.common.levels import Activations, kernel_of, threshold_of
 from services.common.read_model import hash64, kind_of
-from services.retrieval.presentations import kernel_of
 from services.retrieval.question import Candidates, Question
-from services.retrieval.ranking import Activations, threshold_of
 from services.retrieval.scoring import Ranking
 
 TRACES_SHOWN = 10

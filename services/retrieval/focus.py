@@ -3,8 +3,8 @@
 import numpy as np
 
 from schemas.parameters import Parameters
+from services.common.memories import ACTIVE, Memories
 from services.common.read_model import KINDS
-from services.retrieval.memories import ACTIVE, Memories
 
 # What was merely found is not in anyone's focus: else a search would steer the next one.
 DELIBERATE = [KINDS.index(kind) + 1 for kind in ("creation", "recall", "used", "restore")]

@@ -13,10 +13,10 @@ from schemas.limits import TIME_MS_MAX, TIME_MS_MIN
 from schemas.parameters import Parameters
 from schemas.queries import Listed, ListMemories, ListResult, Stats, StatsResult
 from schemas.replies import Reply
+from services.common.levels import activations
+from services.common.memories import ACTIVE, DELETED, Memories, status_name
 from services.common.read_model import TAG_SEPARATOR, Status
 from services.retrieval.adapters.redis_reader import RedisReader
-from services.retrieval.memories import ACTIVE, DELETED, Memories, status_name
-from services.retrieval.ranking import activations
 
 CONTENT_SHOWN_CHARACTERS = 200
 MEAN_EXACT_MAX = 10_000

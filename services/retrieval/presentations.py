@@ -9,7 +9,7 @@ from cognition.compaction import compacted
 from schemas.events import MemoryEvent
 from schemas.limits import ACCESS_HISTORY_MAX
 from schemas.parameters import Parameters
-from services.common.levels import kernel_of as kernel_of
+from services.common.levels import kernel_of
 from services.common.read_model import KINDS, NOT_COUNTED, TRACE, pack_trace, trace_id
 from services.retrieval.view import Memory, Ref, View
 
@@ -30,9 +30,11 @@ def present(
     decay_rate = next_decay(
         traces, time_ms, parameters, arousal=state.arousal, salience=state.salience
     )
-    trace = pack_trace(time_ms, identity, weight_of(kind, parameters), decay_rate)
+    weight = weight_of(kind, parameters)
+    trace = pack_trace(time_ms, identity, weight, decay_rate)
     memory.parts = replace(memory.parts, traces=memory.parts.traces + trace)
     state.presentations += 1
+    state.use += weight
     if kind not in NOT_COUNTED:
         state.access_count += 1
         state.last_accessed_ms = max(state.last_accessed_ms, time_ms)
@@ -72,11 +74,6 @@ def _compacted(packed: bytes, parameters: Parameters) -> bytes:
     kind = (KINDS.index("compacted") + 1) << 56
     buckets["id"] = np.arange(len(buckets), dtype=np.uint64) | np.uint64(kind)
     return buckets.tobytes() + traces[small.kept].tobytes()
-
-
-def use_of(memory: Memory) -> float:
-    """The summed weight of a memory's presentations."""
-    return float(np.frombuffer(memory.parts.traces, TRACE)["weight"].sum(dtype=np.float64))
 
 
 def next_decay(

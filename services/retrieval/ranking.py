@@ -5,10 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from schemas.parameters import Parameters
-from services.common.levels import Activations as Activations
-from services.common.levels import activations as activations
-from services.common.levels import base_levels as base_levels
-from services.common.levels import threshold_of as threshold_of
+from services.common.levels import Activations
 from services.common.memories import Memories
 from services.common.read_model import TRACE
 from services.retrieval.presentations import next_decay
@@ -48,9 +45,9 @@ def without_stale_facts(
     if len(superseded) == 0:
         return parts
     row = {name: number for number, name in enumerate(memories.ids)}
-    successors = [(i, row.get(memories.successor(i) or "")) for i in superseded.tolist()]
-    # By time: where a successor was superseded itself, the newest inherits from all.
-    successors.sort(key=lambda pair: int(memories.states["created_ms"][pair[0]]))
+    successor = {i: row.get(memories.successor(i) or "") for i in superseded.tolist()}
+    # The oldest of a chain first: where a successor was superseded itself, the newest inherits all.
+    successors = sorted(successor.items(), key=lambda pair: -_steps_behind(pair[0], successor))
     match, adjustment = parts.match.copy(), parts.adjustment.copy()
     for i, by in successors:
         if by is not None:
@@ -63,3 +60,13 @@ def without_stale_facts(
             total = replace(parts, adjustment=adjustment).total
             adjustment[i] -= max(0.0, total[i] - total[by] + SUPERSEDED_MARGIN)
     return replace(parts, adjustment=adjustment)
+
+
+def _steps_behind(i: int, successor: dict[int, int | None]) -> int:
+    """How many successors come after a memory; those that supersede each other count once."""
+    seen: set[int] = set()
+    at: int | None = i
+    while at is not None and at not in seen:
+        seen.add(at)
+        at = successor.get(at)
+    return len(seen)

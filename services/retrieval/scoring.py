@@ -7,11 +7,12 @@ import numpy as np
 
 from cognition.noise import logistic_noise
 from schemas.queries import Search
+from services.common.levels import Activations, activations, threshold_of
+from services.common.memories import ACTIVE, DECAYED, Memories, status_name
 from services.common.read_model import Status
 from services.retrieval.evidence import Evidence
-from services.retrieval.memories import ACTIVE, DECAYED, Memories, status_name
 from services.retrieval.question import Candidates, Question
-from services.retrieval.ranking import Activations, activations, threshold_of, without_stale_facts
+from services.retrieval.ranking import without_stale_facts
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ from schemas.queries import Found, Search, SearchResult
 from schemas.replies import Reply
 from services.common.embedder import Embedder
 from services.common.event_log import EventAppender
+from services.common.memories import status_name
 from services.common.read_model import TAG_SEPARATOR
 from services.retrieval.adapters.candidates import CandidateReader
 from services.retrieval.adapters.filters import Filters
 from services.retrieval.adapters.redis_reader import RedisReader
 from services.retrieval.explaining import explanation_of, reasons_of
-from services.retrieval.memories import status_name
 from services.retrieval.question import Candidates, Question
 from services.retrieval.scoring import Ranking, rank
 

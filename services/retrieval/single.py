@@ -12,12 +12,12 @@ from schemas.limits import ACCESS_HISTORY_MAX
 from schemas.queries import AccessRecord, Inspect, InspectResult, Recall, RecallResult
 from schemas.replies import Reply
 from services.common.event_log import EventAppender
+from services.common.levels import activations, kernel_of
+from services.common.memories import ACTIVE, Memories, status_name
 from services.common.read_model import NOT_COUNTED, TAG_SEPARATOR, kind_of
 from services.retrieval.adapters.redis_reader import Entry, RedisReader
 from services.retrieval.explaining import explanation_of
-from services.retrieval.memories import ACTIVE, Memories, status_name
-from services.retrieval.presentations import kernel_of
-from services.retrieval.ranking import activations, with_access
+from services.retrieval.ranking import with_access
 from services.retrieval.search import SOURCE
 
 # What an access is called whose caller gave no context.

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cognition.base_level import FloatArray, IntArray
+from services.common.memories import Memories
 from services.common.read_model import (
     NOBODY,
     STATE,
@@ -25,7 +26,6 @@ from services.common.read_model import (
     split_head,
     split_record,
 )
-from services.retrieval.memories import Memories
 from services.retrieval.terms import names_of
 
 NOT_HERE, NONE = -2, -1  # a neighbour that is not in the table; no neighbour
@@ -52,6 +52,7 @@ class Table:
         self._with_next = np.full(64, np.nan)
         self._across = np.full(64, np.nan)
         self._fresh = bytearray()
+        self._at: list[int] = []  # cursors at which rows were read
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -79,15 +80,24 @@ class Table:
             if (row := row_of.get(name)) is None or not fresh[row]
         ]
 
-    def put(self, names: list[str], records: list[bytes], *, fresh: bool) -> None:
-        """Add or replace rows. Not `fresh`: as they were before a change that is known of."""
+    def put(self, found: dict[str, bytes], *, at: int, fresh: bool) -> None:
+        """Add or replace rows by records read at a cursor, but for those that are younger.
+
+        Not `fresh`: as they were before a change that is known of.
+        """
+        rows = self.row_of
+        found = {n: r for n, r in found.items() if n not in rows or self._at[rows[n]] <= at}
+        if found:
+            self._put(list(found), list(found.values()), at=at, fresh=fresh)
+
+    def _put(self, names: list[str], records: list[bytes], *, at: int, fresh: bool) -> None:
         new = [i for i, name in enumerate(names) if name not in self.row_of]
         self._add([names[i] for i in new], [split_record(records[i]) for i in new])
         rows = [self.row_of[name] for name in names]
         heads = [split_head(record) for record in records]
         self._states[rows] = np.frombuffer(b"".join([state for state, _ in heads]), STATE)
         for row, (_, changes), record in zip(rows, heads, records, strict=True):
-            self._fresh[row] = fresh
+            self._fresh[row], self._at[row] = fresh, at
             self.changes[row] = changes
             self.traces[row] = split_record(record).traces
         for row in rows:
@@ -178,6 +188,7 @@ class Table:
             self.ids.append(name)
             self.row_of[name] = row
             self._fresh.append(0)
+            self._at.append(0)
             self.traces.append(b"")
             self.changes.append(b"")
             self.concepts.append(part.concepts)

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schemas.events import MemoryEvent
+from schemas.events import AccessKind, MemoryEvent
+from services.common.read_model import TRACE
 from services.retrieval import digest, domain, presentations
 from services.retrieval.adapters import redis_changes
 from services.retrieval.digest import digest_of_view
@@ -26,7 +27,7 @@ from tests.builders import (
     restored_event,
 )
 from tests.contract.folding import Offsets, ProbedProjection, batch_of, fold_all, fold_into
-from tests.sequences import around, at_offsets, cuts, logs, small_stored
+from tests.sequences import KINDS, TIMES, around, at_offsets, cuts, logs, small_stored
 
 ANN, BOB = memory_id("ann"), memory_id("bob")
 NAMESPACE = "acme/one"
@@ -43,8 +44,9 @@ def stored(name: str = "ann", time_ms: int = TIME_MS) -> MemoryEvent:
     return small_stored(memory_id(name), envelope=around(time_ms, name), context="at home")
 
 
-def accessed(number: int) -> MemoryEvent:
-    return accessed_event(ANN, envelope=around(TIME_MS + 1000 * number, number), context="again")
+def accessed(seconds: float, kind: AccessKind = "recall") -> MemoryEvent:
+    envelope = around(TIME_MS + round(1000 * seconds), seconds)
+    return accessed_event(ANN, kind=kind, envelope=envelope, context="again")
 
 
 def needs_of(*refs: Ref, events: Iterable[MemoryEvent] = ()) -> Needs:
@@ -65,6 +67,7 @@ def small_limits() -> Iterator[None]:
     """Limits so small that a short log reaches them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(presentations, "ACCESS_HISTORY_MAX", SMALL_LIMIT)
+        patch.setattr(presentations, "TRACES_MAX", 2 * SMALL_LIMIT)
         for module in (domain, redis_changes):
             patch.setattr(module, "SEEN_EVENTS_MAX", SMALL_LIMIT)
         for module in (redis_changes, digest):
@@ -270,6 +273,45 @@ class ProjectionContract:
         with small_limits():
             await fold_all(projection, batches, partition=partition)
             found, expected = await projection.digest(partition, 1), digest_of(events)
+
+        assert found == expected
+
+    @FEW
+    @given(data=st.data())
+    async def test_compacted_history_is_the_same_whatever_the_batches(
+        self, projection: ProbedProjection, partitions: Iterator[int], data: st.DataObject
+    ) -> None:
+        uses = data.draw(st.lists(st.tuples(TIMES, KINDS), min_size=5, max_size=25))
+        accesses = [
+            accessed_event(ANN, kind=kind, envelope=around(time_ms, number))
+            for number, (time_ms, kind) in enumerate(uses)
+        ]
+        events = at_offsets([stored(), *accesses])
+        batches = [events[cut] for cut in data.draw(cuts(len(events)))]
+        partition = next(partitions)
+        await projection.live_version(partition)
+
+        with small_limits():
+            await fold_all(projection, batches, partition=partition)
+            kept, expected = fold_log(events), digest_of(events)
+            found = await projection.digest(partition, 1)
+
+        assert kept.memories[REF].state.presentations == len(events)
+        assert len(kept.memories[REF].parts.traces) <= 2 * SMALL_LIMIT * TRACE.itemsize
+        assert found == expected
+
+    async def test_frequent_use_counts_the_same_whatever_the_batches(
+        self, projection: ProbedProjection
+    ) -> None:
+        # What was crammed has decayed to nothing twenty days later, and compaction drops it.
+        crammed = [accessed(0.001 * i) for i in range(1, 30)]
+        later = [accessed(20 * 86_400 + i, "search") for i in range(5)]
+        events = at_offsets([stored(), *crammed, *later])
+        await projection.live_version(0)
+
+        with small_limits():
+            await fold_all(projection, [[event] for event in events], partition=0)
+            found, expected = await projection.digest(0, 1), digest_of(events)
 
         assert found == expected
 

@@ -200,7 +200,7 @@ class _Reading:
         }
         # What was read before a change that another search knows of is good for us, not for others.
         fresh = self._held.revision is not None and at >= self._held.revision
-        self.table.put(list(found), list(found.values()), fresh=fresh)
+        self.table.put(found, at=at, fresh=fresh)
 
     async def _admitted(self, names: list[str]) -> list[str]:
         """Those that pass the filters that the index has applied to the others."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from services.common.due import due_ms
 from services.common.read_model import (
     RECENT_MAX,
     SEEN_EVENTS_MAX,
@@ -11,13 +12,13 @@ from services.common.read_model import (
     hash64,
     pack_record,
 )
+from services.common.redis import Word
+from services.common.runs import pack_run
 from services.retrieval.graph import pack_concept, pack_parameters
-from services.retrieval.presentations import use_of
 from services.retrieval.sequences import pack_place
 from services.retrieval.terms import concepts_of
 from services.retrieval.view import Memory, Namespace, Ref, Touched, View
 
-Word = bytes | str | int | float
 Commands = Iterator[list[Word]]
 
 
@@ -27,6 +28,7 @@ def changes(view: View, layout: Layout, next_cursor: int) -> Commands:
         for memory_id in touched.memories:
             yield from _memory(view.memories[name, memory_id], (name, memory_id), layout)
         yield from _namespace(view.namespaces[name], name, touched, layout)
+        yield from _due(view, name, touched, layout)
     if view.seen_now:
         for event_id, offset in view.seen_now.items():
             yield ["ZADD", layout.seen, offset, event_id]
@@ -50,7 +52,7 @@ def _memory(memory: Memory, ref: Ref, layout: Layout) -> Commands:
     yield ["ZADD", layout.changed(namespace), memory.changed_at, name]
     yield ["ZADD", layout.recent(namespace), "GT", state.last_accessed_ms, name]
     if state.presentations > 1:
-        yield ["ZADD", layout.frequent(namespace), "GT", use_of(memory), name]
+        yield ["ZADD", layout.frequent(namespace), "GT", state.use, name]
     if memory.document is not None or memory.document_status != state.status:
         for concept in concepts_of(memory.parts.concepts):
             if state.status == "deleted":
@@ -80,8 +82,28 @@ def _namespace(namespace: Namespace, name: str, touched: Touched, layout: Layout
         yield ["HSET", layout.relations(name, hash64(concept)), field, repr(weight)]
     for element, offset in namespace.graph.items():
         yield ["ZADD", layout.graph(name), offset, element]
+    for run_id in touched.runs:
+        run = namespace.runs[run_id]
+        yield ["HSET", layout.runs(name), run_id.hex, pack_run(run)]
+        yield ["ZADD", layout.runs_by_offset(name), run.offset, run_id.hex]
     if touched.parameters:
         yield ["SET", layout.parameters(name), pack_parameters(namespace.parameters)]
+
+
+def _due(view: View, name: str, touched: Touched, layout: Layout) -> Commands:
+    """Only ever earlier: what may be later, maintenance finds when it looks."""
+    gone = []
+    parameters = view.namespaces[name].parameters
+    for memory_id in touched.memories:
+        memory = view.memories[name, memory_id]
+        if memory.state.status != "active":
+            if memory.document is not None or memory.document_status != memory.state.status:
+                gone.append(str(memory_id))
+        elif memory_id in touched.due and not memory.state.pinned:
+            score = due_ms(memory.state, memory.parts.traces, parameters)
+            yield ["ZADD", layout.due(name), "LT", score, str(memory_id)]
+    if gone:
+        yield ["ZREM", layout.due(name), *gone]
 
 
 def _counts(key: str, counts: dict[bytes, int], touched: set[bytes]) -> Commands:

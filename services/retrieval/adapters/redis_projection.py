@@ -1,18 +1,20 @@
 """The projection in Redis: one script writes a batch's changes and its cursor."""
 
+import hashlib
 from importlib.resources import files
 from typing import Any, cast
 
-from redis.exceptions import ResponseError
+from redis.exceptions import NoScriptError, ResponseError
 
 from services.common.read_model import Control, Layout, Status
-from services.common.redis import RedisClient
-from services.retrieval.adapters.redis_changes import Word, changes
+from services.common.redis import RedisClient, Word, execute
+from services.retrieval.adapters.redis_changes import changes
 from services.retrieval.adapters.redis_view import load_view
 from services.retrieval.ports import Outcome
 from services.retrieval.view import Needs, View
 
 APPLY = files("services.retrieval").joinpath("lua/apply.lua").read_text()
+APPLY_SHA = hashlib.sha1(APPLY.encode(), usedforsecurity=False).hexdigest()
 INDEXED: tuple[Status, ...] = ("active", "decayed")
 
 
@@ -27,7 +29,6 @@ class RedisProjection:
         self.prefix = prefix
         self._dimension = dimension
         self._rebuilding = rebuilding
-        self._apply = redis.register_script(APPLY)
 
     def layout(self, partition: int, version: int) -> Layout:
         return Layout(self.prefix, version, partition)
@@ -93,16 +94,16 @@ class RedisProjection:
         self, partition: int, version: int, view: View, *, cursor: int, next_cursor: int
     ) -> Outcome:
         layout, control = self.layout(partition, version), self.control(partition)
-        words: list[Word] = [
-            "" if self._rebuilding else version,
-            cursor,
-            next_cursor,
-        ]
+        keys = [layout.cursor, control.live, control.hold]
+        words: list[Word] = [len(keys), *keys, "" if self._rebuilding else version, cursor]
+        words.append(next_cursor)
         for command in changes(view, layout, next_cursor):
             words.append(len(command))
             words.extend(command)
-        result, at = cast(
-            "list[bytes]",
-            await self._apply(keys=[layout.cursor, control.live, control.hold], args=words),
-        )
+        (reply,) = await execute(self._redis, [["EVALSHA", APPLY_SHA, *words]])
+        if isinstance(reply, NoScriptError):
+            (reply,) = await execute(self._redis, [["EVAL", APPLY, *words]])
+        if isinstance(reply, Exception):
+            raise reply
+        result, at = cast("list[bytes]", reply)
         return Outcome(cast("Any", result.decode()), int(at or 0))

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from schemas.parameters import Parameters
+from services.common.memories import Memories
 from services.common.read_model import STATUSES, Layout, State, Status, unpack_record
 from services.retrieval.adapters.live_build import Commands, LiveBuild, position_of
 from services.retrieval.graph import unpack_parameters
-from services.retrieval.memories import Memories
 
 READ_AT_ONCE = 1_000
 WHOLE_AT_ONCE = 2

@@ -4,9 +4,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from itertools import chain
 from typing import Any
+from uuid import UUID
 
 from services.common.read_model import STATUSES, Layout, unpack_record
-from services.common.redis import RedisClient
+from services.common.redis import RedisClient, Word, execute
+from services.common.runs import unpack_run
 from services.retrieval.graph import unpack_concept, unpack_parameters
 from services.retrieval.sequences import unpack_place
 from services.retrieval.terms import concepts_of, names_of
@@ -16,20 +18,26 @@ Use = Callable[[Any], None]
 
 
 class _Reads:
-    """A pipeline whose replies go where they are used."""
+    """Reads at one instant, whose replies go where they are used."""
 
     def __init__(self, redis: RedisClient) -> None:
-        self._pipe = redis.pipeline(transaction=True)
+        self._redis = redis
+        self._commands: list[list[Word]] = []
         self._uses: list[Use] = []
 
-    def add(self, use: Use, *words: Any) -> None:
-        self._pipe.execute_command(*words)
+    def add(self, use: Use, *words: Word) -> None:
+        self._commands.append(list(words))
         self._uses.append(use)
 
     async def run(self) -> None:
-        if self._uses:
-            for use, reply in zip(self._uses, await self._pipe.execute(), strict=True):
-                use(reply)
+        if not self._commands:
+            return
+        *_, replies = await execute(self._redis, [["MULTI"], *self._commands, ["EXEC"]])
+        for reply in [replies] if isinstance(replies, Exception) else replies:
+            if isinstance(reply, Exception):
+                raise reply
+        for use, reply in zip(self._uses, replies, strict=True):
+            use(reply)
 
 
 async def load_view(redis: RedisClient, layout: Layout, needs: Needs) -> tuple[int, View]:
@@ -56,6 +64,13 @@ async def load_view(redis: RedisClient, layout: Layout, needs: Needs) -> tuple[i
             _concept(view, name, concept, reply)
 
         reads.add(found, "HGET", layout.concepts(name), concept)
+    for name, run_id in needs.runs:
+
+        def run(reply: bytes | None, name: str = name, run_id: UUID = run_id) -> None:
+            if reply is not None:
+                view.namespace(name).runs[run_id] = unpack_run(reply)
+
+        reads.add(run, "HGET", layout.runs(name), run_id.hex)
     for name, session, time_ms in sorted(needs.places):
         key = layout.session(name, session)
 
@@ -156,15 +171,8 @@ def _concept(view: View, name: str, concept: str, packed: bytes | None) -> None:
 
 def _places(view: View, name: str, session: str, reply: list[Any]) -> None:
     known = view.namespace(name).sessions.setdefault(session, [])
-    for packed, score in _pairs(reply):
+    for packed, score in zip(reply[::2], reply[1::2], strict=True):
         place = unpack_place(float(score), packed)
         if place not in known:
             known.append(place)
     known.sort()
-
-
-def _pairs(reply: list[Any]) -> Iterable[tuple[bytes, Any]]:
-    """RESP2 gives member, score, member, …; redis-py pairs them where it knows the command."""
-    if reply and isinstance(reply[0], tuple | list):
-        return [(member, score) for member, score in reply]
-    return zip(reply[::2], reply[1::2], strict=True)

@@ -30,7 +30,7 @@ def of_namespace(view: View, name: str = NAMESPACE) -> dict[Ref, Memory]:
 
 def question(query: Search | None = None, *, now_ms: int = TIME_MS) -> Question:
     """What a search asks the read side for, with one vector for all texts."""
-    return question_of(query or search(), CUE, now_ms)
+    return question_of(query or search(namespace=NAMESPACE), CUE, now_ms)
 
 
 def sources_of(view: View, concepts: Iterable[str], name: str = NAMESPACE) -> Sources:

@@ -4,9 +4,9 @@ import numpy as np
 
 from schemas.events import MemoryEvent
 from schemas.ids import derive
+from services.common.memories import Memories
 from services.common.read_model import TERM, TRACE, hash64, kind_of, pack_record
 from services.retrieval.domain import fold_log
-from services.retrieval.memories import Memories
 from services.retrieval.table import Table
 from services.retrieval.view import Memory, Ref, View
 from tests.builders import TIME_MS, memory_id
@@ -66,6 +66,6 @@ def memories_of(memories: dict[Ref, Memory]) -> Memories:
 def table_of(memories: dict[Ref, Memory], *, dimension: int = DIMENSION) -> Table:
     """A table that holds them, of one namespace, as they are."""
     table = Table(dimension)
-    names = [str(name) for _, name in memories]
-    table.put(names, [record_of(memory) for memory in memories.values()], fresh=True)
+    records = {str(name): record_of(memory) for (_, name), memory in memories.items()}
+    table.put(records, at=1, fresh=True)
     return table

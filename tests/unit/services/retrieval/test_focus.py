@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from schemas.events import AccessKind, MemoryEvent
 from schemas.parameters import Parameters
+from services.common.memories import ACTIVE
 from services.retrieval.domain import fold_log
 from services.retrieval.focus import focus_of
-from services.retrieval.memories import ACTIVE
 from tests.builders import (
     TIME_MS,
     accessed_event,

@@ -13,10 +13,11 @@ from schemas.events import MemoryEvent
 from schemas.ids import derive
 from schemas.parameters import ParameterOverrides, Parameters
 from schemas.queries import Search
+from services.common.levels import activations, threshold_of
+from services.common.memories import DELETED
 from services.retrieval.domain import fold_log
 from services.retrieval.explaining import explanation_of
-from services.retrieval.memories import DELETED
-from services.retrieval.ranking import activations, threshold_of, with_access
+from services.retrieval.ranking import with_access
 from tests.builders import (
     TIME_MS,
     accessed_event,
