@@ -16,10 +16,10 @@ export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down demo check unit test faults bench-speed docs lock clean
+.PHONY: help setup up down demo check unit test faults bench-speed bench-quality docs lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## Install everything into .venv, fetch Kafka and prepare the model (others do it first)
 
@@ -49,6 +49,9 @@ faults: setup ## Only the tests that kill and break things
 
 bench-speed: setup ## Measure store and search against their lower bounds
 	$(PYTHON) -m bench.speed
+
+bench-quality: setup ## Measure whether searches find what was said (DATA=file with questions)
+	$(PYTHON) -m bench.quality $(DATA)
 
 docs: setup ## Write the generated files again: schemas, reference pages
 	$(PYTHON) -m schemas.generate
