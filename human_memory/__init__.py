@@ -1,8 +1,98 @@
-"""Human-like memory for AI agents, over an event log on Apache Kafka."""
+"""Human-like memory for AI agents: `Memory` and `AsyncMemory`, over HTTP or over Kafka.
 
-from importlib.metadata import PackageNotFoundError, version
+Names are loaded when they are first used, so that importing the package takes no time.
+"""
 
-try:
-    __version__ = version("human-memory")
-except PackageNotFoundError:  # run from a checkout that was not installed
-    __version__ = "0.0.0"
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from human_memory.async_memory import AsyncMemory
+    from human_memory.exceptions import (
+        HumanMemoryError,
+        MemoryNotFound,
+        ServiceUnavailable,
+        ValidationError,
+    )
+    from human_memory.memory import Memory
+    from human_memory.models import (
+        AccessRecord,
+        Concept,
+        ConsolidationReport,
+        DecayReport,
+        Explanation,
+        ForgetReport,
+        Graph,
+        GraphNode,
+        MemoryCreated,
+        MemoryDetail,
+        MemoryInfo,
+        MemoryItem,
+        MemoryPage,
+        Relation,
+        Restored,
+        SearchResult,
+        SpreadResult,
+        Stats,
+        WorkingMemoryItem,
+    )
+
+    __version__: str
+
+__all__ = [
+    "AccessRecord",
+    "AsyncMemory",
+    "Concept",
+    "ConsolidationReport",
+    "DecayReport",
+    "Explanation",
+    "ForgetReport",
+    "Graph",
+    "GraphNode",
+    "HumanMemoryError",
+    "Memory",
+    "MemoryCreated",
+    "MemoryDetail",
+    "MemoryInfo",
+    "MemoryItem",
+    "MemoryNotFound",
+    "MemoryPage",
+    "Relation",
+    "Restored",
+    "SearchResult",
+    "ServiceUnavailable",
+    "SpreadResult",
+    "Stats",
+    "ValidationError",
+    "WorkingMemoryItem",
+    "__version__",
+]
+
+_MODULES = {
+    "AsyncMemory": "human_memory.async_memory",
+    "Memory": "human_memory.memory",
+    "HumanMemoryError": "human_memory.exceptions",
+    "MemoryNotFound": "human_memory.exceptions",
+    "ServiceUnavailable": "human_memory.exceptions",
+    "ValidationError": "human_memory.exceptions",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        value: Any = _version()
+    elif name in __all__:
+        value = getattr(import_module(_MODULES.get(name, "human_memory.models")), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("human-memory")
+    except PackageNotFoundError:  # run from a checkout that was not installed
+        return "0.0.0"

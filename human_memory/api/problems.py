@@ -1,0 +1,55 @@
+"""Errors as HTTP shows them: a status, and a `detail` that is a text or a list of problems."""
+
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from schemas.errors import MemoryServiceError, Rejected
+from schemas.problems import rejected
+
+Detail = str | list[dict[str, Any]]
+
+
+def refused(error: ValidationError, model: type[BaseModel], *, place: str = "body") -> Rejected:
+    """A pydantic error as ours, with the problems as HTTP lists them in its details.
+
+    Each has `loc` (`["body", "tags", 3]`), `msg`, which names the field too, and `type`.
+    """
+    ours = rejected(error, TypeAdapter(model))
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    ours.details["detail"] = [
+        {
+            "loc": [place, *each["loc"]],
+            "msg": f"{problem['field']}: {problem['problem']}".removeprefix(": "),
+            "type": each["type"],
+        }
+        for each, problem in zip(found, ours.details["problems"], strict=False)
+    ]
+    return ours
+
+
+def problem(message: str, *, place: str, field: str | None = None) -> list[dict[str, Any]]:
+    """A detail with one problem."""
+    return [{"loc": [place, field] if field else [place], "msg": message, "type": "value_error"}]
+
+
+def http_error(error: MemoryServiceError) -> tuple[int, Detail]:
+    """Status and detail of an error. A 500 says nothing but that it is one."""
+    if isinstance(error, Rejected):
+        return error.http_status, error.details.get("detail") or _listed(error)
+    return error.http_status, error.message
+
+
+def _listed(error: Rejected) -> list[dict[str, Any]]:
+    problems = error.details.get("problems")
+    if not isinstance(problems, list):
+        field = error.message.partition(":")[0]
+        return problem(error.message, place="body", field=field if field.isidentifier() else None)
+    return [
+        {
+            "loc": ["body", *str(each["field"]).split(".")],
+            "msg": f"{each['field']}: {each['problem']}",
+            "type": "value_error",
+        }
+        for each in problems
+    ]

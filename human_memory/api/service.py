@@ -1,0 +1,122 @@
+"""The table of operations: what a route takes, what does it, and what it answers with."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from human_memory import routes
+from human_memory.api import graph, memories, upkeep
+from human_memory.api.asking import Asking
+from human_memory.api.problems import refused
+from human_memory.api.requests import (
+    ApiRequest,
+    ConceptByName,
+    ConceptRequest,
+    ExportRequest,
+    ForgetStrategyRequest,
+    InspectRequest,
+    ListRequest,
+    Nothing,
+    OfMemory,
+    RecallRequest,
+    RelationRequest,
+    SearchRequest,
+    SpreadRequest,
+    StoreBatchRequest,
+    StoreRequest,
+    UsedRequest,
+)
+from human_memory.bus import Bus
+from human_memory.routes import Route
+from schemas.errors import MemoryServiceError, Unavailable
+from schemas.queries import GraphExport, Ping, QueryBase, Stats
+
+__all__ = ["OPERATIONS", "Asking", "Operation", "perform", "probe", "request_of"]
+
+Perform = Callable[[Any, Asking], Awaitable[Any]]
+PROBE_SECONDS_MAX = 2.0
+# A namespace of its own: a probe must not depend on anybody's memories.
+PROBE_NAMESPACE = "human-memory/probe"
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What a route means."""
+
+    request: type[BaseModel]
+    perform: Perform
+
+
+OPERATIONS: dict[Route, Operation] = {
+    routes.STORE: Operation(StoreRequest, memories.store),
+    routes.STORE_BATCH: Operation(StoreBatchRequest, memories.store_batch),
+    routes.SEARCH: Operation(SearchRequest, memories.search),
+    routes.LIST: Operation(ListRequest, memories.list_memories),
+    routes.USED: Operation(UsedRequest, memories.used),
+    routes.RECALL: Operation(RecallRequest, memories.recall),
+    routes.INSPECT: Operation(InspectRequest, memories.inspect),
+    routes.FORGET: Operation(OfMemory, memories.forget),
+    routes.RESTORE: Operation(OfMemory, memories.restore),
+    routes.STATS: Operation(Nothing, memories.stats),
+    routes.ADD_CONCEPT: Operation(ConceptRequest, graph.add_concept),
+    routes.GET_CONCEPT: Operation(ConceptByName, graph.get_concept),
+    routes.GET_CONCEPT_BY_QUERY: Operation(ConceptByName, graph.get_concept),
+    routes.ADD_RELATION: Operation(RelationRequest, graph.add_relation),
+    routes.SPREAD: Operation(SpreadRequest, graph.spread),
+    routes.EXPORT_GRAPH: Operation(ExportRequest, graph.export_graph),
+    routes.DECAY: Operation(Nothing, upkeep.decay),
+    routes.CONSOLIDATE: Operation(Nothing, upkeep.consolidate),
+    routes.FORGET_STRATEGY: Operation(ForgetStrategyRequest, upkeep.forget_strategy),
+    routes.WORKING_MEMORY: Operation(Nothing, upkeep.working_memory),
+}
+
+
+def request_of(route: Route, fields: bytes) -> ApiRequest:
+    """The request that some JSON is.
+
+    Raises:
+        Rejected: it is none; every problem is named with its field.
+    """
+    model = OPERATIONS[route].request
+    try:
+        # Strict: "7" is not 7. A published schema must not be looser or tighter than the server.
+        request = model.model_validate_json(fields or b"{}", strict=True)
+    except ValidationError as error:
+        raise refused(error, model) from None
+    assert isinstance(request, ApiRequest)
+    return request
+
+
+async def perform(route: Route, fields: bytes, asking: Asking) -> Any:
+    """The JSON that answers a request.
+
+    Raises:
+        MemoryServiceError: it failed.
+    """
+    return await OPERATIONS[route].perform(request_of(route, fields), asking)
+
+
+async def probe(bus: Bus) -> dict[str, str]:
+    """What works, by real requests: `ok`, `error` or `timeout` for each part.
+
+    The names are those that the published client's users look for: `postgres` stands for the
+    durable store, `qdrant` for the vector index, `neo4j` for the graph.
+    """
+    asked: dict[str, QueryBase] = {
+        "postgres": Ping(namespace=PROBE_NAMESPACE),
+        "qdrant": Stats(namespace=PROBE_NAMESPACE),
+        "neo4j": GraphExport(namespace=PROBE_NAMESPACE, limit=1),
+    }
+    outcomes = await asyncio.gather(*(_outcome(bus, query) for query in asked.values()))
+    return dict(zip(asked, outcomes, strict=True))
+
+
+async def _outcome(bus: Bus, query: QueryBase) -> str:
+    try:
+        (await bus.request(query, timeout_seconds=PROBE_SECONDS_MAX)).unwrap()
+    except MemoryServiceError as error:
+        return "error" if isinstance(error, Unavailable) or error.code == "internal" else "timeout"
+    return "ok"

@@ -1,0 +1,232 @@
+"""The client for asyncio."""
+
+import builtins
+from collections.abc import Callable, Iterable, Mapping
+from types import TracebackType
+from typing import Any, Self, TypeVar, Unpack
+
+from human_memory import calls
+from human_memory.calls import (
+    BATCH_SIZE_DEFAULT,
+    Call,
+    ConceptMore,
+    ListMore,
+    RelationMore,
+    SearchMore,
+    StoreMore,
+)
+from human_memory.connecting import connect_async
+from human_memory.models import (
+    Concept,
+    ConsolidationReport,
+    DecayReport,
+    ForgetReport,
+    Graph,
+    MemoryCreated,
+    MemoryDetail,
+    MemoryInfo,
+    MemoryItem,
+    MemoryPage,
+    Relation,
+    Restored,
+    SearchResult,
+    SpreadResult,
+    Stats,
+    WorkingMemoryItem,
+)
+
+T = TypeVar("T")
+
+
+class AsyncMemory:
+    """A memory for an agent, over `http://`, `https://` or, without a gateway, `kafka://host:port`.
+
+    Every write is answered when reads show it. Use it as `async with AsyncMemory(...) as memory:`,
+    or call `close()` in the end. `namespace` tells memories apart; a method may name another one.
+
+    Every method raises `HumanMemoryError` or one of its subclasses, nothing else.
+    """
+
+    def __init__(
+        self,
+        base_url: str = "http://localhost:8000",
+        timeout: float = 30.0,
+        *,
+        namespace: str | None = None,
+        api_key: str | None = None,
+    ) -> None:
+        """`timeout` in seconds. Connects with the first call."""
+        self._transport = connect_async(base_url, timeout, namespace=namespace, api_key=api_key)
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self._transport.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def store(
+        self,
+        content: str,
+        memory_type: str = "episodic",
+        context: str | None = None,
+        **more: Unpack[StoreMore],
+    ) -> MemoryCreated:
+        """Store a new memory. With an `idempotency_key` a second time it is the same memory."""
+        return await self._send(calls.store(content, memory_type, context, more))
+
+    async def store_batch(
+        self,
+        items: Iterable[Mapping[str, Any]],
+        *,
+        progress: Callable[[int], None] | None = None,
+        batch_size: int = BATCH_SIZE_DEFAULT,
+        idempotency_key: str | None = None,
+        namespace: str | None = None,
+    ) -> builtins.list[MemoryCreated]:
+        """Store many memories, each given as the arguments of `store`.
+
+        `progress` hears how many are stored, after each batch. With an `idempotency_key`, what a
+        failure has left out is completed by a second call with the same items.
+        """
+        stored: builtins.list[MemoryCreated] = []
+        answer: builtins.list[MemoryCreated]
+        for number, batch in enumerate(calls.batches(items, batch_size)):
+            key = None if idempotency_key is None else f"{idempotency_key}/{number}"
+            call = calls.store_batch(batch, idempotency_key=key, namespace=namespace)
+            answer = await self._send(call)
+            stored += answer
+            if progress is not None:
+                progress(len(stored))
+        return stored
+
+    async def search(
+        self,
+        query: str,
+        top_k: int = 7,
+        min_activation: float | None = None,
+        **more: Unpack[SearchMore],
+    ) -> builtins.list[SearchResult]:
+        """Memories about something, ranked by activation; what it returns gets stronger."""
+        return await self._send(calls.search(query, top_k, min_activation, more))
+
+    async def recall(
+        self, memory_id: str, *, context: str | None = None, namespace: str | None = None
+    ) -> MemoryInfo:
+        """A memory by its id; it gets stronger."""
+        return await self._send(calls.recall(memory_id, context, namespace))
+
+    async def used(
+        self,
+        memory_ids: Iterable[str],
+        *,
+        context: str | None = None,
+        namespace: str | None = None,
+    ) -> None:
+        """Say that memories were of use, for example in an answer; they get stronger."""
+        await self._send(calls.used(builtins.list(memory_ids), context, namespace))
+
+    async def forget(self, memory_id: str, *, namespace: str | None = None) -> bool:
+        """Soft-delete a memory; `restore` undoes it."""
+        return await self._send(calls.forget(memory_id, namespace))
+
+    async def restore(self, memory_id: str, *, namespace: str | None = None) -> Restored:
+        """Bring back a memory that decayed or was forgotten."""
+        return await self._send(calls.restore(memory_id, namespace))
+
+    async def inspect(self, memory_id: str, *, namespace: str | None = None) -> MemoryDetail:
+        """Everything about a memory, in any status, without touching it."""
+        return await self._send(calls.inspect(memory_id, namespace))
+
+    async def list(
+        self, offset: int = 0, limit: int = 50, **more: Unpack[ListMore]
+    ) -> builtins.list[MemoryItem]:
+        """Memories of all statuses by activation, without touching them."""
+        return await self._send(calls.list_items(offset, limit, more))
+
+    async def page(self, offset: int = 0, limit: int = 50, **more: Unpack[ListMore]) -> MemoryPage:
+        """As `list`, with the total and a cursor that goes on without repeats or gaps."""
+        return await self._send(calls.list_page(offset, limit, more))
+
+    async def working_memory(
+        self, *, namespace: str | None = None
+    ) -> builtins.list[WorkingMemoryItem]:
+        """What is in focus now, the last first."""
+        return await self._send(calls.working_memory(namespace))
+
+    async def add_concept(
+        self,
+        name: str,
+        type: str = "concept",  # noqa: A002 the published client's name
+        activation: float = 0.8,
+        **more: Unpack[ConceptMore],
+    ) -> Concept:
+        """Create a concept of the graph, or overwrite its type and activation."""
+        return await self._send(calls.add_concept(name, type, activation, more))
+
+    async def get_concept(self, name: str, *, namespace: str | None = None) -> Concept:
+        """A concept and all relations at it."""
+        return await self._send(calls.get_concept(name, namespace))
+
+    async def add_relation(
+        self,
+        source: str,
+        target: str,
+        relation_type: str,
+        weight: float = 1.0,
+        **more: Unpack[RelationMore],
+    ) -> Relation:
+        """Create a typed relation of two concepts, or overwrite its weight."""
+        relation = {
+            "source": source,
+            "target": target,
+            "relation_type": relation_type,
+            "weight": weight,
+        }
+        return await self._send(calls.add_relation(relation, more))
+
+    async def spread(
+        self,
+        concepts: builtins.list[str],
+        depth: int = 2,
+        limit: int = 10,
+        *,
+        namespace: str | None = None,
+    ) -> builtins.list[SpreadResult]:
+        """Concepts near the given ones, by the strongest paths."""
+        return await self._send(calls.spread(concepts, depth, limit, namespace))
+
+    async def export_graph(self, limit: int = 200, *, namespace: str | None = None) -> Graph:
+        """Concepts and the relations among them."""
+        return await self._send(calls.export_graph(limit, namespace))
+
+    async def decay(self, *, namespace: str | None = None) -> DecayReport:
+        """Archive what has faded below the threshold. Also happens by itself."""
+        return await self._send(calls.decay(namespace))
+
+    async def consolidate(self, *, namespace: str | None = None) -> ConsolidationReport:
+        """Replay, extract, prune, compile: what sleep does. Also happens by itself."""
+        return await self._send(calls.consolidate(namespace))
+
+    async def forget_strategy(self, strategy: str, **params: object) -> ForgetReport:
+        """Forget on purpose: strategic_prune, capacity_overflow, interference or rif."""
+        return await self._send(calls.forget_strategy(strategy, params))
+
+    async def stats(self, *, namespace: str | None = None) -> Stats:
+        """Counts by status, and the mean activation."""
+        return await self._send(calls.stats(namespace))
+
+    async def ready(self) -> dict[str, str]:
+        """What works, by part: `ok`, `error` or `timeout`."""
+        return await self._send(calls.ready())
+
+    async def _send(self, call: Call[T]) -> T:
+        return await self._transport.send(call)

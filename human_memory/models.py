@@ -1,0 +1,215 @@
+"""What the client returns. Fields with a default are ours; the others are the published client's.
+
+Times are RFC 3339 in UTC, as text.
+"""
+
+from typing import Any
+
+from pydantic import BaseModel
+
+
+class MemoryCreated(BaseModel):
+    """A new memory. Its activation is always 1.0 at first."""
+
+    memory_id: str
+    activation: float
+    created_at: str
+
+
+class Explanation(BaseModel):
+    """The parts of an activation, in nats; they add up to it."""
+
+    base: float
+    spreading: float
+    match: float
+    emotion: float
+    adjustment: float
+    noise: float
+
+
+class SearchResult(BaseModel):
+    """A memory that a search found, ranked by `activation`; `similarity` is the cosine."""
+
+    memory_id: str
+    content: str
+    activation: float
+    similarity: float
+    last_accessed: str
+    access_count: int
+    memory_type: str | None = None
+    created_at: str | None = None
+    status: str | None = None
+    tags: list[str] = []
+    session: str | None = None
+    speaker: str | None = None
+    superseded_by: str | None = None
+    explanation: Explanation | None = None
+    reasons: dict[str, Any] | None = None
+
+
+class MemoryInfo(BaseModel):
+    """A memory that was recalled; this access is counted in it."""
+
+    memory_id: str
+    content: str
+    activation: float
+    memory_type: str
+    created_at: str
+    last_accessed: str
+    access_count: int
+
+
+class AccessRecord(BaseModel):
+    """One use of a memory."""
+
+    accessed_at: str
+    context: str | None = None
+    kind: str | None = None
+
+
+class MemoryDetail(BaseModel):
+    """Everything about a memory, its accesses newest first."""
+
+    memory_id: str
+    content: str
+    memory_type: str
+    created_at: str
+    last_accessed: str
+    access_count: int
+    activation: float
+    salience: float
+    emotion_valence: float
+    emotion_arousal: float
+    decay_rate: float
+    status: str
+    access_history: list[AccessRecord]
+    effective_decay_rate: float | None = None
+    context: str | None = None
+    tags: list[str] = []
+    metadata: dict[str, Any] = {}
+    concepts: list[str] = []
+    session: str | None = None
+    speaker: str | None = None
+    pinned: bool = False
+    recorded_at: str | None = None
+    superseded_by: str | None = None
+
+
+class MemoryItem(BaseModel):
+    """A row of a list; `content` is cut after 200 characters."""
+
+    memory_id: str
+    content: str
+    memory_type: str
+    activation: float
+    salience: float
+    status: str
+    access_count: int
+    created_at: str
+    last_accessed: str
+    tags: list[str] = []
+
+
+class MemoryPage(BaseModel):
+    """A page of a list. `next_cursor` asks for the next one; None on the last."""
+
+    memories: list[MemoryItem]
+    offset: int
+    limit: int
+    total: int
+    next_cursor: str | None = None
+
+
+class Stats(BaseModel):
+    """Counts by status; the mean activation is that of the active ones."""
+
+    total: int
+    active: int
+    decayed: int
+    deleted: int
+    avg_activation: float
+
+
+class Relation(BaseModel):
+    """A typed, weighted edge from `source` to `target`."""
+
+    source: str
+    target: str
+    relation_type: str
+    weight: float
+    direction: str | None = None
+
+
+class Concept(BaseModel):
+    """A concept of the graph and the relations at it."""
+
+    name: str
+    type: str
+    activation: float
+    relationships: list[Relation] = []
+
+
+class SpreadResult(BaseModel):
+    """A concept near the active ones; `path_weight` is that of the strongest paths."""
+
+    name: str
+    activation: float
+    path_weight: float
+
+
+class GraphNode(BaseModel):
+    """A concept without its relations."""
+
+    name: str
+    type: str
+    activation: float
+
+
+class Graph(BaseModel):
+    """Concepts and the relations among them."""
+
+    nodes: list[GraphNode]
+    edges: list[Relation]
+
+
+class DecayReport(BaseModel):
+    """What a decay run did."""
+
+    memories_processed: int
+    memories_decayed: int
+
+
+class ConsolidationReport(BaseModel):
+    """What a consolidation did. `complete` is False where it goes on in the background."""
+
+    episodes_replayed: int
+    facts_extracted: int
+    memories_pruned: int
+    memories_downscaled: int
+    phase_4_compiled: int = 0
+    complete: bool = True
+
+
+class ForgetReport(BaseModel):
+    """How many memories a forgetting strategy changed."""
+
+    strategy: str
+    memories_affected: int
+
+
+class Restored(BaseModel):
+    """A memory that is active again."""
+
+    memory_id: str
+    status: str
+    activation: float
+    access_count: int
+
+
+class WorkingMemoryItem(BaseModel):
+    """A memory in the current focus."""
+
+    memory_id: str
+    content: str
+    activation: float
+    last_accessed: str

@@ -1,0 +1,1 @@
+"""How calls reach the memory: over HTTP, or over the bus."""
