@@ -15,7 +15,11 @@ from cognition.base_level import (
     retrieval_threshold,
 )
 from schemas.parameters import Parameters
+from services.common.in_force import downscaling_at
 from services.common.memories import Memories
+from services.common.read_model import KINDS
+
+_NOT_MEANT = [KINDS.index(kind) + 1 for kind in ("search", "compacted", "inherited")]
 
 
 @dataclass(frozen=True)
@@ -83,13 +87,28 @@ def activations(memories: Memories, now_ms: int, parameters: Parameters) -> Acti
 
 
 def adjustments(memories: Memories, now_ms: int, parameters: Parameters) -> FloatArray:
-    """Bias of each memory at `now_ms`: its penalties.
+    """Bias of each memory at `now_ms`: its penalties, and the last downscaling until then.
 
     Together they never push a fresh memory below the threshold.
     """
     floor = threshold_of(parameters) - parameters.fresh_activation
-    bias: FloatArray = np.maximum(memories.states["bias"], floor)
-    return bias
+    bias: FloatArray = memories.states["bias"].astype(np.float64)
+    downscaled = downscaling_at(parameters, now_ms)
+    if downscaled is not None:
+        began_ms, nats = downscaled
+        bias = bias + np.where(last_used(memories, now_ms) < began_ms, nats, 0.0)
+    lowest: FloatArray = np.maximum(bias, floor)
+    return lowest
+
+
+def last_used(memories: Memories, now_ms: int) -> np.ndarray:
+    """When each memory was last created, recalled, used, restored or rehearsed, ms; shape
+    (memories,). What was merely found, or inherited, does not count."""
+    traces = memories.traces
+    meant = ~np.isin(traces["id"] >> np.uint64(56), _NOT_MEANT) & (traces["time_ms"] <= now_ms)
+    last: np.ndarray = np.full(len(memories), np.iinfo(np.int64).min)
+    np.maximum.at(last, memories.memory_of_trace[meant], traces["time_ms"][meant])
+    return last
 
 
 def base_levels(

@@ -20,6 +20,7 @@ from services.common.read_model import (
     pack_record,
 )
 from services.common.redis import RedisClient
+from services.common.runs import pack_run
 from services.retrieval.graph import pack_concept, pack_parameters
 from services.retrieval.sequences import pack_place
 from services.retrieval.terms import concepts_of
@@ -89,6 +90,8 @@ def rows_of_view(view: View, name: str) -> Iterator[Row]:
     for (concept, field), weight in namespace.relations.items():
         yield f"relation:{concept}:{field.decode()}", repr(weight).encode()
     yield "graph", {element: float(offset) for element, offset in namespace.graph.items()}
+    yield "runs", {id_.hex.encode(): pack_run(run) for id_, run in namespace.runs.items()}
+    yield "runs by offset", {id_.hex: float(run.offset) for id_, run in namespace.runs.items()}
     for session, places in namespace.sessions.items():
         yield f"session:{session}", {pack_place(place): float(place[0]) for place in places}
     linked: dict[str, dict[str, float]] = {}
@@ -111,6 +114,7 @@ async def _rows_of_build(redis: RedisClient, layout: Layout, namespace: str) -> 
             ("recent", layout.recent(namespace)),
             ("frequent", layout.frequent(namespace)),
             ("graph", layout.graph(namespace)),
+            ("runs by offset", layout.runs_by_offset(namespace)),
         )
     ]
     for kind, key in (
@@ -118,6 +122,7 @@ async def _rows_of_build(redis: RedisClient, layout: Layout, namespace: str) -> 
         ("terms", layout.document_frequencies(namespace)),
         ("links", layout.links(namespace)),
         ("concepts", layout.concepts(namespace)),
+        ("runs", layout.runs(namespace)),
     ):
         rows.append((kind, await redis.hgetall(key)))
     rows.append(("parameters", await redis.get(layout.parameters(namespace)) or b""))

@@ -41,7 +41,8 @@ from services.common.read_model import (
     superseded_at,
 )
 from services.retrieval.graph import concept_upserted, parameters_changed, relation_upserted
-from services.retrieval.presentations import inherit, present
+from services.retrieval.inheritance import inherit
+from services.retrieval.presentations import present
 from services.retrieval.sequences import put_into_session
 from services.retrieval.terms import concepts_of, names_of, packed_terms, searchable
 from services.retrieval.upkeep import count_effect, run_changed, run_of, taken_back
@@ -116,9 +117,6 @@ def fold(view: View, event: MemoryEvent, offset: int) -> None:
             parameters_changed(view, event)
         case MaintenanceProgressed() | MaintenanceCompleted() | MaintenanceUndone():
             run_changed(view, event, offset)
-        case _:
-            # Facts that no query of this version reads; a replay by a later one brings them in.
-            view.ignored[event.type] += 1
     view.seen[event.id.bytes] = view.seen_now[event.id.bytes] = offset
 
 
@@ -156,8 +154,8 @@ def _stored(view: View, event: MemoryStored, offset: int) -> None:
     _count(view, ref, 1)
     if data.session is not None:
         put_into_session(view, ref, data.session)
-    inherit(view, ref, event)
     present(view, ref, event, kind="creation", context=data.context)
+    inherit(view, ref, event)
     view.touch(event.namespace).due.add(ref[1])
     _touch(view, ref, offset)
 

@@ -6,6 +6,9 @@ from pydantic import ValidationError
 from schemas.errors import Rejected
 from schemas.events import ConceptUpserted, ParametersChanged, RelationUpserted
 from schemas.parameters import Parameters
+from services.common.in_force import InForce
+from services.common.in_force import pack_parameters as pack_parameters
+from services.common.in_force import unpack_parameters as unpack_parameters
 from services.common.read_model import relation_field
 from services.retrieval.view import Concept, View
 
@@ -43,7 +46,10 @@ def parameters_changed(view: View, event: ParametersChanged) -> None:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise Rejected(f"data.parameters.{first['loc'][0]}: {first['msg']}") from None
-    view.namespace(event.namespace).parameters = parameters
+    namespace = view.namespace(event.namespace)
+    before = namespace.parameters
+    kept = before.downscalings if isinstance(before, InForce) else ()
+    namespace.parameters = InForce(**parameters.model_dump(), downscalings=kept)
     view.touch(event.namespace).parameters = True
 
 
@@ -66,13 +72,3 @@ def pack_element(*names: str) -> bytes:
 def unpack_element(packed: bytes) -> tuple[str, ...]:
     """What `pack_element` took: one name or three."""
     return tuple(orjson.loads(packed))
-
-
-def pack_parameters(parameters: Parameters) -> bytes:
-    """What of a namespace's parameters differs from the defaults."""
-    return orjson.dumps(parameters.model_dump(exclude_defaults=True), option=orjson.OPT_SORT_KEYS)
-
-
-def unpack_parameters(packed: bytes | None) -> Parameters:
-    """What `pack_parameters` took; the defaults where there is nothing."""
-    return Parameters.model_validate_json(packed) if packed else Parameters()

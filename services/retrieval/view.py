@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from schemas.parameters import Parameters
+from services.common.in_force import InForce
 from services.common.read_model import Parts, State, Status
+from services.common.runs import Run
 
 Ref = tuple[str, UUID]
 # Where a memory lies in its session: when, offset of its event, id.
@@ -54,7 +56,8 @@ class Namespace:
     document_frequencies: dict[bytes, int] = field(default_factory=dict)
     links: dict[bytes, int] = field(default_factory=dict)
     sessions: dict[str, list[Place]] = field(default_factory=dict)
-    parameters: Parameters = field(default_factory=Parameters)
+    parameters: Parameters = field(default_factory=InForce)
+    runs: dict[UUID, Run] = field(default_factory=dict)
     concepts: dict[str, Concept] = field(default_factory=dict)
     relations: dict[tuple[str, bytes], float] = field(default_factory=dict)
     graph: dict[bytes, int] = field(default_factory=dict)
@@ -72,6 +75,9 @@ class Touched:
     concepts: set[str] = field(default_factory=set)
     places: list[tuple[str, Place]] = field(default_factory=list)
     parameters: bool = False
+    runs: set[UUID] = field(default_factory=set)
+    # Memories that may fade earlier than was known.
+    due: set[UUID] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -114,3 +120,4 @@ class Needs:
     terms: set[tuple[str, bytes]] = field(default_factory=set)
     links: set[tuple[str, bytes]] = field(default_factory=set)
     concepts: set[tuple[str, str]] = field(default_factory=set)
+    runs: set[tuple[str, UUID]] = field(default_factory=set)

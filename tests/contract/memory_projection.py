@@ -124,6 +124,11 @@ def _known(held: Namespace, name: str, needs: Needs) -> Namespace:
         links={link: held.links.get(link, 0) for whose, link in needs.links if whose == name},
         sessions=sessions,
         parameters=held.parameters,
+        runs={
+            run_id: deepcopy(held.runs[run_id])
+            for whose, run_id in needs.runs
+            if whose == name and run_id in held.runs
+        },
         concepts={
             concept: held.concepts[concept]
             for whose, concept in needs.concepts
@@ -144,6 +149,7 @@ def _write(held: View, view: View, name: str, touched: Touched) -> None:
     if touched.concepts:
         namespace.vocabulary = after.vocabulary
     namespace.parameters = after.parameters
+    namespace.runs |= {run_id: deepcopy(after.runs[run_id]) for run_id in touched.runs}
     for session, place in touched.places:
         places = {*namespace.sessions.get(session, []), place}
         namespace.sessions[session] = sorted(places)

@@ -15,7 +15,6 @@ from tests.builders import (
     TIME_MS,
     accessed_event,
     adjusted_event,
-    completed_event,
     concept_event,
     decayed_event,
     embedding,
@@ -101,13 +100,6 @@ def test_memory_of_another_namespace_is_unknown() -> None:
 
     assert kinds(only(view)) == ["creation"]
     assert view.ignored == {"unknown_memory": 1}
-
-
-def test_fact_that_no_query_reads_yet_is_passed_over() -> None:
-    view = folded(completed_event())
-
-    assert view.ignored == {"maintenance.completed.v1": 1}
-    assert view.touched == {}
 
 
 def test_access_of_several_memories_strengthens_each_that_exists() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from schemas.errors import Rejected
 from schemas.events import MemoryEvent
-from schemas.parameters import Parameters
+from services.common.in_force import InForce
 from services.common.read_model import relation_field
 from services.retrieval.domain import fold
 from services.retrieval.graph import (
@@ -112,7 +112,7 @@ def test_weight_of_a_kind_is_the_one_in_force_when_it_was_used() -> None:
 def test_parameters_not_named_have_their_defaults_again() -> None:
     view = folded(parameters_event(spacing_scale=0.0), parameters_event(cosine_weight=3.0))
 
-    assert view.namespaces[NAMESPACE].parameters == Parameters(cosine_weight=3.0)
+    assert view.namespaces[NAMESPACE].parameters == InForce(cosine_weight=3.0)
     assert view.touched[NAMESPACE].parameters
 
 
@@ -153,7 +153,7 @@ def test_parameter_out_of_range_or_unknown_is_refused_by_name_and_changes_nothin
 
     assert view.touched == {}
     assert view.seen == {}
-    assert view.namespace(NAMESPACE).parameters == Parameters()
+    assert view.namespace(NAMESPACE).parameters == InForce()
 
 
 @settings(max_examples=30)
@@ -167,8 +167,8 @@ def test_concept_reads_back_as_it_was_packed(
 
 
 def test_parameters_read_back_as_they_were_packed_and_defaults_take_no_room() -> None:
-    changed = Parameters(hops_max=1, spacing_scale=0.1 + 0.2)
+    changed = InForce(hops_max=1, spacing_scale=0.1 + 0.2)
 
     assert unpack_parameters(pack_parameters(changed)) == changed
-    assert pack_parameters(Parameters()) == b"{}"
-    assert unpack_parameters(None) == unpack_parameters(b"{}") == Parameters()
+    assert pack_parameters(InForce()) == b"{}"
+    assert unpack_parameters(None) == unpack_parameters(b"{}") == InForce()

@@ -1,0 +1,38 @@
+"""A run of maintenance as the read side keeps it."""
+
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import orjson
+
+
+@dataclass(slots=True)
+class Run:
+    """`offset`: of the first event on it. `effects` counts what the fold has taken, by type."""
+
+    job: str = ""
+    began_ms: int = 0
+    offset: int = 0
+    phase: str = ""
+    done: int = 0
+    total: int = 0
+    effects: Counter[str] = field(default_factory=Counter)
+    report: dict[str, Any] = field(default_factory=dict)
+    completed_ms: int | None = None
+    completed_offset: int | None = None
+    commanded_ms: int | None = None
+    nats: float | None = None
+    cancelled: bool = False
+    undone_ms: int | None = None
+
+
+def pack_run(run: Run) -> bytes:
+    """A run as Redis keeps it."""
+    return orjson.dumps(asdict(run), option=orjson.OPT_SORT_KEYS)
+
+
+def unpack_run(packed: bytes) -> Run:
+    """What `pack_run` took."""
+    fields = orjson.loads(packed)
+    return Run(**(fields | {"effects": Counter(fields["effects"])}))
