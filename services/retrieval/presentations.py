@@ -1,6 +1,7 @@
 """Traces: what one use of a memory leaves behind."""
 
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -80,17 +81,32 @@ def next_decay(
     traces: np.ndarray, time_ms: int, parameters: Parameters, *, arousal: float, salience: float
 ) -> float:
     """Decay of a new trace after these, shape (traces,)."""
-    felt = emotional_decay_rate(
+    felt = _felt_decay_rate(
         parameters.spacing_intercept,
-        arousal=arousal,
-        salience=salience,
+        (arousal, salience),
         effect=parameters.arousal_effect,
         decay_rate_min=parameters.decay_rate_min,
     )
     return presentation_decay(
         _strength_before(traces, time_ms, kernel_of(parameters)),
-        decay_rate=float(felt),
+        decay_rate=felt,
         spacing_scale=parameters.spacing_scale,
+    )
+
+
+@lru_cache(10_000)
+def _felt_decay_rate(
+    decay_rate: float, felt: tuple[float, float], *, effect: float, decay_rate_min: float
+) -> float:
+    arousal, salience = felt
+    return float(
+        emotional_decay_rate(
+            decay_rate,
+            arousal=arousal,
+            salience=salience,
+            effect=effect,
+            decay_rate_min=decay_rate_min,
+        )
     )
 
 
