@@ -106,6 +106,7 @@ class Supervisor:
                 "HUMAN_MEMORY_REDIS": redis,
                 "HUMAN_MEMORY_TOPIC_PREFIX": self._plan.settings.topic_prefix,
                 "HUMAN_MEMORY_PARTITIONS": str(self._plan.settings.partitions),
+                **_graph_snapshots(self._plan.data),
             }
         )
         self._publish(kafka=kafka, redis=redis, http=self._children.http)
@@ -207,6 +208,12 @@ def supervised(
     finally:
         stop.set()
         thread.join()
+
+
+def _graph_snapshots(data: Path) -> dict[str, str]:
+    """A folder of ours, unless someone has chosen another."""
+    name = "HUMAN_MEMORY_GRAPH_SNAPSHOTS"
+    return {} if name in os.environ else {name: str(data / "graphs")}
 
 
 def require_linux() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from faststream import AckPolicy
@@ -25,9 +26,13 @@ from services.common.redis import RedisClient, connect
 from services.common.replies import Replier
 from services.common.waiting import Waits
 from services.retrieval.adapters.candidates import CandidateReader
+from services.retrieval.adapters.graph_reader import GraphReader
+from services.retrieval.adapters.graph_snapshots import GraphSnapshots
 from services.retrieval.adapters.live_build import LiveBuild
 from services.retrieval.adapters.redis_projection import RedisProjection
 from services.retrieval.adapters.redis_reader import RedisReader
+from services.retrieval.graph_cache import GraphCache
+from services.retrieval.graph_queries import GraphQueries
 from services.retrieval.handlers import Queries
 from services.retrieval.overview import Overview
 from services.retrieval.projection import LAG_READY_MAX, LiveProjection
@@ -137,12 +142,20 @@ def _queries(
         searcher=Searcher(candidates, reader, embedder, appender),
         single=SingleMemory(reader, appender),
         overview=Overview(reader),
+        graph=_graph(settings, build),
         replier=Replier(producer, replies, service=SERVICE),
         dead_letters=dead_letters,
         reply_address=(replies, settings.partitions),
         now_ms=lambda: time.time_ns() // 1_000_000,
         in_flight_max=settings.queries_in_flight_max,
     )
+
+
+def _graph(settings: RetrievalSettings, build: LiveBuild) -> GraphQueries:
+    folder = Path(settings.graph_snapshots) if settings.graph_snapshots else None
+    snapshots = GraphSnapshots(folder, redis_prefix(settings.topic_prefix))
+    reader = GraphReader(build)
+    return GraphQueries(reader, GraphCache(reader, snapshots))
 
 
 def _subscribe_queries(broker: KafkaBroker, settings: RetrievalSettings, queries: Queries) -> None:

@@ -18,11 +18,24 @@ from schemas.errors import (
     Unavailable,
 )
 from schemas.ids import cause_of_record, query_cause
-from schemas.queries import Inspect, ListMemories, Ping, Pong, Query, Recall, Search, Stats
+from schemas.queries import (
+    ConceptQuery,
+    GraphExport,
+    Inspect,
+    ListMemories,
+    Ping,
+    Pong,
+    Query,
+    Recall,
+    Search,
+    Spread,
+    Stats,
+)
 from schemas.replies import Reply, error_reply
 from services.common.dead_letters import DeadLetters
 from services.common.replies import Envelope, Replier
 from services.common.waiting import Waits
+from services.retrieval.graph_queries import GraphQueries
 from services.retrieval.overview import Overview
 from services.retrieval.search import Searcher
 from services.retrieval.single import SingleMemory
@@ -49,6 +62,7 @@ class Queries:
         searcher: Searcher,
         single: SingleMemory,
         overview: Overview,
+        graph: GraphQueries,
         replier: Replier,
         dead_letters: DeadLetters,
         reply_address: tuple[str, int],
@@ -62,6 +76,7 @@ class Queries:
         self._searcher = searcher
         self._single = single
         self._overview = overview
+        self._graph = graph
         self._replier = replier
         self._dead_letters = dead_letters
         self._replies_topic, self._reply_partitions = reply_address
@@ -79,6 +94,7 @@ class Queries:
         """Wait for what is in flight; each query's deadline bounds it."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=DRAIN_SECONDS_MAX)
+        await self._graph.close()
 
     async def _handle(self, record: Any) -> None:
         """Answer one query; every outcome is a reply, a dead letter, or both."""
@@ -154,6 +170,12 @@ class Queries:
                 return await self._overview.list_page(query, now_ms)
             case Stats():
                 return await self._overview.stats(query, now_ms)
+            case ConceptQuery():
+                return await self._graph.concept(query)
+            case Spread():
+                return await self._graph.spread(query)
+            case GraphExport():
+                return await self._graph.export(query)
             case Ping():
                 return Reply(result=Pong(version=__version__).model_dump(mode="json"))
             case _:

@@ -11,6 +11,9 @@ class RetrievalSettings(EmbedderSettings):
     queries_in_flight_max: int = Field(
         32, ge=1, le=1_000, description="Queries answered at the same time; others wait in Kafka."
     )
+    graph_snapshots: str = Field(
+        "", description="Folder for snapshots of graphs; empty: they are read from Redis at start."
+    )
     fold_batch_max: int = Field(
         200, ge=1, le=1_000, description="Events folded at once; queries wait for a batch's CPU."
     )

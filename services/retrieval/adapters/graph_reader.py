@@ -1,0 +1,134 @@
+"""Reads of the graph from the live build: one concept, or what has changed in a namespace."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+
+from schemas.errors import Unavailable
+from services.common.live_build import Commands, LiveBuild, position_of
+from services.common.read_model import Layout, hash64, relation_field
+from services.retrieval.graph import unpack_concept, unpack_element
+from services.retrieval.held_graph import Mark, Relation
+from services.retrieval.view import Concept
+
+CHANGES_AT_ONCE = 5_000
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Concepts and relations by the offset of the last event on each, the earliest first.
+
+    As of `cursor` of the build `version`, where the graph has `total` of both and the newest event
+    of the partition is `mark`. `known`: whether it still has the event it was asked about. `more`:
+    there are later changes, from the offset behind the last one on.
+    """
+
+    version: int
+    cursor: int
+    concepts: list[str]
+    relations: list[Relation]
+    total: int
+    mark: Mark | None
+    known: bool
+    more: int | None
+
+
+class GraphReader:
+    """Every method raises Unavailable while the read side cannot answer."""
+
+    def __init__(self, build: LiveBuild) -> None:
+        self._build = build
+
+    def position(self, namespace: str, cursor: int) -> str | None:
+        """What an answer as of a cursor has seen."""
+        return position_of(self._build.partition(namespace), cursor)
+
+    async def concept(
+        self, namespace: str, name: str
+    ) -> tuple[int, Concept | None, dict[tuple[str, str, str], float]]:
+        """The cursor, one concept, and weights of its relations by direction, type, other end."""
+
+        def queue(layout: Layout) -> Commands:
+            return [
+                ["HGET", layout.concepts(namespace), name],
+                ["HGETALL", layout.relations(namespace, hash64(name))],
+            ]
+
+        partition = self._build.partition(namespace)
+        cursor, (packed, fields) = await self._build.read(partition, queue, atomic=True)
+        relations = {}
+        for field, weight in zip(fields[::2], fields[1::2], strict=True):
+            direction, kind, other = field.decode().split("\x1f", 2)
+            relations[direction, kind, other] = float(weight)
+        return cursor, unpack_concept(packed) if packed else None, relations
+
+    async def changes(self, namespace: str, since: int, mark: Mark | None) -> Changes:
+        """What has changed from an offset on, at most some thousand."""
+
+        def queue(layout: Layout) -> Commands:
+            graph = layout.graph(namespace)
+            return [
+                ["ZRANGEBYSCORE", graph, since, "+inf", "WITHSCORES", "LIMIT", 0, CHANGES_AT_ONCE],
+                ["ZCARD", graph],
+                ["ZREVRANGE", layout.seen, 0, 0, "WITHSCORES"],
+                ["ZSCORE", layout.seen, bytes.fromhex(mark[0]) if mark else b""],
+            ]
+
+        partition = self._build.partition(namespace)
+        cursor, replies = await self._build.read(partition, queue, atomic=True)
+        listed, total, newest, score = replies
+        elements = [unpack_element(packed) for packed in listed[::2]]
+        return Changes(
+            version=self._build.version(partition),
+            cursor=cursor,
+            concepts=[names[0] for names in elements if len(names) == 1],
+            relations=[(names[0], names[1], names[2]) for names in elements if len(names) == 3],
+            total=total,
+            mark=(newest[0].hex(), int(float(newest[1]))) if newest else None,
+            known=mark is None or (score is not None and int(float(score)) == mark[1]),
+            more=int(float(listed[-1])) + 1 if len(elements) == CHANGES_AT_ONCE else None,
+        )
+
+    async def values(
+        self, namespace: str, changes: Changes
+    ) -> tuple[dict[str, Concept], dict[Relation, float]]:
+        """Concepts and weights as they are now.
+
+        Raises:
+            Unavailable: Redis fell back, or another build is live: they are no more.
+        """
+        ends = _by_end(changes.relations)
+
+        def queue(layout: Layout) -> Commands:
+            commands: Commands = [
+                ["HMGET", layout.relations(namespace, hash64(end)), *fields.values()]
+                for end, fields in ends.items()
+            ]
+            if changes.concepts:
+                commands.append(["HMGET", layout.concepts(namespace), *changes.concepts])
+            return commands
+
+        partition = self._build.partition(namespace)
+        _, replies = await self._build.read(partition, queue)
+        gone = any(value is None for reply in replies for value in reply)
+        if gone or self._build.version(partition) != changes.version:
+            raise Unavailable("the read side fell back while it was read; ask again")
+        packed = replies.pop() if changes.concepts else []
+        weights = {
+            relation: float(weight)
+            for fields, reply in zip(ends.values(), replies, strict=True)
+            for relation, weight in zip(fields, reply, strict=True)
+        }
+        return dict(zip(changes.concepts, map(unpack_concept, packed), strict=True)), weights
+
+
+def _by_end(relations: list[Relation]) -> dict[str, dict[Relation, bytes]]:
+    """Fields to read by the concept to read them at: the end with more of them, so few commands."""
+    count = Counter(end for source, _, target in relations for end in (source, target))
+    fields: defaultdict[str, dict[Relation, bytes]] = defaultdict(dict)
+    for relation in relations:
+        source, kind, target = relation
+        if count[source] >= count[target]:
+            fields[source][relation] = relation_field("out", kind, target)
+        else:
+            fields[target][relation] = relation_field("in", kind, source)
+    return fields

@@ -1,0 +1,102 @@
+"""Snapshots of graphs: a file for each namespace, which may be deleted at any time."""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import orjson
+import structlog
+
+from services.retrieval.held_graph import HeldGraph
+from services.retrieval.view import Concept
+
+log = structlog.get_logger(__name__)
+# Of the file; one of another format is not read.
+FORMAT = 1
+
+
+class GraphSnapshots:
+    """Graphs under a folder; without one nothing is kept."""
+
+    def __init__(self, folder: Path | None, prefix: str) -> None:
+        """`prefix`: of the installation, as several may share a folder."""
+        self._folder = folder
+        self._prefix = prefix
+
+    def file(self, namespace: str) -> Path | None:
+        """Where a namespace's snapshot is."""
+        if self._folder is None:
+            return None
+        name = hashlib.sha256(f"{self._prefix}\0{namespace}".encode()).hexdigest()
+        return self._folder / f"{name[:32]}.json"
+
+    def load(self, namespace: str) -> HeldGraph:
+        """The graph as it was saved; an empty one where there is no good snapshot."""
+        file = self.file(namespace)
+        if file is None or not file.exists():
+            return HeldGraph()
+        try:
+            digest, _, payload = file.read_bytes().partition(b"\n")
+            if hashlib.sha256(payload).hexdigest().encode() != digest:
+                raise ValueError("the checksum does not fit")
+            return _unpacked(orjson.loads(payload), namespace)
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            log.warning("snapshot of a graph not read", file=str(file), error=repr(error))
+            return HeldGraph()
+
+    def save(self, namespace: str, held: HeldGraph) -> None:
+        """Replace the snapshot: either the old one is there or the new one, whole."""
+        file = self.file(namespace)
+        if file is None:
+            return
+        payload = _packed(held, namespace)
+        digest = hashlib.sha256(payload).hexdigest().encode()
+        temporary = file.with_suffix(f".{os.getpid()}")
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with temporary.open("wb") as out:
+                out.write(digest + b"\n" + payload)
+                out.flush()
+                os.fsync(out.fileno())
+            temporary.replace(file)
+        except OSError as error:
+            # It saves time after a restart, no more.
+            log.warning("snapshot of a graph not saved", file=str(file), error=repr(error))
+        else:
+            held.saved = held.cursor
+
+
+def _packed(held: HeldGraph, namespace: str) -> bytes:
+    return orjson.dumps(
+        {
+            "format": FORMAT,
+            "namespace": namespace,
+            "version": held.version,
+            "cursor": held.cursor,
+            "mark": held.mark,
+            "concepts": [
+                (name, each.concept_type, each.activation, each.aliases)
+                for name, each in held.concepts().items()
+            ],
+            "relations": [(*relation, weight) for relation, weight in held.relations().items()],
+        }
+    )
+
+
+def _unpacked(saved: dict[str, Any], namespace: str) -> HeldGraph:
+    if saved["format"] != FORMAT or saved["namespace"] != namespace:
+        raise ValueError("a snapshot of another format or namespace")
+    mark, cursor = saved["mark"], saved["cursor"]
+    held = HeldGraph(
+        version=saved["version"],
+        cursor=cursor,
+        mark=(mark[0], mark[1]) if mark else None,
+        changed=cursor,
+        saved=cursor,
+    )
+    held.put(
+        {name: Concept(kind, level, tuple(also)) for name, kind, level, also in saved["concepts"]},
+        {(source, kind, target): w for source, kind, target, w in saved["relations"]},
+    )
+    return held
