@@ -6,7 +6,7 @@ import numpy as np
 
 from schemas.parameters import Parameters
 from services.common.levels import Activations
-from services.common.memories import Memories
+from services.common.memories import DELETED, Memories
 from services.common.read_model import TRACE
 from services.retrieval.presentations import next_decay
 
@@ -44,7 +44,8 @@ def without_stale_facts(
     superseded = np.flatnonzero(memories.states["superseded_ms"])
     if len(superseded) == 0:
         return parts
-    row = {name: number for number, name in enumerate(memories.ids)}
+    there = np.flatnonzero(memories.states["status"] != DELETED).tolist()
+    row = {memories.ids[i]: i for i in there}
     successor = {i: row.get(memories.successor(i) or "") for i in superseded.tolist()}
     # The oldest of a chain first: where a successor was superseded itself, the newest inherits all.
     successors = sorted(successor.items(), key=lambda pair: -_steps_behind(pair[0], successor))

@@ -105,9 +105,11 @@ class _Reading:
             if since is not None and (self.cursor < since or len(changed) == CHANGES_MAX):
                 self._tables.forget(key)  # Redis fell back, or too much has changed
                 continue
+            if held.revision is None or self.cursor > held.revision:
+                held.advance(self.cursor, changed, few=SMALL)
+            if whole and held.members is None:
+                continue  # too many now to be read whole: ask the index too
             break
-        if held.revision is None or self.cursor > held.revision:
-            held.advance(self.cursor, changed, few=SMALL)
         recent, frequent, parameters, counts, *rest = replies
         frequencies = rest.pop(0) if self._question.terms else []
         self._learn(parameters, counts, frequencies)
