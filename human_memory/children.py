@@ -15,7 +15,9 @@ from stack.processes import Launch, ProcessId, is_alive, spawn, terminate
 from stack.state import HOST, free_port, is_free
 
 # Each service's own default port, known without importing it; a test compares.
-SERVICES = {"ingest": 8001, "retrieval": 8002}
+SERVICES = {"gateway": 8000, "ingest": 8001, "retrieval": 8002}
+# In a process of its own: HTTP must not wait while the others compute.
+APART = ("gateway",)
 # Kafka's start and the topics are waited for; a first Kafka start on a loaded machine is slow.
 PATIENCE_SECONDS = 180
 STOP_GRACE_SECONDS = 20.0
@@ -39,10 +41,12 @@ class _Child:
 
 
 class Children:
-    """One process for all services, or with `separate` one for each."""
+    """One process for the gateway and one for all others, or with `separate` one for each."""
 
     def __init__(self, logs: Path, *, separate: bool) -> None:
-        groups = [(name,) for name in SERVICES] if separate else [tuple(SERVICES)]
+        alone = tuple(SERVICES) if separate else APART
+        together = tuple(name for name in SERVICES if name not in alone)
+        groups = [*((name,) for name in alone), *([together] if together else [])]
         self._children = [_Child(group) for group in groups]
         self._logs = logs
         self._ports: dict[str, int] = {}

@@ -19,6 +19,11 @@ class Route:
         """Names of the parts of the path that vary."""
         return tuple(re.findall(r"\{(\w+)\}", self.path))
 
+    @property
+    def has_body(self) -> bool:
+        """Whether a request carries JSON; others say all in their path and query."""
+        return self.method == "POST" and not self.path_parameters and self.name not in _NO_BODY
+
     def url(self, **parameters: str) -> str:
         """The path with its parameters, quoted.
 
@@ -31,6 +36,8 @@ class Route:
         """The path with its parameters as they are, for people."""
         return self.path.format(**parameters)
 
+
+_NO_BODY = {"decay", "consolidate"}
 
 STORE = Route("store", "POST", "/v1/memories", 201)
 STORE_BATCH = Route("store_batch", "POST", "/v1/memories/batch", 201)

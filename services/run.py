@@ -8,6 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Annotated, Any, NoReturn
@@ -15,7 +16,6 @@ from typing import Annotated, Any, NoReturn
 import typer
 import uvicorn
 from aiokafka.errors import KafkaError
-from faststream.asgi import AsgiFastStream
 from pydantic import ValidationError
 
 from human_memory.topics import require_topics
@@ -24,16 +24,20 @@ from schemas.errors import MemoryServiceError, Unavailable
 from services.common.embedder import embedder_of
 from services.common.settings import EmbedderSettings
 
-SERVICES = ("ingest", "retrieval")
+SERVICES = ("gateway", "ingest", "retrieval")
+# They embed no texts, so they need not wait for the model, nor hold it.
+WITHOUT_MODEL = {"gateway"}
 # Longer than the longest batch takes; then what still runs is cut off, as kill -9 would do.
 STOP_SECONDS_MAX = 15.0
+# Of these, so long for the HTTP requests in hand; new connections are refused at once.
+DRAIN_SECONDS_MAX = 10
 POLL_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
 class _Service:
     name: str
-    app: AsgiFastStream
+    app: Any  # FastStream's or FastAPI's, which have only ASGI in common
     listener: socket.socket
 
 
@@ -159,7 +163,8 @@ async def _serve_all(
     try:
         async with asyncio.TaskGroup() as group:
             # The services load the same one; what is loaded while Kafka starts costs no time.
-            group.create_task(embedder_of(settings).load())
+            if {service.name for service in services} - WITHOUT_MODEL:
+                group.create_task(embedder_of(settings).load())
             if await _topics_ready(settings, patience, stop):
                 for service in services:
                     group.create_task(_serve(service, stop))
@@ -189,10 +194,19 @@ async def _serve(service: _Service, stop: asyncio.Event) -> None:
         log_config=None,
         log_level="warning",
         access_log=False,
-        timeout_graceful_shutdown=2,
+        timeout_graceful_shutdown=DRAIN_SECONDS_MAX,
     )
-    async with service.app.start_lifespan_context():
+    async with _lifespan(service.app):
         await _Server(config, stop).serve(sockets=[service.listener])
+
+
+def _lifespan(app: Any) -> AbstractAsyncContextManager[Any]:
+    begun: AbstractAsyncContextManager[Any] = (
+        app.start_lifespan_context()
+        if hasattr(app, "start_lifespan_context")
+        else app.router.lifespan_context(app)
+    )
+    return begun
 
 
 def _first(errors: BaseExceptionGroup[Any]) -> BaseException:

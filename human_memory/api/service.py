@@ -1,7 +1,7 @@
 """The table of operations: what a route takes, what does it, and what it answers with."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +34,15 @@ from human_memory.routes import Route
 from schemas.errors import MemoryServiceError, Unavailable
 from schemas.queries import GraphExport, Ping, QueryBase, Stats
 
-__all__ = ["OPERATIONS", "Asking", "Operation", "perform", "probe", "request_of"]
+__all__ = [
+    "OPERATIONS",
+    "Asking",
+    "Operation",
+    "perform",
+    "probe",
+    "request_of",
+    "request_of_texts",
+]
 
 Perform = Callable[[Any, Asking], Awaitable[Any]]
 PROBE_SECONDS_MAX = 2.0
@@ -86,6 +94,21 @@ def request_of(route: Route, fields: bytes) -> ApiRequest:
         request = model.model_validate_json(fields or b"{}", strict=True)
     except ValidationError as error:
         raise refused(error, model) from None
+    assert isinstance(request, ApiRequest)
+    return request
+
+
+def request_of_texts(route: Route, texts: Mapping[str, str]) -> ApiRequest:
+    """The request that the parameters of a path and a query string are.
+
+    Raises:
+        Rejected: as `request_of`.
+    """
+    model = OPERATIONS[route].request
+    try:
+        request = model.model_validate_strings(dict(texts))
+    except ValidationError as error:
+        raise refused(error, model, place="query") from None
     assert isinstance(request, ApiRequest)
     return request
 

@@ -44,10 +44,13 @@ RUNNERS = {"children", "cli", "instance", "supervisor"}
 SERVICES_MAY_IMPORT = {
     f"human_memory.{name}"
     for name in (
+        "api",
         "bus",
         "deadline",
+        "models",
         "paths",
         "producer",
+        "routes",
         "settings",
         "topics",
         "trouble",

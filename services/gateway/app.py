@@ -1,0 +1,133 @@
+"""Wiring of the gateway: `uvicorn services.gateway.app:app`."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+from fastapi import FastAPI, HTTPException, Request
+from prometheus_client import make_asgi_app
+from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.responses import HTMLResponse, Response
+
+from human_memory import __version__
+from human_memory.bus import Bus
+from human_memory.topics import require_topics
+from schemas.errors import MemoryServiceError
+from services.common.logs import configure_logs
+from services.common.redis import connect
+from services.gateway.access import Access
+from services.gateway.answers import error_response, json_response
+from services.gateway.documents import document
+from services.gateway.doors import Doors
+from services.gateway.endpoints import Endpoints
+from services.gateway.kept_replies import KeptReplies
+from services.gateway.readiness import Readiness
+from services.gateway.settings import GatewaySettings
+
+SERVICE = "gateway"
+HTTP_PORT = 8000
+# A bus may have so many requests under way; the gateway itself bounds how many it makes.
+PENDING_MAX = 1_000_000
+GZIP_BYTES_MIN = 1_024
+GZIP_LEVEL = 4  # most of what 9 saves, at a third of its time
+HOME = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Human Memory</title></head>
+<body><h1>Human Memory</h1><div id="app"><p>The API is described at <a href="docs">/docs</a>.</p>
+</div></body></html>
+"""
+log = structlog.get_logger(__name__)
+
+
+def build(settings: GatewaySettings) -> FastAPI:
+    """The service, not connected yet.
+
+    Raises:
+        Rejected: the file of API keys is no such file.
+    """
+    configure_logs(settings)
+    redis = connect(settings.redis)
+    kept = KeptReplies(redis, f"hm:{settings.topic_prefix}:")
+    endpoints = Endpoints(kept, seconds_max=settings.request_seconds_max)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await require_topics(settings)
+        client_id = f"human-memory-{SERVICE}"
+        async with Bus(settings, client_id=client_id, pending_max=PENDING_MAX) as bus:
+            endpoints.bus = bus
+            app.state.readiness = Readiness(settings, redis, bus)
+            await app.state.readiness.start()
+            try:
+                yield
+            finally:
+                await app.state.readiness.stop()
+                await redis.aclose()
+
+    app = FastAPI(
+        title="human-memory",
+        version=__version__,
+        lifespan=lifespan,
+        redirect_slashes=False,
+    )
+    app.openapi = lambda: document(app)  # type: ignore[method-assign] # FastAPI's own way to do it
+    app.include_router(endpoints.router())
+    _add_system_routes(app)
+    _add_errors(app)
+    _add_middleware(app, settings)
+    return app
+
+
+def _add_system_routes(app: FastAPI) -> None:
+    @app.get("/", include_in_schema=False)
+    async def home() -> Response:
+        return HTMLResponse(HOME)
+
+    @app.get("/health", tags=["System"], summary="This process runs", operation_id="health")
+    async def health() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/ready", include_in_schema=False)
+    async def ready() -> Response:
+        status, checks = await app.state.readiness.state()
+        body = {"status": status, "service": SERVICE, "version": __version__, "checks": checks}
+        return json_response(body, 503 if status == "unavailable" else 200)
+
+    app.mount("/metrics", make_asgi_app())
+
+
+def _add_errors(app: FastAPI) -> None:
+    @app.exception_handler(MemoryServiceError)
+    async def ours(request: Request, error: MemoryServiceError) -> Response:
+        if error.code == "internal":
+            log.error("request failed", error=error.message, route=request.url.path)
+        return error_response(error)
+
+    @app.exception_handler(StarletteHTTPException)
+    async def plain(_: Request, error: HTTPException) -> Response:
+        return json_response({"detail": error.detail}, error.status_code, error.headers)
+
+    @app.exception_handler(Exception)
+    async def bug(_: Request, error: Exception) -> Response:
+        return error_response(MemoryServiceError(repr(error)))  # the framework logs and raises it
+
+
+def _add_middleware(app: FastAPI, settings: GatewaySettings) -> None:
+    """The last is the outermost."""
+    app.add_middleware(GZipMiddleware, minimum_size=GZIP_BYTES_MIN, compresslevel=GZIP_LEVEL)
+    app.add_middleware(
+        Doors,
+        access=Access.of_file(settings.api_keys_file),
+        in_flight_max=settings.requests_in_flight_max,
+    )
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["*"],
+        )
+
+
+app = build(GatewaySettings())

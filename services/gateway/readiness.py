@@ -1,0 +1,91 @@
+"""What works, asked of the real parts, at most once a second however many ask."""
+
+import asyncio
+import time
+from collections.abc import Awaitable
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from human_memory.api.service import PROBE_NAMESPACE, PROBE_SECONDS_MAX, probe
+from human_memory.bus import Bus
+from schemas.errors import MemoryServiceError
+from schemas.queries import Ping
+from schemas.topics import EVENTS
+from services.common.redis import REDIS_ERRORS, RedisClient
+from services.gateway.settings import GatewaySettings
+
+KEPT_SECONDS = 1.0
+# Only what associations need: without it store, search and recall go on.
+DISPENSABLE = {"neo4j"}
+
+
+class Readiness:
+    """Keeps the last answer for a moment."""
+
+    def __init__(self, settings: GatewaySettings, redis: RedisClient, bus: Bus) -> None:
+        self._bus = bus
+        self._settings = settings
+        self._redis = redis
+        # Without a group and without partitions: it only answers where the log ends.
+        self._log = AIOKafkaConsumer(
+            **settings.connection_arguments(), client_id="human-memory-gateway", group_id=None
+        )
+        self._asking = asyncio.Lock()
+        self._checks: dict[str, str] = {}
+        self._until = 0.0
+
+    async def start(self) -> None:
+        """Connect."""
+        await self._log.start()
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        await self._log.stop()
+
+    async def state(self) -> tuple[str, dict[str, str]]:
+        """`ready`, `degraded` or `unavailable`, and the checks behind it."""
+        async with self._asking:
+            if time.monotonic() >= self._until:
+                self._checks = await self._probe()
+                self._until = time.monotonic() + KEPT_SECONDS
+        failing = {name for name, outcome in self._checks.items() if outcome != "ok"}
+        if failing - DISPENSABLE:
+            return "unavailable", self._checks
+        return ("degraded" if failing else "ready"), self._checks
+
+    async def _probe(self) -> dict[str, str]:
+        parts, kafka, redis, projection = await asyncio.gather(
+            probe(self._bus),
+            _outcome(self._ends()),
+            _outcome(self._redis.ping()),
+            _outcome(self._folded()),
+        )
+        return {**parts, "kafka": kafka, "redis": redis, "projection": projection}
+
+    async def _ends(self) -> dict[TopicPartition, int]:
+        topic = self._settings.topic(EVENTS)
+        partitions = [TopicPartition(topic, n) for n in range(self._settings.partitions)]
+        ends: dict[TopicPartition, int] = await self._log.end_offsets(partitions)
+        return ends
+
+    async def _folded(self) -> None:
+        """Return once reads show what is in the log now."""
+        pings = [
+            Ping(namespace=PROBE_NAMESPACE, after=f"{tp.partition}:{end - 1}")
+            for tp, end in (await self._ends()).items()
+            if end > 0
+        ]
+        asked = (self._bus.ask(ping, timeout_seconds=PROBE_SECONDS_MAX) for ping in pings)
+        await asyncio.gather(*asked)
+
+
+async def _outcome(work: Awaitable[object]) -> str:
+    try:
+        async with asyncio.timeout(PROBE_SECONDS_MAX):
+            await work
+    except TimeoutError:
+        return "timeout"
+    except (MemoryServiceError, KafkaError, *REDIS_ERRORS):
+        return "error"
+    return "ok"
