@@ -1,0 +1,1 @@
+"""Time: decay, consolidation and forgetting, each slot once, each run with a report."""

@@ -1,0 +1,97 @@
+"""The log, the inbox, and what a run has left in the log."""
+
+from typing import Any
+from uuid import UUID
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from human_memory.bus import Bus
+from human_memory.deadline import Deadline
+from human_memory.producer import DurableProducer, partition_of
+from human_memory.settings import KafkaSettings
+from human_memory.trouble import kafka_trouble
+from schemas.codec import decode_event
+from schemas.errors import MemoryServiceError
+from schemas.events import MemoryAccessed, MemoryAdjusted, MemoryDecayed, MemoryEvent, MemoryStored
+from schemas.inbox import InboxCommand
+from schemas.topics import EVENTS
+from services.common.event_log import EventAppender
+from services.common.runs import Run
+from services.common.waiting import Waits
+
+FOLD_SECONDS_MAX = 60.0
+INBOX_SECONDS_MAX = 60.0
+# Brokers' clocks may differ by this much.
+CLOCK_MARGIN_MS = 60_000
+RUN_METADATA = "maintenance_run"
+
+
+class KafkaLog(EventAppender):
+    """`Log` on Kafka."""
+
+    def __init__(
+        self, settings: KafkaSettings, producer: DurableProducer, bus: Bus, waits: Waits
+    ) -> None:
+        super().__init__(settings, producer)
+        self._settings = settings
+        self._bus = bus
+        self._waits = waits
+
+    async def folded(self, position: str) -> None:
+        """See `Log`; raises Unavailable."""
+        await self._waits.until(position, Deadline.after(FOLD_SECONDS_MAX))
+
+    async def ask(self, command: InboxCommand) -> tuple[dict[str, Any], str | None]:
+        """See `Log`; raises what the reply carries."""
+        reply = await self._bus.request(command, timeout_seconds=INBOX_SECONDS_MAX)
+        return reply.unwrap(), reply.position
+
+    async def effects_of(self, namespace: str, run_id: UUID, run: Run) -> list[MemoryEvent]:
+        """See `Log`. Reads the part of the partition in which the run was at work."""
+        name = self._settings.topic(EVENTS)
+        partition = TopicPartition(
+            name, partition_of(namespace.encode(), self._settings.partitions)
+        )
+        consumer = AIOKafkaConsumer(
+            **self._settings.connection_arguments(), group_id=None, enable_auto_commit=False
+        )
+        with kafka_trouble(self._settings, f"reading {name}"):
+            try:
+                await consumer.start()
+                consumer.assign([partition])
+                since = (run.commanded_ms or run.began_ms) - CLOCK_MARGIN_MS
+                found = await consumer.offsets_for_times({partition: max(0, since)})
+                begin = min(run.offset, found[partition].offset if found[partition] else run.offset)
+                consumer.seek(partition, begin)
+                return await _effects(consumer, partition, run_id, until=run.completed_offset or 0)
+            finally:
+                await consumer.stop()
+
+
+async def _effects(
+    consumer: AIOKafkaConsumer, partition: TopicPartition, run_id: UUID, *, until: int
+) -> list[MemoryEvent]:
+    wanted = str(run_id).encode()
+    effects: list[MemoryEvent] = []
+    while await consumer.position(partition) < until:
+        for batch in (await consumer.getmany(timeout_ms=200)).values():
+            for record in batch:
+                if record.offset < until and record.value and wanted in record.value:
+                    effects += _effect(record.value, run_id)
+    return effects
+
+
+def _effect(value: bytes, run_id: UUID) -> list[MemoryEvent]:
+    try:
+        event = decode_event(value)
+    except MemoryServiceError:
+        return []
+    match event:
+        case MemoryDecayed() | MemoryAdjusted() if event.data.run_id == run_id:
+            return [event]
+        case MemoryAccessed() if event.subject == str(run_id):
+            return [event]
+        case MemoryStored() if event.data.metadata.get(RUN_METADATA) == str(run_id):
+            return [event]
+        case _:
+            return []

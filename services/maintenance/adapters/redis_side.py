@@ -1,0 +1,210 @@
+"""What maintenance reads of the read side, and the one thing it writes there: the due index."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import orjson
+
+from schemas.errors import Unavailable
+from services.common.due import due_fingerprint
+from services.common.in_force import InForce, unpack_parameters
+from services.common.live_build import LiveBuild
+from services.common.memories import Memories
+from services.common.read_model import STATUSES, TERM, Layout, Status, split_record
+from services.common.redis import REDIS_ERRORS, RedisClient, Word, execute
+from services.common.runs import Run, unpack_run
+
+SETTLE = files("services.maintenance").joinpath("lua/settle.lua").read_text()
+PAGE = 500
+Commands = list[list[Word]]
+
+
+@dataclass(frozen=True)
+class Upkeep:
+    """What is known of a namespace as a whole."""
+
+    parameters: InForce
+    counts: dict[Status, int]
+    indexed: bool
+    last_accessed_ms: int
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some memories. `changed_at`: offset of the last event on each. `vectors` have length 1."""
+
+    memories: Memories
+    changed_at: list[int]
+    vectors: np.ndarray
+    terms: list[np.ndarray]
+    missing: list[str] = field(default_factory=list)
+
+
+class RedisSide:
+    """The read side of all namespaces. Methods raise Unavailable while it does not answer."""
+
+    def __init__(self, redis: RedisClient, build: LiveBuild, prefix: str) -> None:
+        self._redis = redis
+        self._build = build
+        self._prefix = prefix
+        self._settle = redis.register_script(SETTLE)
+
+    async def namespaces(self, partition: int) -> list[str]:
+        """All namespaces of a partition."""
+        _, (names,) = await self._build.read(
+            partition, lambda layout: [["SMEMBERS", layout.namespaces]]
+        )
+        return sorted(name.decode() for name in names)
+
+    async def upkeep(self, namespace: str) -> Upkeep:
+        """A namespace's parameters, counts, and whether its due index can be trusted."""
+
+        def queue(layout: Layout) -> Commands:
+            return [
+                ["GET", layout.parameters(namespace)],
+                ["HMGET", layout.counts(namespace), *STATUSES],
+                ["GET", layout.due_parameters(namespace)],
+                ["ZREVRANGE", layout.recent(namespace), 0, 0, "WITHSCORES"],
+            ]
+
+        _, (packed, counts, made_with, recent) = await self._read(namespace, queue)
+        parameters = unpack_parameters(packed)
+        numbers = [int(count or 0) for count in counts]
+        return Upkeep(
+            parameters=parameters,
+            counts=dict(zip(STATUSES, numbers, strict=True)),
+            indexed=(made_with or b"") == due_fingerprint(parameters),
+            last_accessed_ms=int(float(recent[1])) if recent else 0,
+        )
+
+    async def due(self, namespace: str, until_ms: int, *, limit: int = PAGE) -> list[str]:
+        """Memories that may have faded by then, the earliest first."""
+        _, (ids,) = await self._read(
+            namespace,
+            lambda layout: [
+                ["ZRANGEBYSCORE", layout.due(namespace), "-inf", until_ms, "LIMIT", 0, limit]
+            ],
+        )
+        return [each.decode() for each in ids]
+
+    async def page(self, namespace: str, ids: list[str]) -> Page:
+        """Memories as they are, at one instant."""
+
+        def queue(layout: Layout) -> Commands:
+            return [
+                ["MGET", *(layout.record(namespace, each) for each in ids)],
+                ["ZMSCORE", layout.changed(namespace), *ids],
+            ]
+
+        _, (records, changed) = await self._read(namespace, queue, atomic=True)
+        return _page(ids, records, changed)
+
+    async def pages(self, namespace: str) -> AsyncIterator[Page]:
+        """All memories of a namespace, in the order of their last change."""
+        _, (ids,) = await self._read(
+            namespace, lambda layout: [["ZRANGE", layout.changed(namespace), 0, -1]]
+        )
+        names = [each.decode() for each in ids]
+        for start in range(0, len(names), PAGE):
+            yield await self.page(namespace, names[start : start + PAGE])
+
+    async def settle(self, namespace: str, page: Page, next_ms: np.ndarray) -> None:
+        """Note when to look again at memories that have not changed since they were read."""
+        words: list[Word] = []
+        for i, memory_id in enumerate(page.memories.ids):
+            score = float(next_ms[i])
+            words += [memory_id, page.changed_at[i], "" if np.isnan(score) else repr(score)]
+        for memory_id in page.missing:
+            words += [memory_id, 0, ""]
+        layout = self._layout(namespace)
+        try:
+            await self._settle(keys=[layout.due(namespace), layout.changed(namespace)], args=words)
+        except REDIS_ERRORS as error:
+            raise Unavailable(f"Redis does not answer ({type(error).__name__})") from error
+
+    async def look_at_all(self, namespace: str, parameters: InForce) -> None:
+        """Make all memories due: entries were made with other parameters."""
+        layout = self._layout(namespace)
+        due, cursor = layout.due(namespace), b"0"
+        while True:
+            ((cursor, found),) = await self._write(
+                [["ZSCAN", layout.changed(namespace), cursor, "COUNT", PAGE]]
+            )
+            commands: Commands = [["ZADD", due, "LT", 0, each] for each in found[::2]]
+            await self._write(commands)
+            if int(cursor) == 0:
+                break
+        made_with = due_fingerprint(parameters)
+        await self._write([["SET", layout.due_parameters(namespace), made_with]])
+
+    async def run(self, namespace: str, run_id: UUID) -> Run | None:
+        """What the fold knows of a run."""
+        _, (packed,) = await self._read(
+            namespace, lambda layout: [["HGET", layout.runs(namespace), run_id.hex]]
+        )
+        return unpack_run(packed) if packed else None
+
+    async def documents(
+        self, namespace: str, ids: list[str], statuses: list[Status]
+    ) -> list[dict[str, Any]]:
+        """Content, type, session, speaker and sources of memories, in their order."""
+        found: list[dict[str, Any]] = []
+        places = list(zip(ids, statuses, strict=True))
+        for start in range(0, len(places), PAGE):
+            some = places[start : start + PAGE]
+
+            def queue(layout: Layout, some: list[tuple[str, Status]] = some) -> Commands:
+                keys = [layout.document(status, namespace, each) for each, status in some]
+                return [["HMGET", key, "content", "type", "more"] for key in keys]
+
+            _, rows = await self._read(namespace, queue)
+            found += [_document(row) for row in rows]
+        return found
+
+    async def _read(
+        self, namespace: str, queue: Any, *, atomic: bool = False
+    ) -> tuple[int, list[Any]]:
+        return await self._build.read(self._build.partition(namespace), queue, atomic=atomic)
+
+    async def _write(self, commands: Commands) -> list[Any]:
+        try:
+            replies = await execute(self._redis, commands) if commands else []
+        except REDIS_ERRORS as error:
+            raise Unavailable(f"Redis does not answer ({type(error).__name__})") from error
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise Unavailable(f"Redis refused a write: {reply}")
+        return replies
+
+    def _layout(self, namespace: str) -> Layout:
+        partition = self._build.partition(namespace)
+        return Layout(self._prefix, self._build.version(partition), partition)
+
+
+def _page(ids: list[str], records: list[bytes | None], changed: list[bytes | None]) -> Page:
+    rows = [
+        (name, record, int(float(offset)))
+        for name, record, offset in zip(ids, records, changed, strict=True)
+        if record is not None and offset is not None
+    ]
+    present = {name for name, _, _ in rows}
+    parts = [split_record(record) for _, record, _ in rows]
+    vectors = np.array([np.frombuffer(part.vector, "<f2") for part in parts], np.float32)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True) if len(rows) else np.ones((0, 1))
+    return Page(
+        memories=Memories.of([name for name, _, _ in rows], [record for _, record, _ in rows]),
+        changed_at=[offset for _, _, offset in rows],
+        vectors=vectors / np.maximum(lengths, 1e-9) if len(rows) else vectors,
+        terms=[np.frombuffer(part.terms, TERM)["term"] for part in parts],
+        missing=[name for name in ids if name not in present],
+    )
+
+
+def _document(row: list[bytes | None]) -> dict[str, Any]:
+    content, memory_type, more = (value or b"" for value in row)
+    rest = orjson.loads(more) if more else {}
+    return {"content": content.decode(), "memory_type": memory_type.decode(), **rest}

@@ -1,0 +1,45 @@
+"""Decay: archive what has faded, looking only at what is due."""
+
+from schemas.jobs import DecayJob
+from schemas.parameters import Parameters
+from services.common.in_force import InForce
+from services.maintenance.domain import decayed_events, decide
+from services.maintenance.work import Outcome, Work
+
+SWEPT_AT_ONCE = 500
+
+
+async def decay(work: Work, _: DecayJob) -> Outcome:
+    """A decay run. It costs what is due, however much there is."""
+    upkeep = await work.side.upkeep(work.run.namespace)
+    examined = await sweep(work, upkeep.parameters, indexed=upkeep.indexed)
+    return Outcome(
+        {
+            "memories_processed": upkeep.counts["active"],
+            "memories_examined": examined,
+            "memories_decayed": await work.effects("memory.decayed.v1"),
+        }
+    )
+
+
+async def sweep(
+    work: Work, parameters: InForce, *, indexed: bool = True, judged_by: Parameters | None = None
+) -> int:
+    """Archive all that has faded at the run's moment; how many memories were looked at.
+
+    `judged_by`: the parameters that decide, if not those in force yet.
+    """
+    namespace, now_ms = work.run.namespace, work.run.now_ms
+    if not indexed:
+        await work.side.look_at_all(namespace, parameters)
+    examined = 0
+    while ids := await work.side.due(namespace, now_ms, limit=SWEPT_AT_ONCE):
+        page = await work.side.page(namespace, ids)
+        decisions = decide(page.memories, now_ms, judged_by or parameters)
+        # Settled after the append: a crash between the two looks at them once more.
+        await work.emit(decayed_events(work.run, page.memories, decisions.faded))
+        await work.side.settle(namespace, page, decisions.next_ms)
+        examined += len(ids)
+        if examined > SWEPT_AT_ONCE:
+            await work.progress("decay", done=examined, step=examined // SWEPT_AT_ONCE)
+    return examined

@@ -1,0 +1,66 @@
+"""Undo: the events that compensate a run."""
+
+from collections import defaultdict
+from uuid import UUID
+
+from schemas.errors import NotFound, Rejected
+from schemas.events import MemoryAccessed, MemoryAdjusted, MemoryEvent, MemoryStored
+from schemas.fields import Message
+from services.maintenance.domain import forgotten_event, taken_back_event, undone_event
+from services.maintenance.work import Outcome, Work
+
+
+class UndoJob(Message):
+    """Which run to undo."""
+
+    run_id: UUID
+
+
+async def undo(work: Work, parameters: UndoJob) -> Outcome:
+    """Take back what a run did to each memory, and delete what it made.
+
+    Raises:
+        NotFound: there is no such run in the namespace.
+        Rejected: it is still at work.
+    """
+    namespace = work.run.namespace
+    run = await work.side.run(namespace, parameters.run_id)
+    if run is None:
+        raise NotFound(f"run {parameters.run_id}: not in namespace {namespace}")
+    if run.completed_ms is None:
+        raise Rejected(f"run_id: {parameters.run_id} is still at work; cancel it first")
+    if run.job == "undo":
+        raise Rejected(f"run_id: {parameters.run_id} is an undo itself, which cannot be undone")
+    effects = await work.log.effects_of(namespace, parameters.run_id, run)
+    nats, made = _by_memory(effects)
+    events = [
+        taken_back_event(work.run, parameters.run_id, memory_id, -taken)
+        for memory_id, taken in nats.items()
+    ]
+    await work.emit([*events, *(forgotten_event(work.run, each) for each in made)])
+    await work.emit([undone_event(work.run, parameters.run_id)])
+    return Outcome(
+        {
+            "undone": str(parameters.run_id),
+            "memories_affected": len(nats),
+            "memories_deleted": len(made),
+        }
+    )
+
+
+def _by_memory(effects: list[MemoryEvent]) -> tuple[dict[str, float], list[str]]:
+    """What was added to each memory that the run touched, and the memories that it made."""
+    nats: defaultdict[str, float] = defaultdict(float)
+    made: list[str] = []
+    for event in effects:
+        match event:
+            case MemoryStored():
+                made.append(event.subject)
+            case MemoryAccessed():
+                for access in event.data.accesses:
+                    nats[str(access.memory_id)] += 0.0
+            case MemoryAdjusted():
+                nats[event.subject] += event.data.nats
+            case _:
+                nats[event.subject] += 0.0
+    return dict(nats), list(dict.fromkeys(made))

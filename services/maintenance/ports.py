@@ -1,0 +1,72 @@
+"""What a job needs of the outside."""
+
+from collections.abc import AsyncIterator
+from typing import Any, Protocol
+from uuid import UUID
+
+import numpy as np
+
+from schemas.events import MemoryEvent
+from schemas.inbox import InboxCommand
+from services.common.in_force import InForce
+from services.common.read_model import Status
+from services.common.runs import Run
+from services.maintenance.adapters.redis_side import Page, Upkeep
+
+
+class ReadSide(Protocol):
+    """The read side of all namespaces. Every method raises Unavailable while it does not answer."""
+
+    async def upkeep(self, namespace: str) -> Upkeep:
+        """A namespace's parameters and counts."""
+        ...
+
+    async def due(self, namespace: str, until_ms: int, *, limit: int = 500) -> list[str]:
+        """Memories that may have faded by then."""
+        ...
+
+    async def page(self, namespace: str, ids: list[str]) -> Page:
+        """Memories as they are."""
+        ...
+
+    def pages(self, namespace: str) -> AsyncIterator[Page]:
+        """All memories of a namespace."""
+        ...
+
+    async def settle(self, namespace: str, page: Page, next_ms: np.ndarray) -> None:
+        """Note when to look again at memories."""
+        ...
+
+    async def look_at_all(self, namespace: str, parameters: InForce) -> None:
+        """Make all memories due."""
+        ...
+
+    async def run(self, namespace: str, run_id: UUID) -> Run | None:
+        """What the fold knows of a run."""
+        ...
+
+    async def documents(
+        self, namespace: str, ids: list[str], statuses: list[Status]
+    ) -> list[dict[str, Any]]:
+        """What memories say and come from."""
+        ...
+
+
+class Log(Protocol):
+    """The log, and the way into it that producers take."""
+
+    async def append(self, events: list[MemoryEvent]) -> list[str]:
+        """Append; the position of each, once all are acknowledged."""
+        ...
+
+    async def folded(self, position: str) -> None:
+        """Return once reads show what is at `position`."""
+        ...
+
+    async def ask(self, command: InboxCommand) -> tuple[dict[str, Any], str | None]:
+        """Send a command through the inbox; its result and position."""
+        ...
+
+    async def effects_of(self, namespace: str, run_id: UUID, run: Run) -> list[MemoryEvent]:
+        """The events that a run has led to."""
+        ...

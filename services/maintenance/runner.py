@@ -1,0 +1,118 @@
+"""One run from its command to its report: each run once, whatever is repeated or dies."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+from prometheus_client import Counter, Histogram
+
+from schemas.errors import NotFound, Rejected
+from schemas.fields import Message
+from schemas.replies import RunResult
+from services.common.embedder import Embedder
+from services.common.runs import Run
+from services.maintenance.domain import RunContext, completed_event
+from services.maintenance.jobs.decay import decay
+from services.maintenance.jobs.undo import undo
+from services.maintenance.ports import Log, ReadSide
+from services.maintenance.wording import Wording
+from services.maintenance.work import Outcome, RunCancelled, Work
+
+log = structlog.get_logger(__name__)
+RUNS = Counter("human_memory_runs_total", "Maintenance runs by how they ended", ["job", "outcome"])
+RUN_SECONDS = Histogram(
+    "human_memory_run_seconds",
+    "How long a maintenance run took",
+    ["job"],
+    buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300),
+)
+Job = Callable[[Work, Any], Awaitable[Outcome]]
+JOBS: dict[str, Job] = {"decay": decay, "undo": undo}
+
+
+class Runner:
+    """Executes runs.
+
+    A run begins with an event and waits until that is folded: what it reads then is no older than
+    any effect of an earlier attempt at the same run, by us or by whoever had the partition before.
+    """
+
+    def __init__(
+        self, *, side: ReadSide, log: Log, embedder: Embedder, wording: Wording | None = None
+    ) -> None:
+        self._side = side
+        self._log = log
+        self._embedder = embedder
+        self._wording = wording
+
+    def work_of(self, run: RunContext) -> Work:
+        """A run to be done."""
+        return Work(
+            run=run,
+            side=self._side,
+            log=self._log,
+            embedder=self._embedder,
+            wording=self._wording,
+        )
+
+    async def execute(self, work: Work, parameters: Message) -> tuple[RunResult, str | None]:
+        """Do the run, unless it is done; its result, and the position reads must have seen.
+
+        Raises:
+            MemoryServiceError: something did not answer; doing it again is safe.
+        """
+        run = work.run
+        if (done := await self._done(run)) is not None:
+            return done, None
+        await work.progress("begin")
+        await work.folded()
+        if (done := await self._done(run)) is not None:
+            return done, work.position
+        cancelled = False
+        with RUN_SECONDS.labels(run.job).time():
+            try:
+                outcome = await JOBS[run.job](work, parameters)
+            except RunCancelled:
+                cancelled = True
+                outcome = Outcome({"effects": await self._effects(work)})
+            except (Rejected, NotFound) as error:
+                await self._end(run, Outcome({"error": error.message}))
+                raise
+        position = await self._end(run, outcome, cancelled=cancelled)
+        result = RunResult(
+            run_id=run.run_id,
+            job=run.job,
+            complete=True,
+            cancelled=cancelled,
+            report=outcome.report,
+        )
+        return result, position
+
+    async def _end(self, run: RunContext, outcome: Outcome, *, cancelled: bool = False) -> str:
+        event = completed_event(run, outcome.report, nats=outcome.nats, cancelled=cancelled)
+        (position,) = await self._log.append([event])
+        RUNS.labels(run.job, "cancelled" if cancelled else "completed").inc()
+        log.info("run", job=run.job, namespace=run.namespace, report=outcome.report)
+        return position
+
+    async def _effects(self, work: Work) -> dict[str, int]:
+        await work.folded()
+        known = await self._side.run(work.run.namespace, work.run.run_id)
+        return dict(known.effects) if known is not None else {}
+
+    async def _done(self, run: RunContext) -> RunResult | None:
+        known = await self._side.run(run.namespace, run.run_id)
+        if known is None or known.completed_ms is None:
+            return None
+        return result_of(run, known)
+
+
+def result_of(run: RunContext, known: Run) -> RunResult:
+    """The result of a run that is over."""
+    return RunResult(
+        run_id=run.run_id,
+        job=known.job,
+        complete=known.completed_ms is not None,
+        cancelled=known.cancelled,
+        report=known.report,
+    )
