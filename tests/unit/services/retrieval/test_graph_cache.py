@@ -1,0 +1,276 @@
+"""The copy of a graph: equal to the fold after whatever happens, and cheap to keep so."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from schemas.errors import Unavailable
+from schemas.events import MemoryEvent
+from schemas.ids import derive
+from services.retrieval import graph_cache
+from services.retrieval.adapters import graph_reader
+from services.retrieval.adapters.graph_reader import GraphReader
+from services.retrieval.adapters.graph_snapshots import GraphSnapshots
+from services.retrieval.domain import fold_log
+from services.retrieval.graph_cache import GraphCache
+from services.retrieval.held_graph import HeldGraph, Relation
+from services.retrieval.view import Concept
+from tests.builders import NAMESPACE, concept_event, relation_event, stored_event
+from tests.unit.services.retrieval.folded_graph import FoldedGraph
+
+PREFIX = "hm::"
+NAMES = ("tea", "cup", "jam", "a\x1fb", "日本")
+Graph = tuple[dict[str, Concept], dict[Relation, float]]
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def cache_of(
+    build: FoldedGraph, folder: Path | None = None, clock: Clock | None = None
+) -> GraphCache:
+    snapshots = GraphSnapshots(folder, PREFIX)
+    return GraphCache(GraphReader(build), snapshots, clock=clock or Clock())
+
+
+def numbered(events: list[MemoryEvent]) -> list[MemoryEvent]:
+    """With ids of their own, also where two say the same."""
+    return [
+        event.model_copy(update={"id": derive(str(number))}) for number, event in enumerate(events)
+    ]
+
+
+def folded(events: list[MemoryEvent]) -> Graph:
+    """The graph of a log: what every copy of it must be."""
+    namespace = fold_log(enumerate(events)).namespace(NAMESPACE)
+    out = {
+        (end, *field.decode().split("\x1f", 2)[1:]): weight
+        for (end, field), weight in namespace.relations.items()
+        if field.startswith(b"out")
+    }
+    return namespace.concepts, {(s, kind, t): weight for (s, kind, t), weight in out.items()}
+
+
+def copied(held: HeldGraph) -> Graph:
+    return held.concepts(), held.relations()
+
+
+def damage(folder: Path, place: int) -> None:
+    """Change a bit of the one snapshot."""
+    (file,) = folder.iterdir()
+    content = bytearray(file.read_bytes())
+    content[place] ^= 1
+    file.write_bytes(content)
+
+
+async def current(cache: GraphCache) -> Graph:
+    return copied((await cache.current(NAMESPACE))[1])
+
+
+TEA = numbered([concept_event("tea"), concept_event("cup"), relation_event("tea", "cup")])
+EVENT = st.one_of(
+    st.builds(
+        lambda name, level: concept_event(name, activation=level),
+        st.sampled_from(NAMES),
+        st.sampled_from([0.0, 0.5, 1.0]),
+    ),
+    st.builds(
+        lambda source, target, kind, weight: relation_event(
+            source, target, relation_type=kind, weight=weight
+        ),
+        st.sampled_from(NAMES),
+        st.sampled_from(NAMES),
+        st.sampled_from(["LIKES", "HAS"]),
+        st.sampled_from([0.0, 0.1, 1.0]),
+    ),
+    st.builds(stored_event),
+)
+STEPS = st.lists(
+    st.one_of(EVENT, st.sampled_from(["ask", "restart", "lose snapshot", "rebuild", "redis away"])),
+    max_size=30,
+)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=STEPS, at_once=st.integers(1, 4))
+async def test_copy_is_the_graph_whatever_happens_in_between(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[MemoryEvent | str], at_once: int
+) -> None:
+    folder = tmp_path_factory.mktemp("graphs")
+    build = FoldedGraph()
+    cache = cache_of(build, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(graph_reader, "CHANGES_AT_ONCE", at_once)
+        for number, step in enumerate([*steps, "ask", "restart", "ask"]):
+            match step:
+                case "ask":
+                    assert await current(cache) == folded(build.events)
+                case "restart":
+                    await cache.close()
+                    cache = cache_of(build, folder)
+                case "lose snapshot":
+                    for file in folder.iterdir():
+                        file.unlink()
+                case "rebuild":
+                    build.live += 1
+                case "redis away":
+                    build.away = 2
+                    with pytest.raises(Unavailable):
+                        await cache.current(NAMESPACE)
+                    build.away = 0
+                case _:
+                    assert not isinstance(step, str)
+                    build.events.append(step.model_copy(update={"id": derive(str(number))}))
+
+
+async def test_only_what_has_changed_is_read_again() -> None:
+    build = FoldedGraph(*TEA)
+    cache = cache_of(build)
+    await cache.current(NAMESPACE)
+    build.values.clear()
+
+    await cache.current(NAMESPACE)
+    nothing = list(build.values)
+    build.events += numbered([*TEA, concept_event("jam")])[3:]
+    await cache.current(NAMESPACE)
+
+    assert nothing == []
+    assert build.values == ["jam"]
+
+
+async def test_hub_is_read_in_a_few_commands_not_one_for_each_neighbour() -> None:
+    spokes = [f"spoke {number}" for number in range(200)]
+    relations = [
+        relation_event("hub", name) if len(name) % 2 else relation_event(name, "hub")
+        for name in spokes
+    ]
+    build = FoldedGraph(*map(concept_event, ["hub", *spokes]), *relations)
+    reader = GraphReader(build)
+    changes = await reader.changes(NAMESPACE, 0, None)
+
+    commands = graph_reader._by_end(changes.relations)
+
+    assert commands.keys() == {"hub"}
+    assert copied((await cache_of(build).current(NAMESPACE))[1]) == folded(build.events)
+
+
+async def test_restart_with_a_snapshot_reads_nothing_but_the_news(tmp_path: Path) -> None:
+    build = FoldedGraph(*TEA)
+    cache = cache_of(build, tmp_path)
+    await cache.current(NAMESPACE)
+    await cache.close()
+    build.values.clear()
+    build.events += numbered([*TEA, concept_event("jam")])[3:]
+
+    assert await current(cache_of(build, tmp_path)) == folded(build.events)
+
+    assert build.values == ["jam"]
+
+
+async def test_snapshot_of_another_log_is_not_used(tmp_path: Path) -> None:
+    # Same length, same names, another weight: somebody began anew and kept the folder.
+    cache = cache_of(FoldedGraph(*TEA), tmp_path)
+    await cache.current(NAMESPACE)
+    await cache.close()
+    other = [
+        event.model_copy(update={"id": derive("other", str(number))})
+        for number, event in enumerate([*TEA[:2], relation_event("tea", "cup", weight=1.0)])
+    ]
+
+    assert await current(cache_of(FoldedGraph(*other), tmp_path)) == folded(other)
+
+
+async def test_log_that_begins_anew_below_us_is_noticed() -> None:
+    build = FoldedGraph(*TEA)
+    cache = cache_of(build)
+    await cache.current(NAMESPACE)
+
+    build.events = numbered([concept_event("jam")])
+
+    assert await current(cache) == folded(build.events)
+
+
+async def test_snapshot_of_another_namespace_prefix_or_format_is_not_read(tmp_path: Path) -> None:
+    build = FoldedGraph(*TEA)
+    cache = cache_of(build, tmp_path)
+    await cache.current(NAMESPACE)
+    await cache.close()
+    snapshots = GraphSnapshots(tmp_path, PREFIX)
+    file = snapshots.file(NAMESPACE)
+    assert file is not None
+
+    assert len(snapshots.load(NAMESPACE)) == 3
+    assert len(snapshots.load("other")) == 0
+    assert len(GraphSnapshots(tmp_path, "hm:other:").load(NAMESPACE)) == 0
+    other = snapshots.file("other")
+    assert other is not None
+    file.rename(other)
+    assert len(snapshots.load("other")) == 0
+
+
+@pytest.mark.parametrize("place", [0, 70, -1])
+async def test_damaged_snapshot_is_not_read(tmp_path: Path, place: int) -> None:
+    build = FoldedGraph(*TEA)
+    cache = cache_of(build, tmp_path)
+    await cache.current(NAMESPACE)
+    await cache.close()
+    damage(tmp_path, place)
+
+    assert len(GraphSnapshots(tmp_path, PREFIX).load(NAMESPACE)) == 0
+    assert await current(cache_of(build, tmp_path)) == folded(build.events)
+
+
+async def test_folder_that_cannot_be_written_to_costs_only_the_snapshot(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("not a folder")
+    build = FoldedGraph(*TEA)
+    cache = cache_of(build, file / "graphs")
+
+    assert await current(cache) == folded(build.events)
+    await cache.close()
+
+
+async def test_snapshots_are_taken_now_and_then(tmp_path: Path) -> None:
+    clock, build = Clock(), FoldedGraph(*TEA)
+    cache = cache_of(build, tmp_path, clock)
+    snapshots = GraphSnapshots(tmp_path, PREFIX)
+    sizes = []
+
+    for number, seconds in enumerate([0.0, 1.0, graph_cache.SAVE_SECONDS]):
+        clock.seconds = seconds
+        build.events += numbered([*build.events, concept_event(f"new {number}")])[-1:]
+        await cache.current(NAMESPACE)
+        await asyncio.gather(*cache._saves.values())
+        sizes.append(len(snapshots.load(NAMESPACE)))
+
+    assert sizes == [4, 4, 6]
+
+
+async def test_graphs_asked_about_least_lately_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(graph_cache, "GRAPHS_MAX", 2)
+    cache = cache_of(FoldedGraph(*TEA))
+
+    for namespace in (NAMESPACE, "b", "c", NAMESPACE):
+        await cache.current(namespace)
+
+    assert list(cache._held) == ["c", NAMESPACE]
+    assert await current(cache) == folded(TEA)
+
+
+async def test_many_who_ask_at_once_get_the_same_graph() -> None:
+    build = FoldedGraph(*TEA)
+    cache = cache_of(build)
+
+    graphs = await asyncio.gather(*(current(cache) for _ in range(20)))
+
+    assert all(graph == folded(TEA) for graph in graphs)
