@@ -53,7 +53,8 @@ class GraphCache:
                     self._trim()
                     self._save_soon(namespace, held)
                     return self._reader.position(namespace, held.cursor), held
-                # Redis fell back, another build is live, or it is another log altogether.
+                # Redis fell back, another build is live, or it is another log altogether. A change
+                # of the code may make another graph of the same events, hence the build.
                 self._held[namespace] = HeldGraph()
         raise Unavailable("the graph could not be read in one piece; ask again")
 
@@ -77,8 +78,7 @@ class GraphCache:
         since: int | None = held.cursor
         while since is not None:
             changes = await self._reader.changes(namespace, since, held.mark)
-            same_build = held.version in (None, changes.version)
-            if not (same_build and changes.known and changes.cursor >= held.cursor):
+            if held.version not in (None, changes.version) or not changes.known:
                 return False
             held.version = changes.version
             if changes.concepts or changes.relations:

@@ -200,6 +200,27 @@ async def test_log_that_begins_anew_below_us_is_noticed() -> None:
     assert await current(cache) == folded(build.events)
 
 
+async def test_rebuild_that_makes_another_graph_of_the_same_log_is_noticed() -> None:
+    build = FoldedGraph(*TEA)
+    cache = cache_of(build)
+    await cache.current(NAMESPACE)
+
+    heavier = relation_event("tea", "cup", weight=1.0, envelope={"id": TEA[2].id})
+    build.events, build.live = [*TEA[:2], heavier], 2
+
+    assert await current(cache) == folded(build.events)
+
+
+async def test_redis_that_fell_back_to_an_older_save_is_noticed() -> None:
+    build = FoldedGraph(*TEA)
+    cache = cache_of(build)
+    await cache.current(NAMESPACE)
+
+    build.events = TEA[:2]
+
+    assert await current(cache) == folded(TEA[:2])
+
+
 async def test_snapshot_of_another_namespace_prefix_or_format_is_not_read(tmp_path: Path) -> None:
     build = FoldedGraph(*TEA)
     cache = cache_of(build, tmp_path)
