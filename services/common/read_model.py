@@ -126,7 +126,9 @@ def status_at(changes: list[Change], moment_ms: int) -> Status:
 def superseded_at(changes: list[Change], moment_ms: int) -> tuple[int, bytes]:
     """Since when, and by whom, a memory was superseded at a past moment; 0 and NOBODY if not."""
     latest = _latest([change for change in changes if change.what == "superseded"], moment_ms)
-    return (0, NOBODY) if latest is None or latest.other == NOBODY else (latest.at_ms, latest.other)
+    if latest is None or latest.other == NOBODY:
+        return 0, NOBODY
+    return latest.at_ms or 1, latest.other  # 0 says that it is not
 
 
 def _latest(changes: list[Change], moment_ms: int) -> Change | None:

@@ -1,11 +1,13 @@
 """Scoring: the activation of all candidates of a search, the threshold, the order."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from uuid import UUID
 
 import numpy as np
 
 from cognition.noise import logistic_noise
+from schemas.parameters import Parameters
 from schemas.queries import Search
 from services.common.levels import Activations, activations, threshold_of
 from services.common.memories import ACTIVE, DECAYED, Memories, status_name
@@ -19,15 +21,21 @@ from services.retrieval.ranking import without_stale_facts
 class Ranking:
     """The memories of a search that passed, best first: indices into the candidates.
 
-    `memories` are as of the moment asked about, `stored` the statuses they have now.
+    `memories` are as of the moment asked about, `stored` the statuses they have now; `unrevised`
+    the parts without successions, which `parts` has.
     """
 
     order: list[int]
     stored: np.ndarray
     memories: Memories
+    unrevised: Activations
     parts: Activations
-    total: np.ndarray
     evidence: Evidence
+    least: float
+
+    @property
+    def total(self) -> np.ndarray:
+        return self.parts.total
 
     def status(self, i: int) -> Status:
         """Status of a memory at the moment that was asked about."""
@@ -51,18 +59,39 @@ def rank(query: Search, cause: UUID, candidates: Candidates, question: Question)
     )
     if query.noise:
         parts = replace(parts, noise=_noise(query, cause, memories.ids, parameters.noise_scale))
-    parts = without_stale_facts(memories, parts, parameters)
-    total = parts.total
     codes = memories.states["status"]
-    least = threshold_of(parameters) if query.min_activation is None else query.min_activation
     passed = (codes == ACTIVE) | ((codes == DECAYED) & query.include_decayed)
-    passed &= total > least
-    rows = _best(np.flatnonzero(passed), total, query.top_k)
-    ids = np.array([memories.ids[i] for i in rows], dtype=str)
-    best = rows[np.lexsort((ids, -evidence.cosines[rows], -total[rows]))]
-    return Ranking(
-        best[: query.top_k].tolist(), now.states["status"], memories, parts, total, evidence
+    least = threshold_of(parameters) if query.min_activation is None else query.min_activation
+    ranking = Ranking(
+        order=np.flatnonzero(passed).tolist(),
+        stored=now.states["status"],
+        memories=memories,
+        unrevised=parts,
+        parts=without_stale_facts(memories, parts, parameters),
+        evidence=evidence,
+        least=least,
     )
+    return _ordered(ranking, query.top_k)
+
+
+def revised(ranking: Ranking, successors: Mapping[int, int], parameters: Parameters) -> Ranking:
+    """The same memories in the order that they have if some supersede others: newer by older."""
+    states = ranking.memories.states.copy()
+    for older, newer in successors.items():
+        states["superseded_ms"][older] = states["created_ms"][newer]
+        states["superseded_by"][older] = np.void(UUID(ranking.memories.ids[newer]).bytes)
+    memories = replace(ranking.memories, states=states)
+    parts = without_stale_facts(memories, ranking.unrevised, parameters)
+    return _ordered(replace(ranking, memories=memories, parts=parts), len(ranking.order))
+
+
+def _ordered(ranking: Ranking, count: int) -> Ranking:
+    """The best `count` of those in `order` that are above the threshold."""
+    total, order = ranking.total, np.array(ranking.order, np.intp)
+    rows = _best(order[total[order] > ranking.least], total, count)
+    ids = np.array([ranking.memories.ids[i] for i in rows], dtype=str)
+    best = rows[np.lexsort((ids, -ranking.evidence.cosines[rows], -total[rows]))]
+    return replace(ranking, order=best[:count].tolist())
 
 
 def _best(rows: np.ndarray, total: np.ndarray, count: int) -> np.ndarray:

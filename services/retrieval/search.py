@@ -6,9 +6,18 @@ from uuid import UUID
 
 import numpy as np
 import orjson
+import structlog
 
 from cognition.text import terms
-from schemas.events import AccessedData, AccessedMemory, MemoryAccessed, MemoryRestored, ReasonData
+from schemas.errors import Unavailable
+from schemas.events import (
+    AccessedData,
+    AccessedMemory,
+    MemoryAccessed,
+    MemoryEvent,
+    MemoryRestored,
+    ReasonData,
+)
 from schemas.ids import event_id
 from schemas.queries import Found, Search, SearchResult
 from schemas.replies import Reply
@@ -21,9 +30,11 @@ from services.retrieval.adapters.filters import Filters
 from services.retrieval.adapters.redis_reader import RedisReader
 from services.retrieval.explaining import explanation_of, reasons_of
 from services.retrieval.question import Candidates, Question
-from services.retrieval.scoring import Ranking, rank
+from services.retrieval.reconsolidation import SOURCE, successions, superseded_event
+from services.retrieval.scoring import Ranking, rank, revised
 
-SOURCE = "/human-memory/retrieval"
+log = structlog.get_logger(__name__)
+DRAIN_SECONDS_MAX = 5.0
 _FIELDS = ["content", "type", "tags", "created", "more"]
 
 
@@ -41,6 +52,7 @@ class Searcher:
         self._reader = reader
         self._embedder = embedder
         self._log = log
+        self._background: set[asyncio.Task[None]] = set()
 
     async def search(self, query: Search, cause: UUID, now_ms: int) -> Reply:
         """The ranked answer, its accesses counted and appended."""
@@ -50,26 +62,67 @@ class Searcher:
         if len(candidates.rows) == 0:
             return _reply([], position)
         ranking = rank(query, cause, candidates, question)
-        if not query.record_access or query.as_of is not None or not ranking.order:
-            found = await self._found(query, candidates, ranking, question)
+        recording = query.record_access and query.as_of is None and bool(ranking.order)
+        if not recording:
+            found, _ = await self._found(query, candidates, ranking, question)
             return _reply(found, position)
-        found, recorded = await asyncio.gather(
+        (found, superseded), recorded = await asyncio.gather(
             self._found(query, candidates, ranking, question),
             self._record(query, cause, ranking, now_ms),
         )
+        if superseded:
+            # The answer knows already; who finds the pair again if this is lost, appends it.
+            self._background.add(task := asyncio.create_task(self._note(superseded)))
+            task.add_done_callback(self._background.discard)
         return _reply(found, recorded)
+
+    async def drain(self) -> None:
+        """Wait for what is still being appended."""
+        if self._background:
+            await asyncio.wait(self._background, timeout=DRAIN_SECONDS_MAX)
 
     async def _found(
         self, query: Search, candidates: Candidates, ranking: Ranking, question: Question
-    ) -> list[Found]:
+    ) -> tuple[list[Found], list[MemoryEvent]]:
+        """The rows of the answer, and which memories they show to be out of date."""
         ids = [ranking.memories.ids[i] for i in ranking.order]
         stored = [status_name(int(ranking.stored[i])) for i in ranking.order]
         documents = await self._reader.documents(query.namespace, ids, stored, _FIELDS)
-        return [
-            _row(query, candidates, ranking, (i, document), question=question)
+        there = {
+            i: document
             for i, document in zip(ranking.order, documents, strict=True)
             if document[0] is not None  # forgotten between the two reads
+        }
+        rows = [
+            (i, _row(query, candidates, ranking, (i, document), question=question))
+            for i, document in there.items()
         ]
+        cosines = candidates.table.cosines_between(candidates.rows[list(there)])
+        successors = successions(ranking.memories, rows, cosines)
+        if not successors:
+            return [row for _, row in rows], []
+        ranking = revised(ranking, successors, candidates.parameters)
+        created_ms = ranking.memories.states["created_ms"]
+        events: list[MemoryEvent] = [
+            superseded_event(
+                query.namespace,
+                UUID(ranking.memories.ids[older]),
+                UUID(ranking.memories.ids[newer]),
+                time_ms=int(created_ms[newer]),
+            )
+            for older, newer in successors.items()
+        ]
+        return [
+            _row(query, candidates, ranking, (i, there[i]), question=question)
+            for i in ranking.order
+            if i in there
+        ], events
+
+    async def _note(self, events: list[MemoryEvent]) -> None:
+        try:
+            await self._log.append(events)
+        except Unavailable as error:
+            log.warning("succession not recorded", error=error.message)
 
     async def _record(self, query: Search, cause: UUID, ranking: Ranking, now_ms: int) -> str:
         ids = [UUID(ranking.memories.ids[i]) for i in ranking.order]

@@ -18,7 +18,7 @@ from services.common.read_model import NOT_COUNTED, TAG_SEPARATOR, kind_of
 from services.retrieval.adapters.redis_reader import Entry, RedisReader
 from services.retrieval.explaining import explanation_of
 from services.retrieval.ranking import with_access
-from services.retrieval.search import SOURCE
+from services.retrieval.reconsolidation import SOURCE
 
 # What an access is called whose caller gave no context.
 _CONTEXTS = {

@@ -162,6 +162,12 @@ class Table:
         cosines: FloatArray = np.clip(dots.astype(np.float64), -1.0, 1.0)
         return cosines
 
+    def cosines_between(self, rows: IntArray) -> FloatArray:
+        """Cosines of some rows with each other, shape (rows, rows)."""
+        units = self._units[rows]
+        cosines: FloatArray = np.einsum("ik,jk->ij", units, units).astype(np.float64)
+        return cosines
+
     def cosines_beside(self, rows: IntArray) -> tuple[FloatArray, FloatArray]:
         """Cosine of each row with the next one, and of its two neighbours; 0 where one lacks."""
         before, after = self.around(rows)

@@ -9,8 +9,9 @@ import pytest
 from schemas.errors import Rejected
 from tests import builders
 from tests.builders import TIME_MS
-from tests.integration.agent import Agent, ids
+from tests.integration.agent import PATIENCE_SECONDS, Agent, ids
 from tests.integration.services_fixture import System, assert_redis_is_the_fold_of_the_log
+from tests.polling import eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 DAY_MS = 86_400_000
@@ -118,6 +119,32 @@ async def test_superseded_fact_comes_after_the_newer_one_and_says_so(agent: Agen
     assert UUID(after[1]["superseded_by"]) == new
     assert (ids(then), "superseded_by" in then[0]) == ([old], False)
     assert (ids(undone), "superseded_by" in undone[0]) == ([old, new], False)
+
+
+async def test_search_notices_that_a_newer_memory_puts_an_older_one_out_of_date(
+    agent: Agent,
+) -> None:
+    said = {"speaker": "Ada"}
+    old = await agent.store("I live in Oslo.", occurred_at=TIME_MS, **said)
+    new = await agent.store("I moved to Bergen.", occurred_at=TIME_MS + DAY_MS, **said)
+    now = {"as_of": TIME_MS + 2 * DAY_MS}
+
+    looked = await agent.search("Does Ada live in Oslo?", **now)
+    before = await agent.inspect(old)
+    noticed = await agent.search("Does Ada live in Oslo?")
+
+    assert ids(looked) == ids(noticed) == [new, old]
+    assert UUID(looked[1]["superseded_by"]) == new
+    assert before["superseded_by"] is None
+
+    async def recorded() -> bool:
+        return (await agent.inspect(old))["superseded_by"] == str(new)
+
+    await eventually(recorded, seconds=PATIENCE_SECONDS)
+    back = {"namespace": agent.namespace, "superseded_by": new, "occurred_at": TIME_MS + DAY_MS}
+    await agent.tell(builders.supersede(old, reversed=True, **back))
+    assert "superseded_by" not in (await agent.search("Does Ada live in Oslo?", **now))[0]
+    assert ids(await agent.search("Does Ada live in Oslo?", **now)) == [old, new]
 
 
 async def test_parameters_of_a_namespace_act_from_then_on(agent: Agent) -> None:
