@@ -24,7 +24,7 @@ from schemas.errors import MemoryServiceError, Unavailable
 from services.common.embedder import embedder_of
 from services.common.settings import EmbedderSettings
 
-SERVICES = ("gateway", "ingest", "retrieval")
+SERVICES = ("gateway", "ingest", "retrieval", "maintenance")
 # They embed no texts, so they need not wait for the model, nor hold it.
 WITHOUT_MODEL = {"gateway"}
 # Longer than the longest batch takes; then what still runs is cut off, as kill -9 would do.

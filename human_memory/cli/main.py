@@ -9,7 +9,9 @@ from human_memory import __version__
 from human_memory.cli import (
     asking,
     dead_letters,
+    graph,
     importing,
+    maintenance,
     replaying,
     running,
     status,
@@ -26,8 +28,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for module in (running, status, writing, asking, importing, tail, replaying):
+for module in (running, status, writing, asking, graph, importing, tail, replaying):
     app.add_typer(module.app)
+app.add_typer(maintenance.others)
+app.add_typer(maintenance.app, name="maintenance", no_args_is_help=True)
 app.add_typer(topics.app, name="topics")
 app.add_typer(dead_letters.app, name="dead-letters")
 

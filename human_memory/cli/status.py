@@ -16,7 +16,7 @@ from human_memory.instance import Instance
 from human_memory.settings import KafkaSettings
 from human_memory.topics import check_topics
 from schemas.errors import MemoryServiceError
-from schemas.topics import EVENTS, INBOX, Topic
+from schemas.topics import EVENTS, INBOX, MAINTENANCE, Topic
 from stack.local import LocalStack
 from stack.state import HOST
 
@@ -24,6 +24,7 @@ from stack.state import HOST
 _READS: dict[str, tuple[str, Topic]] = {
     "ingest": ("human-memory-ingest", INBOX),
     "retrieval": (PROJECTION_GROUP, EVENTS),
+    "maintenance": ("human-memory-maintenance", MAINTENANCE),
 }
 REDIS_SECONDS_MAX = 3.0
 

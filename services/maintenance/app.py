@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from faststream import AckPolicy
 from faststream.asgi import AsgiFastStream
+from faststream.kafka import KafkaBroker
 
 from human_memory.bus import Bus
 from human_memory.producer import DurableProducer
@@ -58,21 +59,7 @@ def build(settings: MaintenanceSettings) -> AsgiFastStream:
         intervals_ms=_intervals_ms(settings),
         now_ms=_now_ms,
     )
-    subscriber = broker.subscriber(
-        settings.topic(MAINTENANCE),
-        group_id=f"{settings.topic_prefix}human-memory-{SERVICE}",
-        batch=True,
-        batch_timeout_ms=PAUSE_MS,
-        max_records=RECORDS_MAX,
-        ack_policy=AckPolicy.MANUAL,  # committed by the handler, once the run is done
-        auto_offset_reset="earliest",
-        listener=commands.ownership,
-        partition_assignment_strategy=(RangePartitionAssignor,),
-        session_timeout_ms=SESSION_TIMEOUT_MS,
-        rebalance_timeout_ms=REBALANCE_TIMEOUT_MS,
-    )
-    commands.subscriber = subscriber
-    subscriber(commands.handle)
+    _subscribe(broker, settings, commands)
 
     async def kafka() -> str:
         return "ok" if await broker.ping(1.0) else "error"
@@ -104,6 +91,24 @@ def build(settings: MaintenanceSettings) -> AsgiFastStream:
     return AsgiFastStream(
         broker, lifespan=lifespan, asgi_routes=health.routes(SERVICE, checks), logger=None
     )
+
+
+def _subscribe(broker: KafkaBroker, settings: MaintenanceSettings, commands: Commands) -> None:
+    subscriber = broker.subscriber(
+        settings.topic(MAINTENANCE),
+        group_id=f"{settings.topic_prefix}human-memory-{SERVICE}",
+        batch=True,
+        batch_timeout_ms=PAUSE_MS,
+        max_records=RECORDS_MAX,
+        ack_policy=AckPolicy.MANUAL,  # committed by the handler, once the run is done
+        auto_offset_reset="earliest",
+        listener=commands.ownership,
+        partition_assignment_strategy=(RangePartitionAssignor,),
+        session_timeout_ms=SESSION_TIMEOUT_MS,
+        rebalance_timeout_ms=REBALANCE_TIMEOUT_MS,
+    )
+    commands.subscriber = subscriber
+    subscriber(commands.handle)
 
 
 def _commands(settings: MaintenanceSettings, producer: DurableProducer, runner: Runner) -> Commands:

@@ -24,9 +24,7 @@ class MaintenanceSettings(EmbedderSettings):
         "", description="Base URL of an OpenAI-compatible API that words facts; empty: none does."
     )
     language_model: str = Field("", description="Name of the model there.")
-    language_model_key: SecretStr = Field(
-        SecretStr(""), description="Its API key, if it wants one."
-    )
+    language_model_key: SecretStr | None = Field(None, description="Its API key, if it wants one.")
     language_model_timeout_seconds: float = Field(
         30.0, gt=0, le=600, description="An answer that takes longer counts as none."
     )

@@ -40,6 +40,7 @@ from services.retrieval.search import Searcher
 from services.retrieval.settings import RetrievalSettings
 from services.retrieval.single import SingleMemory
 from services.retrieval.tables import Tables
+from services.retrieval.upkeep_queries import UpkeepQueries
 
 SERVICE = "retrieval"
 HTTP_PORT = 8002
@@ -143,6 +144,7 @@ def _queries(
         single=SingleMemory(reader, appender),
         overview=Overview(reader),
         graph=_graph(settings, build),
+        upkeep=UpkeepQueries(build, reader),
         replier=Replier(producer, replies, service=SERVICE),
         dead_letters=dead_letters,
         reply_address=(replies, settings.partitions),

@@ -15,7 +15,6 @@ from schemas.errors import (
     DeadlineExceeded,
     MemoryServiceError,
     Rejected,
-    Unavailable,
 )
 from schemas.ids import cause_of_record, query_cause
 from schemas.queries import (
@@ -27,9 +26,12 @@ from schemas.queries import (
     Pong,
     Query,
     Recall,
+    RunQuery,
+    Runs,
     Search,
     Spread,
     Stats,
+    WorkingMemoryQuery,
 )
 from schemas.replies import Reply, error_reply
 from services.common.dead_letters import DeadLetters
@@ -39,6 +41,7 @@ from services.retrieval.graph_queries import GraphQueries
 from services.retrieval.overview import Overview
 from services.retrieval.search import Searcher
 from services.retrieval.single import SingleMemory
+from services.retrieval.upkeep_queries import UpkeepQueries
 
 log = structlog.get_logger(__name__)
 IN_FLIGHT = Gauge("human_memory_queries_in_flight", "Queries being answered")
@@ -63,6 +66,7 @@ class Queries:
         single: SingleMemory,
         overview: Overview,
         graph: GraphQueries,
+        upkeep: UpkeepQueries,
         replier: Replier,
         dead_letters: DeadLetters,
         reply_address: tuple[str, int],
@@ -77,6 +81,7 @@ class Queries:
         self._single = single
         self._overview = overview
         self._graph = graph
+        self._upkeep = upkeep
         self._replier = replier
         self._dead_letters = dead_letters
         self._replies_topic, self._reply_partitions = reply_address
@@ -176,10 +181,14 @@ class Queries:
                 return await self._graph.spread(query)
             case GraphExport():
                 return await self._graph.export(query)
+            case Runs():
+                return await self._upkeep.runs(query)
+            case RunQuery():
+                return await self._upkeep.run(query)
+            case WorkingMemoryQuery():
+                return await self._upkeep.working_memory(query, now_ms)
             case Ping():
                 return Reply(result=Pong(version=__version__).model_dump(mode="json"))
-            case _:
-                raise Unavailable(f"no service of this version answers {query.type}")
 
     async def _dead_letter(self, record: Any, error: MemoryServiceError) -> None:
         try:

@@ -1,0 +1,198 @@
+"""`maintenance run | runs | show | cancel` and `undo`: what time does to a memory, by hand."""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+from uuid import UUID
+
+import orjson
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from human_memory.cli.command import command
+from human_memory.cli.options import BusOptions, QueryOptions
+from human_memory.cli.output import out, table
+from human_memory.cli.rendering import print_indented, when
+from schemas.maintenance import CancelRun, RunJob, UndoRun
+from schemas.queries import RunQuery, Runs, WorkingMemoryQuery
+
+app = typer.Typer(help="Decay, consolidation and forgetting: run them, see what they did.")
+others = typer.Typer()
+RunIdArgument = Annotated[UUID, typer.Argument(metavar="RUN_ID", help="The run's id.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions(BusOptions):
+    """Options of `maintenance run`."""
+
+    job: Annotated[
+        str,
+        typer.Argument(
+            help="decay, consolidation, capacity, strategic_prune, interference or rif."
+        ),
+    ]
+    parameters: Annotated[
+        list[str],
+        typer.Option(
+            "--set", "-s", metavar="NAME=VALUE", help="A parameter of the job; may be repeated."
+        ),
+    ] = field(default_factory=list)
+
+
+@command(app)
+async def run(options: RunOptions) -> None:
+    """Run a job now. Waits until it is done, or says its id if that takes too long.
+
+    Example: `human-memory maintenance run capacity --set capacity=1000`
+    """
+    message = RunJob.model_validate(
+        {
+            "namespace": options.namespace,
+            "job": options.job,
+            "parameters": dict(map(_parameter, options.parameters)),
+        }
+    )
+    await _done(options, message)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunsOptions(QueryOptions):
+    """Options of `maintenance runs`."""
+
+    job: Annotated[str | None, typer.Option(help="Only runs of this job.")] = None
+    limit: Annotated[int, typer.Option(help="At most so many.")] = 50
+
+
+@command(app)
+async def runs(options: RunsOptions) -> None:
+    """The runs of a namespace, newest first.
+
+    Example: `human-memory maintenance runs --job decay`
+    """
+    query = Runs.model_validate(
+        {"namespace": options.namespace, "after": options.after, "job": options.job}
+        | {"limit": options.limit}
+    )
+    reply = await options.request(query)
+    if options.as_json:
+        options.print_reply(reply)
+        return
+    assert reply.result is not None
+    rows = table("began", "job", "status", "report", "run")
+    for each in reply.result["runs"]:
+        rows.add_row(
+            when(each["began_at"]), each["job"], each["status"], _report(each), each["run_id"]
+        )
+    out().print(rows)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShowOptions(QueryOptions):
+    """Options of `maintenance show`."""
+
+    run_id: RunIdArgument
+
+
+@command(app)
+async def show(options: ShowOptions) -> None:
+    """One run: how far it is, or what it did and why.
+
+    Example: `human-memory maintenance show 8b0f...`
+    """
+    query = RunQuery(namespace=options.namespace, after=options.after, run_id=options.run_id)
+    reply = await options.request(query)
+    if options.as_json:
+        options.print_reply(reply)
+        return
+    assert reply.result is not None
+    _print_fields(out(), reply.result)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneRunOptions(BusOptions):
+    """Options of `maintenance cancel` and `undo`."""
+
+    run_id: RunIdArgument
+
+
+@command(app)
+async def cancel(options: OneRunOptions) -> None:
+    """Stop a run at its next safe point. What it did so far stays; `undo` takes it back.
+
+    Example: `human-memory maintenance cancel 8b0f...`
+    """
+    await _done(options, CancelRun(namespace=options.namespace, run_id=options.run_id))
+
+
+@command(others)
+async def undo(options: OneRunOptions) -> None:
+    """Take back all that a run did: memories are as they were, what it made is deleted.
+
+    Example: `human-memory undo 8b0f...`
+    """
+    await _done(options, UndoRun(namespace=options.namespace, run_id=options.run_id))
+
+
+@command(others)
+async def focus(options: QueryOptions) -> None:
+    """Working memory: what the namespace is busy with right now, the last first.
+
+    Example: `human-memory focus -n acme/agent-7`
+    """
+    query = WorkingMemoryQuery(namespace=options.namespace, after=options.after)
+    reply = await options.request(query)
+    if options.as_json:
+        options.print_reply(reply)
+        return
+    assert reply.result is not None
+    console, memories = out(), reply.result["memories"]
+    for each in memories:
+        console.print(f"{each['activation']:>7.3f}  {each['memory_id']}", markup=False)
+        print_indented(console, Text(each["content"]))
+    console.print(f"{len(memories)} of at most {reply.result['capacity']}")
+
+
+async def _done(options: BusOptions, message: RunJob | CancelRun | UndoRun) -> None:
+    reply = await options.request(message)
+    if options.as_json:
+        options.print_reply(reply)
+        return
+    assert reply.result is not None
+    result = reply.result
+    if not result["complete"]:
+        out().print(f"still at work; see: human-memory maintenance show {result['run_id']}")
+        return
+    _print_fields(out(), result)
+
+
+def _print_fields(console: Console, result: dict[str, Any]) -> None:
+    rows = table("field", "value")
+    rows.show_header = False
+    for name, value in result.items():
+        if name == "report":
+            for key, number in value.items():
+                rows.add_row(key, Text(_text(number)))
+        elif value not in (None, [], {}):
+            rows.add_row(name, Text(_text(value)))
+    console.print(rows)
+
+
+def _report(run: dict[str, Any]) -> str:
+    if run["status"] == "running":
+        return f"{run['phase']} {run['done']}/{run['total']}"
+    numbers = {k: v for k, v in run["report"].items() if isinstance(v, int) and v}
+    return ", ".join(f"{name} {value}" for name, value in numbers.items()) or "nothing to do"
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+def _parameter(given: str) -> tuple[str, Any]:
+    name, separator, value = given.partition("=")
+    if not separator or not name:
+        raise typer.BadParameter(f"--set {given}: give NAME=VALUE, such as capacity=1000")
+    try:
+        return name, orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return name, value
