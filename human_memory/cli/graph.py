@@ -1,0 +1,194 @@
+"""`concept`, `relate`, `spread`, `graph`: concepts and how they are related."""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from human_memory.cli.command import command
+from human_memory.cli.options import BusOptions, QueryOptions
+from human_memory.cli.output import out, table
+from human_memory.cli.rendering import Show
+from schemas.inbox import Concept, Relation
+from schemas.queries import ConceptQuery, GraphExport, Spread
+from schemas.replies import Reply
+
+app = typer.Typer()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConceptOptions(QueryOptions):
+    """Options of `concept`."""
+
+    name: Annotated[str, typer.Argument(help="The concept's exact name.")]
+    create: Annotated[
+        bool, typer.Option("--create", help="Create it, or overwrite what it is.")
+    ] = False
+    concept_type: Annotated[
+        str | None, typer.Option("--type", "-t", help="With --create: what kind of thing it is.")
+    ] = None
+    activation: Annotated[
+        float | None, typer.Option(help="With --create: 0 to 1.", show_default="0.8")
+    ] = None
+    aliases: Annotated[
+        list[str],
+        typer.Option("--alias", help="With --create: another name in texts; may be repeated."),
+    ] = field(default_factory=list)
+
+    def message(self) -> Concept:
+        """The command to send; raises ValidationError where the contract forbids it."""
+        fields = {
+            "namespace": self.namespace,
+            "name": self.name,
+            "concept_type": self.concept_type,
+            "activation": self.activation,
+            "aliases": self.aliases,
+        }
+        return Concept.model_validate({k: v for k, v in fields.items() if v is not None})
+
+
+@command(app)
+async def concept(options: ConceptOptions) -> None:
+    """Show a concept and the relations at it, or create it.
+
+    Texts that are stored later and name it, or an alias, are linked to it.
+
+    Example: `human-memory concept Python --create --type language --alias py`
+    """
+    if options.create:
+        await _written(options, options.message(), f"concept {options.name}")
+        return
+    if options.concept_type is not None or options.activation is not None or options.aliases:
+        raise typer.BadParameter("--type, --activation and --alias need --create")
+    query = ConceptQuery(namespace=options.namespace, name=options.name, after=options.after)
+    _print(options, await options.request(query), print_concept)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RelateOptions(BusOptions):
+    """Options of `relate`."""
+
+    source: Annotated[str, typer.Argument(help="Name of a concept.")]
+    relation_type: Annotated[str, typer.Argument(help="Letters, digits and _, as USED_FOR.")]
+    target: Annotated[str, typer.Argument(help="Name of another.")]
+    weight: Annotated[float, typer.Option("--weight", "-w", help="0 to 1.")] = 1.0
+
+
+@command(app)
+async def relate(options: RelateOptions) -> None:
+    """Relate two concepts, or overwrite the weight of their relation of that type.
+
+    Example: `human-memory relate Python USED_FOR AI --weight 0.9`
+    """
+    message = Relation(
+        namespace=options.namespace,
+        source=options.source,
+        target=options.target,
+        relation_type=options.relation_type,
+        weight=options.weight,
+    )
+    # A relation to nothing is ignored where it is read from the log: say so before.
+    for name in (options.source, options.target):
+        await options.request(ConceptQuery(namespace=options.namespace, name=name, limit=1))
+    arrow = f"{options.source} -{options.relation_type}-> {options.target}"
+    await _written(options, message, f"{arrow}  {options.weight:g}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpreadOptions(QueryOptions):
+    """Options of `spread`."""
+
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Active concepts.")]
+    depth: Annotated[int, typer.Option(help="Relations of a path at most, 1 to 4.")] = 2
+    limit: Annotated[int, typer.Option(help="At most so many.")] = 10
+
+
+@command(app)
+async def spread(options: SpreadOptions) -> None:
+    """Concepts near some others, by the strongest path of relations between them.
+
+    Example: `human-memory spread Python --depth 3`
+    """
+    query = Spread(
+        namespace=options.namespace,
+        active_concepts=options.names,
+        depth=options.depth,
+        limit=options.limit,
+        after=options.after,
+    )
+    _print(options, await options.request(query), print_reached)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GraphOptions(QueryOptions):
+    """Options of `graph`."""
+
+    limit: Annotated[int, typer.Option(help="At most so many concepts.")] = 200
+
+
+@command(app)
+async def graph(options: GraphOptions) -> None:
+    """The concepts of a namespace and the relations among them.
+
+    Example: `human-memory graph -n acme/agent-7 --json > graph.json`
+    """
+    query = GraphExport(namespace=options.namespace, limit=options.limit, after=options.after)
+    _print(options, await options.request(query), print_graph)
+
+
+def print_concept(console: Console, result: dict[str, Any]) -> None:
+    """A concept in one line, and a line for each relation at it."""
+    also = f", also {', '.join(result['aliases'])}" if result["aliases"] else ""
+    line = f"{result['name']} ({result['type']}{also})  activation {result['activation']:g}"
+    console.print(Text(line, style="bold"), soft_wrap=True)
+    for edge in result["relationships"]:
+        console.print(Text(_edge(edge)), soft_wrap=True)
+
+
+def print_reached(console: Console, result: dict[str, Any]) -> None:
+    """Concepts by path weight."""
+    if not result["results"]:
+        console.print("nothing is related to that")
+        return
+    rows = table("path weight", "activation", "concept", right=("path weight", "activation"))
+    for each in result["results"]:
+        weight = f"{each['path_weight']:.4f}"
+        rows.add_row(weight, f"{each['activation']:g}", Text(each["name"]))
+    console.print(rows)
+
+
+def print_graph(console: Console, result: dict[str, Any]) -> None:
+    """Concepts, then relations."""
+    rows = table("activation", "type", "concept", right=("activation",))
+    for node in result["nodes"]:
+        rows.add_row(f"{node['activation']:g}", Text(node["type"]), Text(node["name"]))
+    console.print(rows)
+    for edge in result["edges"]:
+        console.print(Text(_edge(edge)), soft_wrap=True)
+    console.print(f"{len(result['nodes'])} of {result['total']} concepts")
+
+
+def _edge(edge: dict[str, Any]) -> str:
+    return f"{edge['source']} -{edge['relation_type']}-> {edge['target']}  {edge['weight']:g}"
+
+
+async def _written(options: BusOptions, message: Concept | Relation, done: str) -> None:
+    async with options.bus() as bus:
+        # The next command may be about it.
+        reply = await bus.request(message, timeout_seconds=options.timeout, visible=True)
+    reply.unwrap()
+    if options.as_json:
+        options.print_reply(reply)
+        return
+    out().print(done, markup=False, soft_wrap=True)
+    out().print(f"position {reply.position}", markup=False, style="dim")
+
+
+def _print(options: BusOptions, reply: Reply, show: Show) -> None:
+    if options.as_json:
+        options.print_reply(reply)
+    else:
+        assert reply.result is not None
+        show(out(), reply.result)
