@@ -170,6 +170,11 @@ class Bus:
             ) from None
 
     @property
+    def settings(self) -> KafkaSettings:
+        """How it reaches Kafka."""
+        return self._settings
+
+    @property
     def pending(self) -> int:
         """Requests that wait for their reply now."""
         return self._replies.pending

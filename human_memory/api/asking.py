@@ -49,10 +49,7 @@ class Asking:
 
     async def write(self, command: InboxCommand) -> Json:
         """The result of a command, once reads show what it did."""
-        reply = await self.request(command)
-        result = reply.unwrap()
-        await self.visible(reply.position)
-        return result
+        return await self.bus.ask(command, timeout_seconds=self._seconds(), visible=True)
 
     async def visible(self, position: str | None) -> None:
         """Return when reads show the event at `position`."""

@@ -51,12 +51,8 @@ async def store_batch(request: StoreBatchRequest, asking: Asking) -> Json:
 
 async def search(request: ApiRequest, asking: Asking) -> Json:
     """What is remembered about something."""
-    query = asking.message(Search, query_id=asking.query_id, **_given(request))
-    reply = await asking.request(query)
-    result = reply.unwrap()
-    if result["results"] and query.record_access and query.as_of is None:
-        await asking.visible(reply.position)
-    rows = [shown(row) for row in result["results"]]
+    query = asking.message(Search, query_id=asking.query_id, wait="visible", **_given(request))
+    rows = [shown(row) for row in (await asking.ask(query))["results"]]
     return {"results": rows, "count": len(rows)}
 
 
@@ -64,11 +60,10 @@ async def recall(request: ApiRequest, asking: Asking) -> Json:
     """One memory, which gets stronger."""
     fields = _given(request)
     memory_id = memory_id_of(fields.pop("memory_id"))
-    query = asking.message(Recall, memory_id=memory_id, query_id=asking.query_id, **fields)
-    reply = await asking.request(query)
-    result = reply.unwrap()
-    await asking.visible(reply.position)
-    return shown(result)
+    query = asking.message(
+        Recall, memory_id=memory_id, query_id=asking.query_id, wait="visible", **fields
+    )
+    return shown(await asking.ask(query))
 
 
 async def inspect(request: ApiRequest, asking: Asking) -> Json:

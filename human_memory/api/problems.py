@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from schemas.errors import MemoryServiceError, Rejected
+from schemas.errors import MemoryServiceError, Rejected, Unavailable
 from schemas.problems import rejected
 
 Detail = str | list[dict[str, Any]]
@@ -34,10 +34,11 @@ def problem(message: str, *, place: str, field: str | None = None) -> list[dict[
 
 
 def http_error(error: MemoryServiceError) -> tuple[int, Detail]:
-    """Status and detail of an error. A 500 says nothing but that it is one."""
+    """Status and detail of an error. What a backend fails at is 503: the gateway itself is well."""
     if isinstance(error, Rejected):
         return error.http_status, error.details.get("detail") or _listed(error)
-    return error.http_status, error.message
+    status = Unavailable.http_status if error.code == "internal" else error.http_status
+    return status, error.message
 
 
 def _listed(error: Rejected) -> list[dict[str, Any]]:

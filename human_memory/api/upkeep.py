@@ -5,6 +5,7 @@ from typing import Any
 from human_memory.api.asking import Asking, Json
 from human_memory.api.memories import known, shown
 from human_memory.api.requests import ApiRequest, ForgetStrategyRequest, StrategyParams
+from human_memory.groups import require_service
 from schemas.errors import DeadlineExceeded, Unavailable
 from schemas.maintenance import RunJob
 from schemas.queries import WorkingMemoryQuery
@@ -72,6 +73,7 @@ async def working_memory(request: ApiRequest, asking: Asking) -> Json:
 
 
 async def _run(asking: Asking, job: str, parameters: dict[str, Any]) -> Json:
+    await require_service(asking.bus.settings, "maintenance")
     reply = await asking.request(asking.message(RunJob, job=job, parameters=parameters))
     result = reply.unwrap()
     await asking.visible(reply.position)

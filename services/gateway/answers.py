@@ -24,6 +24,4 @@ def json_response(
 def error_response(error: MemoryServiceError) -> Response:
     """An error as the contract has it; what may work later says when."""
     status, detail = http_error(error)
-    if error.code == "internal":
-        detail = "internal error; the log of the gateway has more under this request's id"
     return json_response({"detail": detail}, status, RETRY_AFTER if status == 503 else None)

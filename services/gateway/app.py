@@ -109,8 +109,8 @@ def _add_errors(app: FastAPI) -> None:
         return json_response({"detail": error.detail}, error.status_code, error.headers)
 
     @app.exception_handler(Exception)
-    async def bug(_: Request, error: Exception) -> Response:
-        return error_response(MemoryServiceError(repr(error)))  # the framework logs and raises it
+    async def bug(_: Request, error: Exception) -> Response:  # which is logged, as it is raised on
+        return json_response({"detail": "internal error; the gateway's log says more"}, 500)
 
 
 def _add_middleware(app: FastAPI, settings: GatewaySettings) -> None:

@@ -168,5 +168,6 @@ def _names(request: Request) -> list[str]:
     rest = raw.partition(b"/v1/graph/concepts/")[2]
     if query := request.scope["query_string"]:
         rest += b"?" + query
-    meant = (unquote_to_bytes(rest), rest)
+    # Servers hide whether an empty query had its question mark.
+    meant = (unquote_to_bytes(rest), rest, *(() if query else (unquote_to_bytes(rest) + b"?",)))
     return list(dict.fromkeys(name.decode("utf-8", "replace") for name in meant))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from human_memory.children import probe
+from human_memory.children import SERVICES, probe
 from tests.engines import Engines
 from tests.integration.installation import COMMAND_SECONDS_MAX, ROOT, Installation
 from tests.polling import eventually
@@ -48,7 +48,7 @@ def all_ready(installation: Installation) -> bool:
 async def test_each_service_has_its_process_and_all_are_ready(running: Installation) -> None:
     services = [line for line in running.processes().values() if "services.run" in line]
 
-    assert len(services) == 2
+    assert len(services) == len(SERVICES)
     assert all_ready(running)
 
 
