@@ -1,7 +1,7 @@
 """A run of maintenance as the read side keeps it."""
 
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import orjson
@@ -29,10 +29,12 @@ class Run:
 
 def pack_run(run: Run) -> bytes:
     """A run as Redis keeps it."""
-    return orjson.dumps(asdict(run), option=orjson.OPT_SORT_KEYS)
+    # Not `asdict`, which makes another thing of a Counter.
+    values = {each.name: getattr(run, each.name) for each in fields(run)}
+    return orjson.dumps(values | {"effects": dict(run.effects)}, option=orjson.OPT_SORT_KEYS)
 
 
 def unpack_run(packed: bytes) -> Run:
     """What `pack_run` took."""
-    fields = orjson.loads(packed)
-    return Run(**(fields | {"effects": Counter(fields["effects"])}))
+    values = orjson.loads(packed)
+    return Run(**(values | {"effects": Counter(values["effects"])}))

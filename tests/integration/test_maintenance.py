@@ -1,0 +1,237 @@
+"""Decay, runs and undo on the real Kafka and Redis: each slot once, whoever dies when."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from schemas.codec import decode_event
+from schemas.errors import NotFound, Rejected
+from schemas.events import MaintenanceCompleted, MemoryDecayed, MemoryEvent
+from schemas.fields import milliseconds
+from schemas.ids import run_id
+from schemas.maintenance import CancelRun, RunJob, UndoRun
+from schemas.queries import RunQuery, Runs, WorkingMemoryQuery
+from schemas.topics import EVENTS
+from tests import builders
+from tests.engines import Engines
+from tests.integration.agent import Agent
+from tests.integration.services_fixture import (
+    System,
+    assert_redis_is_the_fold_of_the_log,
+    folded,
+    read_all,
+    system_on,
+)
+from tests.polling import eventually
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(600)]
+# A horizon so short that what was stored a moment ago has faded.
+SHORT_SECONDS = 0.05
+MANY = 300
+
+
+@pytest.fixture(scope="module")
+async def kept(stack: Engines, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
+    """A system with two instances of maintenance, whose clocks are far apart from any slot."""
+    folder = tmp_path_factory.mktemp("maintenance")
+    async with system_on(stack.kafka, stack.redis, folder, partitions=2) as own:
+        own.environment = {"HUMAN_MEMORY_EMBEDDING_THREADS": "1"}
+        started = [own.start("ingest", "retrieval", "maintenance"), own.start("maintenance")]
+        await asyncio.gather(*[process.ready() for process in started])
+        yield own
+
+
+@pytest.fixture
+async def keeper(kept: System, namespace: str) -> AsyncIterator[Agent]:
+    """A client of a namespace there."""
+    async with kept.bus() as bus:
+        yield Agent(bus, namespace)
+
+
+async def forgetful(agent: Agent, **parameters: float) -> None:
+    """Make the namespace one where everything fades at once, and no clock runs."""
+    values = {"horizon_seconds": SHORT_SECONDS, "decay_scheduled": 0} | parameters
+    command = builders.parameters(**values, consolidation_scheduled=0)
+    await agent.tell(command.model_copy(update={"namespace": agent.namespace}))
+
+
+async def run(agent: Agent, job: str = "decay", **parameters: Any) -> dict[str, Any]:
+    """A run on demand, done."""
+    command = RunJob.model_validate(
+        {"namespace": agent.namespace, "job": job, "parameters": parameters}
+    )
+    result = await agent.tell(command)
+    assert result["complete"]
+    return result
+
+
+async def events_of(system: System, namespace: str) -> list[MemoryEvent]:
+    """The log of one namespace."""
+    events = [decode_event(record.value) for record in await read_all(system, EVENTS)]
+    return [event for event in events if event.namespace == namespace]
+
+
+async def test_faded_memory_is_archived_listed_inspected_and_comes_back(
+    keeper: Agent, kept: System
+) -> None:
+    await forgetful(keeper)
+    faded = await keeper.store("The harbour was closed in winter.")
+    pinned = await keeper.store("The key is under the mat.", pinned=True)
+    await asyncio.sleep(2 * SHORT_SECONDS)
+
+    result = await run(keeper)
+
+    assert result["report"]["memories_decayed"] == 1
+    assert (await keeper.inspect(faded))["status"] == "decayed"
+    assert (await keeper.inspect(pinned))["status"] == "active"
+    assert (await keeper.list(status="decayed"))["total"] == 1
+    with pytest.raises(NotFound):
+        await keeper.recall(faded)
+    assert [row["memory_id"] for row in await keeper.search("harbour in winter")] == [str(pinned)]
+    await keeper.restore(faded)
+    assert (await keeper.recall(faded))["content"].startswith("The harbour")
+    await assert_redis_is_the_fold_of_the_log(kept)
+
+
+async def test_strong_cue_brings_an_archived_memory_back(keeper: Agent) -> None:
+    await forgetful(keeper)
+    faded = await keeper.store("The harbour was closed in winter.")
+    await asyncio.sleep(2 * SHORT_SECONDS)
+    await run(keeper)
+
+    await keeper.search("Was the harbour closed in winter?", include_decayed=True)
+
+    assert (await keeper.inspect(faded))["status"] == "active"
+
+
+async def test_slot_given_to_two_members_many_times_is_run_once(
+    keeper: Agent, kept: System
+) -> None:
+    await forgetful(keeper)
+    memories = [await keeper.store(f"Parcel {number} arrived.") for number in range(3)]
+    slot = _later((await keeper.inspect(memories[-1]))["created_at"])
+    command = RunJob(namespace=keeper.namespace, job="decay", slot=slot)
+
+    replies = [await keeper.bus.ask(command) for _ in range(2)]
+    more = await asyncio.gather(*[keeper.bus.ask(command) for _ in range(5)])
+
+    expected = str(run_id("decay", keeper.namespace, slot))
+    assert {reply["run_id"] for reply in [*replies, *more]} == {expected}
+    events = await events_of(kept, keeper.namespace)
+    assert Counter(type(event) for event in events)[MaintenanceCompleted] == 1
+    decayed = [event.subject for event in events if isinstance(event, MemoryDecayed)]
+    assert sorted(decayed) == sorted(map(str, memories))
+    await folded(kept)
+    await assert_redis_is_the_fold_of_the_log(kept)
+
+
+def _later(created_at: str) -> int:
+    return milliseconds(datetime.fromisoformat(created_at)) + round(2_000 * SHORT_SECONDS)
+
+
+async def test_memory_used_since_it_faded_is_not_archived(keeper: Agent) -> None:
+    await forgetful(keeper, horizon_seconds=3.0)
+    idle, used = await keeper.store("An idle thought."), await keeper.store("A thought in use.")
+    await asyncio.sleep(3.2)
+    await keeper.access(used)
+
+    result = await run(keeper)
+
+    assert result["report"]["memories_decayed"] == 1
+    assert (await keeper.inspect(idle))["status"] == "decayed"
+    assert (await keeper.inspect(used))["status"] == "active"
+
+
+async def test_undone_run_has_never_been(keeper: Agent, kept: System) -> None:
+    await forgetful(keeper)
+    memories = [await keeper.store(f"Note {number}.") for number in range(5)]
+    before = [await keeper.inspect(memory) for memory in memories]
+    await asyncio.sleep(2 * SHORT_SECONDS)
+    result = await run(keeper)
+    assert result["report"]["memories_decayed"] == 5
+
+    undone = await keeper.tell(UndoRun(namespace=keeper.namespace, run_id=UUID(result["run_id"])))
+
+    after = [await keeper.inspect(memory) for memory in memories]
+    assert undone["report"]["memories_affected"] == 5
+    fading = ("activation", "effective_decay_rate")
+    for one, other in zip(before, after, strict=True):
+        assert {k: v for k, v in one.items() if k not in fading} == {
+            k: v for k, v in other.items() if k not in fading
+        }
+    summary = await keeper.tell(RunQuery(namespace=keeper.namespace, run_id=result["run_id"]))
+    assert summary["status"] == "undone"
+    await assert_redis_is_the_fold_of_the_log(kept)
+
+
+async def test_runs_are_listed_with_their_reports(keeper: Agent) -> None:
+    await forgetful(keeper)
+    await keeper.store("Something.")
+    first, second = await run(keeper), await run(keeper)
+
+    runs = await keeper.tell(Runs(namespace=keeper.namespace, after=keeper.position, job="decay"))
+
+    assert [each["run_id"] for each in runs["runs"]] == [second["run_id"], first["run_id"]]
+    assert runs["runs"][0]["status"] == "completed"
+    assert runs["runs"][0]["report"] == second["report"]
+
+
+async def test_what_cannot_be_done_is_said(keeper: Agent) -> None:
+    unknown = uuid4()
+    with pytest.raises(Rejected, match="capacity"):
+        await run(keeper, "capacity", capacity=-1)
+    with pytest.raises(NotFound):
+        await keeper.tell(UndoRun(namespace=keeper.namespace, run_id=unknown))
+    with pytest.raises(NotFound):
+        await keeper.tell(CancelRun(namespace=keeper.namespace, run_id=unknown))
+    with pytest.raises(NotFound):
+        await keeper.tell(RunQuery(namespace=keeper.namespace, run_id=unknown))
+
+
+async def test_working_memory_is_what_was_used_last(keeper: Agent) -> None:
+    memories = [await keeper.store(f"Errand {number}.") for number in range(9)]
+    await keeper.access(memories[0])
+
+    focus = await keeper.tell(WorkingMemoryQuery(namespace=keeper.namespace, after=keeper.position))
+
+    found = [each["memory_id"] for each in focus["memories"]]
+    assert found == [str(each) for each in (memories[0], *reversed(memories[3:]))]
+    assert focus["capacity"] == 7
+
+
+async def test_run_whose_member_is_killed_is_done_once_by_another(
+    keeper: Agent, kept: System
+) -> None:
+    await forgetful(keeper)
+    await asyncio.gather(*[keeper.store(f"Crate {number} was opened.") for number in range(MANY)])
+    await asyncio.sleep(2 * SHORT_SECONDS)
+    command = RunJob(namespace=keeper.namespace, job="decay")
+    owners = [process for process in kept.processes if process.alive()]
+
+    await keeper.bus.publish(command)
+    await owners[-1].kill()
+    kept.start("maintenance")
+
+    async def all_archived() -> bool:
+        return (await keeper.stats())["decayed"] == MANY
+
+    await eventually(all_archived, seconds=120)
+    await eventually(lambda: _completed(kept, keeper.namespace, 1), seconds=60)
+    decayed = Counter(
+        event.subject
+        for event in await events_of(kept, keeper.namespace)
+        if isinstance(event, MemoryDecayed)
+    )
+    assert len(decayed) == MANY
+    await folded(kept)
+    await assert_redis_is_the_fold_of_the_log(kept)
+
+
+async def _completed(system: System, namespace: str, count: int) -> bool:
+    events = await events_of(system, namespace)
+    return sum(isinstance(event, MaintenanceCompleted) for event in events) == count
