@@ -11,7 +11,8 @@ from schemas.inbox import InboxCommand
 from services.common.in_force import InForce
 from services.common.read_model import Status
 from services.common.runs import Run
-from services.maintenance.adapters.redis_side import Page, Upkeep
+from services.maintenance.adapters.redis_side import Page as Page
+from services.maintenance.adapters.redis_side import Upkeep as Upkeep
 
 
 class ReadSide(Protocol):

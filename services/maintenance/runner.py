@@ -13,6 +13,7 @@ from services.common.embedder import Embedder
 from services.common.runs import Run
 from services.maintenance.domain import RunContext, completed_event
 from services.maintenance.jobs.decay import decay
+from services.maintenance.jobs.forgetting import STRATEGIES
 from services.maintenance.jobs.undo import undo
 from services.maintenance.ports import Log, ReadSide
 from services.maintenance.wording import Wording
@@ -27,7 +28,7 @@ RUN_SECONDS = Histogram(
     buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300),
 )
 Job = Callable[[Work, Any], Awaitable[Outcome]]
-JOBS: dict[str, Job] = {"decay": decay, "undo": undo}
+JOBS: dict[str, Job] = {"decay": decay, "undo": undo, **STRATEGIES}
 
 
 class Runner:
