@@ -21,6 +21,14 @@ async def system(stack: Engines, tmp_path_factory: pytest.TempPathFactory) -> As
 
 
 @pytest.fixture(scope="session")
+async def gateway(system: System) -> str:
+    """The address of a gateway of the shared system."""
+    process = system.start("gateway")
+    await process.ready()
+    return f"http://127.0.0.1:{process.ports['gateway']}"
+
+
+@pytest.fixture(scope="session")
 async def memory(system: System) -> AsyncIterator[Bus]:
     """A client of the shared system."""
     async with system.bus() as bus:

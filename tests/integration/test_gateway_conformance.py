@@ -1,0 +1,103 @@
+"""One suite, run by the published client and by ours, over HTTP and over the bus."""
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE, STDOUT
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.integration.services_fixture import ROOT, System
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(600)]
+
+SUITE = ROOT / "tests" / "conformance" / "client_suite.py"
+PUBLISHED_LOCK = ROOT / "tests" / "conformance" / "published.lock"
+UV = ROOT / ".bootstrap" / "bin" / "uv"
+# Its metadata asks for 3.12, its code runs on 3.11.
+PUBLISHED_FOR_PYTHON = "3.12"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Of a program: its exit code and all it printed."""
+
+    code: int | None
+    output: str
+
+
+async def run(*command: str, cwd: Path, **environment: str) -> Outcome:
+    """Run a program to its end."""
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=cwd, env={**os.environ, **environment}, stdout=PIPE, stderr=STDOUT
+    )
+    output, _ = await process.communicate()
+    return Outcome(process.returncode, output.decode(errors="replace"))
+
+
+@pytest.fixture(scope="module")
+async def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The published client, unmodified, in a folder of its own."""
+    folder = tmp_path_factory.mktemp("published")
+    mirror = os.environ.get("PIP_INDEX_URL")
+    installed = await run(
+        *(str(UV), "pip", "install", "--no-deps", "--require-hashes", "--only-binary", ":all:"),
+        *("--python", sys.executable, "--python-version", PUBLISHED_FOR_PYTHON),
+        *("--target", str(folder), "--requirement", str(PUBLISHED_LOCK)),
+        cwd=folder,
+        **({"UV_DEFAULT_INDEX": mirror} if mirror else {}),
+    )
+    assert installed.code == 0, installed.output
+    return folder
+
+
+@pytest.fixture(scope="module")
+async def maintained(system: System) -> AsyncIterator[System]:
+    """The shared system, with maintenance."""
+    maintenance = system.start("maintenance")
+    await maintenance.ready()
+    yield system
+    await maintenance.stop()
+
+
+async def suite(package: Path, address: str, system: System, folder: Path) -> Outcome:
+    """The suite with a package at the head of the path, and nothing of this project but that."""
+    (folder / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
+    environment = system.environment_of_services() | {
+        "CONFORMANCE_ADDRESS": address,
+        "CONFORMANCE_PACKAGE": str(package),
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "PYTHONPATH": str(package),
+        "PYTHONSAFEPATH": "1",
+    }
+    return await run(
+        *(sys.executable, "-m", "pytest", "-q", "-c", "pytest.ini", "--noconftest"),
+        *("-p", "no:cacheprovider", "--rootdir", str(folder), str(SUITE)),
+        cwd=folder,
+        **environment,
+    )
+
+
+async def test_published_client_passes_the_suite(
+    published: Path, maintained: System, gateway: str, tmp_path: Path
+) -> None:
+    outcome = await suite(published, gateway, maintained, tmp_path)
+
+    assert outcome.code == 0, outcome.output
+
+
+async def test_our_client_passes_the_suite_over_http(
+    maintained: System, gateway: str, tmp_path: Path
+) -> None:
+    outcome = await suite(ROOT, gateway, maintained, tmp_path)
+
+    assert outcome.code == 0, outcome.output
+
+
+async def test_our_client_passes_the_suite_over_the_bus(maintained: System, tmp_path: Path) -> None:
+    outcome = await suite(ROOT, f"kafka://{maintained.settings.kafka}", maintained, tmp_path)
+
+    assert outcome.code == 0, outcome.output

@@ -1,0 +1,90 @@
+"""A real HTTP server that answers as it was told, and remembers what it was asked."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: Any
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer. `drop`: the connection is closed instead."""
+
+    status: int = 200
+    body: Any = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+    drop: bool = False
+
+
+@dataclass
+class Script:
+    """What a server answers, in order (the last one for ever), and what it was asked."""
+
+    answers: list[Answer]
+    url: str = ""
+    asked: list[Asked] = field(default_factory=list)
+
+    def next(self, asked: Asked) -> Answer:
+        """The answer to the next request."""
+        self.asked.append(asked)
+        return self.answers[min(len(self.asked), len(self.answers)) - 1]
+
+
+@contextmanager
+def serving(*answers: Answer) -> Iterator[Script]:
+    """A server on a port of its own."""
+    script = Script(list(answers))
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def answer(self) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            body = self.rfile.read(length)
+            answer = script.next(
+                Asked(
+                    self.command,
+                    self.path,
+                    {name.lower(): value for name, value in self.headers.items()},
+                    json.loads(body) if body else None,
+                )
+            )
+            if answer.drop:
+                self.close_connection = True
+                return
+            content = json.dumps(answer.body).encode()
+            self.send_response(answer.status)
+            for name, value in answer.headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = do_POST = do_DELETE = answer  # noqa: N815 the base class's names
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 the base class's name
+            """Quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    script.url = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield script
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,0 +1,73 @@
+"""What `human_memory` exports, and how light it is."""
+
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+import human_memory
+from human_memory import AsyncMemory, Memory, routes
+from human_memory.api.replies import REPLIES
+from human_memory.api.service import OPERATIONS
+
+HEAVY = {"aiokafka", "fastapi", "numpy", "redis", "torch", "sentence_transformers", "stack"}
+
+
+def in_new_process(code: str) -> str:
+    """What a new interpreter prints."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def test_every_exported_name_is_there() -> None:
+    assert [name for name in human_memory.__all__ if not hasattr(human_memory, name)] == []
+
+
+def test_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="Memori"):
+        human_memory.Memori  # noqa: B018 asking is the point
+
+
+def test_import_loads_nothing_but_the_standard_library() -> None:
+    loaded = in_new_process(
+        "import sys; before = set(sys.modules); import human_memory;"
+        "print(*{name.partition('.')[0] for name in set(sys.modules) - before})"
+    )
+
+    assert set(loaded.split()) <= {"human_memory", *sys.stdlib_module_names}
+
+
+def test_client_over_http_loads_nothing_heavy() -> None:
+    loaded = in_new_process(
+        "import sys; from human_memory import Memory; Memory();"
+        "print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+
+    assert not HEAVY & set(loaded.split())
+
+
+def test_import_takes_less_than_0_3_seconds() -> None:
+    # Of processor time: what other programs do meanwhile is not ours.
+    spent = in_new_process(
+        "import time; began = time.process_time(); import human_memory;"
+        "print(time.process_time() - began)"
+    )
+
+    assert float(spent) < 0.3
+
+
+def test_both_clients_have_the_same_methods_and_parameters() -> None:
+    def methods(client: type) -> dict[str, str]:
+        public = inspect.getmembers(client, inspect.isfunction)
+        return {
+            name: str(inspect.signature(method))
+            for name, method in public
+            if not name.startswith("_")
+        }
+
+    assert methods(Memory) == methods(AsyncMemory)
+
+
+def test_every_route_has_an_operation_and_a_reply() -> None:
+    assert set(OPERATIONS) == set(REPLIES) == set(routes.ROUTES)
