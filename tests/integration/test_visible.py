@@ -1,0 +1,119 @@
+"""Writes that are answered when reads show them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+import pytest
+
+from human_memory.bus import Bus
+from human_memory.producer import partition_of
+from schemas.errors import NotFound, Unavailable
+from schemas.inbox import InboxCommand
+from services.common.read_model import Control
+from tests import builders
+from tests.integration.agent import NO_THRESHOLD, PATIENCE_SECONDS, Row
+from tests.integration.services_fixture import System, cursor_of
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+SHORT_SECONDS = 1.0
+
+
+async def write(bus: Bus, command: InboxCommand) -> Row:
+    return await bus.ask(command, timeout_seconds=PATIENCE_SECONDS, visible=True)
+
+
+async def stored(bus: Bus, namespace: str, content: str = "Tea is at four.") -> UUID:
+    """A memory that reads show."""
+    return UUID((await write(bus, builders.store(content, namespace=namespace)))["memory_id"])
+
+
+@asynccontextmanager
+async def fold_held(system: System, namespace: str) -> AsyncIterator[None]:
+    """Meanwhile nothing more becomes visible in the partition of a namespace."""
+    partition = partition_of(namespace.encode(), system.settings.partitions)
+    hold = Control(system.prefix, partition).hold
+    async with system.redis() as redis:
+        await redis.set(hold, await cursor_of(system, redis, partition))
+        try:
+            yield
+        finally:
+            await redis.delete(hold)
+
+
+async def test_next_read_shows_each_write_without_naming_it(memory: Bus, namespace: str) -> None:
+    for number in range(20):
+        memory_id = await stored(memory, namespace, f"Fact {number} about tea.")
+        inspected = await memory.ask(builders.inspect(memory_id, namespace=namespace))
+
+        await write(memory, builders.forget(memory_id, namespace=namespace))
+
+        with pytest.raises(NotFound):
+            await memory.ask(builders.recall(memory_id, namespace=namespace))
+        assert inspected["content"] == f"Fact {number} about tea."
+
+
+async def test_many_writes_at_once_are_all_visible_when_they_are_answered(
+    memory: Bus, namespace: str
+) -> None:
+    async def store_and_look(number: int) -> str:
+        memory_id = await stored(memory, namespace, f"Fact {number} about tea.")
+        reply = await memory.ask(builders.inspect(memory_id, namespace=namespace))
+        return str(reply["content"])
+
+    contents = await asyncio.gather(*(store_and_look(number) for number in range(64)))
+
+    assert contents == [f"Fact {number} about tea." for number in range(64)]
+
+
+@pytest.mark.parametrize("kind", ["search", "recall"])
+async def test_access_of_a_search_or_recall_is_counted_for_whoever_looks_next(
+    memory: Bus, namespace: str, kind: str
+) -> None:
+    memory_id = await stored(memory, namespace)
+    about = {"namespace": namespace, "wait": "visible"}
+
+    for count in (2, 3, 4):
+        if kind == "search":
+            await memory.ask(builders.search("tea", min_activation=NO_THRESHOLD, **about))
+        else:
+            await memory.ask(builders.recall(memory_id, **about))
+        inspected = await memory.ask(builders.inspect(memory_id, namespace=namespace))
+        assert inspected["access_count"] == count
+
+
+async def test_write_that_does_not_become_visible_in_time_is_said_to_be_written(
+    memory: Bus, system: System, namespace: str
+) -> None:
+    memory_id = await stored(memory, namespace)
+
+    async with fold_held(system, namespace):
+        store = builders.store("Cup.", namespace=namespace)
+        recall = builders.recall(memory_id, namespace=namespace, wait="visible")
+        refusals = [
+            await memory.request(store, timeout_seconds=SHORT_SECONDS, visible=True),
+            await memory.request(recall, timeout_seconds=SHORT_SECONDS),
+        ]
+
+    for reply in refusals:
+        with pytest.raises(Unavailable, match=r"written at .*, but not visible yet") as refused:
+            reply.unwrap()
+        position = str(refused.value.details["position"])
+        # It was written indeed, and can be waited for.
+        after = builders.inspect(memory_id, namespace=namespace, after=position)
+        inspected = await memory.ask(after, timeout_seconds=PATIENCE_SECONDS)
+    assert inspected["access_count"] == 2
+
+
+async def test_who_does_not_wait_is_answered_while_nothing_becomes_visible(
+    memory: Bus, system: System, namespace: str
+) -> None:
+    await stored(memory, namespace)
+
+    async with fold_held(system, namespace):
+        reply = await memory.ask(
+            builders.store("Cup.", namespace=namespace), timeout_seconds=PATIENCE_SECONDS
+        )
+
+    assert reply["activation"] == 1.0
