@@ -99,8 +99,17 @@ def strongest_paths(graph: Adjacency, source: int, *, depth: int) -> FloatArray:
         products = np.repeat(best[nearer], counts) * graph.weights[links]
         better = products > best[targets]
         np.maximum.at(best, targets[better], products[better])
-        nearer = np.unique(targets[better])
+        nearer = _each_once(targets[better], len(best))
     return np.where(best == _UNREACHED, np.nan, best)
+
+
+def _each_once(nodes: IntArray, count: int) -> IntArray:
+    # Who wrote last stays. `np.unique` sorts, which took nine tenths of the time.
+    numbers = np.arange(len(nodes))
+    last = np.empty(count, np.intp)
+    last[nodes] = numbers
+    once: IntArray = nodes[last[nodes] == numbers]
+    return once
 
 
 def path_weights(graph: Adjacency, sources: IntArray, *, asked: int, depth: int) -> FloatArray:
