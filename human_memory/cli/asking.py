@@ -18,7 +18,7 @@ AsOfOption = Annotated[
     str | None, typer.Option(metavar="TIME", help="Answer as of this past moment (ISO 8601).")
 ]
 ExplainOption = Annotated[
-    bool, typer.Option("--explain", help="Show the parts of each activation.")
+    bool, typer.Option("--explain", help="Show the parts of each activation, and what made them.")
 ]
 NoRecordOption = Annotated[
     bool, typer.Option("--no-record", help="Look without strengthening what is found.")
@@ -43,6 +43,10 @@ class SearchOptions(QueryOptions):
     until: Annotated[
         str | None, typer.Option(metavar="TIME", help="Only what happened before.")
     ] = None
+    concepts: Annotated[
+        list[str],
+        typer.Option("--concept", help="A concept that is active and lifts what belongs to it."),
+    ] = field(default_factory=list)
     as_of: AsOfOption = None
     no_record: NoRecordOption = False
     explain: ExplainOption = False
@@ -71,6 +75,7 @@ async def search(options: SearchOptions) -> None:
             tags=options.tags,
             created_after=moment(options.since, "--since"),
             created_before=moment(options.until, "--until"),
+            active_concepts=options.concepts,
             as_of=moment(options.as_of, "--as-of"),
             record_access=not options.no_record,
             explain=options.explain,

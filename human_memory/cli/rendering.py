@@ -80,8 +80,13 @@ def when(time: str) -> str:
 def _print_entry(console: Console, numbers: str, memory: dict[str, Any]) -> None:
     console.print(Text(numbers), soft_wrap=True)
     print_indented(console, _said(memory))
+    if memory.get("superseded_by"):
+        out_of_date = f"out of date: superseded by {memory['superseded_by']}"
+        print_indented(console, Text(out_of_date, style="yellow"))
     if memory.get("explanation"):
         print_indented(console, Text(_parts(memory["explanation"]), style="dim"))
+    if memory.get("reasons"):
+        print_indented(console, Text(_reasons(memory["reasons"]), style="dim"))
 
 
 def print_indented(console: Console, text: Text) -> None:
@@ -96,6 +101,21 @@ def _said(memory: dict[str, Any]) -> Text:
 
 def _parts(explanation: dict[str, float]) -> str:
     return "  ".join(f"{name} {value:+.3f}" for name, value in explanation.items())
+
+
+def _reasons(reasons: dict[str, Any]) -> str:
+    """What made the match and the spreading activation, and what a person would do with it."""
+    parts = {name: reasons[name] for name in ("speaker", "length", "neighbours")}
+    lines = [f"cosine {reasons['cosine']:.3f}  {_parts(parts)}"]
+    for name in ("words", "concepts"):
+        if reasons[name]:
+            lines.append(f"{name}: {_parts(reasons[name])}")
+    lines.append(
+        f"recalled with probability {reasons['retrieval_probability']:.3f} "
+        f"in {reasons['retrieval_latency_seconds']:.3f} s; "
+        f"threshold {reasons['retrieval_threshold']:.3f}"
+    )
+    return "\n".join(lines)
 
 
 def _history(accesses: list[dict[str, Any]]) -> str:

@@ -1,4 +1,4 @@
-"""`store`, `access`, `forget`, `restore`: what changes a memory."""
+"""`store`, `access`, `forget`, `restore`, `supersede`, `parameters`: what changes a memory."""
 
 import sys
 from dataclasses import dataclass, field
@@ -11,7 +11,15 @@ import typer
 from human_memory.cli.command import command
 from human_memory.cli.options import BusOptions, moment
 from human_memory.cli.output import out
-from schemas.inbox import Access, Forget, Restore, Store
+from schemas.inbox import (
+    Access,
+    Forget,
+    InboxMessage,
+    Restore,
+    SetParameters,
+    Store,
+    Supersede,
+)
 from schemas.queries import Inspect
 from schemas.replies import Reply
 
@@ -153,13 +161,71 @@ async def restore(options: MemoryOptions) -> None:
     await _accepted(options, message, f"restored {options.memory_id}")
 
 
+@dataclass(frozen=True, kw_only=True)
+class SupersedeOptions(BusOptions):
+    """Options of `supersede`."""
+
+    memory_id: MemoryIdArgument
+    superseded_by: Annotated[UUID, typer.Argument(help="The newer memory.")]
+    reversed: Annotated[
+        bool, typer.Option("--reversed", help="Take it back: the older one holds after all.")
+    ] = False
+
+
+@command(app)
+async def supersede(options: SupersedeOptions) -> None:
+    """Say that a newer memory holds instead of an older one, which then comes after it.
+
+    Example: `human-memory supersede 5a0f... 77b1...`
+    """
+    for memory_id in (options.memory_id, options.superseded_by):
+        await options.request(Inspect(namespace=options.namespace, memory_id=memory_id))
+    message = Supersede(
+        namespace=options.namespace,
+        memory_id=options.memory_id,
+        superseded_by=options.superseded_by,
+        reversed=options.reversed,
+    )
+    state = "holds again" if options.reversed else f"is superseded by {options.superseded_by}"
+    await _accepted(options, message, f"{options.memory_id} {state}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParametersOptions(BusOptions):
+    """Options of `parameters`."""
+
+    values: Annotated[
+        list[str],
+        typer.Argument(metavar="NAME=NUMBER...", help="Parameters that differ from the defaults."),
+    ] = field(default_factory=list)
+
+
+@command(app)
+async def parameters(options: ParametersOptions) -> None:
+    """Set the model's parameters of a namespace; all that are not named get their defaults.
+
+    Example: `human-memory parameters horizon_seconds=2592000 -n acme/agent-7`
+    """
+    given = dict(_parameter(value) for value in options.values)
+    message = SetParameters.model_validate({"namespace": options.namespace, "parameters": given})
+    await _accepted(options, message, f"parameters of {options.namespace} are set")
+
+
+def _parameter(text: str) -> tuple[str, float]:
+    name, _, number = text.partition("=")
+    try:
+        return name, float(number)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not of the form NAME=NUMBER") from None
+
+
 async def _require_known(options: MemoryOptions) -> None:
     # The log takes a wish about anything, and the fold ignores what points at nothing: only the
     # read side can tell someone that they mistyped.
     await options.request(Inspect(namespace=options.namespace, memory_id=options.memory_id))
 
 
-async def _accepted(options: BusOptions, message: Access | Forget | Restore, done: str) -> None:
+async def _accepted(options: BusOptions, message: InboxMessage, done: str) -> None:
     reply = await options.request(message)
     if options.as_json:
         options.print_reply(reply)
