@@ -6,7 +6,8 @@ from statistics import median
 
 import numpy as np
 
-from bench.rows import AIMS, Row
+from bench.aims import AIMS, Aim
+from bench.rows import Row
 
 PROCESSES = ("client", "services", "kafka", "redis")
 
@@ -114,7 +115,7 @@ def aims_of(rows: Sequence[Row], rounds: Sequence[Mapping[str, Sample]]) -> list
         if aim.figure == "ratio":
             value = ratio_of(by_key[aim.row], rounds).median
         else:
-            value = over_rounds([samples[aim.row] for samples in rounds], aim.figure)
+            value = median(_figure(aim, samples) for samples in rounds)
         found.append(
             {
                 "row": aim.row,
@@ -126,3 +127,9 @@ def aims_of(rows: Sequence[Row], rounds: Sequence[Mapping[str, Sample]]) -> list
             }
         )
     return found
+
+
+def _figure(aim: Aim, samples: Mapping[str, Sample]) -> float:
+    """Of one round: what another row took in the same round is taken off within it."""
+    value = samples[aim.row].figure(aim.figure)
+    return value - samples[aim.over].figure(aim.figure) if aim.over else value

@@ -10,6 +10,12 @@ from services.ingest.domain import indexed_text
 
 SEARCHED_NAMESPACE = "bench/searched"
 SEARCHED_MEMORIES = 2_000
+LARGE_NAMESPACE = "bench/large"
+LARGE_MEMORIES = 10_000
+# Conversations of so many turns, two a day, a minute from one turn to the next.
+SESSION_TURNS = 20
+SESSION_MS = 12 * 3_600_000
+TURN_MS = 60_000
 # Stores go to several namespaces, as those of several agents would; none is searched.
 STORED_NAMESPACES = 8
 CACHED_QUERIES = 200
@@ -53,6 +59,24 @@ class Material:
             if row.texts_of:
                 items[row.key] = items[row.texts_of]
         return items
+
+    def large(self, count: int = LARGE_MEMORIES) -> list[Memory]:
+        """Memories of the large namespace, oldest first, in sessions; new ones at each call."""
+        sessions = -(-count // SESSION_TURNS)
+        memories = []
+        for i, content in enumerate(self._memories.take(count)):
+            session, turn = divmod(i, SESSION_TURNS)
+            occurred_ms = self._now_ms - (sessions - session) * SESSION_MS + turn * TURN_MS
+            store = Store(
+                namespace=LARGE_NAMESPACE,
+                content=content,
+                speaker=self._speakers[i % len(self._speakers)],
+                session=f"session-{session}",
+                occurred_at=occurred_ms,
+                idempotency_key=f"large-{i}",
+            )
+            memories.append(Memory(store, indexed_text(store, occurred_ms)))
+        return memories
 
     def _new(self, row: Row) -> list[Item]:
         if row.kind == "search":

@@ -19,8 +19,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from bench import machine, report
 from bench.figures import Sample, aims_of, joined, others_share
-from bench.material import Item, Material
-from bench.rows import REPLAY, REPLAY_EXPLANATION, ROWS, Row
+from bench.material import LARGE_MEMORIES, Item, Material
+from bench.rows import QUICK_DIVISOR, REPLAY, REPLAY_EXPLANATION, ROWS, Row
 from bench.system import System, running
 from bench.texts import load_conversation
 from bench.workbench import Encode, Workbench
@@ -55,6 +55,7 @@ class Plan:
     rows: tuple[Row, ...]
     rounds: int
     seed: int
+    large_memories: int
 
 
 def _epilog() -> str:
@@ -101,6 +102,7 @@ def speed(
         rows=tuple(row.quick() for row in ROWS) if quick else ROWS,
         rounds=1 if quick else rounds,
         seed=seed,
+        large_memories=LARGE_MEMORIES // QUICK_DIVISOR if quick else LARGE_MEMORIES,
     )
     about = _about_this_machine(console)
     try:
@@ -150,7 +152,8 @@ def _load_model(settings: RetrievalSettings) -> Encode:
 
 
 async def _measure(system: System, plan: Plan, encode: Encode, console: Console) -> dict[str, Any]:
-    material = Material(load_conversation(), seed=plan.seed, now_ms=time.time_ns() // 1_000_000)
+    now_ms = time.time_ns() // 1_000_000
+    material = Material(load_conversation(), seed=plan.seed, now_ms=now_ms)
     redis = connect(system.settings.redis)
     try:
         async with (
@@ -162,6 +165,9 @@ async def _measure(system: System, plan: Plan, encode: Encode, console: Console)
             await workbench.prepare(
                 material.searched, material.cached_queries, material.cached_memories
             )
+            console.print(f"appending {plan.large_memories:,} memories to one namespace")
+            large = material.large(plan.large_memories)
+            await workbench.prepare_large(large, seed=plan.seed, now_ms=now_ms)
             rounds = await _rounds(workbench, plan, material, console)
     finally:
         await redis.aclose()
@@ -172,6 +178,7 @@ async def _measure(system: System, plan: Plan, encode: Encode, console: Console)
         "rounds": plan.rounds,
         "batch_sizes": workbench.batch_sizes,
         "memories_searched": len(material.searched),
+        "memories_large": plan.large_memories,
         "others_share": others_share(rounds, cores),
         "doubts": report.doubts(plan.rows, rounds),
         "rows": {row.key: report.figures_of(row, rounds, cores) for row in plan.rows},

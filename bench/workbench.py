@@ -10,13 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.figures import Sample
+from bench.large import append, stored_events, vectors_near
 from bench.machine import Meter
-from bench.material import SEARCHED_NAMESPACE, Item, Memory
+from bench.material import LARGE_NAMESPACE, SEARCHED_NAMESPACE, Item, Memory
 from bench.rows import Row
 from bench.system import System
 from human_memory.bus import Bus
 from human_memory.producer import DurableProducer, partition_of
 from schemas.codec import encode
+from schemas.parameters import ParameterOverrides
 from schemas.queries import Ping, Search
 from schemas.replies import Reply
 from services.common.read_model import Control, Layout, redis_prefix
@@ -27,6 +29,15 @@ Encode = Callable[[list[str]], NDArray[np.float32]]
 TIMEOUT_SECONDS = 120.0  # a request that fails would end the run; a slow machine must not
 BATCH_SIZES = (8, 16, 32, 64, 128, 256)
 PASSES = 2
+ALL_THAT_RANKS = ParameterOverrides()
+COSINE_ONLY = ParameterOverrides(
+    base_level_weight=0,
+    lexical_weight=0,
+    neighbour_weight=0,
+    spreading_weight=0,
+    speaker_weight=0,
+    length_weight=0,
+)
 
 
 class Workbench:
@@ -47,8 +58,7 @@ class Workbench:
         self._redis = redis
         self._encode = encode
         self._meter = Meter(system, redis)
-        self._vectors: list[bytes] = []
-        self._index = ""
+        self._vectors = np.empty((0, 0), np.float16)
         self._positions: dict[int, int] = {}
         self._found_nothing = 0
         self._producible = b""
@@ -61,16 +71,26 @@ class Workbench:
         find the batch sizes that are best for the model alone."""
         await self._load(self._store, [*searched, *memories], width=64)
         await self._settled()
-        await self._load(self._search(record_access=True), queries, width=16)
+        await self._load(self._search(), queries, width=16)
         await self._settled()
-        vectors = self._encode(queries).astype(np.float16)
-        self._vectors = [vector.tobytes() for vector in vectors]
-        self._index = await self._live_index()
+        self._vectors = self._encode(queries).astype(np.float16)
         self._producible = encode(memories[0].store)
         texts = [memory.text for memory in memories]
         # In a thread, here and below: the clients' connections must not go unattended for long.
         for kind, some in (("query", queries), ("memory", texts)):
             self.batch_sizes[kind] = await asyncio.to_thread(self._best_batch, some)
+
+    async def prepare_large(self, memories: list[Memory], *, seed: int, now_ms: int) -> None:
+        """Append them to the log with made-up vectors near those of the queries; wait until they
+        are folded."""
+        vectors = vectors_near(self._vectors, len(memories), seed=seed)
+        settings = self._system.settings
+        events = await asyncio.to_thread(
+            stored_events, memories, vectors, model=settings.embedding_model, now_ms=now_ms
+        )
+        for position in await append(settings, self._producer, events):
+            self._note(position)
+        await self._settled()
 
     async def measure(self, row: Row, items: Sequence[Item], count: int) -> Sample:
         """`count` requests of a row; `items` are what is embedded, searched or stored, if any."""
@@ -97,14 +117,18 @@ class Workbench:
                 await asyncio.to_thread(self._embed_batched, texts, self.batch_sizes[kind])
                 return []
             case "knn":
-                vectors = list(islice(cycle(self._vectors), count))
-                return await self._load(self._nearest, vectors, width=row.in_flight)
+                vectors = [each.tobytes() for each in islice(cycle(self._vectors), count)]
+                return await self._load(await self._nearest(row), vectors, width=row.in_flight)
             case "ping":
                 return await self._load(self._ping, range(count), width=row.in_flight)
             case "produce":
                 return await self._load(self._produce, range(count), width=row.in_flight)
             case "search":
-                search = self._search(record_access=row.record_access)
+                search = self._search(
+                    namespace=_namespace(row),
+                    record_access=row.record_access,
+                    parameters=COSINE_ONLY if row.cosine_only else ALL_THAT_RANKS,
+                )
                 return await self._load(search, items, width=row.in_flight)
             case "store":
                 return await self._load(self._store, items, width=row.in_flight)
@@ -149,19 +173,25 @@ class Workbench:
             seconds[size] = min(seconds.get(size, np.inf), time.perf_counter() - began)
         return min(seconds, key=lambda size: seconds[size])
 
-    async def _live_index(self) -> str:
+    async def _nearest(self, row: Row) -> Callable[[bytes], Awaitable[None]]:
+        namespace = _namespace(row)
+        index = await self._live_index(namespace)
+
+        async def nearest(vector: bytes) -> None:
+            await self._redis.execute_command(
+                "FT.SEARCH", index, f"(@ns:{{$ns}})=>[KNN {NEAREST} @vector $vector]",
+                "PARAMS", 4, "ns", namespace, "vector", vector,
+                "NOCONTENT", "LIMIT", 0, NEAREST, "TIMEOUT", SEARCH_TIMEOUT_MS, "DIALECT", 2,
+            )  # fmt: skip
+
+        return nearest
+
+    async def _live_index(self, namespace: str) -> str:
         settings = self._system.settings
         prefix = redis_prefix(settings.topic_prefix)
-        partition = partition_of(SEARCHED_NAMESPACE.encode(), settings.partitions)
+        partition = partition_of(namespace.encode(), settings.partitions)
         version = int(await self._redis.get(Control(prefix, partition).live))
         return Layout(prefix, version, partition).index("active")
-
-    async def _nearest(self, vector: bytes) -> None:
-        await self._redis.execute_command(
-            "FT.SEARCH", self._index, f"(@ns:{{$ns}})=>[KNN {NEAREST} @vector $vector]",
-            "PARAMS", 4, "ns", SEARCHED_NAMESPACE, "vector", vector,
-            "NOCONTENT", "LIMIT", 0, NEAREST, "TIMEOUT", SEARCH_TIMEOUT_MS, "DIALECT", 2,
-        )  # fmt: skip
 
     async def _ping(self, _: int) -> None:
         await self._ask(Ping(namespace=SEARCHED_NAMESPACE))
@@ -171,29 +201,40 @@ class Workbench:
             self._system.scratch, self._producible, key=f"bench/stored-{number % 8}".encode()
         )
 
-    def _search(self, *, record_access: bool) -> Callable[[str], Awaitable[None]]:
+    def _search(
+        self,
+        *,
+        namespace: str = SEARCHED_NAMESPACE,
+        record_access: bool = True,
+        parameters: ParameterOverrides = ALL_THAT_RANKS,
+    ) -> Callable[[str], Awaitable[None]]:
         async def search(query: str) -> None:
-            asked = Search(namespace=SEARCHED_NAMESPACE, query=query, record_access=record_access)
+            asked = Search(
+                namespace=namespace,
+                query=query,
+                record_access=record_access,
+                parameters=parameters,
+            )
             reply = await self._ask(asked)
             if not reply.unwrap()["results"]:
                 self._found_nothing += 1
             elif record_access:
-                self._note(reply)
+                self._note(reply.position)
 
         return search
 
     async def _store(self, memory: Memory) -> None:
-        self._note(await self._ask(memory.store))
+        self._note((await self._ask(memory.store)).position)
 
     async def _ask(self, message: Any) -> Reply:
         reply = await self._bus.request(message, timeout_seconds=TIMEOUT_SECONDS)
         reply.unwrap()
         return reply
 
-    def _note(self, reply: Reply) -> None:
-        """Remember where the event lies that a request led to."""
-        assert reply.position is not None
-        partition, offset = (int(part) for part in reply.position.split(":"))
+    def _note(self, position: str | None) -> None:
+        """Remember where an event lies that must be folded before the next row."""
+        assert position is not None
+        partition, offset = (int(part) for part in position.split(":"))
         self._positions[partition] = max(offset, self._positions.get(partition, 0))
 
     async def _settled(self) -> None:
@@ -206,3 +247,7 @@ class Workbench:
 
 def _text(item: Item) -> str:
     return item if isinstance(item, str) else item.text
+
+
+def _namespace(row: Row) -> str:
+    return LARGE_NAMESPACE if row.large else SEARCHED_NAMESPACE

@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from bench.aims import AIMS
 from bench.figures import (
     Ratio,
     Sample,
@@ -16,7 +17,7 @@ from bench.figures import (
     percentile,
     ratio_of,
 )
-from bench.rows import AIMS, ROWS, Row
+from bench.rows import ROWS, Row
 
 
 def duration(ms: float) -> Sample:
@@ -146,3 +147,27 @@ def test_aim_for_a_ratio_is_held_against_the_ratio() -> None:
 
     assert aims["search-live-1"]["value"] == pytest.approx(5 / 3)
     assert not aims["search-live-1"]["reached"]
+
+
+def test_aim_over_another_row_is_held_against_the_difference_within_each_round() -> None:
+    # The machine is twice as slow in the second round, and slow for other reasons in the third.
+    rounds = []
+    for cosine, all_that_ranks in [(5.0, 6.5), (10.0, 13.0), (12.0, 14.0)]:
+        samples = {row.key: duration(1.0) for row in ROWS}
+        samples["search-large-cosine"] = duration(cosine)
+        samples["search-large"] = duration(all_that_ranks)
+        rounds.append(samples)
+
+    aims = {each["row"]: each for each in aims_of(ROWS, rounds)}
+
+    assert aims["search-large"]["value"] == pytest.approx(2.0)
+    assert aims["search-large"]["reached"]
+
+
+def test_search_that_takes_longer_than_allowed_over_cosine_misses_its_aim() -> None:
+    samples = {row.key: duration(1.0) for row in ROWS}
+    samples["search-large"] = duration(4.5)
+
+    aims = {each["row"]: each for each in aims_of(ROWS, [samples])}
+
+    assert not aims["search-large"]["reached"]

@@ -1,9 +1,11 @@
 """The table's rows fit together, share their texts and are documented."""
 
+from dataclasses import replace
 from pathlib import Path
 
+from bench.aims import AIMS
 from bench.material import Material, Memory
-from bench.rows import AIMS, REPLAY, ROWS
+from bench.rows import REPLAY, ROWS
 from bench.texts import load_conversation
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "reference" / "bench.md"
@@ -27,6 +29,7 @@ def test_all_that_is_measured_has_bounds_and_bounds_have_none() -> None:
 
 def test_every_aim_is_about_a_row() -> None:
     assert {aim.row for aim in AIMS} <= set(BY_KEY)
+    assert {aim.over for aim in AIMS if aim.over} <= set(BY_KEY)
 
 
 def test_single_requests_are_enough_for_a_95th_percentile() -> None:
@@ -83,3 +86,18 @@ def test_cached_rows_take_only_what_was_embedded_before() -> None:
 
     assert set(items["search-cached-16"]) <= set(source.cached_queries)
     assert all(memory in source.cached_memories for memory in items["store-cached-16"])
+
+
+def test_large_searches_differ_only_in_what_ranks() -> None:
+    all_that_ranks, cosine = BY_KEY["search-large"], BY_KEY["search-large-cosine"]
+    items = material().for_round(ROWS)
+
+    assert replace(cosine, key=all_that_ranks.key, cosine_only=False) == all_that_ranks
+    assert items["search-large"] == items["search-large-cosine"]
+
+
+def test_large_searches_take_turns() -> None:
+    keys = [row.key for row in ROWS]
+
+    assert keys.index("search-large-cosine") == keys.index("search-large") + 1
+    assert BY_KEY["search-large"].is_latency
