@@ -13,6 +13,8 @@ from schemas.events import (
     Embedding,
     Event,
     MaintenanceCompleted,
+    MaintenanceProgressed,
+    MaintenanceUndone,
     MemoryAccessed,
     MemoryAdjusted,
     MemoryDecayed,
@@ -234,10 +236,28 @@ def parameters_event(
     return _event(ParametersChanged, namespace, {"parameters": parameters}, envelope)
 
 
-def completed_event(*, envelope: dict[str, Any] | None = None, **data: Any) -> MaintenanceCompleted:
-    """A `maintenance.completed.v1`, which the read side passes over."""
+def completed_event(
+    run: UUID | None = None, *, envelope: dict[str, Any] | None = None, **data: Any
+) -> MaintenanceCompleted:
+    """A `maintenance.completed.v1`."""
     payload = {"job": "decay", "began_at": TIME_MS}
-    return _event(MaintenanceCompleted, derive("run"), payload | data, envelope)
+    return _event(MaintenanceCompleted, run or derive("run"), payload | data, envelope)
+
+
+def progressed_event(
+    run: UUID | None = None, *, envelope: dict[str, Any] | None = None, **data: Any
+) -> MaintenanceProgressed:
+    """A `maintenance.progressed.v1`."""
+    payload = {"job": "decay", "began_at": TIME_MS, "phase": "decay"}
+    return _event(MaintenanceProgressed, run or derive("run"), payload | data, envelope)
+
+
+def undone_event(
+    run: UUID | None = None, *, envelope: dict[str, Any] | None = None
+) -> MaintenanceUndone:
+    """A `maintenance.undone.v1`."""
+    run_id = run or derive("run")
+    return _event(MaintenanceUndone, run_id, {"run_id": run_id}, envelope)
 
 
 def _about(memory: UUID | None) -> dict[str, Any]:

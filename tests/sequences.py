@@ -8,7 +8,7 @@ from uuid import UUID
 from hypothesis import strategies as st
 
 from schemas.events import AccessKind, MemoryEvent, MemoryStored
-from schemas.ids import derive
+from schemas.ids import derive, effect_id
 from tests.builders import (
     TIME_MS,
     accessed_event,
@@ -20,10 +20,12 @@ from tests.builders import (
     forgotten_event,
     memory_id,
     parameters_event,
+    progressed_event,
     relation_event,
     restored_event,
     stored_event,
     superseded_event,
+    undone_event,
 )
 
 DIMENSION = 4
@@ -46,10 +48,13 @@ SPEAKERS = st.none() | st.sampled_from(["Ann", "Bob Tea"])
 STATUS_CHANGES = ("forgotten", "restored", "decayed")
 USES = ("stored", "accessed")
 GRAPH = ("concept", "relation")
+# What a run of maintenance says of itself, does to memories, and has taken back.
+RUNS = ("progressed", "completed", "undone", "run decays", "run adjusts", "run rehearses", "undo")
 ALL = (
-    *USES, *USES, *USES, *STATUS_CHANGES, *GRAPH, "adjusted", "superseded", "parameters",
-    "completed", "again",
+    *USES, *USES, *USES, *USES, *STATUS_CHANGES, *GRAPH, *RUNS, "derived", "adjusted",
+    "superseded", "parameters", "again",
 )  # fmt: skip
+RUN_IDS = st.sampled_from([derive("run", 1), derive("run", 2)])
 # In range, of those that shape traces and of others.
 PARAMETERS = st.fixed_dictionaries(
     {},
@@ -112,6 +117,8 @@ def logs(
 
 
 def _event(draw: st.DrawFn, kind: str, envelope: dict[str, Any]) -> MemoryEvent:
+    if kind in RUNS:
+        return _event_of_run(draw, kind, draw(RUN_IDS), envelope)
     match kind:
         case "concept":
             name, aliases = draw(st.sampled_from(CONCEPTS)), draw(st.sampled_from([[], ["chai"]]))
@@ -127,8 +134,6 @@ def _event(draw: st.DrawFn, kind: str, envelope: dict[str, Any]) -> MemoryEvent:
             )
         case "parameters":
             return parameters_event(envelope=envelope, **draw(PARAMETERS))
-        case "completed":
-            return completed_event(envelope=envelope)
         case "accessed":
             several = draw(st.lists(MEMORIES, min_size=1, max_size=3))
             return accessed_event(
@@ -138,12 +143,46 @@ def _event(draw: st.DrawFn, kind: str, envelope: dict[str, Any]) -> MemoryEvent:
             return _event_of_one(draw, kind, draw(MEMORIES), envelope)
 
 
+def _event_of_run(draw: st.DrawFn, kind: str, run: UUID, envelope: dict[str, Any]) -> MemoryEvent:
+    memory = draw(MEMORIES)
+    match kind:
+        case "progressed":
+            return progressed_event(run, envelope=envelope, done=draw(st.integers(0, 3)), total=3)
+        case "completed":
+            nats = draw(st.none() | st.just(-0.105))
+            return completed_event(run, envelope=envelope, downscaling_nats=nats, report={"n": 1})
+        case "undone":
+            return undone_event(run, envelope=envelope)
+        case "run decays":
+            seen = draw(st.integers(1, 2))
+            return decayed_event(memory, envelope=envelope, accesses_seen=seen, run_id=run)
+        case "run adjusts":
+            return adjusted_event(memory, draw(st.floats(-1, 0)), envelope=envelope, run_id=run)
+        case "run rehearses":
+            # Its id is what undoing knows it by.
+            own = {
+                "id": effect_id(run, memory, "memory.accessed.v1"),
+                "source": "/human-memory/maintenance",
+                "subject": str(run),
+            }
+            return accessed_event(memory, kind="rehearsal", envelope=envelope | own)
+        case _:
+            assert kind == "undo"
+            return adjusted_event(memory, 0.0, envelope=envelope, cause="undo", run_id=run)
+
+
 def _event_of_one(
     draw: st.DrawFn, kind: str, memory: UUID, envelope: dict[str, Any]
 ) -> MemoryEvent:
     match kind:
         case "stored":
             return small_stored(memory, envelope=envelope, **_stored_data(draw))
+        case "derived":
+            # Also of itself, of what nobody knows, and of what was forgotten.
+            sources = draw(st.lists(st.tuples(MEMORIES, FRACTIONS), min_size=1, max_size=3))
+            made_of = [{"memory_id": each, "weight": weight} for each, weight in sources]
+            data = _stored_data(draw) | {"derived_from": made_of}
+            return small_stored(memory, envelope=envelope, **data)
         case "forgotten":
             return forgotten_event(memory, envelope=envelope)
         case "restored":

@@ -2,12 +2,14 @@
 
 from collections.abc import Awaitable, Callable
 
+from schemas.ids import derive
 from services.common.read_model import STATE, STATUSES, Layout, hash64, relation_field
 from services.common.redis import RedisClient
 from tests.builders import memory_id
 
 NAMESPACE = "acme/one"
 ANN, BOB = memory_id("ann"), memory_id("bob")
+RUN = derive("run")
 Damage = Callable[[RedisClient, Layout], Awaitable[object]]
 
 
@@ -93,12 +95,14 @@ SORTED_SETS: dict[str, Callable[[Layout], str]] = {
     "session": lambda layout: layout.session(NAMESPACE, "monday"),
     "linked": lambda layout: layout.linked(NAMESPACE, hash64("tea")),
     "graph": lambda layout: layout.graph(NAMESPACE),
+    "runs by offset": lambda layout: layout.runs_by_offset(NAMESPACE),
 }
 HASHES: dict[str, Callable[[Layout], str]] = {
     "counts": lambda layout: layout.counts(NAMESPACE),
     "terms": lambda layout: layout.document_frequencies(NAMESPACE),
     "links": lambda layout: layout.links(NAMESPACE),
     "concepts": lambda layout: layout.concepts(NAMESPACE),
+    "runs": lambda layout: layout.runs(NAMESPACE),
     "relations out": lambda layout: layout.relations(NAMESPACE, hash64("tea")),
     "relations in": lambda layout: layout.relations(NAMESPACE, hash64("cup")),
 }
@@ -146,6 +150,7 @@ DAMAGES: dict[str, Damage] = {
     "terms, one unknown": bump(HASHES["terms"], hash64("coffee")),
     "links, one counted more": bump(HASHES["links"], hash64("tea")),
     "links, one unknown": bump(HASHES["links"], hash64("coffee")),
+    "run": changed_text(HASHES["runs"], RUN.hex),
     "concept": changed_text(HASHES["concepts"], "tea"),
     "concept unknown": lambda redis, layout: redis.hset(HASHES["concepts"](layout), "x", "[]"),
     "relation, weight": changed_text(

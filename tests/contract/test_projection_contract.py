@@ -19,6 +19,7 @@ from tests.builders import (
     decayed_event,
     forgotten_event,
     parameters_event,
+    progressed_event,
     relation_event,
     restored_event,
     superseded_event,
@@ -26,7 +27,7 @@ from tests.builders import (
 from tests.contract.folding import fold_all, fold_into
 from tests.contract.memory_projection import MemoryProjection
 from tests.contract.projection_contract import ProjectionContract, digest_of
-from tests.contract.projection_damages import ANN, BOB, DAMAGES, NAMESPACE, Damage
+from tests.contract.projection_damages import ANN, BOB, DAMAGES, NAMESPACE, RUN, Damage
 from tests.engines import Engines
 from tests.sequences import DIMENSION, around, at_offsets, small_stored
 
@@ -175,6 +176,7 @@ async def test_digest_notices_damage(side: RedisSide, damage: Damage) -> None:
             concept_event("cup", envelope=around(TIME_MS + 14)),
             relation_event("tea", "cup", envelope=around(TIME_MS + 15)),
             parameters_event(envelope=around(TIME_MS + 16), spacing_scale=0.0),
+            progressed_event(RUN, envelope=around(TIME_MS + 17)),
         ]
     )
     await side.live_version(0)

@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.events import MemoryEvent
-from services.common.read_model import STATUSES, kind_of, pack_record, unpack_record
+from services.common.read_model import NOT_COUNTED, STATUSES, kind_of, pack_record, unpack_record
 from services.retrieval import domain, presentations
 from services.retrieval.digest import digest_of_view
 from services.retrieval.domain import fold_log
 from services.retrieval.view import View
 from tests.builders import TIME_MS, accessed_event, memory_id
 from tests.sequences import ALL, TIMES, around, at_offsets, logs, small_stored
-from tests.unit.services.retrieval.folds import traces_of
+from tests.unit.services.retrieval.folds import kinds, traces_of
 
 EXAMPLES = settings(max_examples=30)
 EVENTS = logs()
@@ -66,7 +66,7 @@ def test_access_count_is_that_of_all_traces_but_rehearsals(events: list[MemoryEv
         counted = [
             int(trace["time_ms"])
             for trace in traces_of(memory)
-            if kind_of(int(trace["id"])) != "rehearsal"
+            if kind_of(int(trace["id"])) not in NOT_COUNTED
         ]
         assert memory.state.access_count == len(counted)
         assert memory.state.last_accessed_ms == max(counted)
@@ -80,8 +80,9 @@ def test_every_memory_has_its_creation_first_and_no_trace_twice(events: list[Mem
 
     for memory in view.memories.values():
         traces = traces_of(memory)
-        assert int(traces["time_ms"][0]) == memory.state.created_ms
-        assert [kind_of(int(i)) for i in traces["id"]].count("creation") == 1
+        created = [i for i, kind in enumerate(kinds(memory)) if kind == "creation"]
+        assert traces["time_ms"][created].tolist() == [memory.state.created_ms]
+        assert set(kinds(memory)[: created[0]]) <= {"inherited"}
         assert len(set(traces["id"].tolist())) == len(traces)
         assert np.all(traces["decay_rate"] >= np.float32(0.2))
         assert np.isfinite(traces["decay_rate"]).all()
