@@ -44,9 +44,10 @@ class _Service:
 class _Server(uvicorn.Server):
     """Stops with the event, and leaves signals alone: they concern all servers of the process."""
 
-    def __init__(self, config: uvicorn.Config, stop: asyncio.Event) -> None:
+    def __init__(self, config: uvicorn.Config, stop: asyncio.Event, app: Any) -> None:
         super().__init__(config)
         self._stop = stop
+        self._state = getattr(app, "state", None)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -56,6 +57,12 @@ class _Server(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         """True when it is time to stop; asked ten times a second."""
         return self._stop.is_set() or await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answers that would go on for ever are ended first; others are waited for."""
+        if (close_streams := getattr(self._state, "close_streams", None)) is not None:
+            await close_streams()
+        await super().shutdown(sockets)
 
 
 def run(
@@ -197,7 +204,7 @@ async def _serve(service: _Service, stop: asyncio.Event) -> None:
         timeout_graceful_shutdown=DRAIN_SECONDS_MAX,
     )
     async with _lifespan(service.app):
-        await _Server(config, stop).serve(sockets=[service.listener])
+        await _Server(config, stop, service.app).serve(sockets=[service.listener])
 
 
 def _lifespan(app: Any) -> AbstractAsyncContextManager[Any]:

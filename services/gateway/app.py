@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import structlog
 from fastapi import FastAPI, HTTPException, Request
-from prometheus_client import make_asgi_app
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
@@ -22,9 +22,12 @@ from services.gateway.answers import error_response, json_response
 from services.gateway.documents import document
 from services.gateway.doors import Doors
 from services.gateway.endpoints import Endpoints
+from services.gateway.following import Followers
 from services.gateway.kept_replies import KeptReplies
 from services.gateway.readiness import Readiness
 from services.gateway.settings import GatewaySettings
+from services.gateway.shared_stats import SharedStats
+from services.gateway.streams import Streams
 
 SERVICE = "gateway"
 HTTP_PORT = 8000
@@ -51,17 +54,24 @@ def build(settings: GatewaySettings) -> FastAPI:
     kept = KeptReplies(redis, f"hm:{settings.topic_prefix}:")
     endpoints = Endpoints(kept, seconds_max=settings.request_seconds_max)
 
+    streams = Streams(settings)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await require_topics(settings)
         client_id = f"human-memory-{SERVICE}"
         async with Bus(settings, client_id=client_id, pending_max=PENDING_MAX) as bus:
-            endpoints.bus = bus
+            endpoints.bus = streams.bus = bus
+            streams.followers = followers = Followers(settings)
+            streams.stats = SharedStats(bus, seconds_max=settings.request_seconds_max)
             app.state.readiness = Readiness(settings, redis, bus)
+            # Whoever stays would hold up the end: `services.run` calls this when it begins.
+            app.state.close_streams = followers.close
             await app.state.readiness.start()
             try:
                 yield
             finally:
+                await followers.close()
                 await app.state.readiness.stop()
                 await redis.aclose()
 
@@ -73,6 +83,7 @@ def build(settings: GatewaySettings) -> FastAPI:
     )
     app.openapi = lambda: document(app)  # type: ignore[method-assign] # FastAPI's own way to do it
     app.include_router(endpoints.router())
+    app.include_router(streams.router())
     _add_system_routes(app)
     _add_errors(app)
     _add_middleware(app, settings)
@@ -94,7 +105,9 @@ def _add_system_routes(app: FastAPI) -> None:
         body = {"status": status, "service": SERVICE, "version": __version__, "checks": checks}
         return json_response(body, 503 if status == "unavailable" else 200)
 
-    app.mount("/metrics", make_asgi_app())
+    @app.get("/metrics", include_in_schema=False)
+    async def metrics() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
 def _add_errors(app: FastAPI) -> None:

@@ -33,7 +33,7 @@ IN_FLIGHT = Gauge("human_memory_http_requests_in_flight", "HTTP requests being s
 
 OPEN_PATHS = frozenset({"/health", "/ready"})
 # They last as long as the client likes, and are bounded by a number of their own.
-LASTING_PATHS = frozenset({"/v1/events", "/ws/stats"})
+LASTING_PATHS = frozenset({"/v1/events", "/v1/benchmark/run", "/ws/stats"})
 RETRY_AFTER_SECONDS = "1"
 _PREFIX = b"/ns/"
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")

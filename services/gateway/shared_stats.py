@@ -1,0 +1,39 @@
+"""Stats of a namespace, asked once for all who watch it."""
+
+import asyncio
+import time
+from typing import Any
+
+from human_memory import routes
+from human_memory.api.service import Asking, perform
+from human_memory.bus import Bus
+from human_memory.deadline import Deadline
+
+KEPT_SECONDS = 1.9  # just less than the pause between two looks
+NAMESPACES_MAX = 1_000
+
+
+class SharedStats:
+    """Keeps the last answer of each namespace that is watched."""
+
+    def __init__(self, bus: Bus, *, seconds_max: float) -> None:
+        self._bus = bus
+        self._seconds_max = seconds_max
+        self._asked: dict[str, tuple[float, asyncio.Task[Any]]] = {}
+
+    async def of(self, namespace: str) -> Any:
+        """The stats, at most two seconds old.
+
+        Raises:
+            MemoryServiceError: they can't be had now.
+        """
+        now = time.monotonic()
+        at, task = self._asked.get(namespace, (0.0, None))
+        if task is None or now - at > KEPT_SECONDS:
+            asking = Asking(self._bus, namespace, Deadline.after(self._seconds_max))
+            task = asyncio.create_task(perform(routes.STATS, b"", asking))
+            self._asked.pop(namespace, None)
+            self._asked[namespace] = (now, task)
+            if len(self._asked) > NAMESPACES_MAX:
+                del self._asked[next(iter(self._asked))]
+        return await asyncio.shield(task)
