@@ -27,6 +27,7 @@ from services.common.redis import connect
 from services.common.replies import Replier
 from services.common.waiting import Waits
 from services.maintenance.adapters.kafka_log import KafkaLog
+from services.maintenance.adapters.language_model import wording_of
 from services.maintenance.adapters.redis_side import RedisSide
 from services.maintenance.clock import Clock
 from services.maintenance.handlers import Commands
@@ -50,7 +51,12 @@ def build(settings: MaintenanceSettings) -> AsgiFastStream:
     side = RedisSide(redis, live, prefix)
     embedder = embedder_of(settings)
     waits = Waits(live.cursor, partitions=settings.partitions)
-    runner = Runner(side=side, log=KafkaLog(settings, producer, bus, waits), embedder=embedder)
+    runner = Runner(
+        side=side,
+        log=KafkaLog(settings, producer, bus, waits),
+        embedder=embedder,
+        wording=lambda: wording_of(settings),
+    )
     commands = _commands(settings, producer, runner)
     clock = Clock(
         side=side,

@@ -30,8 +30,12 @@ class ReadSide(Protocol):
         """Memories as they are."""
         ...
 
-    def pages(self, namespace: str) -> AsyncIterator[Page]:
-        """All memories of a namespace."""
+    def pages(self, namespace: str, *, newest: int | None = None) -> AsyncIterator[Page]:
+        """All memories of a namespace, or those that changed last."""
+        ...
+
+    async def concepts(self, namespace: str, names: list[str]) -> set[str]:
+        """Which of these concepts there are."""
         ...
 
     async def settle(self, namespace: str, page: Page, next_ms: np.ndarray) -> None:

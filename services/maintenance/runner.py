@@ -12,6 +12,7 @@ from schemas.replies import RunResult
 from services.common.embedder import Embedder
 from services.common.runs import Run
 from services.maintenance.domain import RunContext, completed_event
+from services.maintenance.jobs.consolidation import consolidate
 from services.maintenance.jobs.decay import decay
 from services.maintenance.jobs.forgetting import STRATEGIES
 from services.maintenance.jobs.undo import undo
@@ -28,7 +29,7 @@ RUN_SECONDS = Histogram(
     buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300),
 )
 Job = Callable[[Work, Any], Awaitable[Outcome]]
-JOBS: dict[str, Job] = {"decay": decay, "undo": undo, **STRATEGIES}
+JOBS: dict[str, Job] = {"decay": decay, "consolidation": consolidate, "undo": undo, **STRATEGIES}
 
 
 class Runner:
@@ -39,7 +40,12 @@ class Runner:
     """
 
     def __init__(
-        self, *, side: ReadSide, log: Log, embedder: Embedder, wording: Wording | None = None
+        self,
+        *,
+        side: ReadSide,
+        log: Log,
+        embedder: Embedder,
+        wording: Callable[[], Wording | None] = lambda: None,
     ) -> None:
         self._side = side
         self._log = log
@@ -53,7 +59,7 @@ class Runner:
             side=self._side,
             log=self._log,
             embedder=self._embedder,
-            wording=self._wording,
+            wording=self._wording(),  # one for each run: its budget is the run's
         )
 
     async def execute(self, work: Work, parameters: Message) -> tuple[RunResult, str | None]:

@@ -103,10 +103,20 @@ class RedisSide:
         _, (records, changed) = await self._read(namespace, queue, atomic=True)
         return _page(ids, records, changed)
 
-    async def pages(self, namespace: str) -> AsyncIterator[Page]:
-        """All memories of a namespace, in the order of their last change."""
+    async def concepts(self, namespace: str, names: list[str]) -> set[str]:
+        """Which of these concepts there are."""
+        if not names:
+            return set()
+        _, (found,) = await self._read(
+            namespace, lambda layout: [["HMGET", layout.concepts(namespace), *names]]
+        )
+        return {name for name, value in zip(names, found, strict=True) if value is not None}
+
+    async def pages(self, namespace: str, *, newest: int | None = None) -> AsyncIterator[Page]:
+        """All memories of a namespace, or those that changed last, in the order of that."""
+        first = 0 if newest is None else -newest
         _, (ids,) = await self._read(
-            namespace, lambda layout: [["ZRANGE", layout.changed(namespace), 0, -1]]
+            namespace, lambda layout: [["ZRANGE", layout.changed(namespace), first, -1]]
         )
         names = [each.decode() for each in ids]
         for start in range(0, len(names), PAGE):

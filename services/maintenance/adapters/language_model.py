@@ -1,0 +1,67 @@
+"""A language model behind an OpenAI-compatible API, with a time limit, retries and a budget."""
+
+import asyncio
+from typing import Any
+
+import httpx
+import structlog
+
+from services.maintenance.settings import MaintenanceSettings
+from services.maintenance.wording import WordingFailed, answer, question
+
+log = structlog.get_logger(__name__)
+TRIES = 3
+BACKOFF_SECONDS = 0.5
+ANSWER_BYTES_MAX = 100_000
+
+
+class LanguageModel:
+    """`Wording` by a model; one for each run, as its budget is the run's."""
+
+    def __init__(self, settings: MaintenanceSettings) -> None:
+        self.name = settings.language_model or "language model"
+        self._url = settings.language_model_url.rstrip("/") + "/chat/completions"
+        key = settings.language_model_key
+        self._headers = {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
+        self._timeout = settings.language_model_timeout_seconds
+        self._left = settings.language_model_calls_max
+
+    async def fact(self, texts: list[str]) -> str | None:
+        """See `Wording`."""
+        failure = ""
+        for attempt in range(TRIES):
+            if self._left <= 0:
+                raise WordingFailed("the language model's calls for one run are used up")
+            self._left -= 1
+            try:
+                return answer(await self._asked(texts), len(texts))
+            except (httpx.HTTPError, TimeoutError, ValueError, LookupError, TypeError) as error:
+                failure = f"{type(error).__name__}: {error}"[:200]
+                log.warning("language model", error=failure, attempt=attempt)
+                await asyncio.sleep(BACKOFF_SECONDS * 2**attempt)
+        raise WordingFailed(f"the language model does not answer: {failure}")
+
+    async def _asked(self, texts: list[str]) -> str:
+        body: dict[str, Any] = {
+            "model": self.name,
+            "messages": question(texts),
+            "temperature": 0,
+            "response_format": {"type": "json_object"},
+        }
+        async with (
+            asyncio.timeout(self._timeout),
+            httpx.AsyncClient(timeout=self._timeout) as client,
+        ):
+            response = await client.post(self._url, json=body, headers=self._headers)
+        response.raise_for_status()
+        if len(response.content) > ANSWER_BYTES_MAX:
+            raise ValueError(f"an answer of {len(response.content):,} bytes")
+        content = response.json()["choices"][0]["message"]["content"]
+        if not isinstance(content, str):
+            raise TypeError("an answer without text")
+        return content
+
+
+def wording_of(settings: MaintenanceSettings) -> LanguageModel | None:
+    """The model that the settings name, or none."""
+    return LanguageModel(settings) if settings.language_model_url else None

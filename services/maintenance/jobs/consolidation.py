@@ -1,0 +1,73 @@
+"""Consolidation: replay, extract, prune, compile. Each phase may be run again, to the same end."""
+
+from math import log
+from typing import Any
+
+from schemas.jobs import ConsolidationJob
+from services.maintenance.episodes import gather
+from services.maintenance.jobs.compiling import compile_skills
+from services.maintenance.jobs.decay import sweep
+from services.maintenance.jobs.extracting import extract
+from services.maintenance.jobs.replaying import replay
+from services.maintenance.work import Outcome, Work
+
+IDS_REPORTED = 20
+
+
+async def consolidate(work: Work, job: ConsolidationJob) -> Outcome:
+    """A consolidation run.
+
+    What it looks at is what there was when it began. A language model that does not answer ends
+    its phase without (more) facts, and the rest runs.
+    """
+    run = work.run
+    upkeep = await work.side.upkeep(run.namespace)
+    parameters = upkeep.parameters
+    gathered = await gather(
+        work.side,
+        run.namespace,
+        run_id=run.run_id,
+        now_ms=run.now_ms,
+        parameters=parameters.without_downscaling(run.run_id.hex),
+    )
+    report: dict[str, Any] = dict.fromkeys(
+        (
+            "episodes_replayed",
+            "facts_extracted",
+            "memories_pruned",
+            "memories_downscaled",
+            "phase_4_compiled",
+        ),
+        0,
+    )
+    nats = None
+    for phase in dict.fromkeys(job.phases):
+        await work.progress(phase)
+        match phase:
+            case "replay":
+                report["episodes_replayed"] = await replay(work, job, gathered)
+            case "extract":
+                done = await extract(work, job, gathered)
+                report |= {
+                    "facts_extracted": len(done.facts),
+                    "facts_strengthened": done.strengthened,
+                    "clusters_unworded": done.unworded,
+                    "concepts_added": done.concepts,
+                    "facts": done.facts[:IDS_REPORTED],
+                }
+                if done.error is not None:
+                    report["extract_error"] = done.error[:500]
+            case "prune":
+                nats = log(parameters.downscaling_factor)
+                await work.folded()  # what was replayed is spared
+                after = parameters.with_downscaling(run.now_ms, nats, run.run_id.hex)
+                await sweep(work, parameters, indexed=upkeep.indexed, judged_by=after)
+                pruned = await work.effects("memory.decayed.v1")
+                report["memories_pruned"] = pruned
+                spared = report["episodes_replayed"] + pruned
+                report["memories_downscaled"] = max(0, upkeep.counts["active"] - spared)
+            case "compile":
+                new, again = await compile_skills(work, job, gathered)
+                report |= {"phase_4_compiled": new, "skills_strengthened": again}
+    await work.folded()
+    return Outcome(report, nats)

@@ -1,0 +1,257 @@
+"""Phase 2, extract: what several episodes say becomes a fact."""
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+
+from cognition.base_level import IntArray
+from cognition.clustering import key_terms, medoid, mutual_clusters
+from cognition.consolidation import fact_confidence
+from cognition.text import terms, words
+from schemas.fields import Emotion, Source
+from schemas.inbox import Concept, Relation, Store
+from schemas.jobs import ConsolidationJob
+from services.maintenance.domain import rehearsed_event
+from services.maintenance.episodes import FACT, RUN_METADATA, SKILL, Gathered
+from services.maintenance.wording import Wording, WordingFailed
+from services.maintenance.work import Work
+
+SEEDS_MAX, CLUSTERED_MAX, NEAREST = 2_000, 5_000, 10
+# A fact that says the same, or that comes of at least half of the same episodes, is the same.
+SAME_COSINE, SAME_MEMBERS = 0.9, 0.5
+CONFIDENCE_MIN = 0.5
+KEY_TERMS = 5
+TOPICS = 2
+CONCEPT_ACTIVATION = 0.5
+
+
+@dataclass
+class Extracted:
+    """What the phase did."""
+
+    facts: list[str] = field(default_factory=list)
+    strengthened: int = 0
+    unworded: int = 0
+    concepts: int = 0
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Rows of episodes that say the same, the one in the middle, and what they have in common."""
+
+    rows: list[int]
+    middle: int
+    terms: list[str]
+
+
+async def extract(work: Work, job: ConsolidationJob, gathered: Gathered) -> Extracted:
+    """Store a fact for each cluster that has none, strengthen those that have."""
+    done = Extracted()
+    clusters = clusters_of(gathered, job, now_ms=work.run.now_ms)
+    known = [int(i) for i in gathered.of_type(FACT)]
+    new: list[Cluster] = []
+    for number, cluster in enumerate(clusters):
+        work.check()
+        fact = _same_fact(gathered, cluster, known)
+        if fact is not None:
+            if _adds_to(gathered, cluster, fact):
+                await work.emit([rehearsed_event(work.run, gathered.ids[fact])])
+                done.strengthened += 1
+            continue
+        if any(_alike(gathered, cluster, other) for other in new):
+            continue  # two clusters that say the same: the first one's fact stands for both
+        try:
+            text = await _worded(work.wording, gathered, cluster)
+        except WordingFailed as error:
+            done.error = str(error)
+            break
+        if text is None:
+            done.unworded += 1
+            continue
+        new.append(cluster)
+        done.facts.append(await _store(work, gathered, cluster, text))
+        done.concepts += await _relate(work, gathered, cluster)
+        await work.progress("extract", done=number + 1, total=len(clusters), step=number + 1)
+    return done
+
+
+def clusters_of(gathered: Gathered, job: ConsolidationJob, *, now_ms: int) -> list[Cluster]:
+    """Clusters with something recent in them, among the episodes near to what is recent."""
+    episodes = gathered.of_type(FACT, SKILL, but=True)
+    recent = gathered.recent(now_ms - round(1000 * job.window_seconds))
+    seeds = _newest(gathered, episodes[recent[episodes]], SEEDS_MAX)
+    if len(seeds) == 0:
+        return []
+    near = _with_neighbours(gathered, seeds, episodes)
+    found = mutual_clusters(
+        gathered.vectors[near].astype(np.float64), neighbours=NEAREST, cosine_min=job.cosine_min
+    )
+    said = {int(i): terms(gathered.documents[i]["content"]) for i in near.tolist()}
+    frequencies = Counter(term for each in said.values() for term in set(each))
+    clusters = []
+    for group in found:
+        rows = [int(near[i]) for i in group]
+        if not recent[rows].any() or fact_confidence(len(rows), 0) <= CONFIDENCE_MIN:
+            continue
+        middle = rows[medoid(gathered.vectors[rows].astype(np.float64))]
+        common = key_terms(
+            [said[row] for row in rows],
+            document_frequencies=frequencies,
+            total=len(near),
+            count=KEY_TERMS,
+        )
+        clusters.append(Cluster(rows, middle, common))
+    return clusters
+
+
+def fact_key(gathered: Gathered, cluster: Cluster) -> str:
+    """The fact of these episodes, whoever stores it and however often."""
+    members = "\x1f".join(sorted(gathered.ids[row] for row in cluster.rows))
+    return f"fact:{hashlib.sha256(members.encode()).hexdigest()}"
+
+
+async def _worded(wording: Wording | None, gathered: Gathered, cluster: Cluster) -> str | None:
+    if wording is None:
+        content: str = gathered.documents[cluster.middle]["content"]
+        return content
+    return await wording.fact([gathered.documents[row]["content"] for row in cluster.rows])
+
+
+async def _store(work: Work, gathered: Gathered, cluster: Cluster, text: str) -> str:
+    vectors = gathered.vectors[cluster.rows]
+    centre = vectors.mean(axis=0)
+    cosines = vectors @ (centre / max(float(np.linalg.norm(centre)), 1e-9))
+    states = gathered.states[cluster.rows]
+    speakers = {gathered.documents[row].get("speaker") for row in cluster.rows}
+    concepts = Counter(
+        name for row in cluster.rows for name in gathered.documents[row].get("concepts", [])
+    )
+    command = Store(
+        namespace=work.run.namespace,
+        idempotency_key=fact_key(gathered, cluster),
+        occurred_at=work.run.now_ms,
+        content=text,
+        memory_type=FACT,
+        tags=["consolidated"],
+        metadata={
+            RUN_METADATA: str(work.run.run_id),
+            "support": len(cluster.rows),
+            "confidence": round(fact_confidence(len(cluster.rows), 0), 3),
+            "key_terms": list(cluster.terms),
+            "worded_by": "extraction" if work.wording is None else work.wording.name,
+        },
+        concepts=[name for name, count in concepts.items() if 2 * count >= len(cluster.rows)][:50],
+        emotion=Emotion(
+            valence=float(states["valence"].mean()),
+            arousal=float(states["arousal"].mean()),
+            salience=float(states["salience"].mean()),
+        ),
+        speaker=speakers.pop() if len(speakers) == 1 else None,
+        derived_from=[
+            Source(memory_id=UUID(gathered.ids[row]), weight=float(np.clip(cosine, 0.0, 1.0)))
+            for row, cosine in zip(cluster.rows, cosines, strict=True)
+        ],
+    )
+    result, position = await work.log.ask(command)
+    work.position = position or work.position
+    return str(result["memory_id"])
+
+
+async def _relate(work: Work, gathered: Gathered, cluster: Cluster) -> int:
+    """The two topics of a fact become concepts, related by how often they go together."""
+    topics = _topics(gathered, cluster)
+    known = await work.side.concepts(work.run.namespace, topics)
+    run, namespace = str(work.run.run_id), work.run.namespace
+    for name in topics:
+        if name not in known:  # another one's type and activation stay as they are
+            await work.log.ask(
+                Concept(
+                    namespace=namespace,
+                    name=name,
+                    concept_type="topic",
+                    activation=CONCEPT_ACTIVATION,
+                    idempotency_key=_key(run, "concept", name),
+                )
+            )
+    if len(topics) == TOPICS and not known.issuperset(topics):
+        both = sum(_says(gathered, row, cluster.terms[:TOPICS]) for row in cluster.rows)
+        _, position = await work.log.ask(
+            Relation(
+                namespace=namespace,
+                source=topics[0],
+                target=topics[1],
+                relation_type="related_to",
+                weight=both / len(cluster.rows),
+                idempotency_key=_key(run, "relation", *topics),
+            )
+        )
+        work.position = position or work.position
+    return len(set(topics) - known)
+
+
+def _topics(gathered: Gathered, cluster: Cluster) -> list[str]:
+    """The first key terms as they are mostly written."""
+    written: dict[str, Counter[str]] = {}
+    for row in cluster.rows:
+        for word in words(gathered.documents[row]["content"]):
+            for term in terms(word):
+                written.setdefault(term, Counter())[word] += 1
+    named = [written[term] for term in cluster.terms[:TOPICS] if term in written]
+    return [min(forms, key=lambda word, forms=forms: (-forms[word], word)) for forms in named]
+
+
+def _says(gathered: Gathered, row: int, wanted: list[str]) -> bool:
+    return set(wanted) <= set(terms(gathered.documents[row]["content"]))
+
+
+def _same_fact(gathered: Gathered, cluster: Cluster, facts: list[int]) -> int | None:
+    members = {gathered.ids[row] for row in cluster.rows}
+    for fact in facts:
+        sources = _sources(gathered.documents[fact])
+        shared = len(members & sources) / max(1, len(sources))
+        cosine = float(gathered.vectors[cluster.middle] @ gathered.vectors[fact])
+        if shared >= SAME_MEMBERS or cosine >= SAME_COSINE:
+            return fact
+    return None
+
+
+def _adds_to(gathered: Gathered, cluster: Cluster, fact: int) -> bool:
+    """Only an episode that the fact does not come of is new evidence for it."""
+    sources = _sources(gathered.documents[fact])
+    return any(gathered.ids[row] not in sources for row in cluster.rows)
+
+
+def _alike(gathered: Gathered, one: Cluster, other: Cluster) -> bool:
+    return float(gathered.vectors[one.middle] @ gathered.vectors[other.middle]) >= SAME_COSINE
+
+
+def _sources(document: dict[str, Any]) -> set[str]:
+    return {source["memory_id"] for source in document.get("derived_from", [])}
+
+
+def _newest(gathered: Gathered, rows: IntArray, count: int) -> IntArray:
+    order = np.argsort(-gathered.states["created_ms"][rows], kind="stable")[:count]
+    return np.sort(rows[order])
+
+
+def _with_neighbours(gathered: Gathered, seeds: IntArray, episodes: IntArray) -> IntArray:
+    """The seeds and the episodes nearest to each, at most CLUSTERED_MAX."""
+    if len(episodes) <= NEAREST + 1:
+        return episodes
+    near = set(seeds.tolist())
+    for start in range(0, len(seeds), 512):
+        if len(near) >= CLUSTERED_MAX:
+            break
+        cosines = gathered.vectors[seeds[start : start + 512]] @ gathered.vectors[episodes].T
+        best = np.argpartition(-cosines, NEAREST, axis=1)[:, : NEAREST + 1]
+        near |= set(episodes[np.unique(best)].tolist())
+    return np.array(sorted(near), np.intp)
+
+
+def _key(*parts: str) -> str:
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
