@@ -218,7 +218,7 @@ async def test_run_whose_member_is_killed_is_done_once_by_another(
     kept.start("maintenance")
 
     async def all_archived() -> bool:
-        return (await keeper.stats())["decayed"] == MANY
+        return int((await keeper.stats())["decayed"]) == MANY
 
     await eventually(all_archived, seconds=120)
     await eventually(lambda: _completed(kept, keeper.namespace, 1), seconds=60)

@@ -1,5 +1,6 @@
 """The log, the inbox, and what a run has left in the log."""
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -18,12 +19,12 @@ from schemas.topics import EVENTS
 from services.common.event_log import EventAppender
 from services.common.runs import Run
 from services.common.waiting import Waits
+from services.maintenance.episodes import RUN_METADATA
 
 FOLD_SECONDS_MAX = 60.0
 INBOX_SECONDS_MAX = 60.0
 # Brokers' clocks may differ by this much.
 CLOCK_MARGIN_MS = 60_000
-RUN_METADATA = "maintenance_run"
 
 
 class KafkaLog(EventAppender):
@@ -83,15 +84,23 @@ async def _effects(
 
 def _effect(value: bytes, run_id: UUID) -> list[MemoryEvent]:
     try:
-        event = decode_event(value)
+        return effects_in([decode_event(value)], run_id)
     except MemoryServiceError:
         return []
+
+
+def effects_in(events: Iterable[MemoryEvent], run_id: UUID) -> list[MemoryEvent]:
+    """Those of some events that a run has led to."""
+    return [event for event in events if _is_of(event, run_id)]
+
+
+def _is_of(event: MemoryEvent, run_id: UUID) -> bool:
     match event:
-        case MemoryDecayed() | MemoryAdjusted() if event.data.run_id == run_id:
-            return [event]
-        case MemoryAccessed() if event.subject == str(run_id):
-            return [event]
-        case MemoryStored() if event.data.metadata.get(RUN_METADATA) == str(run_id):
-            return [event]
+        case MemoryDecayed() | MemoryAdjusted():
+            return event.data.run_id == run_id
+        case MemoryAccessed():
+            return event.subject == str(run_id)
+        case MemoryStored():
+            return event.data.metadata.get(RUN_METADATA) == str(run_id)
         case _:
-            return []
+            return False

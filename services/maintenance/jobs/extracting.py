@@ -202,7 +202,7 @@ def _topics(gathered: Gathered, cluster: Cluster) -> list[str]:
             for term in terms(word):
                 written.setdefault(term, Counter())[word] += 1
     named = [written[term] for term in cluster.terms[:TOPICS] if term in written]
-    return [min(forms, key=lambda word, forms=forms: (-forms[word], word)) for forms in named]
+    return [min((-count, word) for word, count in forms.items())[1] for forms in named]
 
 
 def _says(gathered: Gathered, row: int, wanted: list[str]) -> bool:
