@@ -79,7 +79,8 @@ def test_choice_is_a_distribution_that_only_differences_decide(
 
     assert float(shares.sum()) == pytest.approx(1.0)
     assert moved.tolist() == pytest.approx(shares.tolist(), abs=1e-9)
-    assert int(np.argmax(shares)) == int(np.argmax(np.array(activations)))
+    # Differences beyond the last digit tie.
+    assert shares[int(np.argmax(activations))] == shares.max()
 
 
 def test_nothing_can_be_chosen_from_nothing() -> None:
