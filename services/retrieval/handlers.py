@@ -99,6 +99,7 @@ class Queries:
         """Wait for what is in flight; each query's deadline bounds it."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=DRAIN_SECONDS_MAX)
+        await self._searcher.drain()
         await self._graph.close()
 
     async def _handle(self, record: Any) -> None:
