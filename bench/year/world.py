@@ -24,7 +24,14 @@ from services.common.in_force import InForce
 from services.common.memories import Memories
 from services.common.read_model import TERM, Status, pack_record
 from services.common.runs import Run
-from services.ingest.domain import Received, WorkedOut, embedding_of, event_of, indexed_text
+from services.ingest.domain import (
+    Received,
+    WorkedOut,
+    cause_of,
+    embedding_of,
+    event_of,
+    indexed_text,
+)
 from services.maintenance.adapters.kafka_log import effects_in
 from services.maintenance.adapters.redis_side import Page, Upkeep
 from services.maintenance.domain import RunContext
@@ -81,9 +88,7 @@ class World:
             vectors = await self.embedder.embed([indexed_text(command, time_ms)])
             worked_out = WorkedOut(embedding_of(vectors[0], self.embedder.model))
         event = event_of(command, received, time_ms, worked_out)
-        return derive(event.subject) if not _is_id(event.subject) else UUID(event.subject), (
-            self.take(event)
-        )
+        return cause_of(command, received), self.take(event)
 
     async def run(self, job: Job, **parameters: Any) -> RunResult:
         """Run a job now."""
@@ -205,11 +210,3 @@ def _document(memory: Memory) -> dict[str, Any]:
         "memory_type": document["type"].decode(),
         **orjson.loads(document["more"]),
     }
-
-
-def _is_id(subject: str) -> bool:
-    try:
-        UUID(subject)
-    except ValueError:
-        return False
-    return True

@@ -129,10 +129,7 @@ def rehearsed_event(run: RunContext, memory_id: str) -> MemoryEvent:
     """The event that rehearses a memory; one for each, so that it can be taken back."""
     return MemoryAccessed(
         **_around(run, memory_id, "memory.accessed.v1") | {"subject": str(run.run_id)},
-        data=AccessedData(
-            accesses=[AccessedMemory(memory_id=UUID(memory_id), kind="rehearsal")],
-            context=run.job,
-        ),
+        data=AccessedData(accesses=[AccessedMemory(memory_id=UUID(memory_id), kind="rehearsal")]),
     )
 
 
