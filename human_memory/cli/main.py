@@ -12,6 +12,7 @@ from human_memory.cli import (
     graph,
     importing,
     maintenance,
+    mcp,
     replaying,
     running,
     status,
@@ -28,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for module in (running, status, writing, asking, graph, importing, tail, replaying):
+for module in (running, status, writing, asking, graph, importing, tail, replaying, mcp):
     app.add_typer(module.app)
 app.add_typer(maintenance.others)
 app.add_typer(maintenance.app, name="maintenance", no_args_is_help=True)

@@ -1,0 +1,133 @@
+"""The memory as tools of an assistant, with the official client."""
+
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from mcp import Client, StdioServerParameters
+
+from stack.processes import Launch, spawn, terminate
+from stack.state import free_port, is_free
+from tests.integration.services_fixture import ROOT, System
+from tests.polling import eventually
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+START_SECONDS = 60.0
+
+
+def command(gateway: str, namespace: str) -> list[str]:
+    return [
+        *(sys.executable, "-m", "human_memory.cli", "mcp"),
+        *("--server", gateway, "--namespace", namespace),
+    ]
+
+
+@asynccontextmanager
+async def over_stdio(gateway: str, namespace: str) -> AsyncIterator[Client]:
+    """A client that starts the server itself, as assistants do."""
+    program, *arguments = command(gateway, namespace)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    async with Client(
+        StdioServerParameters(command=program, args=arguments, env=environment)
+    ) as client:
+        yield client
+
+
+async def called(client: Client, tool: str, **arguments: Any) -> Any:
+    """What a tool answers, as data."""
+    result = await client.call_tool(tool, arguments)
+    assert not result.is_error, result.content
+    assert result.structured_content is not None
+    return result.structured_content.get("result", result.structured_content)
+
+
+def text_of(result: Any) -> str:
+    return " ".join(block.text for block in result.content)
+
+
+async def test_tools_say_what_they_do_and_what_they_take(gateway: str, namespace: str) -> None:
+    async with over_stdio(gateway, namespace) as client:
+        tools = {tool.name: tool for tool in (await client.list_tools()).tools}
+
+    assert set(tools) == {"store", "search", "recall", "forget", "relate", "related", "stats"}
+    for tool in tools.values():
+        assert tool.description
+        assert all("description" in field for field in tool.input_schema["properties"].values())
+    hints = {name: tool.annotations for name, tool in tools.items() if tool.annotations}
+    assert {name for name, hint in hints.items() if hint.destructive_hint} == {"forget"}
+    assert {name for name, hint in hints.items() if hint.read_only_hint} == {"stats", "related"}
+
+
+async def test_what_is_stored_is_found_recalled_and_forgotten(gateway: str, namespace: str) -> None:
+    async with over_stdio(gateway, namespace) as client:
+        stored = await called(client, "store", content="Noemi lives in Bern.", tags=["people"])
+        (found,) = await called(client, "search", query="Where does Noemi live?", tags=["people"])
+        recalled = await called(client, "recall", memory_id=stored["memory_id"])
+        forgotten = await called(client, "forget", memory_id=stored["memory_id"])
+        stats = await called(client, "stats")
+
+    assert found["memory_id"] == stored["memory_id"]
+    assert found["content"] == recalled["content"] == "Noemi lives in Bern."
+    assert recalled["access_count"] == 3
+    assert forgotten["forgotten"] is True
+    assert (stats["active"], stats["deleted"]) == (0, 1)
+
+
+async def test_relating_creates_concepts_once_and_keeps_them(gateway: str, namespace: str) -> None:
+    async with over_stdio(gateway, namespace) as client:
+        first = await called(
+            client, "relate", source="Noemi", relation_type="lives in", target="Bern", weight=0.9
+        )
+        await called(client, "relate", source="Noemi", relation_type="LIKES", target="tea")
+        near = await called(client, "related", concepts=["Noemi"])
+
+    assert first["relation_type"] == "lives_in"
+    assert [(row["name"], row["path_weight"]) for row in near] == [("tea", 1.0), ("Bern", 0.9)]
+
+
+async def test_refusals_are_told_in_words(gateway: str, namespace: str) -> None:
+    async with over_stdio(gateway, namespace) as client:
+        unknown = await client.call_tool("recall", {"memory_id": "no such memory"})
+        empty = await client.call_tool("store", {"content": " "})
+
+    assert unknown.is_error
+    assert "Not found" in text_of(unknown)
+    assert empty.is_error
+    assert "content" in text_of(empty)
+
+
+async def test_memory_that_is_not_there_is_told_with_its_address(namespace: str) -> None:
+    nobody = f"http://127.0.0.1:{free_port(set())}"
+    async with over_stdio(nobody, namespace) as client:
+        result = await client.call_tool("stats", {})
+
+    assert result.is_error
+    assert nobody in text_of(result)
+
+
+async def test_tools_work_over_streamable_http(
+    system: System, gateway: str, namespace: str
+) -> None:
+    port = free_port(set())
+    process = spawn(
+        Launch(
+            command=[*command(gateway, namespace), "--http", str(port)],
+            folder=ROOT,
+            log=system.folder / "mcp.log",
+            death_signal=signal.SIGKILL,
+            environment={"PYTHONPATH": str(ROOT)},
+        )
+    )
+    try:
+        await eventually(lambda: not is_free(port), seconds=START_SECONDS)
+        async with Client(f"http://127.0.0.1:{port}/mcp") as client:
+            await called(client, "store", content="Tea is at four.")
+            (found,) = await called(client, "search", query="When is tea?")
+    finally:
+        terminate(process, grace_s=10)
+
+    assert found["content"] == "Tea is at four."
