@@ -26,6 +26,8 @@ from human_memory.exceptions import (
 )
 
 ADDRESS = os.environ["CONFORMANCE_ADDRESS"]
+# Something answers there, or nothing, but no memory.
+BROKEN_ADDRESS = os.environ["CONFORMANCE_BROKEN_ADDRESS"]
 PACKAGE = Path(os.environ["CONFORMANCE_PACKAGE"])
 
 
@@ -314,6 +316,107 @@ def test_value_out_of_bounds_raises_a_validation_error_that_names_the_field(
         getattr(memory, method)(**arguments)
 
     assert raised.value.status_code == 422
+
+
+@pytest.mark.parametrize("method", ["ready", "decay"])
+def test_memory_that_is_down_raises_service_unavailable(
+    method: str, loop: asyncio.AbstractEventLoop
+) -> None:
+    async def ask() -> None:
+        async with AsyncMemory(BROKEN_ADDRESS) as memory:
+            await getattr(memory, method)()
+
+    with pytest.raises(ServiceUnavailable) as raised:
+        loop.run_until_complete(ask())
+    with pytest.raises(ServiceUnavailable), Memory(BROKEN_ADDRESS) as memory:
+        getattr(memory, method)()
+
+    assert raised.value.status_code == 503
+    assert str(raised.value).startswith("Service unavailable: ")
+
+
+def test_decay_looks_at_all_active_memories_and_spares_the_fresh(memory: Any) -> None:
+    kept, gone = memory.store("This stays"), memory.store("This goes")
+    memory.forget(gone.memory_id)
+
+    report = memory.decay()
+
+    assert (report.memories_processed, report.memories_decayed) == (1, 0)
+    assert memory.recall(kept.memory_id).access_count == 2
+
+
+def test_strategic_prune_lowers_what_has_to_do_with_no_goal(memory: Any) -> None:
+    related = memory.store("Python is a programming language with great libraries")
+    unrelated = memory.store("The cat sleeps on the warm windowsill")
+    before = memory.inspect(unrelated.memory_id).activation
+
+    report = memory.forget_strategy("strategic_prune", goals=["Python programming"])
+
+    assert (report.strategy, report.memories_affected) == ("strategic_prune", 1)
+    assert memory.inspect(unrelated.memory_id).activation < before
+    assert memory.list(limit=1)[0].memory_id == related.memory_id
+
+
+def test_strategic_prune_without_goals_affects_nothing(memory: Any) -> None:
+    memory.store("Anything")
+
+    assert memory.forget_strategy("strategic_prune").memories_affected == 0
+
+
+def test_capacity_overflow_archives_the_weakest_beyond_it(memory: Any) -> None:
+    strong = memory.store("Recalled often")
+    for _ in range(3):
+        memory.recall(strong.memory_id)
+    for number in range(2):
+        memory.store(f"Never recalled {number}")
+
+    report = memory.forget_strategy("capacity_overflow", capacity=1)
+
+    assert report.memories_affected == 2
+    assert [item.status for item in memory.list()].count("decayed") == 2
+    assert memory.recall(strong.memory_id).access_count == 5
+
+
+@pytest.mark.parametrize(
+    ("strategy", "params"),
+    [
+        ("interference", {"memory_id": str(uuid4())}),
+        ("rif", {"retrieved": [str(uuid4())]}),
+    ],
+)
+def test_strategy_about_an_unknown_memory_raises_memory_not_found(
+    memory: Any, strategy: str, params: dict[str, Any]
+) -> None:
+    with pytest.raises(MemoryNotFound):
+        memory.forget_strategy(strategy, **params)
+
+
+def test_interference_lowers_what_is_alike(memory: Any) -> None:
+    older = memory.store("The meeting with Tom is on Monday at nine")
+    newer = memory.store("The meeting with Tom is on Monday at ten")
+    before = memory.inspect(older.memory_id).activation
+
+    report = memory.forget_strategy("interference", memory_id=newer.memory_id)
+
+    assert report.memories_affected == 1
+    assert memory.inspect(older.memory_id).activation < before
+
+
+def test_consolidation_reports_its_phases(memory: Any) -> None:
+    for number in range(4):
+        memory.store(f"Had coffee with Ana at the corner, day {number}")
+
+    report = memory.consolidate()
+
+    counts = [
+        report.episodes_replayed,
+        report.facts_extracted,
+        report.memories_pruned,
+        report.memories_downscaled,
+        report.phase_4_compiled,
+    ]
+    assert all(count >= 0 for count in counts)
+    assert report.episodes_replayed > 0
 
 
 def test_exceptions_are_one_tree_with_status_codes() -> None:

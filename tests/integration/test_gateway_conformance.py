@@ -10,7 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.services_fixture import ROOT, System
+from stack.state import free_port
+from tests.engines import Engines
+from tests.integration.services_fixture import (
+    READY_SECONDS,
+    ROOT,
+    ServiceProcess,
+    System,
+    system_on,
+)
+from tests.polling import eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -63,11 +72,29 @@ async def maintained(system: System) -> AsyncIterator[System]:
     await maintenance.stop()
 
 
-async def suite(package: Path, address: str, system: System, folder: Path) -> Outcome:
-    """The suite with a package at the head of the path, and nothing of this project but that."""
+@pytest.fixture(scope="module")
+async def broken(stack: Engines, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """The address of a gateway with no service behind it."""
+    async with system_on(stack.kafka, stack.redis, tmp_path_factory.mktemp("broken")) as lonely:
+        process = lonely.start("gateway")
+        await eventually(lambda: answers(process), seconds=READY_SECONDS)
+        yield f"http://127.0.0.1:{process.ports['gateway']}"
+
+
+async def answers(process: ServiceProcess) -> bool:
+    """Whether it says anything of its readiness."""
+    return "status" in await process.readiness("gateway")
+
+
+async def suite(package: Path, addresses: tuple[str, str], system: System, folder: Path) -> Outcome:
+    """The suite with a package at the head of the path, and nothing of this project but that.
+
+    `addresses`: of a memory that works, and of one that does not.
+    """
     (folder / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
     environment = system.environment_of_services() | {
-        "CONFORMANCE_ADDRESS": address,
+        "CONFORMANCE_ADDRESS": addresses[0],
+        "CONFORMANCE_BROKEN_ADDRESS": addresses[1],
         "CONFORMANCE_PACKAGE": str(package),
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         "PYTHONPATH": str(package),
@@ -82,22 +109,25 @@ async def suite(package: Path, address: str, system: System, folder: Path) -> Ou
 
 
 async def test_published_client_passes_the_suite(
-    published: Path, maintained: System, gateway: str, tmp_path: Path
+    published: Path, maintained: System, gateway: str, broken: str, tmp_path: Path
 ) -> None:
-    outcome = await suite(published, gateway, maintained, tmp_path)
+    outcome = await suite(published, (gateway, broken), maintained, tmp_path)
 
     assert outcome.code == 0, outcome.output
 
 
 async def test_our_client_passes_the_suite_over_http(
-    maintained: System, gateway: str, tmp_path: Path
+    maintained: System, gateway: str, broken: str, tmp_path: Path
 ) -> None:
-    outcome = await suite(ROOT, gateway, maintained, tmp_path)
+    outcome = await suite(ROOT, (gateway, broken), maintained, tmp_path)
 
     assert outcome.code == 0, outcome.output
 
 
 async def test_our_client_passes_the_suite_over_the_bus(maintained: System, tmp_path: Path) -> None:
-    outcome = await suite(ROOT, f"kafka://{maintained.settings.kafka}", maintained, tmp_path)
+    nobody = f"kafka://127.0.0.1:{free_port(set())}"
+    addresses = (f"kafka://{maintained.settings.kafka}", nobody)
+
+    outcome = await suite(ROOT, addresses, maintained, tmp_path)
 
     assert outcome.code == 0, outcome.output
