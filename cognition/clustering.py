@@ -146,16 +146,16 @@ def _components(rows: IntArray, pairs: IntArray) -> list[list[int]]:
     """Connected components, each ascending."""
     parent = {int(row): int(row) for row in rows}
 
-    def root(row: int) -> int:
+    def _root(row: int) -> int:
         while parent[row] != row:
             parent[row] = parent[parent[row]]
             row = parent[row]
         return row
 
     for one, other in pairs.tolist():
-        low, high = sorted((root(one), root(other)))
+        low, high = sorted((_root(one), _root(other)))
         parent[high] = low
     groups: dict[int, list[int]] = {}
     for row in sorted(parent):
-        groups.setdefault(root(row), []).append(row)
+        groups.setdefault(_root(row), []).append(row)
     return list(groups.values())

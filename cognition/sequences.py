@@ -26,12 +26,28 @@ class Pattern:
 
     @property
     def support(self) -> int:
-        """How many sequences show it."""
+        """How many sequences show it.
+
+        Args: none.
+
+        Returns:
+            A count, at least 1.
+
+        Source: Agrawal & Srikant (1995), Proceedings of ICDE 11:3, the support of a sequence.
+        """
         return len(self.places)
 
     @property
     def worth(self) -> int:
-        """support (length - 1) - length: what is saved by having it as one thing."""
+        """What is saved by having it as one thing: support (length - 1) - length.
+
+        Args: none.
+
+        Returns:
+            Symbols saved; negative if it costs more than it saves.
+
+        Source: Rissanen (1978), Automatica 14:465, minimum description length.
+        """
         return self.support * (len(self.steps) - 1) - len(self.steps)
 
 

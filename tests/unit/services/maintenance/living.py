@@ -1,0 +1,108 @@
+"""A world to run jobs in, and what tests ask of it."""
+
+from typing import Any
+from uuid import UUID
+
+from bench.year.world import World, WorldSide
+from schemas.events import MemoryEvent, MemoryStored
+from schemas.inbox import Access, Store
+from schemas.replies import RunResult
+from services.maintenance.domain import levels_of
+from services.retrieval.digest import namespace_digest, rows_of_view
+from tests.unit.services.maintenance.words import WordEmbedder
+
+START_MS = 1_750_000_000_000
+HOUR_MS, DAY_MS = 3_600_000, 86_400_000
+
+
+def world() -> World:
+    """An empty world with words for meanings."""
+    return World(WordEmbedder(), START_MS)
+
+
+async def store(own: World, content: str, **fields: Any) -> UUID:
+    """The id of a new memory."""
+    command = Store.model_validate({"namespace": own.namespace, "content": content} | fields)
+    return (await own.tell(command))[0]
+
+
+async def use(own: World, *memories: UUID, kind: str = "used") -> None:
+    """Memories are used now."""
+    fields = {"namespace": own.namespace, "memory_ids": list(memories), "kind": kind}
+    await own.tell(Access.model_validate(fields))
+
+
+def status(own: World, memory: UUID) -> str:
+    """The status of a memory."""
+    return own.view.memories[own.namespace, memory].state.status
+
+
+def bias(own: World, memory: UUID) -> float:
+    """The penalties of a memory."""
+    return own.view.memories[own.namespace, memory].state.bias
+
+
+def contents(own: World, memory_type: str) -> list[str]:
+    """What the active memories of a type say."""
+    return [
+        memory.document["content"].decode()
+        for memory in own.memories().values()
+        if memory.document is not None
+        and memory.document["type"].decode() == memory_type
+        and memory.state.status == "active"
+    ]
+
+
+def count(result: RunResult, name: str) -> int:
+    """A number of a report."""
+    number = result.report[name]
+    assert isinstance(number, int)
+    return number
+
+
+async def level(own: World, memory: UUID) -> float:
+    """B + bias of a memory, now."""
+    page = await WorldSide(own).page(own.namespace, [str(memory)])
+    parameters = own.view.namespace(own.namespace).parameters
+    return float(levels_of(page.memories, own.now_ms, parameters)[0])
+
+
+async def episodes(own: World) -> list[UUID]:
+    """Five that say the same in five sessions, and two that say something else."""
+    said = [
+        await store(own, f"Ann drinks green tea {when}", session=f"s{n}")
+        for n, when in enumerate(("daily", "again", "today", "early", "late"))
+    ]
+    await store(own, "The bridge closed.")
+    await store(own, "Kites need wind.")
+    return said
+
+
+def digest(own: World) -> bytes:
+    """Of all memories that are there: without where the log stands, and without what is deleted."""
+    gone = {name for name, m in own.memories().items() if m.state.status == "deleted"}
+    rows = []
+    own.view.touch(own.namespace)
+    for name, value in rows_of_view(own.view, own.namespace):
+        kind = name.partition(":")[0]
+        memory = name.split(":")[1] if kind in ("document", "record", "contexts") else ""
+        if kind in ("changed", "frequent", "runs", "runs by offset", "graph") or memory in gone:
+            continue
+        if kind in ("concepts", "relation", "vocabulary", "parameters", "counts", "recent"):
+            continue
+        if kind == "record":
+            state = own.memories()[memory].state
+            value = repr((state.status, state.bias, state.presentations, state.changes)).encode()
+            value += own.memories()[memory].parts.traces
+        rows.append((name, value))
+    return namespace_digest(rows)
+
+
+def is_fact(event: MemoryEvent) -> bool:
+    """Whether an event stored a fact."""
+    return isinstance(event, MemoryStored) and event.data.memory_type == "semantic"
+
+
+def in_force(own: World) -> Any:
+    """The parameters in force."""
+    return own.view.namespace(own.namespace).parameters

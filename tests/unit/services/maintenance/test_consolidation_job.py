@@ -1,0 +1,168 @@
+"""What a consolidation makes of a namespace, on a virtual clock."""
+
+from uuid import UUID
+
+import pytest
+
+from bench.year.world import WorldSide
+from schemas.events import MemoryStored
+from schemas.parameters import Parameters
+from services.maintenance.domain import levels_of
+from services.maintenance.wording import WordingFailed
+from tests.unit.services.maintenance.living import (
+    DAY_MS,
+    HOUR_MS,
+    START_MS,
+    contents,
+    count,
+    episodes,
+    is_fact,
+    level,
+    status,
+    store,
+    use,
+    world,
+)
+
+
+async def test_one_access_fades_after_a_week_and_five_days_with_downscaling() -> None:
+    own = world()
+    memory = await store(own, "The harbour was closed.")
+
+    own.now_ms = START_MS + 7 * DAY_MS
+    await own.run("decay")
+    assert status(own, memory) == "active"
+    own.now_ms = START_MS + round(7.26 * DAY_MS)
+    result = await own.run("decay")
+
+    assert status(own, memory) == "decayed"
+    assert result.report["memories_decayed"] == 1
+
+
+async def test_consolidation_makes_one_fact_of_what_was_said_again_and_again() -> None:
+    own = world()
+    said = await episodes(own)
+    own.now_ms += HOUR_MS
+
+    result = await own.run("consolidation")
+
+    assert result.report["facts_extracted"] == 1
+    (fact,) = contents(own, "semantic")
+    assert "tea" in fact
+    stored = next(each for each in own.events if is_fact(each))
+    assert isinstance(stored, MemoryStored)
+    sources = {source.memory_id for source in stored.data.derived_from}
+    assert sources == set(said)
+    # The fact begins with the uses of its episodes: it is stronger than any of them.
+    assert await level(own, UUID(stored.subject)) > max([await level(own, each) for each in said])
+    assert count(result, "concepts_added") == len(own.view.namespace(own.namespace).concepts) == 2
+
+
+async def test_fact_seen_again_is_strengthened_and_not_stored_twice() -> None:
+    own = world()
+    await episodes(own)
+    own.now_ms += HOUR_MS
+    await own.run("consolidation")
+    own.now_ms += HOUR_MS
+    again = await own.run("consolidation", phases=["extract"])
+    await store(own, "Ann drinks green tea now")
+    own.now_ms += HOUR_MS
+    new_evidence = await own.run("consolidation", phases=["extract"])
+
+    assert (again.report["facts_extracted"], again.report["facts_strengthened"]) == (0, 0)
+    assert new_evidence.report["facts_extracted"] == 0
+    assert new_evidence.report["facts_strengthened"] == 1
+    assert len(contents(own, "semantic")) == 1
+
+
+async def test_repeated_sequence_becomes_a_skill_with_its_steps() -> None:
+    own = world()
+    for day, colour in enumerate(("red", "blue", "green")):
+        for step in (f"open the {colour} box", "press the start button", "write the result down"):
+            own.now_ms += 60_000
+            await store(own, step, session=f"day {day}")
+        own.now_ms += HOUR_MS
+
+    result = await own.run("consolidation", phases=["compile"])
+
+    assert result.report["phase_4_compiled"] == 1
+    (skill,) = contents(own, "procedural")
+    assert "press the start button" in skill
+    assert skill.startswith("1. ")
+    repeated = await own.run("consolidation", phases=["compile"])
+    assert repeated.report["phase_4_compiled"] == 0
+
+
+async def test_downscaling_changes_the_ranking_and_spares_what_was_used() -> None:
+    own = world()
+    idle = await store(own, "An idle thought.")
+    own.now_ms += HOUR_MS
+    used = await store(own, "A thought in use.")
+    await own.run("consolidation", phases=["prune"])
+    before = await level(own, idle)
+    own.now_ms += 1
+    await use(own, used)
+    parameters = own.view.namespace(own.namespace).parameters
+
+    page = await WorldSide(own).page(own.namespace, [str(idle), str(used)])
+    plain = levels_of(page.memories, own.now_ms, Parameters())
+    scaled = levels_of(page.memories, own.now_ms, parameters)
+
+    assert scaled[0] - plain[0] == pytest.approx(-0.10536, abs=1e-5)
+    assert scaled[1] == plain[1]
+    own.now_ms += 6 * HOUR_MS
+    await own.run("consolidation", phases=["prune"])
+    # Not cumulative: twice downscaled is as once.
+    twice = await level(own, idle)
+    assert twice < before
+    page = await WorldSide(own).page(own.namespace, [str(idle)])
+    parameters = own.view.namespace(own.namespace).parameters
+    now = levels_of(page.memories, own.now_ms, parameters) - levels_of(
+        page.memories, own.now_ms, Parameters()
+    )
+    assert now[0] == pytest.approx(-0.10536, abs=1e-5)
+
+
+class Silent:
+    """A language model that is down."""
+
+    name = "silent"
+
+    async def fact(self, texts: list[str]) -> str | None:
+        raise WordingFailed("nobody answers")
+
+
+class Speaking:
+    """A language model that finds the words."""
+
+    name = "speaking"
+
+    async def fact(self, texts: list[str]) -> str | None:
+        return "Ann likes tea."
+
+
+async def test_without_its_language_model_the_phase_says_so_and_the_rest_runs() -> None:
+    own = world()
+    own.wording = Silent()
+    await episodes(own)
+    own.now_ms += HOUR_MS
+
+    result = await own.run("consolidation")
+
+    assert result.report["facts_extracted"] == 0
+    assert result.report["extract_error"] == "nobody answers"
+    assert count(result, "memories_downscaled") > 0
+
+
+async def test_what_the_language_model_said_is_in_the_event() -> None:
+    own = world()
+    own.wording = Speaking()
+    await episodes(own)
+    own.now_ms += HOUR_MS
+
+    await own.run("consolidation")
+
+    stored = next(each for each in own.events if is_fact(each))
+    assert isinstance(stored, MemoryStored)
+    assert stored.data.content == "Ann likes tea."
+    assert stored.data.metadata["worded_by"] == "speaking"

@@ -1,0 +1,165 @@
+"""Runs that are undone, killed anywhere and done again, or cancelled: what they leave."""
+
+import asyncio
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from bench.year.world import World, WorldLog, WorldSide
+from schemas.events import MemoryEvent
+from schemas.ids import derive, effect_id
+from schemas.jobs import parameters_of
+from services.maintenance.domain import RunContext
+from services.maintenance.jobs.undo import UndoJob
+from services.maintenance.runner import Runner
+from services.maintenance.work import Work
+from tests.unit.services.maintenance.living import (
+    DAY_MS,
+    HOUR_MS,
+    digest,
+    episodes,
+    level,
+    use,
+    world,
+)
+
+
+class Killed(Exception):
+    """What kill -9 does to a run."""
+
+
+@pytest.mark.parametrize(
+    ("job", "parameters"),
+    [
+        ("decay", {}),
+        ("capacity", {"capacity": 2}),
+        ("strategic_prune", {"goals": ["kites"]}),
+        ("interference", {"similarity_min": 0.3}),
+        ("consolidation", {}),
+    ],
+)
+async def test_undone_run_leaves_nothing(job: Any, parameters: dict[str, Any]) -> None:
+    own = world()
+    said = await episodes(own)
+    own.now_ms += 8 * DAY_MS if job == "decay" else HOUR_MS
+    await use(own, said[0])
+    before = digest(own)
+    levels = [await level(own, each) for each in said]
+    result = await own.run(job, **parameters)
+    assert digest(own) != before
+
+    undo = _undo_of(own, result.run_id)
+    await own.execute(undo, UndoJob(run_id=result.run_id))
+
+    assert [await level(own, each) for each in said] == levels
+    assert digest(own) == before
+    assert own.view.namespace(own.namespace).runs[result.run_id].undone_ms is not None
+
+
+@pytest.mark.parametrize("job", ["decay", "capacity", "strategic_prune", "consolidation"])
+async def test_run_killed_anywhere_and_done_again_leaves_what_one_run_leaves(job: Any) -> None:
+    given: dict[str, dict[str, Any]] = {
+        "capacity": {"capacity": 2},
+        "strategic_prune": {"goals": ["kites"]},
+    }
+    parameters = parameters_of(job, given.get(job, {}))
+    whole = await _lived(job)
+    context = _context(whole, job)
+    await whole.execute(context, parameters)
+    expected, appends = digest(whole), len(whole.events)
+
+    killed_somewhere = False
+    for after in range(1, 30):
+        own = await _lived(job)
+        dying = _Dying(own, after)
+        try:
+            runner = Runner(side=WorldSide(own), log=dying, embedder=own.embedder)
+            await runner.execute(runner.work_of(context), parameters)
+        except Killed:
+            killed_somewhere = True
+            result = await own.execute(context, parameters)
+            assert result.complete
+            assert digest(own) == expected, f"killed after {after} appends"
+    assert killed_somewhere
+    assert appends > 0
+
+
+async def test_cancelled_run_says_so_and_can_be_undone() -> None:
+    own = world()
+    await episodes(own)
+    before = digest(own)
+    context = _context(own, "consolidation")
+    runner = Runner(side=WorldSide(own), log=WorldLog(own), embedder=own.embedder)
+    work = runner.work_of(context)
+    work.cancel.set()
+
+    result, _ = await runner.execute(work, parameters_of("consolidation", {}))
+
+    assert result.cancelled
+    assert own.view.namespace(own.namespace).runs[context.run_id].cancelled
+    assert digest(own) == before
+
+
+class _Dying(WorldLog):
+    """A log that dies with its process after some appends."""
+
+    def __init__(self, own: World, after: int) -> None:
+        super().__init__(own)
+        object.__setattr__(self, "left", [after])
+
+    async def append(self, events: list[MemoryEvent]) -> list[str]:
+        left: list[int] = getattr(self, "left")  # noqa: B009 (a frozen dataclass)
+        done = []
+        for event in events:  # also in the middle of what was to be appended
+            if left[0] == 0:
+                raise Killed
+            left[0] -= 1
+            done += await super().append([event])
+        return done
+
+
+async def _lived(job: str) -> World:
+    own = world()
+    said = await episodes(own)
+    own.now_ms += 8 * DAY_MS if job == "decay" else HOUR_MS
+    await use(own, said[0])
+    return own
+
+
+def _context(own: World, job: Any) -> RunContext:
+    run = derive("run", job)
+    return RunContext(
+        run_id=run, namespace=own.namespace, job=job, now_ms=own.now_ms, commanded_ms=own.now_ms
+    )
+
+
+def _undo_of(own: World, run: UUID) -> RunContext:
+    return RunContext(
+        run_id=derive("undo", str(run)),
+        namespace=own.namespace,
+        job="undo",
+        now_ms=own.now_ms,
+        commanded_ms=own.now_ms,
+    )
+
+
+def test_effect_of_a_run_on_a_memory_has_one_id() -> None:
+    run, memory = derive("run"), derive("memory")
+
+    assert effect_id(run, memory, "a") == effect_id(run, str(memory), "a")
+    assert effect_id(run, memory, "a") != effect_id(run, memory, "b")
+
+
+def test_work_waits_for_nothing_if_it_has_appended_nothing() -> None:
+    own = world()
+    work = Work(
+        run=_context(own, "decay"),
+        side=WorldSide(own),
+        log=WorldLog(own),
+        embedder=own.embedder,
+    )
+
+    asyncio.run(work.folded())
+
+    assert work.position is None
