@@ -1,13 +1,15 @@
 """Calling the model directly gives what sentence-transformers itself gives."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
-from services.common.encoder import encoder_of
-from services.common.model_files import DEFAULT_MODEL, sentence_transformer
+from services.common.encoder import PlainModel, usual_encoder
+from services.common.model_files import DEFAULT_MODEL, load_model, sentence_transformer
 
 TEXTS = [
     "Tea is at four.",
@@ -20,19 +22,16 @@ TEXTS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def model() -> Any:
-    return sentence_transformer(DEFAULT_MODEL, threads=1)
-
-
 @pytest.mark.integration
 @pytest.mark.timeout(300)
-def test_direct_vectors_are_those_of_sentence_transformers(model: Any) -> None:
-    expected = model.encode(TEXTS, normalize_embeddings=True)
+def test_direct_vectors_are_those_of_sentence_transformers() -> None:
+    expected = sentence_transformer(DEFAULT_MODEL, threads=1).encode(
+        TEXTS, normalize_embeddings=True
+    )
+    encode = load_model(DEFAULT_MODEL, threads=1)
 
-    together = encoder_of(model)(TEXTS)
+    together, alone = encode(TEXTS), np.concatenate([encode([text]) for text in TEXTS])
 
-    alone = np.concatenate([encoder_of(model)([text]) for text in TEXTS])
     assert together.dtype == expected.dtype
     assert np.abs(together - expected).max() < 1e-6
     assert np.abs(alone - expected).max() < 1e-6
@@ -40,18 +39,17 @@ def test_direct_vectors_are_those_of_sentence_transformers(model: Any) -> None:
 
 @pytest.mark.integration
 @pytest.mark.timeout(300)
-def test_way_in_that_is_taken_is_the_direct_one(model: Any) -> None:
-    def called(*_: Any, **__: Any) -> None:
-        raise AssertionError("the usual way")
+def test_default_model_needs_no_torch_once_it_is_known() -> None:
+    load_model(DEFAULT_MODEL, threads=1)
+    code = (
+        "import sys; from services.common.model_files import DEFAULT_MODEL, load_model; "
+        "load_model(DEFAULT_MODEL, threads=1); "
+        "assert not {'torch', 'transformers', 'sentence_transformers'} & set(sys.modules)"
+    )
 
-    encode = encoder_of(model)
-    model.forward, forward = called, model.forward
-    try:
-        vectors = encode(TEXTS)
-    finally:
-        model.forward = forward
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
 
-    assert vectors.shape == (len(TEXTS), 384)
+    assert done.returncode == 0, done.stderr.decode()
 
 
 class Dense:
@@ -70,6 +68,7 @@ class ModelWithDense:
 
 
 def test_model_with_other_modules_is_called_the_usual_way() -> None:
-    vectors = encoder_of(ModelWithDense())(["one", "two"])
+    model = ModelWithDense()
 
-    assert vectors.tolist() == [[0.5] * 3] * 2
+    assert PlainModel.of(model) is None
+    assert usual_encoder(model)(["one", "two"]).tolist() == [[0.5] * 3] * 2
