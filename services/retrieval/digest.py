@@ -79,7 +79,7 @@ def rows_of_view(view: View, name: str) -> Iterator[Row]:
     yield "counts", _numbers(counts | {b"length": namespace.length}) if memories else {}
     yield "changed", {id_: float(memory.changed_at) for id_, memory in memories.items()}
     yield "recent", _highest({id_: m.state.last_accessed_ms for id_, m in memories.items()})
-    used = {id_: m.state.use for id_, m in memories.items() if m.state.presentations > 1}
+    used = {id_: m.state.use for id_, m in memories.items() if m.state.use > 1}
     yield "frequent", _highest(used)
     yield "terms", _numbers(namespace.document_frequencies)
     yield "links", _numbers(namespace.links)

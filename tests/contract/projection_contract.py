@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemas.events import AccessKind, MemoryEvent
+from schemas.ids import effect_id
 from services.common.read_model import TRACE
 from services.retrieval import digest, domain, presentations
 from services.retrieval.adapters import redis_changes
@@ -21,6 +22,7 @@ from services.retrieval.view import Namespace, Needs, Ref, View
 from tests.builders import (
     TIME_MS,
     accessed_event,
+    adjusted_event,
     forgotten_event,
     memory_id,
     parameters_event,
@@ -448,4 +450,29 @@ class ProjectionContract:
 
         await fold_all(projection, [[event] for event in events], partition=0)
 
+        assert await projection.digest(0, 1) == digest_of(events)
+
+    async def test_memory_whose_only_rehearsal_is_taken_back_is_as_it_was(
+        self, projection: ProbedProjection
+    ) -> None:
+        run = memory_id("run")
+        rehearsal = {
+            "id": effect_id(run, ANN, "memory.accessed.v1"),
+            "source": "/human-memory/maintenance",
+            "subject": str(run),
+        }
+        events = at_offsets(
+            [
+                stored(),
+                accessed_event(ANN, kind="rehearsal", envelope=around(TIME_MS + 1) | rehearsal),
+                adjusted_event(
+                    ANN, 0.0, envelope=around(TIME_MS + 2, "u"), cause="undo", run_id=run
+                ),
+            ]
+        )
+        await projection.live_version(0)
+
+        await fold_all(projection, [[event] for event in events], partition=0)
+
+        assert fold_log(events).memories[REF].parts == fold_log(events[:1]).memories[REF].parts
         assert await projection.digest(0, 1) == digest_of(events)

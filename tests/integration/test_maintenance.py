@@ -235,3 +235,52 @@ async def test_run_whose_member_is_killed_is_done_once_by_another(
 async def _completed(system: System, namespace: str, count: int) -> bool:
     events = await events_of(system, namespace)
     return sum(isinstance(event, MaintenanceCompleted) for event in events) == count
+
+
+async def test_consolidation_makes_facts_and_skills_that_searches_find(
+    keeper: Agent, kept: System
+) -> None:
+    for number, when in enumerate(("every morning", "in the morning", "each morning")):
+        await keeper.store(f"Ann drinks green tea {when}.", session=f"tea {number}")
+    for day, box in enumerate(("red", "blue", "green")):
+        for step in (f"Open the {box} box.", "Press the start button.", "Write the result down."):
+            await keeper.store(step, session=f"lab {day}")
+
+    result = await run(keeper, "consolidation")
+
+    assert result["report"]["facts_extracted"] >= 1
+    assert result["report"]["phase_4_compiled"] >= 1
+    (fact, *_) = await keeper.search("What does Ann drink?", types=["semantic"])
+    assert "tea" in fact["content"]
+    (skill, *_) = await keeper.search("How do I start it?", types=["procedural"])
+    assert "2. Press the start button." in skill["content"]
+    undone = await keeper.tell(UndoRun(namespace=keeper.namespace, run_id=UUID(result["run_id"])))
+    assert undone["report"]["memories_deleted"] >= 2
+    assert await keeper.search("What does Ann drink?", types=["semantic"]) == []
+    await folded(kept)
+    await assert_redis_is_the_fold_of_the_log(kept)
+
+
+async def test_strategies_lower_what_they_say_and_a_second_caller_gets_the_same_report(
+    keeper: Agent,
+) -> None:
+    wanted = await keeper.store("The deployment of the billing service needs two approvals.")
+    other = await keeper.store("Noemi has a new kite.")
+    command = RunJob.model_validate(
+        {
+            "namespace": keeper.namespace,
+            "job": "strategic_prune",
+            "parameters": {"goals": ["deploy the billing service"]},
+        }
+    )
+
+    first, second = await asyncio.gather(keeper.bus.ask(command), keeper.bus.ask(command))
+
+    assert first["report"]["memories_affected"] == 1
+    explained = {
+        row["memory_id"]: row["explanation"]["adjustment"]
+        for row in await keeper.search("anything", explain=True, after=None)
+    }
+    assert explained[str(wanted)] == 0.0
+    assert explained[str(other)] in (-0.5, -1.0)  # two runs, if the first was over already
+    assert second["complete"]

@@ -51,7 +51,7 @@ def _memory(memory: Memory, ref: Ref, layout: Layout) -> Commands:
         yield ["HDEL", layout.contexts(*ref), *memory.contexts_dropped]
     yield ["ZADD", layout.changed(namespace), memory.changed_at, name]
     yield ["ZADD", layout.recent(namespace), "GT", state.last_accessed_ms, name]
-    if state.presentations > 1:
+    if state.use > 1:
         yield ["ZADD", layout.frequent(namespace), "GT", state.use, name]
     if memory.document is not None or memory.document_status != state.status:
         for concept in concepts_of(memory.parts.concepts):
