@@ -1,7 +1,12 @@
 """What bus and producer do while Kafka is away, and after it is back."""
 
 import asyncio
-from collections.abc import Iterator
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +15,9 @@ from human_memory.producer import DurableProducer
 from human_memory.settings import KafkaSettings
 from human_memory.topics import apply_topics
 from schemas.errors import DeadlineExceeded, Unavailable
-from schemas.topics import EVENTS
+from schemas.replies import Reply
+from schemas.topics import EVENTS, REPLIES
+from services.common.replies import SEND_SECONDS_MAX, Replier, ReplyAddress
 from stack import LocalStack, UnsupportedPlatform
 from tests.builders import ping, store
 from tests.integration.responder import PONG, Responder
@@ -18,6 +25,7 @@ from tests.polling import eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 PATIENCE_SECONDS = 60.0
+MARGIN_SECONDS = 3.0  # other tests may use the processors
 
 
 @pytest.fixture
@@ -71,3 +79,40 @@ async def test_producer_closes_while_kafka_is_away_and_tells_who_waited(
     with pytest.raises(Unavailable, match="does not answer"):
         await waiting
     await eventually(lambda: len(asyncio.all_tasks()) <= tasks_before)
+
+
+@asynccontextmanager
+async def silent(own_stack: LocalStack) -> AsyncIterator[None]:
+    """Meanwhile Kafka is there, takes connections and requests, and answers nothing."""
+    pid = own_stack.status().kafka.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        await eventually(lambda: stands_still(pid))
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def stands_still(pid: int) -> bool:
+    """Whether all threads of a process have been stopped: it takes a moment."""
+    stats = [file.read_text("utf-8") for file in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return all(stat.rpartition(")")[2].split()[0] == "T" for stat in stats)
+
+
+async def test_replies_are_given_up_in_time_when_kafka_does_not_answer(
+    own_stack: LocalStack, settings: KafkaSettings
+) -> None:
+    answers = [(ReplyAddress(b"q1", 0), Reply(result={"version": "test"}))]
+    async with DurableProducer(settings) as producer:
+        replier = Replier(producer, settings.topic(REPLIES), service="test")
+        await replier.send(answers)  # the connection is there
+        async with silent(own_stack):
+            began = time.monotonic()
+            await asyncio.gather(*[replier.send(answers) for _ in range(3)])
+            seconds = time.monotonic() - began
+
+        # Well again, it takes what comes next.
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await producer.send(settings.topic(REPLIES), b"{}", key=b"q2")
+    assert SEND_SECONDS_MAX * 0.9 <= seconds < SEND_SECONDS_MAX + MARGIN_SECONDS

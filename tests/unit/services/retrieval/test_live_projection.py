@@ -1,0 +1,120 @@
+"""Where the live fold begins, and until when queries wait: Redis may be older than the log."""
+
+from typing import cast
+
+import pytest
+from aiokafka import TopicPartition
+
+from services.common.dead_letters import DeadLetters
+from services.retrieval.adapters.redis_projection import RedisProjection
+from services.retrieval.projection import LiveProjection
+
+EVENTS = TopicPartition("memory.events", 0)
+LOG_END = 500
+
+
+class Store:
+    """What Redis holds: the cursor, and the offset that queries wait for."""
+
+    def __init__(self, cursor: int) -> None:
+        self.at = cursor
+        self.awaited: int | None = None
+        self.opened = False
+
+    async def live_version(self, partition: int) -> int:
+        return 1
+
+    async def ensure_index(self, version: int) -> None: ...
+
+    async def cursor(self, partition: int, version: int) -> int:
+        return self.at
+
+    async def expect(self, partition: int, offset: int) -> None:
+        assert not self.opened, "queries were let in before they knew what to wait for"
+        self.awaited = offset
+
+    async def open(self, partition: int, version: int) -> None:
+        self.opened = True
+
+
+class Consumer:
+    """One partition of the log, and how far a predecessor said it had come."""
+
+    def __init__(self, committed: int | None) -> None:
+        self.at = 0
+        self._committed = committed
+
+    async def end_offsets(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+        return dict.fromkeys(partitions, LOG_END)
+
+    async def committed(self, _: TopicPartition) -> int | None:
+        return self._committed
+
+    def seek(self, _: TopicPartition, offset: int) -> None:
+        self.at = offset
+
+
+class Subscriber:
+    """What FastStream gives: it holds the consumer."""
+
+    def __init__(self, consumer: Consumer) -> None:
+        self.consumer = consumer
+
+
+async def begun(*, cursor: int, committed: int | None) -> tuple[Store, Consumer]:
+    """A member that was just given the partition."""
+    store, consumer = Store(cursor), Consumer(committed)
+    projection = LiveProjection(cast("RedisProjection", store), cast("DeadLetters", None))
+    projection.subscriber = Subscriber(consumer)
+    await projection.ownership.on_partitions_assigned([EVENTS])
+    return store, consumer
+
+
+@pytest.mark.parametrize(
+    ("cursor", "committed", "awaited"),
+    [
+        pytest.param(200, 450, 450, id="Redis came back older than its predecessor left it"),
+        pytest.param(0, 450, LOG_END, id="Redis came back empty"),
+        pytest.param(0, None, LOG_END, id="nobody has folded this log yet"),
+        pytest.param(200, 900, LOG_END, id="the log lost its end too: nobody can wait for that"),
+    ],
+)
+async def test_queries_wait_where_redis_is_behind_what_was_folded_before(
+    cursor: int, committed: int | None, awaited: int
+) -> None:
+    store, consumer = await begun(cursor=cursor, committed=committed)
+
+    assert store.awaited == awaited
+    assert consumer.at == cursor
+    assert store.opened
+
+
+@pytest.mark.parametrize(
+    ("cursor", "committed"),
+    [
+        pytest.param(450, 450, id="exactly where it was"),
+        pytest.param(460, 450, id="the last second was not committed"),
+        pytest.param(200, None, id="nobody has committed anything"),
+    ],
+)
+async def test_queries_are_answered_at_once_where_redis_lost_nothing(
+    cursor: int, committed: int | None
+) -> None:
+    store, consumer = await begun(cursor=cursor, committed=committed)
+
+    assert store.awaited is None
+    assert consumer.at == cursor
+    assert store.opened
+
+
+async def test_redis_that_falls_back_meanwhile_has_queries_wait_for_what_was_folded() -> None:
+    store, consumer = Store(450), Consumer(300)
+    projection = LiveProjection(cast("RedisProjection", store), cast("DeadLetters", None))
+    projection.subscriber = Subscriber(consumer)
+    await projection.ownership.on_partitions_assigned([EVENTS])
+    store.at, store.opened = 200, False
+
+    await projection._check(EVENTS)
+
+    assert store.awaited == 450
+    assert consumer.at == 200
