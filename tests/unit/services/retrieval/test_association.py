@@ -22,7 +22,7 @@ from tests.sequences import CONCEPTS, around, at_offsets, logs, small_stored
 from tests.unit.services.retrieval.asking import of_namespace, sources_of
 from tests.unit.services.retrieval.folds import folded, memories_of
 
-EXAMPLES = settings(max_examples=40)
+EXAMPLES = settings(max_examples=20)
 ONE_HOP = Parameters(hops_max=1)
 LOGS = logs(kinds=("stored", "stored", "concept", "relation", "relation", "accessed", "decayed"))
 SOURCES = st.lists(st.sampled_from(CONCEPTS), min_size=1, unique=True)

@@ -60,7 +60,7 @@ def truth_of(build: FoldedBuild) -> Sight:
     }
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(WISHES, TURNS, st.integers(1, 4), st.integers(1, 4))
 @pytest.mark.parametrize("small", [500, 3])
 def test_searches_that_overlap_see_nothing_older_than_their_position(

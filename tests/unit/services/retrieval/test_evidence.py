@@ -29,7 +29,7 @@ from tests.unit.services.retrieval.asking import (
 )
 from tests.unit.services.retrieval.folds import folded
 
-EXAMPLES = settings(max_examples=40)
+EXAMPLES = settings(max_examples=20)
 WITHOUT_DELETION = ("stored", "stored", "stored", "accessed", "concept", "relation", "superseded")
 LOGS = logs(kinds=(*WITHOUT_DELETION, "decayed", "forgotten"))
 QUERIES = st.builds(

@@ -35,7 +35,7 @@ def in_focus(*events: MemoryEvent, now_ms: int, **parameters: float) -> list[str
     return [memories.ids[i] for i in focus_of(memories, now_ms, wanted)]
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(logs(kinds=(*USES, *STATUS_CHANGES)), TIMES, st.integers(0, 5), SPANS)
 def test_focus_holds_the_latest_that_were_used_on_purpose_within_the_window(
     events: list[MemoryEvent], now_ms: int, capacity: int, seconds: float

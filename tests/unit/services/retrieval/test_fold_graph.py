@@ -156,7 +156,7 @@ def test_parameter_out_of_range_or_unknown_is_refused_by_name_and_changes_nothin
     assert view.namespace(NAMESPACE).parameters == InForce()
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(NAMES, st.floats(0, 1), st.lists(NAMES, max_size=3))
 def test_concept_reads_back_as_it_was_packed(
     concept_type: str, activation: float, aliases: list[str]

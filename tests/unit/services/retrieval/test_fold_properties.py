@@ -17,7 +17,7 @@ from tests.builders import TIME_MS, accessed_event, memory_id
 from tests.sequences import ALL, TIMES, around, at_offsets, logs, small_stored
 from tests.unit.services.retrieval.folds import kinds, traces_of
 
-EXAMPLES = settings(max_examples=30)
+EXAMPLES = settings(max_examples=20)
 EVENTS = logs()
 ONCE_EACH = logs(kinds=tuple(kind for kind in ALL if kind != "again"))
 

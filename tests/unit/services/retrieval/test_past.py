@@ -21,7 +21,7 @@ from tests.sequences import STATUS_CHANGES, TIMES, USES, around, at_offsets, log
 from tests.unit.services.retrieval.asking import found, ranked
 from tests.unit.services.retrieval.folds import ANN, BOB, CID, folded, memories_of
 
-EXAMPLES = settings(max_examples=40)
+EXAMPLES = settings(max_examples=20)
 IN_ORDER = logs(kinds=(*USES, *USES, *STATUS_CHANGES, "adjusted", "adjusted"), ordered=True)
 STORED = small_stored(ANN, envelope=around(TIME_MS, "ann"))
 

@@ -23,7 +23,7 @@ from tests.builders import (
 from tests.sequences import around, at_offsets, logs, small_stored
 from tests.unit.services.retrieval.folds import ANN, BOB, at, folded
 
-EXAMPLES = settings(max_examples=40)
+EXAMPLES = settings(max_examples=20)
 SESSIONS = ("monday", "tuesday")
 # Few times, so that some are the same; in any order of arrival.
 ARRIVALS = st.lists(st.tuples(st.integers(-5, 5), st.sampled_from(SESSIONS)), max_size=12)

@@ -119,7 +119,7 @@ def test_fact_whose_successor_is_not_known_is_penalised_alike() -> None:
     assert asked(view).parts.adjustment.tolist() == [-2.0]
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(st.data())
 def test_chain_is_ranked_from_the_newest_down_whatever_the_times_and_matches(
     data: st.DataObject,

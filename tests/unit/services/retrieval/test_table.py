@@ -26,7 +26,7 @@ from tests.sequences import DIMENSION, around, at_offsets, cuts, logs, small_sto
 from tests.unit.services.retrieval.asking import CUE, of_namespace
 from tests.unit.services.retrieval.folds import ANN, BOB, folded, memories_of, record_of, table_of
 
-EXAMPLES = settings(max_examples=40)
+EXAMPLES = settings(max_examples=20)
 TERMS = ("tea", "four", "cup", "ann", "bob", "coffee")
 
 
