@@ -16,7 +16,7 @@ export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down demo check unit test faults bench-speed bench-quality docs lock clean
+.PHONY: help setup up down demo check unit test faults bench-speed bench-quality simulate-year docs lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ bench-speed: setup ## Measure store and search against their lower bounds
 
 bench-quality: setup ## Measure whether searches find what was said (DATA=file with questions)
 	$(PYTHON) -m bench.quality $(DATA)
+
+simulate-year: setup ## Live a year on a virtual clock: report and plots in docs/year
+	$(PYTHON) -m bench.year
 
 docs: setup ## Write the generated files again: schemas, reference pages
 	$(PYTHON) -m schemas.generate

@@ -53,11 +53,24 @@ class World:
     wording: Wording | None = None
     view: View = field(default_factory=View)
     events: list[MemoryEvent] = field(default_factory=list)
+    last_used_ms: int = 0
     _due: dict[str, float] = field(default_factory=dict)
 
     def memories(self) -> dict[str, Memory]:
         """All memories by id."""
         return {str(ref[1]): memory for ref, memory in self.view.memories.items()}
+
+    @property
+    def next_due_ms(self) -> float:
+        """When decay has something to look at."""
+        return min(self._due.values(), default=float("inf"))
+
+    def changed_since_consolidation(self) -> bool:
+        """Whether the clock would run a consolidation."""
+        parameters = self.view.namespace(self.namespace).parameters
+        assert isinstance(parameters, InForce)
+        last_ms = max((began for began, _, _ in parameters.downscalings), default=0)
+        return self.last_used_ms > last_ms
 
     def take(self, event: MemoryEvent) -> str:
         """Append an event and fold it; its position."""
@@ -65,6 +78,9 @@ class World:
         self.events.append(event)
         fold(self.view, event, offset)
         touched = self.view.touch(self.namespace)
+        for memory_id in touched.memories:
+            used_ms = self.view.memories[self.namespace, memory_id].state.last_accessed_ms
+            self.last_used_ms = max(self.last_used_ms, used_ms)
         parameters = self.view.namespace(self.namespace).parameters
         for memory_id in touched.due:
             memory = self.view.memories[self.namespace, memory_id]
@@ -121,7 +137,6 @@ class WorldSide:
 
     async def upkeep(self, namespace: str) -> Upkeep:
         held = self.world.view.namespace(namespace)
-        recent = [m.state.last_accessed_ms for m in self.world.memories().values()]
         parameters = held.parameters
         assert isinstance(parameters, InForce)
         statuses: tuple[Status, ...] = ("active", "decayed", "deleted")
@@ -129,7 +144,7 @@ class WorldSide:
             parameters=parameters,
             counts={status: held.statuses[status] for status in statuses},
             indexed=True,
-            last_accessed_ms=max(recent, default=0),
+            last_accessed_ms=self.world.last_used_ms,
         )
 
     async def due(self, namespace: str, until_ms: int, *, limit: int = PAGE) -> list[str]:
@@ -155,7 +170,11 @@ class WorldSide:
         )
 
     async def pages(self, namespace: str, *, newest: int | None = None) -> AsyncIterator[Page]:
-        ordered = sorted((m.changed_at, name) for name, m in self.world.memories().items())
+        ordered = sorted(
+            (m.changed_at, name)
+            for name, m in self.world.memories().items()
+            if newest is None or m.state.status == "active"
+        )
         names = [name for _, name in ordered][-newest if newest else None :]
         for start in range(0, len(names), PAGE):
             yield await self.page(namespace, names[start : start + PAGE])
