@@ -50,7 +50,7 @@ def test_system_that_is_up_is_well_in_every_part(hm: Installation) -> None:
 
     assert status["ok"]
     by_name = {component["name"]: component for component in status["components"]}
-    assert list(by_name) == ["kafka", "redis", "ingest", "retrieval"]
+    assert list(by_name) == ["kafka", "redis", "ingest", "retrieval", "maintenance"]
     assert by_name["kafka"]["version"] == "4.1.0"
     assert by_name["ingest"]["lag"] is not None
     assert by_name["retrieval"]["address"] == hm.state()["http"]["retrieval"]
