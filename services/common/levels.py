@@ -123,7 +123,8 @@ def base_levels(
         moments_ms = moments_ms[past]
     decays = traces["decay_rate"].astype(np.float64)
     if shift is not None:
-        decays = decays + shift[memory_of_trace]
+        # Traces laid down under other parameters may be shifted too far.
+        decays = np.maximum(decays + shift[memory_of_trace], parameters.decay_rate_min)
     return base_level(
         (moments_ms - traces["time_ms"]) / 1000.0,
         decays,

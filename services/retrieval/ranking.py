@@ -27,8 +27,11 @@ def with_access(
         salience=float(state["salience"]),
     )
     trace = np.array([(now_ms, 0, weight, decay_rate)], TRACE)
+    states = memories.states.copy()
+    states["bias"] = 0.0  # use clears a penalty
     return replace(
         memories,
+        states=states,
         traces=np.concatenate([memories.traces, trace]),
         memory_of_trace=np.zeros(len(memories.traces) + 1, np.intp),
     )

@@ -16,7 +16,8 @@ def packed_terms(text: str, speaker: str | None) -> tuple[bytes, int]:
     counts = Counter(hash64(term) for term in terms(text))
     rows = np.zeros(len(counts), TERM)
     rows["term"] = np.frombuffer(b"".join(counts), "<u8")
-    rows["count"] = list(counts.values())
+    # BM25 has saturated long before a count is at its end.
+    rows["count"] = np.minimum(list(counts.values()), np.iinfo(TERM["count"]).max)
     if speaker is not None:
         rows["speaker"] = np.isin(rows["term"], hashes_of(terms(speaker)))
     return np.sort(rows, order="term").tobytes(), counts.total()

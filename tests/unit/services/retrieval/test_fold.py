@@ -311,7 +311,6 @@ def test_terms_are_those_of_the_indexed_text_and_know_the_speaker() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.xfail(strict=True, reason="counts of terms overflow at 65,536")
 def test_term_that_occurs_more_often_than_a_count_holds_is_still_folded() -> None:
     view = folded(stored_event(ANN, indexed_text="tea " * 70_000))
 

@@ -135,7 +135,6 @@ def test_recall_promises_exactly_what_the_fold_then_makes_of_it(
         assert promised.total.tolist() == kept.total.tolist()
 
 
-@pytest.mark.xfail(strict=True, reason="recall still answers with the penalty that it clears")
 def test_recall_of_a_penalised_memory_answers_without_the_penalty_it_clears() -> None:
     day_later = TIME_MS + DAY_MS
     penalty = adjusted_event(ANN, -1.0, envelope=around(TIME_MS + 1, "penalty"))
