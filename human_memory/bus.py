@@ -228,7 +228,7 @@ def _topic_of(message: Request) -> Topic:
 def _no_reply(message: Request, timeout_seconds: float) -> DeadlineExceeded:
     same = {INBOX: "idempotency_key", QUERIES: "query_id", MAINTENANCE: "slot or run_id"}
     return DeadlineExceeded(
-        f"no reply within {timeout_seconds} s; the outcome is unknown: retry with the same "
+        f"no reply within {timeout_seconds:.3g} s; the outcome is unknown: retry with the same "
         f"{same[_topic_of(message)]}, so that it counts once; if it "
         "happens again, see human-memory status"
     )

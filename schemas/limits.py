@@ -45,6 +45,7 @@ RETRIEVED_MAX = 100
 RECORD_BYTES_MAX = 1_048_576  # inbox, events, queries, replies: key, headers and value together
 VALUE_BYTES_MAX = RECORD_BYTES_MAX - 4_096  # leaves room for key and headers
 DEAD_LETTER_BYTES_MAX = 2_097_152
+FUTURE_SKEW_SECONDS_DEFAULT = 300
 TIMEOUT_MS_MAX = 600_000
 TIMEOUT_MS_DEFAULT = 25_000
 

@@ -56,16 +56,16 @@ class Asking:
         if position is not None:
             await self.ask(Ping(namespace=self.namespace, after=position))
 
-    def message(self, kind: type[Message], **fields: Any) -> Any:
+    def message(self, model: type[Message], /, **fields: Any) -> Any:
         """A message of the bus for this namespace.
 
         Raises:
             Rejected: the fields are not good together.
         """
         try:
-            return kind.model_validate({"namespace": self.namespace, **fields})
+            return model.model_validate({"namespace": self.namespace, **fields})
         except ValidationError as error:
-            raise refused(error, kind) from None
+            raise refused(error, model) from None
 
     def _seconds(self) -> float:
         seconds = self.deadline.remaining_seconds()

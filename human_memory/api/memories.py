@@ -1,13 +1,17 @@
 """Operations on memories."""
 
 import asyncio
+import time
 from typing import Any
 from uuid import UUID
 
 from human_memory.api.asking import Asking, Json
 from human_memory.api.requests import ApiRequest, StoreBatchRequest, memory_id_of
-from schemas.errors import MemoryServiceError, NotFound, Unavailable
+from schemas.errors import MemoryServiceError, NotFound, Rejected, Unavailable
+from schemas.fields import rfc3339
+from schemas.ids import derive
 from schemas.inbox import Access, Forget, Restore, Store
+from schemas.limits import FUTURE_SKEW_SECONDS_DEFAULT
 from schemas.queries import Inspect, ListMemories, Recall, Search, Stats
 
 _TIMES = ("created_at", "last_accessed", "accessed_at", "recorded_at")
@@ -24,9 +28,10 @@ async def store_batch(request: StoreBatchRequest, asking: Asking) -> Json:
     Raises:
         Unavailable: some may not be stored; a retry with the same key completes the batch.
     """
+    _check_times(request)
     key = asking.idempotency_key
     commands = [
-        _store(item, asking, None if key is None else f"{key[:240]}#{number}")
+        _store(item, asking, None if key is None else str(derive("batch", key, number)))
         for number, item in enumerate(request.items)
     ]
     replies = await asyncio.gather(
@@ -143,6 +148,20 @@ def microseconds(time: str) -> str:
     '2023-11-14T22:13:20.123000Z'
     """
     return f"{time.removesuffix('Z')}000Z"
+
+
+def _check_times(request: StoreBatchRequest) -> None:
+    """What ingest would refuse of one item, before another is stored.
+
+    Raises:
+        Rejected: an item happened in the future.
+    """
+    latest_ms = time.time_ns() // 1_000_000 + FUTURE_SKEW_SECONDS_DEFAULT * 1_000
+    for number, item in enumerate(request.items):
+        if item.occurred_at is not None and item.occurred_at > latest_ms:
+            field = f"items.{number}.occurred_at"
+            words = f"{field}: {rfc3339(item.occurred_at)} is in the future; check the clock"
+            raise Rejected(words, problems=[{"field": field, "problem": words.partition(": ")[2]}])
 
 
 async def _inspected(asking: Asking, memory_id: UUID) -> Json:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json, to_json
 
 from human_memory import routes
 from human_memory.api import graph, memories, upkeep
@@ -90,12 +91,36 @@ def request_of(route: Route, fields: bytes) -> ApiRequest:
     """
     model = OPERATIONS[route].request
     try:
-        # Strict: "7" is not 7. A published schema must not be looser or tighter than the server.
-        request = model.model_validate_json(fields or b"{}", strict=True)
+        request = _strictly(model, fields or b"{}")
     except ValidationError as error:
         raise refused(error, model) from None
     assert isinstance(request, ApiRequest)
     return request
+
+
+def _strictly(model: type[BaseModel], fields: bytes) -> BaseModel:
+    """Strict, as the published schema is: "7" is not 7, but 7.0 is."""
+    try:
+        return model.model_validate_json(fields, strict=True)
+    except ValidationError as error:
+        whole = [
+            each["loc"]
+            for each in error.errors(include_url=False, include_context=False)
+            if each["type"] == "int_type" and _is_whole(each["input"])
+        ]
+        if not whole:
+            raise
+    data = from_json(fields)
+    for *path, last in whole:
+        holder = data
+        for step in path:
+            holder = holder[step]
+        holder[last] = int(holder[last])
+    return model.model_validate_json(to_json(data), strict=True)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, float) and value.is_integer()
 
 
 def request_of_texts(route: Route, texts: Mapping[str, str]) -> ApiRequest:

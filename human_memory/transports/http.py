@@ -12,6 +12,7 @@ import orjson
 from human_memory.calls import Call
 from human_memory.exceptions import HumanMemoryError, ServiceUnavailable, error_of
 from human_memory.routes import IDEMPOTENCY_HEADER, NAMESPACE_HEADER, TIMEOUT_HEADER
+from schemas.limits import TIMEOUT_MS_MAX
 
 T = TypeVar("T")
 # The first pause covers a server that closed an idle connection, the second its restart.
@@ -28,7 +29,7 @@ class _Http:
         self._timeout = timeout
         self._headers = {
             "Content-Type": "application/json",
-            TIMEOUT_HEADER: str(max(1, round(timeout * 1000))),
+            TIMEOUT_HEADER: str(min(max(1, round(timeout * 1000)), TIMEOUT_MS_MAX)),
             **headers,
         }
 

@@ -116,7 +116,7 @@ def _not_null(node: dict[str, Any]) -> dict[str, Any]:
 def _headers(route: Route) -> list[dict[str, Any]]:
     described = [
         (NAMESPACE_HEADER, {"type": "string", "pattern": limits.NAMESPACE_PATTERN}),
-        (TIMEOUT_HEADER, {"type": "integer", "minimum": 1, "maximum": 999_999_999}),
+        (TIMEOUT_HEADER, {"type": "integer", "minimum": 1, "maximum": limits.TIMEOUT_MS_MAX}),
     ]
     if route.method == "POST":
         key = {

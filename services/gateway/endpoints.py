@@ -152,9 +152,10 @@ def _seconds(request: Request, longest: float) -> float:
     asked = request.headers.get(TIMEOUT_HEADER)
     if asked is None:
         return longest
-    if not asked.isdigit() or int(asked[:12]) == 0:
-        raise _refused_header(TIMEOUT_HEADER, "a whole number of milliseconds above 0")
-    return min(longest, int(asked[:12]) / 1000)
+    allowed = limits.TIMEOUT_MS_MAX
+    if not re.fullmatch(r"[0-9]{1,9}", asked) or not 1 <= int(asked) <= allowed:
+        raise _refused_header(TIMEOUT_HEADER, f"whole milliseconds, 1 to {allowed:,}")
+    return min(longest, int(asked) / 1000)
 
 
 def _refused_header(name: str, expected: str) -> Rejected:

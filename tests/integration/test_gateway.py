@@ -131,6 +131,26 @@ async def test_batch_is_stored_in_order_and_a_bad_item_stores_none(
     assert [row["content"] for row in texts] == [item["content"] for item in items]
 
 
+async def test_batch_with_an_item_of_the_future_stores_none(http: httpx.AsyncClient) -> None:
+    items = [{"content": "now"}, {"content": "then", "occurred_at": "3000-01-01T00:00:00Z"}]
+
+    answer = await http.post("/v1/memories/batch", json={"items": items})
+
+    assert answer.status_code == 422
+    assert answer.json()["detail"][0]["msg"].startswith("items.1.occurred_at: ")
+    assert (await http.get("/v1/stats")).json()["total"] == 0
+
+
+async def test_reported_use_counts_as_an_access(http: httpx.AsyncClient) -> None:
+    memory_id = (await store(http))["memory_id"]
+
+    answer = await http.post("/v1/memories/used", json={"memory_ids": [memory_id]})
+
+    assert answer.json() == {"accepted": True}
+    inspected = (await http.get(f"/v1/memories/{memory_id}/inspect")).json()
+    assert (inspected["access_count"], inspected["access_history"][0]["kind"]) == (2, "used")
+
+
 async def test_batch_under_a_key_is_stored_once(http: httpx.AsyncClient) -> None:
     body = {"items": [{"content": "same"}, {"content": "same"}]}
 
