@@ -301,8 +301,8 @@ class RunOwnership(Ownership):
 
     async def on_partitions_revoked(self, revoked: list[TopicPartition]) -> None:
         """Stop what is at work; the next owner takes it up again."""
+        await super().on_partitions_revoked(revoked)  # from here on nothing new is taken up
         await self._commands.stop()
-        await super().on_partitions_revoked(revoked)
 
 
 def _context(command: RunJob, record: Any) -> RunContext:
