@@ -16,7 +16,7 @@ from prometheus_client import Counter
 from human_memory.deadline import Deadline
 from schemas.codec import decode_inbox
 from schemas.errors import Rejected, Unavailable
-from schemas.events import MemoryEvent
+from schemas.events import MemoryEvent, MemoryStored
 from schemas.inbox import Concept, InboxMessage, Store
 from schemas.replies import AcceptedResult, Reply, StoreResult, error_reply
 from services.common.dead_letters import DeadLetters
@@ -26,6 +26,7 @@ from services.common.replies import Envelope, Replier, ReplyAddress
 from services.ingest.domain import (
     Received,
     WorkedOut,
+    body_hash_of,
     cause_of,
     embedding_of,
     event_id_of,
@@ -33,7 +34,7 @@ from services.ingest.domain import (
     indexed_text,
     occurred_ms,
 )
-from services.ingest.ports import EventLog, Vocabularies
+from services.ingest.ports import Appended, EventLog, Vocabularies
 from services.ingest.progress import Progress, partition_of
 from services.ingest.visible import VisibleReplies
 from services.ingest.vocabulary import Vocabulary
@@ -42,6 +43,10 @@ log = structlog.get_logger(__name__)
 COMMANDS = Counter("human_memory_commands_total", "Inbox commands", ["type", "outcome"])
 FRESH_ACTIVATION = 1.0
 APPENDED_MAX = 100_000
+OTHER_BODY = (
+    "idempotency_key: was used before for a store with other content; the first one counts: send "
+    "this one with a key of its own"
+)
 
 
 @dataclass(slots=True)
@@ -107,10 +112,10 @@ class Ingest:
         self._replier = replier
         self._visible = visible
         self._limits = limits
-        # Positions of events by id: what we have appended lately, and what a predecessor, or we
+        # Where events lie, by id: what we have appended lately, and what a predecessor, or we
         # before an error, may have. That is looked up with the first records of a partition.
-        self._appended: dict[UUID, str] = {}
-        self._found: dict[UUID, str] = {}
+        self._appended: dict[UUID, Appended] = {}
+        self._found: dict[UUID, Appended] = {}
         self._looked_up: set[TopicPartition] = set()
 
     async def stop(self) -> None:
@@ -198,11 +203,13 @@ class Ingest:
             assert item.command is not None
             assert item.received is not None
             item.event_id = event_id_of(item.command, item.received)
-            item.position = self._found.get(item.event_id) or self._appended.get(item.event_id)
-            if item.position is None:
+            if item.event_id not in self._found and item.event_id not in self._appended:
                 new.setdefault(item.event_id, item)
-        positions = await self._log.append(await self._events(list(new.values())))
-        self._appended.update(zip(new, positions, strict=True))
+        events = await self._events(list(new.values()))
+        positions = await self._log.append(events)
+        for event, position in zip(events, positions, strict=True):
+            body_hash = event.data.body_hash if isinstance(event, MemoryStored) else None
+            self._appended[event.id] = Appended(position, body_hash)
         for item, position in zip(new.values(), positions, strict=True):
             if isinstance(item.command, Concept):
                 offset = int(position.split(":")[1])
@@ -210,7 +217,11 @@ class Ingest:
                 self._vocabularies.learn(item.command.namespace, concept, aliases, offset)
         for item in items:
             assert item.event_id is not None
-            item.position = item.position or self._appended[item.event_id]
+            appended = self._found.get(item.event_id) or self._appended[item.event_id]
+            if new.get(item.event_id) is not item and _is_another_body(item.command, appended):
+                item.error = Rejected(OTHER_BODY)
+            else:
+                item.position = appended.position
         for oldest in list(islice(self._appended, max(0, len(self._appended) - APPENDED_MAX))):
             del self._appended[oldest]
 
@@ -251,6 +262,13 @@ class Ingest:
             self._vocabularies.of(names),
         )
         return iter(vectors), vocabularies
+
+
+def _is_another_body(command: InboxMessage | None, appended: Appended) -> bool:
+    """Whether its key was used before for something else; only what is stored has a hash."""
+    if not isinstance(command, Store) or command.idempotency_key is None:
+        return False
+    return appended.body_hash not in (None, body_hash_of(command))
 
 
 def _reply(item: Item) -> Reply:

@@ -1,11 +1,20 @@
 """What ingest needs of the outside."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
 from schemas.events import MemoryEvent
 from services.ingest.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """Where an event lies; of a memory also the hash of the command that it was made of."""
+
+    position: str
+    body_hash: str | None = None
 
 
 class EventLog(Protocol):
@@ -19,8 +28,8 @@ class EventLog(Protocol):
         """
         ...
 
-    async def appended_since(self, time_ms: int) -> dict[UUID, str]:
-        """Ids and positions of the events ingest has appended since a broker time.
+    async def appended_since(self, time_ms: int) -> dict[UUID, Appended]:
+        """By id, where the first ones lie of the events ingest has appended since a broker time.
 
         Also of those of the minutes before, as far as they are not too many.
         """

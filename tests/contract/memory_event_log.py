@@ -6,9 +6,10 @@ from uuid import UUID
 
 from human_memory.producer import partition_of
 from schemas.errors import Unavailable
-from schemas.events import MemoryEvent
+from schemas.events import MemoryEvent, MemoryStored
 from services.ingest.adapters.kafka_event_log import RETRY_MS
 from services.ingest.domain import SOURCE
+from services.ingest.ports import Appended
 
 PARTITIONS = 6
 
@@ -41,13 +42,14 @@ class MemoryEventLog:
             raise Unavailable("Kafka went away before it answered")
         return positions
 
-    async def appended_since(self, time_ms: int) -> dict[UUID, str]:
+    async def appended_since(self, time_ms: int) -> dict[UUID, Appended]:
         self.lookups += 1
-        found: dict[UUID, str] = {}
+        found: dict[UUID, Appended] = {}
         rows = zip(self.events, self.positions, self.appended_ms, strict=True)
         for event, position, appended_ms in rows:
             if event.source == SOURCE and appended_ms >= time_ms - RETRY_MS:
-                found.setdefault(event.id, position)
+                body_hash = event.data.body_hash if isinstance(event, MemoryStored) else None
+                found.setdefault(event.id, Appended(position, body_hash))
         return found
 
     def _append(self, event: MemoryEvent) -> str:

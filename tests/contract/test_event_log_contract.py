@@ -14,7 +14,7 @@ from schemas.topics import EVENTS
 from services.ingest.adapters.kafka_event_log import RETRY_MS, KafkaEventLog
 from services.ingest.domain import SOURCE
 from services.ingest.ports import EventLog
-from tests.builders import forgotten_event
+from tests.builders import forgotten_event, stored_event
 from tests.contract.memory_event_log import MemoryEventLog
 
 MINUTE_MS = 60_000
@@ -43,7 +43,7 @@ class EventLogContract:
         positions = await event_log.append(events)
 
         found = await event_log.appended_since(began_ms)
-        assert [found[each] for each in ids(events)] == positions
+        assert [found[each].position for each in ids(events)] == positions
         assert len(set(positions)) == len(events)
 
     async def test_events_of_a_namespace_lie_in_one_partition_in_order(
@@ -77,7 +77,21 @@ class EventLogContract:
 
         await event_log.append([twice])
 
-        assert (await event_log.appended_since(now_ms() - MINUTE_MS))[twice.id] == first
+        found = await event_log.appended_since(now_ms() - MINUTE_MS)
+        assert found[twice.id].position == first
+
+    async def test_memory_is_found_with_the_hash_of_its_command_and_others_without(
+        self, event_log: EventLog
+    ) -> None:
+        envelope = {"source": SOURCE, "id": derive("log", "memory")}
+        memory = stored_event(envelope=envelope, body_hash="ab" * 32)
+        other = event("no memory")
+
+        await event_log.append([memory, other])
+
+        found = await event_log.appended_since(now_ms() - MINUTE_MS)
+        assert found[memory.id].body_hash == "ab" * 32
+        assert found[other.id].body_hash is None
 
     async def test_events_of_long_before_are_not_found(self, event_log: EventLog) -> None:
         await event_log.append([event("old")])
@@ -124,4 +138,4 @@ class TestKafkaEventLog(EventLogContract):
         (position,) = await event_log.append([event("behind them")])
 
         found = await event_log.appended_since(now_ms() - MINUTE_MS)
-        assert found[event("behind them").id] == position
+        assert found[event("behind them").id].position == position

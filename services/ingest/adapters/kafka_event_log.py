@@ -11,6 +11,7 @@ from human_memory.trouble import kafka_trouble
 from schemas.limits import TIMEOUT_MS_MAX
 from services.common.event_log import EventAppender
 from services.ingest.domain import SOURCE
+from services.ingest.ports import Appended
 
 # Brokers' clocks may differ by this much.
 CLOCK_MARGIN_MS = 60_000
@@ -27,7 +28,7 @@ class KafkaEventLog(EventAppender):
         super().__init__(settings, producer)
         self._settings = settings
 
-    async def appended_since(self, time_ms: int) -> dict[UUID, str]:
+    async def appended_since(self, time_ms: int) -> dict[UUID, Appended]:
         """See `EventLog`. Reads that part of the topic."""
         consumer = AIOKafkaConsumer(
             **self._settings.connection_arguments(),
@@ -42,7 +43,7 @@ class KafkaEventLog(EventAppender):
             finally:
                 await consumer.stop()
 
-    async def _read(self, consumer: AIOKafkaConsumer, time_ms: int) -> dict[UUID, str]:
+    async def _read(self, consumer: AIOKafkaConsumer, time_ms: int) -> dict[UUID, Appended]:
         count = await self._producer.partitions(self._topic)
         partitions = [TopicPartition(self._topic, number) for number in range(count)]
         consumer.assign(partitions)
@@ -52,12 +53,14 @@ class KafkaEventLog(EventAppender):
         for partition in partitions:
             lately = max(before[partition], since[partition] - RETRY_RECORDS_MAX)
             consumer.seek(partition, min(since[partition], lately))
-        appended: dict[UUID, str] = {}
+        appended: dict[UUID, Appended] = {}
         while any([await consumer.position(tp) < ends[tp] for tp in partitions]):
             for batch in (await consumer.getmany(timeout_ms=200)).values():
                 for record in batch:
-                    if (event_id := _ours(record.value)) is not None:
-                        appended.setdefault(event_id, f"{record.partition}:{record.offset}")
+                    if (ours := _ours(record.value)) is not None:
+                        event_id, body_hash = ours
+                        place = f"{record.partition}:{record.offset}"
+                        appended.setdefault(event_id, Appended(place, body_hash))
         return appended
 
 
@@ -69,9 +72,11 @@ async def _offsets_at(
     return {tp: found[tp].offset if found[tp] else end for tp, end in ends.items()}
 
 
-def _ours(value: bytes | None) -> UUID | None:
+def _ours(value: bytes | None) -> tuple[UUID, str | None] | None:
     try:
         event = orjson.loads(value or b"")
-        return UUID(event["id"]) if event["source"] == SOURCE else None
-    except (ValueError, KeyError, TypeError):
+        if event["source"] != SOURCE:
+            return None
+        return UUID(event["id"]), event["data"].get("body_hash")
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None  # no event of ours; the projection deals with it

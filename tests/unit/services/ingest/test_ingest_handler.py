@@ -340,12 +340,12 @@ async def test_batch_left_behind_is_done_by_who_gets_the_partition_next() -> Non
 async def test_key_used_twice_in_a_batch_is_one_event_and_both_are_answered(
     member: Member,
 ) -> None:
-    first = record(0, store("first", idempotency_key="k"), headers=asking("q0"))
-    second = record(1, store("second", idempotency_key="k"), headers=asking("q1"))
+    first = record(0, store("Tea.", idempotency_key="k"), headers=asking("q0"))
+    second = record(1, store("Tea.", idempotency_key="k"), headers=asking("q1"))
 
     await member.handle(first, second)
 
-    assert contents(member) == ["first"]
+    assert contents(member) == ["Tea."]
     replies = member.producer.replies()
     assert replies["q0"].position == replies["q1"].position == member.log.positions[0]
     named = {reply.unwrap()["memory_id"] for reply in replies.values()}
@@ -364,12 +364,14 @@ async def test_key_used_again_later_is_the_same_event(member: Member) -> None:
 
 async def test_key_that_a_predecessor_got_is_the_same_event(member: Member) -> None:
     now_ms = time.time_ns() // 1_000_000  # the clock that the log in memory has
-    await member.handle(record(0, store("first", idempotency_key="k"), timestamp=now_ms))
+    await member.handle(record(0, store("Tea.", idempotency_key="k"), timestamp=now_ms))
     successor = await member.successor().begin()
 
-    await successor.handle(record(1, store("second", idempotency_key="k"), timestamp=now_ms))
+    again = record(1, store("Tea.", idempotency_key="k"), headers=asking(), timestamp=now_ms)
+    await successor.handle(again)
 
-    assert contents(member) == ["first"]
+    assert contents(member) == ["Tea."]
+    assert member.producer.replies()["q1"].position == member.log.positions[0]
 
 
 async def test_key_counts_within_its_namespace_only(member: Member) -> None:
