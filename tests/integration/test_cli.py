@@ -1,19 +1,26 @@
 """The command line against a running system: store, find, change, follow, rebuild."""
 
+import asyncio
 import json
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from human_memory.producer import DurableProducer
+from human_memory.settings import KafkaSettings
+from schemas.topics import EVENTS, QUERIES, Topic
 from tests.integration.installation import ROOT, Installation
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(300)]
 
 BUSY_PORT = 8001
+PATIENCE_SECONDS = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -198,6 +205,42 @@ def test_dead_letter_is_listed_shown_and_sent_again(hm: Installation, namespace:
     assert [each["dead_letter"] for each in sent] == [place]
     lines = hm.run("tail", "--topic", "inbox", "-n", namespace, "--no-follow", "--json").printed
     assert [json.loads(line)["value"] for line in lines.splitlines()] == [shown["value"]] * 2
+
+
+def test_replay_of_all_dead_letters_sends_commands_back_but_no_queries_and_no_events(
+    hm: Installation, namespace: str
+) -> None:
+    hm.run("store", "From the future.", "-n", namespace, "--at", "2999-01-01")
+    append_garbage(hm, namespace, QUERIES, EVENTS)
+    refused = {"memory.inbox", "memory.queries", "memory.events"}
+    letters: list[dict[str, Any]] = []
+    until = time.monotonic() + PATIENCE_SECONDS
+    while {letter["reason"]["topic"] for letter in letters} != refused:
+        assert time.monotonic() < until, f"dead letters of {letters} only"
+        listed = hm.run("dead-letters", "list", "--json").json()
+        letters = [each for each in listed if each["key"] == namespace]
+
+    sent = hm.run("dead-letters", "replay", "--all", "--json").json()
+
+    topics = {each["dead_letter"]: each["sent_to"].split()[0] for each in sent}
+    assert set(topics.values()) == {"memory.inbox"}
+    assert {
+        letter["reason"]["topic"]
+        for letter in letters
+        if f"{letter['partition']}:{letter['offset']}" in topics
+    } == {"memory.inbox"}
+
+
+def append_garbage(hm: Installation, namespace: str, *topics: Topic) -> None:
+    """Append what no service understands."""
+    settings = KafkaSettings(kafka=hm.state()["kafka"])
+
+    async def append() -> None:
+        async with DurableProducer(settings) as producer:
+            for topic in topics:
+                await producer.send(settings.topic(topic), b"{", key=namespace.encode())
+
+    asyncio.run(append())
 
 
 def test_dead_letter_that_is_not_there_is_an_error_that_says_where_to_look(

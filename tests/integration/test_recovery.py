@@ -9,9 +9,12 @@ from uuid import UUID
 import pytest
 
 from human_memory.bus import Bus
+from human_memory.cli.records import group_progress
+from human_memory.producer import partition_of
 from schemas.errors import DeadlineExceeded, MemoryServiceError, Unavailable
 from schemas.replies import Reply
 from schemas.topics import DEAD_LETTERS, EVENTS
+from services.common.read_model import Control
 from services.retrieval.folding import decode
 from services.retrieval.rebuild import live_digest
 from stack import LocalStack, UnsupportedPlatform
@@ -213,6 +216,49 @@ async def test_redis_that_comes_back_with_an_older_save_is_brought_up_to_the_log
     assert (await lasting.stats())["total"] == 100
     assert await live_digest(broken_system.settings) == digest
     await assert_redis_is_the_fold_of_the_log(broken_system)
+
+
+async def test_retrieval_that_restarts_on_an_older_save_refuses_queries_until_it_has_caught_up(
+    broken_system: System, engines_to_kill: LocalStack, lasting: Agent
+) -> None:
+    await fill(lasting, 30)
+    await folded(broken_system)
+    async with broken_system.redis() as redis:
+        await redis.save()
+    await fill(lasting, 30)
+    await folded(broken_system)
+    await committed(broken_system)  # as each second; else the successor can't know
+    (old,) = [each for each in broken_system.processes if each.alive() and is_retrieval(each)]
+
+    await old.stop()
+    await asyncio.to_thread(engines_to_kill.kill_redis)
+    await asyncio.to_thread(engines_to_kill.start_redis)
+    # Held still where the save has it: however fast the fold is, the questions come before it.
+    partition = partition_of(lasting.namespace.encode(), broken_system.settings.partitions)
+    hold = Control(broken_system.prefix, partition).hold
+    async with broken_system.redis() as redis:
+        await redis.set(hold, await cursor_of(broken_system, redis, partition))
+        started = broken_system.start("retrieval")
+        await started.ready()
+        async with asking(lasting.bus, lasting.namespace) as answers:
+            await answered(answers, "unavailable")
+            await redis.delete(hold)
+            await answered(answers, None)
+
+    assert {total(answer) for answer in answers} == {None, 60}
+    assert {code(answer) for answer in answers} <= {None, "unavailable", "timeout"}
+    await assert_redis_is_the_fold_of_the_log(broken_system)
+
+
+async def committed(system: System) -> None:
+    """Return once the projection has committed the end of the log."""
+    group = f"{system.settings.topic_prefix}human-memory-projection"
+
+    async def all_of_it() -> bool:
+        done, length = await group_progress(system.settings, group, system.topic(EVENTS))
+        return done == length
+
+    await eventually(all_of_it, seconds=RECOVERY_SECONDS)
 
 
 async def test_queries_while_redis_is_away_are_unavailable_and_work_again_afterwards(
