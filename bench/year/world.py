@@ -54,6 +54,8 @@ class World:
     view: View = field(default_factory=View)
     events: list[MemoryEvent] = field(default_factory=list)
     last_used_ms: int = 0
+    # A consolidation of the service looks at 20,000; a year has a thousand consolidations.
+    looked_at_max: int = 1_500
     _due: dict[str, float] = field(default_factory=dict)
 
     def memories(self) -> dict[str, Memory]:
@@ -173,8 +175,9 @@ class WorldSide:
         ordered = sorted(
             (m.changed_at, name)
             for name, m in self.world.memories().items()
-            if newest is None or m.state.status == "active"
+            if newest is None or m.state.status != "deleted"
         )
+        newest = newest and min(newest, self.world.looked_at_max)
         names = [name for _, name in ordered][-newest if newest else None :]
         for start in range(0, len(names), PAGE):
             yield await self.page(namespace, names[start : start + PAGE])

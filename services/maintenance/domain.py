@@ -22,6 +22,7 @@ from schemas.events import (
     MemoryDecayed,
     MemoryEvent,
     MemoryForgotten,
+    MemoryRestored,
     ProgressedData,
     ReasonData,
     UndoneData,
@@ -130,6 +131,13 @@ def rehearsed_event(run: RunContext, memory_id: str) -> MemoryEvent:
     return MemoryAccessed(
         **_around(run, memory_id, "memory.accessed.v1") | {"subject": str(run.run_id)},
         data=AccessedData(accesses=[AccessedMemory(memory_id=UUID(memory_id), kind="rehearsal")]),
+    )
+
+
+def revived_event(run: RunContext, memory_id: str) -> MemoryEvent:
+    """The event that brings back what was archived, and has been met again."""
+    return MemoryRestored(
+        **_around(run, memory_id, "memory.restored.v1"), data=ReasonData(reason=run.job)
     )
 
 

@@ -10,7 +10,7 @@ from cognition.base_level import FloatArray, IntArray
 from schemas.ids import effect_id
 from schemas.parameters import Parameters
 from services.common.levels import base_levels
-from services.common.memories import ACTIVE, Memories
+from services.common.memories import DECAYED, DELETED, Memories, status_name
 from services.common.read_model import trace_id
 from services.maintenance.ports import ReadSide
 
@@ -22,9 +22,10 @@ FACT, SKILL = "semantic", "procedural"
 
 @dataclass(frozen=True)
 class Gathered:
-    """Active memories in columns, in the order of ids; what the run itself made is left out.
+    """Memories in columns, in the order of ids; what is deleted, or the run has made, is left out.
 
-    `vectors` have length 1. `recorded_ms` or `created_ms` within the window makes one `recent`.
+    Archived ones are evidence too: what comes back every ten days has faded in between. `vectors`
+    have length 1. `faded`: which were archived when the run began.
     """
 
     ids: list[str]
@@ -32,6 +33,7 @@ class Gathered:
     vectors: np.ndarray
     levels: FloatArray
     documents: list[dict[str, Any]]
+    faded: np.ndarray
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -54,19 +56,23 @@ async def gather(
 ) -> Gathered:
     """Read a namespace as it was when the run began: also when an earlier attempt got half-way."""
     ids: list[str] = []
-    states, vectors, levels = [], [], []
+    states, vectors, levels, faded = [], [], [], []
     async for page in side.pages(namespace, newest=LOOKED_AT_MAX):
         memories = _as_before(page.memories, run_id)
-        there = (memories.states["status"] == ACTIVE) & (memories.states["created_ms"] <= now_ms)
+        there = (memories.states["status"] != DELETED) & (memories.states["created_ms"] <= now_ms)
         rows = np.flatnonzero(there)
         ids += [memories.ids[i] for i in rows.tolist()]
         states.append(memories.states[rows])
         vectors.append(page.vectors[rows].astype(np.float32))
         levels.append(base_levels(memories, now_ms, parameters)[rows])
+        archived = (memories.states["status"] == DECAYED) | _revived(page.memories, run_id)
+        faded.append(archived[rows])
     if not ids:
-        return Gathered([], np.zeros(0), np.zeros((0, 1), np.float32), np.zeros(0), [])
-    documents = await side.documents(namespace, ids, ["active"] * len(ids))
+        nothing = np.zeros((0, 1), np.float32)
+        return Gathered([], np.zeros(0), nothing, np.zeros(0), [], np.zeros(0, bool))
     all_states, all_vectors = np.concatenate(states), np.concatenate(vectors)
+    statuses = [status_name(int(code)) for code in all_states["status"]]
+    documents = await side.documents(namespace, ids, statuses)
     all_levels = np.concatenate(levels)
     kept = [
         i
@@ -80,7 +86,19 @@ async def gather(
         all_vectors[kept],
         all_levels[kept],
         [documents[i] for i in kept],
+        np.concatenate(faded)[kept],
     )
+
+
+def _revived(memories: Memories, run_id: UUID) -> np.ndarray:
+    """Which the run has brought back itself, in an earlier attempt."""
+    own = [
+        trace_id("restore", effect_id(run_id, name, "memory.restored.v1")) for name in memories.ids
+    ]
+    revived = np.zeros(len(memories), bool)
+    mine = memories.traces["id"] == np.array(own, np.uint64)[memories.memory_of_trace]
+    revived[memories.memory_of_trace[mine]] = True
+    return revived
 
 
 def _as_before(memories: Memories, run_id: UUID) -> Memories:

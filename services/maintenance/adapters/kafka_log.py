@@ -13,7 +13,15 @@ from human_memory.settings import KafkaSettings
 from human_memory.trouble import kafka_trouble
 from schemas.codec import decode_event
 from schemas.errors import MemoryServiceError
-from schemas.events import MemoryAccessed, MemoryAdjusted, MemoryDecayed, MemoryEvent, MemoryStored
+from schemas.events import (
+    MemoryAccessed,
+    MemoryAdjusted,
+    MemoryDecayed,
+    MemoryEvent,
+    MemoryRestored,
+    MemoryStored,
+)
+from schemas.ids import effect_id
 from schemas.inbox import InboxCommand
 from schemas.topics import EVENTS
 from services.common.event_log import EventAppender
@@ -72,12 +80,17 @@ class KafkaLog(EventAppender):
 async def _effects(
     consumer: AIOKafkaConsumer, partition: TopicPartition, run_id: UUID, *, until: int
 ) -> list[MemoryEvent]:
-    wanted = str(run_id).encode()
+    # What brings a memory back does not name its run; its id says whose it is.
+    wanted = (str(run_id).encode(), b"memory.restored.v1")
     effects: list[MemoryEvent] = []
     while await consumer.position(partition) < until:
         for batch in (await consumer.getmany(timeout_ms=200)).values():
             for record in batch:
-                if record.offset < until and record.value and wanted in record.value:
+                if (
+                    record.offset < until
+                    and record.value
+                    and any(each in record.value for each in wanted)
+                ):
                     effects += _effect(record.value, run_id)
     return effects
 
@@ -100,6 +113,8 @@ def _is_of(event: MemoryEvent, run_id: UUID) -> bool:
             return event.data.run_id == run_id
         case MemoryAccessed():
             return event.subject == str(run_id)
+        case MemoryRestored():
+            return event.id == effect_id(run_id, event.subject, event.type)
         case MemoryStored():
             return event.data.metadata.get(RUN_METADATA) == str(run_id)
         case _:

@@ -12,7 +12,7 @@ from schemas.fields import Source
 from schemas.ids import cause_of_key
 from schemas.inbox import Store
 from schemas.jobs import ConsolidationJob
-from services.maintenance.domain import rehearsed_event
+from services.maintenance.domain import rehearsed_event, revived_event
 from services.maintenance.episodes import FACT, RUN_METADATA, SKILL, Gathered
 from services.maintenance.work import Work
 
@@ -52,7 +52,12 @@ async def compile_skills(work: Work, job: ConsolidationJob, gathered: Gathered) 
         if str(skill_id) in gathered.ids:
             known = gathered.documents[gathered.ids.index(str(skill_id))]
             if skill.support > int(known.get("metadata", {}).get("support", 0)):
-                await work.emit([rehearsed_event(work.run, str(skill_id))])
+                event = (
+                    revived_event
+                    if gathered.faded[gathered.ids.index(str(skill_id))]
+                    else rehearsed_event
+                )
+                await work.emit([event(work.run, str(skill_id))])
                 again += 1
             continue
         _, position = await work.log.ask(_store(work, gathered, skill))

@@ -15,7 +15,7 @@ from cognition.text import terms, words
 from schemas.fields import Emotion, Source
 from schemas.inbox import Concept, Relation, Store
 from schemas.jobs import ConsolidationJob
-from services.maintenance.domain import rehearsed_event
+from services.maintenance.domain import rehearsed_event, revived_event
 from services.maintenance.episodes import FACT, RUN_METADATA, SKILL, Gathered
 from services.maintenance.wording import Wording, WordingFailed
 from services.maintenance.work import Work
@@ -60,7 +60,8 @@ async def extract(work: Work, job: ConsolidationJob, gathered: Gathered) -> Extr
         fact = _same_fact(gathered, cluster, known)
         if fact is not None:
             if _adds_to(gathered, cluster, fact):
-                await work.emit([rehearsed_event(work.run, gathered.ids[fact])])
+                event = revived_event if gathered.faded[fact] else rehearsed_event
+                await work.emit([event(work.run, gathered.ids[fact])])
                 done.strengthened += 1
             continue
         if any(_alike(gathered, cluster, other) for other in new):

@@ -31,6 +31,7 @@ async def replay(work: Work, job: ConsolidationJob, gathered: Gathered) -> int:
 def drawn(gathered: Gathered, job: ConsolidationJob, *, now_ms: int, seed: str) -> list[int]:
     """Rows to rehearse: a draw without replacement, the same for the same run."""
     episodes = gathered.of_type(FACT, SKILL, but=True)
+    episodes = episodes[~gathered.faded[episodes]]
     if len(episodes) == 0 or job.replays_max == 0:
         return []
     recent = gathered.recent(now_ms - round(1000 * job.window_seconds))

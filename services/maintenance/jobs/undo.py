@@ -3,10 +3,18 @@
 from collections import defaultdict
 from uuid import UUID
 
+import numpy as np
+
 from schemas.errors import NotFound, Rejected
-from schemas.events import MemoryAccessed, MemoryAdjusted, MemoryEvent, MemoryStored
+from schemas.events import MemoryAccessed, MemoryAdjusted, MemoryEvent, MemoryRestored, MemoryStored
 from schemas.fields import Message
-from services.maintenance.domain import forgotten_event, taken_back_event, undone_event
+from services.common.memories import ACTIVE
+from services.maintenance.domain import (
+    decayed_events,
+    forgotten_event,
+    taken_back_event,
+    undone_event,
+)
 from services.maintenance.work import Outcome, Work
 
 
@@ -38,6 +46,7 @@ async def undo(work: Work, parameters: UndoJob) -> Outcome:
         for memory_id, taken in nats.items()
     ]
     await work.emit([*events, *(forgotten_event(work.run, each) for each in made)])
+    await _archive_again(work, [e.subject for e in effects if isinstance(e, MemoryRestored)])
     await work.emit([undone_event(work.run, parameters.run_id)])
     return Outcome(
         {
@@ -48,12 +57,24 @@ async def undo(work: Work, parameters: UndoJob) -> Outcome:
     )
 
 
+async def _archive_again(work: Work, revived: list[str]) -> None:
+    """Facts and skills that the run met again; the trace of that stays, as a use does."""
+    if not revived:
+        return
+    await work.folded()
+    page = await work.side.page(work.run.namespace, list(dict.fromkeys(revived)))
+    active = np.flatnonzero(page.memories.states["status"] == ACTIVE).tolist()
+    await work.emit(decayed_events(work.run, page.memories, active))
+
+
 def _by_memory(effects: list[MemoryEvent]) -> tuple[dict[str, float], list[str]]:
     """What was added to each memory that the run touched, and the memories that it made."""
     nats: defaultdict[str, float] = defaultdict(float)
     made: list[str] = []
     for event in effects:
         match event:
+            case MemoryRestored():
+                pass  # archived again, one by one
             case MemoryStored():
                 made.append(event.subject)
             case MemoryAccessed():
