@@ -6,8 +6,10 @@ import pytest
 
 from bench.year.world import WorldSide
 from schemas.events import MemoryStored
+from schemas.ids import derive
 from schemas.parameters import Parameters
-from services.maintenance.domain import levels_of
+from services.maintenance.domain import RunContext, levels_of
+from services.maintenance.jobs.undo import UndoJob
 from services.maintenance.wording import WordingFailed
 from tests.unit.services.maintenance.living import (
     DAY_MS,
@@ -25,7 +27,7 @@ from tests.unit.services.maintenance.living import (
 )
 
 
-async def test_one_access_fades_after_a_week_and_five_days_with_downscaling() -> None:
+async def test_one_access_fades_after_a_week_with_downscaling_or_without() -> None:
     own = world()
     memory = await store(own, "The harbour was closed.")
 
@@ -37,6 +39,16 @@ async def test_one_access_fades_after_a_week_and_five_days_with_downscaling() ->
 
     assert status(own, memory) == "decayed"
     assert result.report["memories_decayed"] == 1
+    own = world()
+    memory = await store(own, "The harbour was closed.")
+    own.now_ms += HOUR_MS
+    await own.run("consolidation", phases=["prune"])
+    own.now_ms = START_MS + round(5.8 * DAY_MS)
+    await own.run("decay")
+    assert status(own, memory) == "active"
+    own.now_ms = START_MS + round(7.254 * DAY_MS)  # one horizon after it was recorded
+    await own.run("decay")
+    assert status(own, memory) == "decayed"
 
 
 async def test_consolidation_makes_one_fact_of_what_was_said_again_and_again() -> None:
@@ -166,3 +178,44 @@ async def test_what_the_language_model_said_is_in_the_event() -> None:
     assert isinstance(stored, MemoryStored)
     assert stored.data.content == "Ann likes tea."
     assert stored.data.metadata["worded_by"] == "speaking"
+
+
+async def test_what_comes_back_every_two_weeks_becomes_a_skill_though_it_fades_in_between() -> None:
+    own = world()
+    for day in range(3):
+        for step in ("open the box", "press the start button", "write the result down"):
+            own.now_ms += 60_000
+            await store(own, step, session=f"day {day}")
+        own.now_ms += 14 * DAY_MS
+        await own.run("decay")
+
+    result = await own.run("consolidation", phases=["compile"])
+
+    assert result.report["phase_4_compiled"] == 1
+
+
+async def test_faded_fact_that_is_met_again_comes_back_and_undo_archives_it() -> None:
+    own = world()
+    await episodes(own)
+    own.now_ms += HOUR_MS
+    await own.run("consolidation")
+    fact = next(UUID(each.subject) for each in own.events if is_fact(each))
+    own.now_ms += 60 * DAY_MS
+    await own.run("decay")
+    assert status(own, fact) == "decayed"
+    await store(own, "Ann drinks green tea now", session="new")
+    own.now_ms += HOUR_MS
+
+    result = await own.run("consolidation", phases=["extract"])
+
+    assert (result.report["facts_extracted"], result.report["facts_strengthened"]) == (0, 1)
+    assert status(own, fact) == "active"
+    context = RunContext(
+        run_id=derive("undo", str(result.run_id)),
+        namespace=own.namespace,
+        job="undo",
+        now_ms=own.now_ms,
+        commanded_ms=own.now_ms,
+    )
+    await own.execute(context, UndoJob(run_id=result.run_id))
+    assert status(own, fact) == "decayed"
