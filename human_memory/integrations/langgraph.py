@@ -1,0 +1,282 @@
+"""LangGraph's long-term store on this memory: `graph.compile(store=HumanMemoryStore(address))`.
+
+An item is a memory: its text is what the item's index fields say, its value is in the metadata. A
+`put` to a key that exists forgets the old version. `search` ranks as the memory does, so what is
+used often comes first; what has decayed is found no more by meaning, but still by its key.
+"""
+
+import asyncio
+import hashlib
+import operator
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from langgraph.store.base import (
+    BaseStore,
+    GetOp,
+    Item,
+    ListNamespacesOp,
+    MatchCondition,
+    Op,
+    PutOp,
+    Result,
+    SearchItem,
+    SearchOp,
+    get_text_at_path,
+    tokenize_path,
+)
+
+from human_memory import calls
+from human_memory.calls import Call
+from human_memory.connecting import connect, connect_async
+from human_memory.models import MemoryDetail, MemoryItem, MemoryPage
+
+Path = tuple[str, ...]
+# Asks for a call's result and goes on with it: the same steps with and without asyncio.
+Steps = Generator[Call[Any], Any, Any]
+
+NAMESPACE_DEFAULT = "langgraph"
+MEMORY_TYPE, NAMESPACE_TYPE = "langgraph", "langgraph_ns"
+_NAMESPACE_TAG, _UNINDEXED_TAG = "lg:namespace", "lg:unindexed"
+_NO_THRESHOLD = -1e6
+_FOUND_MAX = 100
+_PAGE = 200
+_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "$eq": operator.eq,
+    "$ne": operator.ne,
+    "$gt": operator.gt,
+    "$gte": operator.ge,
+    "$lt": operator.lt,
+    "$lte": operator.le,
+}
+
+
+class HumanMemoryStore(BaseStore):
+    """A `BaseStore`; values are bounded by 8 KiB of JSON, namespaces by 28 labels."""
+
+    def __init__(
+        self,
+        address: str = "http://localhost:8000",
+        *,
+        namespace: str = NAMESPACE_DEFAULT,
+        timeout: float = 30.0,
+        api_key: str | None = None,
+    ) -> None:
+        """`namespace`: of the memory, in which all of the store's own namespaces are."""
+        given = {"namespace": namespace, "api_key": api_key}
+        self._transport = connect(address, timeout, **given)
+        self._async_transport = connect_async(address, timeout, **given)
+        self._namespaces: set[Path] = set()
+
+    def batch(self, ops: Iterable[Op]) -> list[Result]:
+        """The results of some operations; reads see the store before the batch's writes."""
+        plan, results = self._planned(list(ops))
+        for at, steps in plan:
+            value: Any = None
+            try:
+                while True:
+                    value = self._transport.send(steps.send(value))
+            except StopIteration as done:
+                results[at] = done.value
+        return results
+
+    async def abatch(self, ops: Iterable[Op]) -> list[Result]:
+        """As `batch`."""
+        plan, results = self._planned(list(ops))
+        for at, steps in plan:
+            value: Any = None
+            try:
+                while True:
+                    value = await self._async_transport.send(steps.send(value))
+            except StopIteration as done:
+                results[at] = done.value
+        return results
+
+    def close(self) -> None:
+        """Let go of the connections of the methods without asyncio."""
+        self._transport.close()
+
+    async def aclose(self) -> None:
+        """Let go of all connections."""
+        await self._async_transport.close()
+        await asyncio.to_thread(self._transport.close)
+
+    def _planned(self, ops: Sequence[Op]) -> tuple[list[tuple[int, Steps]], list[Result]]:
+        reads: list[tuple[int, Steps]] = []
+        writes: dict[tuple[Path, str], tuple[int, Steps]] = {}
+        for at, op in enumerate(ops):
+            if isinstance(op, GetOp):
+                reads.append((at, _get(op)))
+            elif isinstance(op, SearchOp):
+                reads.append((at, _search(op)))
+            elif isinstance(op, ListNamespacesOp):
+                reads.append((at, _list_namespaces(op)))
+            elif isinstance(op, PutOp):
+                # Of several for one key the last one counts.
+                writes[op.namespace, op.key] = (at, self._put(op))
+        return [*reads, *writes.values()], [None] * len(ops)
+
+    def _put(self, op: PutOp) -> Steps:
+        earlier: list[MemoryDetail] = yield from _versions(op.namespace, op.key)
+        if op.value is not None:
+            if op.namespace not in self._namespaces:
+                yield _marker(op.namespace)
+                self._namespaces.add(op.namespace)
+            created = _created_at(earlier[0]) if earlier else None
+            yield _store(op, op.value, created)
+        for version in earlier:
+            yield calls.forget(version.memory_id, None)
+
+
+def _get(op: GetOp) -> Steps:
+    versions: list[MemoryDetail] = yield from _versions(op.namespace, op.key)
+    return _item(versions[0]) if versions else None
+
+
+def _search(op: SearchOp) -> Steps:
+    tag = _tag("p", op.namespace_prefix)
+    wanted = op.offset + op.limit
+    found: list[SearchItem] = []
+    if op.query:
+        rows = yield calls.search(
+            op.query,
+            _FOUND_MAX if op.filter else min(wanted + 1, _FOUND_MAX),
+            _NO_THRESHOLD,
+            {"tags": [tag], "types": [MEMORY_TYPE]},
+        )
+        scores = {row.memory_id: row.similarity for row in rows if _UNINDEXED_TAG not in row.tags}
+    else:
+        listed = yield from _listed(tag)
+        scores = dict.fromkeys((row.memory_id for row in listed), None)
+    for memory_id, score in scores.items():
+        if len(found) >= wanted:
+            break
+        detail = yield calls.inspect(memory_id, None)
+        item = _item(detail)
+        if _matches(item.value, op.filter):
+            found.append(
+                SearchItem(
+                    item.namespace, item.key, item.value, item.created_at, item.updated_at, score
+                )
+            )
+    return found[op.offset : wanted]
+
+
+def _list_namespaces(op: ListNamespacesOp) -> Steps:
+    paths: list[Path] = []
+    rows = yield from _listed(_NAMESPACE_TAG)
+    for row in rows:
+        detail = yield calls.inspect(row.memory_id, None)
+        paths.append(tuple(detail.metadata["namespace"]))
+    conditions = op.match_conditions or ()
+    matching = [path for path in paths if all(_path_matches(path, each) for each in conditions)]
+    shown = sorted({path[: op.max_depth] for path in matching})
+    return shown[op.offset : op.offset + op.limit]
+
+
+def _versions(namespace: Path, key: str) -> Steps:
+    """Those that are not forgotten, the newest first; more than one only while one is replaced."""
+    rows = yield from _listed(_tag("k", (*namespace, key)))
+    details = []
+    for row in rows:
+        detail = yield calls.inspect(row.memory_id, None)
+        details.append(detail)
+    return sorted(details, key=lambda detail: str(detail.created_at), reverse=True)
+
+
+def _listed(tag: str) -> Steps:
+    rows: list[MemoryItem] = []
+    for status in ("active", "decayed"):
+        cursor: str | None = None
+        while True:
+            more: calls.ListMore = {"tag": tag, "status": status}
+            if cursor is not None:
+                more["cursor"] = cursor
+            page: MemoryPage = yield calls.list_page(0, _PAGE, more)
+            rows += page.memories
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+    return rows
+
+
+def _store(op: PutOp, value: Mapping[str, Any], created_at: str | None) -> Call[Any]:
+    metadata: dict[str, Any] = {
+        "namespace": list(op.namespace),
+        "key": op.key,
+        "value": dict(value),
+    }
+    if created_at is not None:
+        metadata["created_at"] = created_at
+    tags = [
+        _tag("k", (*op.namespace, op.key)),
+        *(_tag("p", op.namespace[:depth]) for depth in range(len(op.namespace) + 1)),
+    ]
+    if op.index is False:
+        tags.append(_UNINDEXED_TAG)
+    more: calls.StoreMore = {"tags": tags, "metadata": metadata}
+    return calls.store(_text(op, value), MEMORY_TYPE, None, more)
+
+
+def _marker(namespace: Path) -> Call[Any]:
+    """What says that a namespace exists: stored once, as its key says, and kept for ever."""
+    more: calls.StoreMore = {
+        "tags": [_NAMESPACE_TAG],
+        "metadata": {"namespace": list(namespace)},
+        "pinned": True,
+        "idempotency_key": _tag("ns", namespace),
+    }
+    return calls.store(f"Namespace {' / '.join(namespace)}", NAMESPACE_TYPE, None, more)
+
+
+def _text(op: PutOp, value: Mapping[str, Any]) -> str:
+    paths = op.index or ["$"]
+    texts = [
+        text
+        for path in paths
+        for text in get_text_at_path(value, path if path == "$" else tokenize_path(path))
+    ]
+    return "\n".join(texts).strip() or op.key
+
+
+def _item(detail: MemoryDetail) -> Item:
+    metadata = detail.metadata
+    return Item(
+        value=metadata["value"],
+        key=metadata["key"],
+        namespace=tuple(metadata["namespace"]),
+        created_at=datetime.fromisoformat(_created_at(detail)),
+        updated_at=datetime.fromisoformat(detail.created_at),
+    )
+
+
+def _created_at(detail: MemoryDetail) -> str:
+    return str(detail.metadata.get("created_at", detail.created_at))
+
+
+def _tag(kind: str, path: Path) -> str:
+    """A label of a path, however long it is."""
+    return f"lg:{kind}:{hashlib.sha256(chr(31).join(path).encode()).hexdigest()[:40]}"
+
+
+def _matches(value: Mapping[str, Any], wanted: Mapping[str, Any] | None) -> bool:
+    return all(_equals(value.get(name), expected) for name, expected in (wanted or {}).items())
+
+
+def _equals(value: Any, expected: Any) -> bool:
+    """Equal, or as the operators of `expected` say: `{"$gte": 3}`."""
+    if not isinstance(expected, dict) or not any(name.startswith("$") for name in expected):
+        return bool(value == expected)
+    try:
+        return all(_COMPARISONS[name](value, bound) for name, bound in expected.items())
+    except TypeError:
+        return False  # of two kinds that don't compare, such as None and a number
+
+
+def _path_matches(path: Path, condition: MatchCondition) -> bool:
+    wanted = condition.path
+    if len(path) < len(wanted):
+        return False
+    part = path[: len(wanted)] if condition.match_type == "prefix" else path[-len(wanted) :]
+    return all(label in ("*", own) for label, own in zip(wanted, part, strict=True))

@@ -1,0 +1,153 @@
+"""The memory as LangGraph's long-term store, with LangGraph itself."""
+
+from collections.abc import AsyncIterator
+from typing import TypedDict
+
+import pytest
+from langgraph.graph import END, START, StateGraph
+from langgraph.store.base import BaseStore, GetOp, PutOp
+
+from human_memory.integrations.langgraph import HumanMemoryStore
+from tests.integration.services_fixture import System
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+
+USERS = ("users", "noemi@home")
+
+
+@pytest.fixture(params=["http", "bus"])
+async def store(
+    request: pytest.FixtureRequest, system: System, gateway: str, namespace: str
+) -> AsyncIterator[HumanMemoryStore]:
+    """A store in a namespace of this test."""
+    bus = f"kafka://{system.settings.kafka}"
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in system.environment_of_services().items():
+            patch.setenv(name, value)
+        made = HumanMemoryStore(gateway if request.param == "http" else bus, namespace=namespace)
+    yield made
+    await made.aclose()
+
+
+async def test_item_is_got_as_it_was_put_and_replaced(store: HumanMemoryStore) -> None:
+    await store.aput(USERS, "prefs", {"theme": "dark", "volume": 3})
+    first = await store.aget(USERS, "prefs")
+    await store.aput(USERS, "prefs", {"theme": "light"})
+
+    second = await store.aget(USERS, "prefs")
+
+    assert first is not None
+    assert second is not None
+    assert (first.value, second.value) == ({"theme": "dark", "volume": 3}, {"theme": "light"})
+    assert (second.namespace, second.key) == (USERS, "prefs")
+    assert second.created_at == first.created_at < second.updated_at
+
+
+async def test_deleted_or_unknown_item_is_none(store: HumanMemoryStore) -> None:
+    await store.aput(USERS, "prefs", {"theme": "dark"})
+    await store.adelete(USERS, "prefs")
+
+    assert await store.aget(USERS, "prefs") is None
+    assert await store.aget(USERS, "other") is None
+    assert await store.asearch(USERS) == []
+
+
+async def test_search_finds_by_meaning_below_a_prefix(store: HumanMemoryStore) -> None:
+    await store.aput(USERS, "home", {"text": "Noemi lives in a flat in Bern"})
+    await store.aput(USERS, "drink", {"text": "She always orders green tea"})
+    await store.aput(("users", "tom"), "home", {"text": "Tom lives in Rome"})
+
+    found = await store.asearch(USERS, query="Where does she live?", limit=1)
+    everyone = await store.asearch(("users",), query="Where do they live?")
+
+    assert [item.key for item in found] == ["home"]
+    assert found[0].score is not None
+    assert {(item.namespace[1], item.key) for item in everyone} >= {
+        ("noemi@home", "home"),
+        ("tom", "home"),
+    }
+
+
+async def test_search_filters_by_values_and_operators(store: HumanMemoryStore) -> None:
+    for number in range(4):
+        await store.aput(USERS, f"note-{number}", {"n": number, "kind": "note"})
+
+    exact = await store.asearch(USERS, filter={"n": 2})
+    above = await store.asearch(USERS, filter={"n": {"$gte": 2}, "kind": "note"})
+    second_page = await store.asearch(USERS, limit=2, offset=2)
+
+    assert [item.key for item in exact] == ["note-2"]
+    assert {item.key for item in above} == {"note-2", "note-3"}
+    assert len(second_page) == 2
+
+
+async def test_index_says_what_is_searched(store: HumanMemoryStore) -> None:
+    await store.aput(USERS, "a", {"text": "green tea", "secret": "x"}, index=["text"])
+    await store.aput(USERS, "b", {"text": "green tea"}, index=False)
+
+    found = await store.asearch(USERS, query="tea")
+
+    assert [item.key for item in found] == ["a"]
+
+
+async def test_namespaces_are_listed_by_conditions(store: HumanMemoryStore) -> None:
+    for path in [("a", "b", "c"), ("a", "b", "d"), ("a", "x"), ("z",)]:
+        await store.aput(path, "k", {"v": 1})
+
+    assert await store.alist_namespaces(prefix=("a",), max_depth=2) == [("a", "b"), ("a", "x")]
+    assert await store.alist_namespaces(suffix=("d",)) == [("a", "b", "d")]
+    assert await store.alist_namespaces(prefix=("*", "x")) == [("a", "x")]
+
+
+async def test_batch_reads_before_it_writes_and_the_last_write_counts(
+    store: HumanMemoryStore,
+) -> None:
+    results = await store.abatch(
+        [
+            PutOp(USERS, "k", {"v": 1}),
+            GetOp(USERS, "k"),
+            PutOp(USERS, "k", {"v": 2}),
+        ]
+    )
+
+    item = await store.aget(USERS, "k")
+    assert results == [None, None, None]
+    assert item is not None
+    assert item.value == {"v": 2}
+
+
+def test_methods_without_asyncio_do_the_same(gateway: str, namespace: str) -> None:
+    store = HumanMemoryStore(gateway, namespace=namespace)
+    store.put(USERS, "prefs", {"theme": "dark"})
+    item, found = store.get(USERS, "prefs"), store.search(USERS, query="theme")
+    store.delete(USERS, "prefs")
+    store.close()
+
+    assert item is not None
+    assert item.value == found[0].value == {"theme": "dark"}
+
+
+class State(TypedDict):
+    """Of the graph below."""
+
+    said: str
+    recalled: list[str]
+
+
+async def test_graph_remembers_across_threads(store: HumanMemoryStore) -> None:
+    async def remember(state: State, *, store: BaseStore) -> State:
+        found = await store.asearch(USERS, query=state["said"])
+        await store.aput(USERS, str(hash(state["said"])), {"text": state["said"]})
+        return {"said": state["said"], "recalled": [item.value["text"] for item in found]}
+
+    builder = StateGraph(State)
+    builder.add_node("remember", remember)
+    builder.add_edge(START, "remember")
+    builder.add_edge("remember", END)
+    graph = builder.compile(store=store)
+
+    first = await graph.ainvoke({"said": "Noemi lives in Bern", "recalled": []})
+    second = await graph.ainvoke({"said": "Where does Noemi live?", "recalled": []})
+
+    assert first["recalled"] == []
+    assert second["recalled"] == ["Noemi lives in Bern"]
