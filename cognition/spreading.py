@@ -13,7 +13,7 @@ from cognition.base_level import FloatArray, IntArray
 STRENGTH_MAX = 5.0  # Keeps S on the scale of P in large namespaces.
 
 
-def maximum_strength(memories: int) -> float:
+def maximum_strength(memories: int, *, cap: float = STRENGTH_MAX) -> float:
     """Strength of association S that a namespace of this size calls for.
 
     S = min(ln(1 + N), 5). S_ji estimates ln P(i|j) / P(i), so S grows like ln N, and with it
@@ -21,6 +21,7 @@ def maximum_strength(memories: int) -> float:
 
     Args:
         memories: N, memories in the namespace.
+        cap: the most that S may be, nats.
 
     Returns:
         S, nats.
@@ -31,7 +32,7 @@ def maximum_strength(memories: int) -> float:
     >>> round(maximum_strength(100), 4), maximum_strength(1_000_000)
     (4.6151, 5.0)
     """
-    return min(log1p(memories), STRENGTH_MAX)
+    return min(log1p(memories), cap)
 
 
 def association_strengths(

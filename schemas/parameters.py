@@ -26,11 +26,11 @@ class Parameters(Message):
     )
     fresh_activation: Annotated[float, Field(ge=-10, le=10)] = 1.0
     horizon_seconds: Seconds = 626_721.4784759649  # e^2 - e^-2 days: -1 nat
-    spacing_intercept: Annotated[float, Field(gt=0, lt=1)] = 0.5
     spacing_scale: Annotated[float, Field(ge=0, le=5)] = 0.2
     weight_rehearsal: Annotated[float, Field(gt=0, le=1)] = 0.35
     weight_search: Annotated[float, Field(gt=0, le=1)] = 0.02
     arousal_effect: Annotated[float, Field(ge=0, le=1)] = 0.4
+    # Of what arouses; a decay_rate below it is not raised.
     decay_rate_min: Annotated[float, Field(gt=0, lt=1)] = 0.2
     base_level_weight: Weight = 1.0
     cosine_weight: Weight = 15.0

@@ -63,13 +63,13 @@ def activations(memories: Memories, now_ms: int, parameters: Parameters) -> Acti
     """
     nothing = np.zeros(len(memories))
     states = memories.states
-    neutral = emotional_decay_rate(parameters.spacing_intercept, arousal=0.0, salience=0.5)
+    neutral = emotional_decay_rate(parameters.decay_rate, arousal=0.0, salience=0.5)
     felt = emotional_decay_rate(
-        parameters.spacing_intercept,
+        parameters.decay_rate,
         arousal=states["arousal"],
         salience=states["salience"],
         effect=parameters.arousal_effect,
-        decay_rate_min=parameters.decay_rate_min,
+        decay_rate_min=min(parameters.decay_rate_min, parameters.decay_rate),
     )
     weight = parameters.base_level_weight
     level = weight * base_levels(memories, now_ms, parameters)

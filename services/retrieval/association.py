@@ -24,10 +24,6 @@ class Fan:
     links: int = 0
     relations: Mapping[bytes, float] = field(default_factory=dict)
 
-    @property
-    def total(self) -> float:
-        return self.links + sum(self.relations.values())
-
 
 @dataclass(frozen=True)
 class Sources:
@@ -52,7 +48,7 @@ def association(memories: Memories, sources: Sources, parameters: Parameters) ->
     strengths = hop_strengths(
         graph,
         np.arange(len(sources.concepts)),
-        strength=min(maximum_strength(sources.memories), parameters.associative_strength_max),
+        strength=maximum_strength(sources.memories, cap=parameters.associative_strength_max),
         hops=parameters.hops_max,
         damping=parameters.hop_discount,
     )

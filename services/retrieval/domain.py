@@ -80,7 +80,10 @@ def references(event: MemoryEvent, needs: Needs) -> None:
         case MemoryForgotten() | MemoryRestored():
             needs.memories[name, _memory_id(event)] = None
             needs.counted.add((name, _memory_id(event)))
-        case MemoryDecayed() | MemoryAdjusted() | MemorySuperseded():
+        case MemorySuperseded():
+            needs.memories[name, _memory_id(event)] = None
+            needs.memories[name, event.data.superseded_by] = None
+        case MemoryDecayed() | MemoryAdjusted():
             needs.memories[name, _memory_id(event)] = None
 
 
@@ -209,7 +212,7 @@ def _changed(view: View, event: ChangeOfOne, offset: int) -> None:
             state.changes.append(Change(event.time, "adjusted", event.data.nats, by))
             view.touch(event.namespace).due.add(ref[1])
             count_effect(view, event)
-        case MemorySuperseded():
+        case MemorySuperseded() if event.data.reversed or _known(view, event):
             newer = NOBODY if event.data.reversed else event.data.superseded_by.bytes
             state.changes.append(Change(event.time, "superseded", other=newer))
             state.superseded_ms, state.superseded_by = superseded_at(state.changes, TIME_MS_MAX)
@@ -217,6 +220,12 @@ def _changed(view: View, event: ChangeOfOne, offset: int) -> None:
             view.ignored["no_effect"] += 1
             return
     _touch(view, ref, offset)
+
+
+def _known(view: View, event: MemorySuperseded) -> bool:
+    """Whether the successor is there."""
+    successor = view.memories.get((event.namespace, event.data.superseded_by))
+    return successor is not None and successor.state.status != "deleted"
 
 
 def _change_status(

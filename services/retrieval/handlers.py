@@ -76,6 +76,8 @@ class Queries:
         """`reply_address`: the replies topic and its number of partitions."""
         self._slots = asyncio.Semaphore(in_flight_max)
         self._tasks: set[asyncio.Task[None]] = set()
+        # Those that have given theirs to others; who fails meanwhile has none to give back.
+        self._without_slot: set[asyncio.Task[None] | None] = set()
         self._waits = waits
         self._searcher = searcher
         self._single = single
@@ -119,7 +121,11 @@ class Queries:
         except Rejected as error:
             await self._dead_letter(record, error)
         finally:
-            self._slots.release()
+            task = asyncio.current_task()
+            if task in self._without_slot:
+                self._without_slot.discard(task)
+            else:
+                self._slots.release()
 
     async def _reply(self, record: Any, envelope: Envelope) -> Reply:
         try:
@@ -157,11 +163,12 @@ class Queries:
 
     async def _wait(self, folded: Awaitable[None]) -> None:
         """Give the slot to others meanwhile, or a few who wait would hold up everyone."""
+        task = asyncio.current_task()
         self._slots.release()
-        try:
-            await folded
-        finally:
-            await self._slots.acquire()
+        self._without_slot.add(task)
+        await folded
+        await self._slots.acquire()
+        self._without_slot.discard(task)
 
     async def _dispatch(self, query: Query, cause: UUID) -> Reply:
         now_ms = self._now_ms()

@@ -60,8 +60,13 @@ def weight_of(kind: str, parameters: Parameters) -> float:
 
 
 def _compacted(packed: bytes, parameters: Parameters) -> bytes:
-    """A history with its older traces in buckets; see `cognition.compaction`."""
-    traces = np.frombuffer(packed, TRACE)
+    """A history with its older traces in buckets; see `cognition.compaction`.
+
+    The creation stays exact: at every moment since then the memory has a trace.
+    """
+    whole = np.frombuffer(packed, TRACE)
+    created = whole["id"] >> np.uint64(56) == KINDS.index("creation") + 1
+    traces = whole[~created]
     small = compacted(
         traces["time_ms"],
         traces["weight"].astype(np.float64),
@@ -74,7 +79,8 @@ def _compacted(packed: bytes, parameters: Parameters) -> bytes:
     buckets["decay_rate"] = small.decay_rates
     kind = (KINDS.index("compacted") + 1) << 56
     buckets["id"] = np.arange(len(buckets), dtype=np.uint64) | np.uint64(kind)
-    return buckets.tobytes() + traces[small.kept].tobytes()
+    parts: list[bytes] = [each.tobytes() for each in (whole[created], buckets, traces[small.kept])]
+    return b"".join(parts)
 
 
 def next_decay(
@@ -82,10 +88,10 @@ def next_decay(
 ) -> float:
     """Decay of a new trace after these, shape (traces,)."""
     felt = _felt_decay_rate(
-        parameters.spacing_intercept,
+        parameters.decay_rate,
         (arousal, salience),
         effect=parameters.arousal_effect,
-        decay_rate_min=parameters.decay_rate_min,
+        decay_rate_min=min(parameters.decay_rate_min, parameters.decay_rate),
     )
     return presentation_decay(
         _strength_before(traces, time_ms, kernel_of(parameters)),

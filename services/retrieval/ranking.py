@@ -42,14 +42,17 @@ def without_stale_facts(
 ) -> Activations:
     """What was superseded comes after its successor, which matches at least as well.
 
-    Only where both are among `memories`; a memory whose successor is not there is penalised alike.
+    Only where both are among `memories`; one whose successor is not among them is penalised alike.
     """
-    superseded = np.flatnonzero(memories.states["superseded_ms"])
-    if len(superseded) == 0:
+    there = memories.states["status"] != DELETED
+    rows = np.flatnonzero(memories.states["superseded_ms"].astype(bool) & there).tolist()
+    if not rows:
         return parts
-    there = np.flatnonzero(memories.states["status"] != DELETED).tolist()
-    row = {memories.ids[i]: i for i in there}
-    successor = {i: row.get(memories.successor(i) or "") for i in superseded.tolist()}
+    row = {name: number for number, name in enumerate(memories.ids)}
+    successor = {i: row.get(memories.successor(i) or "") for i in rows}
+    # Whose successor was forgotten holds again.
+    successor = {i: by for i, by in successor.items() if by is None or there[by]}
+    superseded = np.array(list(successor), np.intp)
     # The oldest of a chain first: where a successor was superseded itself, the newest inherits all.
     successors = sorted(successor.items(), key=lambda pair: -_steps_behind(pair[0], successor))
     match, adjustment = parts.match.copy(), parts.adjustment.copy()

@@ -7,6 +7,7 @@ from uuid import UUID
 import numpy as np
 
 from cognition.noise import logistic_noise
+from schemas.ids import derive
 from schemas.parameters import Parameters
 from schemas.queries import Search
 from services.common.levels import Activations, activations, threshold_of
@@ -105,5 +106,6 @@ def _best(rows: np.ndarray, total: np.ndarray, count: int) -> np.ndarray:
 
 def _noise(query: Search, cause: UUID, ids: list[str], scale: float) -> np.ndarray:
     # With a seed, the same question gets the same noise; without one, the same query id does.
-    key = b"" if query.seed is not None else cause.bytes
+    asked = query.seed is not None and query.query_id is None
+    key = derive(query.namespace, query.query).bytes if asked else cause.bytes
     return logistic_noise(query.seed or 0, key, [each.encode() for each in ids], scale=scale)

@@ -28,6 +28,7 @@ from services.common.read_model import (
 )
 from services.retrieval.terms import names_of
 
+ROOM = 8  # of a new table; it doubles
 NOT_HERE, NONE = -2, -1  # a neighbour that is not in the table; no neighbour
 
 
@@ -44,18 +45,23 @@ class Table:
         self._postings: dict[bytes, tuple[array[int], array[int]]] = {}
         self._spoken: dict[bytes, array[int]] = {}
         # Columns have room to grow; what lies behind the last row means nothing.
-        self._states = np.zeros(64, STATE)
-        self._units = np.zeros((64, dimension), np.float32)
-        self._before = np.full(64, NOT_HERE)
-        self._after = np.full(64, NOT_HERE)
+        self._states = np.zeros(ROOM, STATE)
+        self._units = np.zeros((ROOM, dimension), np.float32)
+        self._before = np.full(ROOM, NOT_HERE)
+        self._after = np.full(ROOM, NOT_HERE)
         # Of a row's vector with the next one's, and of the ones on both sides; NaN: not known.
-        self._with_next = np.full(64, np.nan)
-        self._across = np.full(64, np.nan)
+        self._with_next = np.full(ROOM, np.nan)
+        self._across = np.full(ROOM, np.nan)
         self._fresh = bytearray()
         self._at: list[int] = []  # cursors at which rows were read
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def room(self) -> int:
+        """How many rows it has memory for."""
+        return len(self._states)
 
     def stale(self, names: Iterable[str]) -> None:
         """Mark rows that have changed: whoever needs one reads it again."""
@@ -216,9 +222,10 @@ class Table:
         state = self._states[row]
         before, after = self._row(state["previous"].tobytes()), self._row(state["next"].tobytes())
         self._set(row, before, after)
-        if before >= 0:
+        # Only if they say the same: a neighbour that was read later knows of others in between.
+        if before >= 0 and self._row(self._states["next"][before].tobytes()) == row:
             self._set(before, int(self._before[before]), row)
-        if after >= 0:
+        if after >= 0 and self._row(self._states["previous"][after].tobytes()) == row:
             self._set(after, row, int(self._after[after]))
 
     def _set(self, row: int, before: int, after: int) -> None:

@@ -7,6 +7,7 @@ from services.retrieval.table import Table
 
 # About 3 kB each.
 ROWS_MAX = 200_000
+TABLES_MAX = 10_000
 Key = tuple[int, int, str]  # partition, build version, namespace
 
 
@@ -15,11 +16,13 @@ class Held:
     """A table as of the cursor `revision`.
 
     `members`: all memories of the namespace, as long as they are few; None if they are many.
+    `small`: whether few of them are not deleted, as far as it is known.
     """
 
     table: Table
     revision: int | None = None
     members: dict[str, None] | None = None
+    small: bool = False
 
     def advance(self, cursor: int, changed: list[str], *, few: int) -> None:
         """Learn what has changed up to `cursor`; the first time, what there is (`few` at most)."""
@@ -54,7 +57,7 @@ class Tables:
 
     def trim(self) -> None:
         """Drop whole namespaces until the rest is small enough."""
-        rows = sum(len(held.table) for held in self._held.values())
-        while rows > self._rows_max:
+        rows = sum(held.table.room for held in self._held.values())
+        while rows > self._rows_max or len(self._held) > TABLES_MAX:
             _, dropped = self._held.popitem(last=False)
-            rows -= len(dropped.table)
+            rows -= dropped.table.room

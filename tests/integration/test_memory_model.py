@@ -23,8 +23,8 @@ async def concept(agent: Agent, name: str, *aliases: str) -> None:
 
 
 async def relation(agent: Agent, source: str, target: str, weight: float = 1.0) -> None:
-    ends = {"source": source, "target": target, "weight": weight}
-    await agent.tell(builders.relation(**ends, namespace=agent.namespace))
+    command = builders.relation(source, target, weight=weight, namespace=agent.namespace)
+    await agent.tell(command)
 
 
 def parts(row: dict[str, Any]) -> dict[str, float]:
@@ -105,7 +105,7 @@ async def test_explanation_adds_up_and_names_what_made_it(agent: Agent) -> None:
 async def test_superseded_fact_comes_after_the_newer_one_and_says_so(agent: Agent) -> None:
     old = await agent.store("Ada lives in Oslo.", occurred_at=TIME_MS)
     new = await agent.store("Bergen is where Ada is now.", occurred_at=TIME_MS + DAY_MS)
-    later = {"as_of": TIME_MS + 2 * DAY_MS}
+    later: dict[str, Any] = {"as_of": TIME_MS + 2 * DAY_MS}
     assert ids(await agent.search("Does Ada live in Oslo?", **later)) == [old, new]
     command = {"namespace": agent.namespace, "superseded_by": new, "occurred_at": TIME_MS + DAY_MS}
 
@@ -127,7 +127,7 @@ async def test_search_notices_that_a_newer_memory_puts_an_older_one_out_of_date(
     said = {"speaker": "Ada"}
     old = await agent.store("I live in Oslo.", occurred_at=TIME_MS, **said)
     new = await agent.store("I moved to Bergen.", occurred_at=TIME_MS + DAY_MS, **said)
-    now = {"as_of": TIME_MS + 2 * DAY_MS}
+    now: dict[str, Any] = {"as_of": TIME_MS + 2 * DAY_MS}
 
     looked = await agent.search("Does Ada live in Oslo?", **now)
     before = await agent.inspect(old)
@@ -138,7 +138,7 @@ async def test_search_notices_that_a_newer_memory_puts_an_older_one_out_of_date(
     assert before["superseded_by"] is None
 
     async def recorded() -> bool:
-        return (await agent.inspect(old))["superseded_by"] == str(new)
+        return bool((await agent.inspect(old))["superseded_by"] == str(new))
 
     await eventually(recorded, seconds=PATIENCE_SECONDS)
     back = {"namespace": agent.namespace, "superseded_by": new, "occurred_at": TIME_MS + DAY_MS}
@@ -149,7 +149,7 @@ async def test_search_notices_that_a_newer_memory_puts_an_older_one_out_of_date(
 
 async def test_parameters_of_a_namespace_act_from_then_on(agent: Agent) -> None:
     await agent.store("Tea is at four.", occurred_at=TIME_MS)
-    later = {"as_of": TIME_MS + DAY_MS, "explain": True}
+    later: dict[str, Any] = {"as_of": TIME_MS + DAY_MS, "explain": True}
     (before,) = await agent.search(**later)
     given = builders.parameters(base_level_weight=0, horizon_seconds=30 * DAY_MS / 1000)
     given = given.model_copy(update={"namespace": agent.namespace})

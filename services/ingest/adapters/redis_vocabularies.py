@@ -69,18 +69,22 @@ class RedisVocabularies:
         return Layout(self._prefix, version, partition_of(namespace.encode(), self._partitions))
 
     async def _refresh(self, names: list[str]) -> None:
-        controls = [
-            Control(self._prefix, partition_of(name.encode(), self._partitions)) for name in names
-        ]
-        lives = await execute(self._redis, [["GET", control.live] for control in controls])
-        builds = [int(_checked(live) or 1) for live in lives]
-        asked: list[list[Word]] = [
-            ["GET", self._layout(name, build).vocabulary(name)]
-            for name, build in zip(names, builds, strict=True)
-        ]
-        offsets = await execute(self._redis, asked)
-        for name, build, offset in zip(names, builds, offsets, strict=True):
-            version = (build, int(_checked(offset) or -1))
+        partitions = [partition_of(name.encode(), self._partitions) for name in names]
+        controls = [Control(self._prefix, partition) for partition in partitions]
+        heads = await execute(
+            self._redis, [["MGET", control.live, control.target] for control in controls]
+        )
+        builds = [int(_checked(head)[0] or 0) for head in heads]
+        asked: list[list[Word]] = []
+        for name, build in zip(names, builds, strict=True):
+            layout = self._layout(name, build)
+            asked.append(["MGET", layout.cursor, layout.vocabulary(name)])
+        places = await execute(self._redis, asked)
+        for name, build, head, place in zip(names, builds, heads, places, strict=True):
+            cursor, offset = _checked(place)
+            if build == 0 or cursor is None or int(cursor) < int(head[1] or 0):
+                continue  # the read side is being rebuilt: what we know is more
+            version = (build, int(offset or -1))
             if version != self._of(name).version:
                 await self._read(name, version)
 

@@ -6,7 +6,7 @@ namespace. Whatever they come from, all are scored alike.
 
 from collections.abc import Iterable
 from functools import partial
-from itertools import chain
+from itertools import chain, zip_longest
 
 import numpy as np
 
@@ -27,7 +27,8 @@ NEAREST = 200
 MATCHING = 200
 RECENT = 100
 FREQUENT = 100
-LINKED = 100  # per concept
+LINKED = 200  # to all sources together, and to what is related to them
+SOURCES_MAX = 20
 # A namespace with fewer memories is scored whole.
 SMALL = 500
 # Beside a memory with the words of the question often stands the one with the answer.
@@ -92,10 +93,11 @@ class _Reading:
             version = self._build.version(self._partition)
             key = (self._partition, version, self._namespace)
             self._held = held = self._tables.of(key)
-            since, members = held.revision, held.members
+            since, members, small = held.revision, held.members, held.small
             whole = members is not None and self._question.filters == NO_FILTERS
+            limit = 0 if whole else SMALL if small else NEAREST
             self.cursor, replies = await self._build.read(
-                self._partition, partial(self._first_reads, since=since, whole=whole)
+                self._partition, partial(self._first_reads, since=since, nearest=limit)
             )
             changed = _ids(replies.pop(0))
             if self._build.version(self._partition) != version or self._tables.of(key) is not held:
@@ -107,10 +109,11 @@ class _Reading:
                 continue
             if held.revision is None or self.cursor > held.revision:
                 held.advance(self.cursor, changed, few=SMALL)
-            if whole and held.members is None:
-                continue  # too many now to be read whole: ask the index too
+            recent, frequent, parameters, counts, *rest = replies
+            held.small = sum(int(count or 0) for count in counts[:2]) < SMALL
+            if held.members is None and (whole or held.small > small):
+                continue  # too many to be read whole, or so few that the index has to find all
             break
-        recent, frequent, parameters, counts, *rest = replies
         frequencies = rest.pop(0) if self._question.terms else []
         self._learn(parameters, counts, frequencies)
         nearest = [_ids(reply[1:]) for reply in rest[: len(self._question.statuses)]]
@@ -122,20 +125,22 @@ class _Reading:
 
     async def sources(self) -> Sources:
         """The concepts that spread activation; what they are linked to become candidates."""
-        concepts = dict.fromkeys(hash64(name) for name in self._question.concepts)
+        given = dict.fromkeys(hash64(name) for name in self._question.concepts)
         if self._question.as_of_ms is None and self.parameters.focus_capacity:
-            concepts |= dict.fromkeys(await self._in_focus())
+            given |= dict.fromkeys(await self._in_focus())
+        concepts = list(given)[:SOURCES_MAX]
         if not concepts:
             return Sources()
-        fans, linked = await self._fans(list(concepts))
-        await self._add(linked)
-        related = [
-            other
+        fans, linked = await self._fans(concepts)
+        weights = {
+            other: weight
             for fan in fans.values()
-            for other in sorted(fan.relations, key=lambda k: -fan.relations[k])[:RELATED_MAX]
-        ]
-        near, linked = await self._fans([each for each in related if each not in fans])
-        await self._add(linked)
+            for other, weight in fan.relations.items()
+            if other not in fans
+        }
+        related = sorted(weights, key=lambda other: -weights[other])[:RELATED_MAX]
+        near, further = await self._fans(related)
+        await self._add(list(dict.fromkeys(linked + further))[:LINKED])
         return Sources(tuple(concepts), fans | near, self.statistics.memories)
 
     async def _in_focus(self) -> list[bytes]:
@@ -233,7 +238,7 @@ class _Reading:
             for concept in concepts:
                 linked = layout.linked(self._namespace, concept)
                 commands.append(["HGETALL", layout.relations(self._namespace, concept)])
-                commands.append(["ZREVRANGE", linked, 0, LINKED - 1])
+                commands.append(["ZREVRANGE", linked, 0, LINKED // len(concepts)])
             return commands
 
         _, (links, *rest) = await self._build.read(self._partition, queue)
@@ -241,9 +246,11 @@ class _Reading:
             concept: Fan(int(links[i] or 0), _weights(rest[2 * i]))
             for i, concept in enumerate(concepts)
         }
-        return fans, _ids(list(chain(*rest[1::2])))
+        # In turns, the newest of each first: what is cut off later is cut off of all alike.
+        turns = chain(*zip_longest(*rest[1::2]))
+        return fans, _ids([key for key in turns if key is not None])
 
-    def _first_reads(self, layout: Layout, *, since: int | None, whole: bool) -> Commands:
+    def _first_reads(self, layout: Layout, *, since: int | None, nearest: int) -> Commands:
         namespace, terms = self._namespace, self._question.terms
         limit = SMALL if since is None else CHANGES_MAX
         changed = layout.changed(namespace)
@@ -257,7 +264,7 @@ class _Reading:
         if terms:
             frequencies = layout.document_frequencies(namespace)
             commands.append(["HMGET", frequencies, *(hash64(term) for term in terms)])
-        return commands if whole else [*commands, *_index_searches(self._question, layout)]
+        return [*commands, *_index_searches(self._question, layout, nearest)]
 
     def _learn(
         self, parameters: bytes | None, counts: list[bytes | None], frequencies: list[bytes | None]
@@ -269,11 +276,13 @@ class _Reading:
         )
 
 
-def _index_searches(question: Question, layout: Layout) -> Commands:
+def _index_searches(question: Question, layout: Layout, nearest: int) -> Commands:
     """The nearest by vector in each status, then the best by words, if they count."""
+    if nearest == 0:
+        return []
     expression, params = question.filters.until(question.as_of_ms).expression()
     words = ["ns", question.namespace, *params]
-    limit = SMALL if question.filters != NO_FILTERS else NEAREST
+    limit = SMALL if question.filters != NO_FILTERS else nearest
     commands: Commands = [
         [
             "FT.SEARCH", layout.index(status), f"({expression})=>[KNN {limit} @vector $vector]",

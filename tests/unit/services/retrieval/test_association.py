@@ -79,7 +79,8 @@ def test_one_hop_is_the_fan_of_act_r(
     memories, sources = memories_of(of_namespace(view)), sources_of(view, concepts)
     # A relation of a concept with itself leads nowhere.
     fans = [
-        sources.fans[concept].total - sources.fans[concept].relations.get(concept, 0.0)
+        sources.fans[concept].links
+        + sum(w for other, w in sources.fans[concept].relations.items() if other != concept)
         for concept in sources.concepts
     ]
 

@@ -287,7 +287,9 @@ def test_needs_are_what_the_fold_of_an_event_reads() -> None:
     assert stored.places == {(NAMESPACE, "monday", TIME_MS)}
     for changed in (forgotten_event(ANN), restored_event(ANN)):
         assert needed(changed).counted == {(NAMESPACE, ANN)}
-    for other in (decayed_event(ANN), adjusted_event(ANN), superseded_event(ANN, BOB)):
+    superseded = needed(superseded_event(ANN, BOB))
+    assert list(superseded.memories) == [(NAMESPACE, ANN), (NAMESPACE, BOB)]
+    for other in (decayed_event(ANN), adjusted_event(ANN)):
         assert list(needed(other).memories) == [(NAMESPACE, ANN)]
         assert needed(other).counted == set()
     assert needed(concept_event("tea")).concepts == {(NAMESPACE, "tea")}
@@ -363,13 +365,14 @@ def test_rehearsal_since_the_decision_makes_it_void_too() -> None:
 def test_superseded_memory_knows_its_successor_until_it_is_reversed() -> None:
     events: list[MemoryEvent] = [
         stored_event(ANN),
+        stored_event(BOB),
         superseded_event(ANN, BOB, envelope=at(1)),
         accessed_event(ANN, kind="used", envelope=at(2)),
     ]
 
-    state = only(folded(*events)).state
+    state = folded(*events).memories[NAMESPACE, ANN].state
     reversal = superseded_event(ANN, BOB, envelope=at(3), reversed=True)
-    back = only(folded(*events, reversal)).state
+    back = folded(*events, reversal).memories[NAMESPACE, ANN].state
 
     assert (state.superseded_by, state.superseded_ms) == (BOB.bytes, at(1)["time"])
     assert (back.superseded_by, back.superseded_ms) == (NOBODY, 0)

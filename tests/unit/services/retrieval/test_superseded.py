@@ -16,6 +16,7 @@ from tests.builders import (
     TIME_MS,
     accessed_event,
     embedding,
+    forgotten_event,
     memory_id,
     search,
     superseded_event,
@@ -113,10 +114,19 @@ def test_reversal_takes_it_back() -> None:
     assert names(after) == "ab"
 
 
-def test_fact_whose_successor_is_not_known_is_penalised_alike() -> None:
+def test_successor_that_is_not_known_changes_nothing() -> None:
     view = folded(stored("a"), superseded("a", "b"))
 
-    assert asked(view).parts.adjustment.tolist() == [-2.0]
+    assert view.ignored == {"no_effect": 1}
+    assert asked(view).parts.adjustment.tolist() == [0.0]
+
+
+def test_fact_whose_successor_was_forgotten_holds_again() -> None:
+    gone = forgotten_event(memory_id("b"), envelope=around(TIME_MS + 9, "gone"))
+
+    view = folded(stored("a"), stored("b"), superseded("a", "b"), gone)
+
+    assert of(asked(view), asked(view).parts.adjustment, "a") == 0.0
 
 
 @settings(max_examples=30)

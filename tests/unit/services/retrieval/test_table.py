@@ -11,7 +11,7 @@ from cognition.base_level import FloatArray
 from schemas.events import MemoryEvent
 from services.common.read_model import TERM, hash64
 from services.retrieval.domain import fold_log
-from services.retrieval.table import NONE, NOT_HERE, Table, unit_vectors
+from services.retrieval.table import NONE, NOT_HERE, ROOM, Table, unit_vectors
 from services.retrieval.tables import Tables
 from services.retrieval.view import Memory, Ref, View
 from tests.builders import (
@@ -250,7 +250,7 @@ def test_forgotten_memory_stays_in_the_table_with_its_status() -> None:
 
 
 def test_tables_of_namespaces_asked_least_lately_are_dropped_beyond_the_cap() -> None:
-    tables = Tables(DIMENSION, rows_max=4)
+    tables = Tables(DIMENSION, rows_max=2 * ROOM)
     keys = [(0, 1, name) for name in "abc"]
     view = folded(stored("ann"), stored("bob"))
     for key in keys:
@@ -261,6 +261,20 @@ def test_tables_of_namespaces_asked_least_lately_are_dropped_beyond_the_cap() ->
     tables.trim()
 
     assert [tables.of(key).revision for key in keys] == [2, None, 2]
+
+
+def test_namespaces_without_memories_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.retrieval.tables.TABLES_MAX", 3)
+    tables = Tables(DIMENSION)
+    held = [tables.of((0, 1, name)) for name in "abcde"]
+
+    tables.trim()
+
+    kept = [
+        tables.of((0, 1, name)) is before for name, before in zip("edc", held[:1:-1], strict=True)
+    ]
+    assert kept == [True] * 3
+    assert tables.of((0, 1, "a")) is not held[0]
 
 
 def test_one_namespace_beyond_the_cap_is_dropped_too() -> None:
