@@ -9,16 +9,18 @@ import numpy as np
 
 from cognition.sequences import Pattern, frequent_sequences
 from schemas.fields import Source
-from schemas.ids import cause_of_key
 from schemas.inbox import Store
 from schemas.jobs import ConsolidationJob
 from services.maintenance.domain import rehearsed_event, revived_event
 from services.maintenance.episodes import FACT, RUN_METADATA, SKILL, Gathered
+from services.maintenance.likeness import Likeness
 from services.maintenance.work import Work
 
 EPISODES_MAX = 2_000
 # Two episodes are the same action if they are this similar; what differs is its argument.
 SAME_ACTION_COSINE = 0.8
+# Two skills that say the same are one, though their words vary.
+SAME_SKILL_COSINE = 0.85
 SKILLS_MAX = 10
 SOURCES_MAX = 100
 
@@ -46,24 +48,33 @@ class Skill:
 async def compile_skills(work: Work, job: ConsolidationJob, gathered: Gathered) -> tuple[int, int]:
     """Store new skills, strengthen those that were seen again; how many of both."""
     new = again = 0
+    known = [int(i) for i in gathered.of_type(SKILL)]
+    likeness = Likeness(work.embedder)
+    await likeness.learn([gathered.documents[row]["content"] for row in known])
     for skill in skills_of(gathered, job):
         work.check()
-        skill_id = cause_of_key(work.run.namespace, skill.key)
-        if str(skill_id) in gathered.ids:
-            known = gathered.documents[gathered.ids.index(str(skill_id))]
-            if skill.support > int(known.get("metadata", {}).get("support", 0)):
-                event = (
-                    revived_event
-                    if gathered.faded[gathered.ids.index(str(skill_id))]
-                    else rehearsed_event
-                )
-                await work.emit([event(work.run, str(skill_id))])
-                again += 1
-            continue
-        _, position = await work.log.ask(_store(work, gathered, skill))
-        work.position = position or work.position
-        new += 1
+        nearest, cosine = await likeness.nearest(skill.text)
+        if cosine < SAME_SKILL_COSINE:
+            _, position = await work.log.ask(_store(work, gathered, skill))
+            work.position = position or work.position
+            await likeness.learn([skill.text])
+            new += 1
+        elif nearest < len(known) and _adds_to(gathered, known[nearest], skill):
+            event = revived_event if gathered.faded[known[nearest]] else rehearsed_event
+            await work.emit([event(work.run, gathered.ids[known[nearest]])])
+            again += 1
     return new, again
+
+
+def _adds_to(gathered: Gathered, known: int, skill: Skill) -> bool:
+    """Only a session that the skill does not come of is new evidence for it."""
+    document = gathered.documents[known]
+    sources = {source["memory_id"] for source in document.get("derived_from", [])}
+    since_ms = int(gathered.states["last_accessed_ms"][known])
+    return any(
+        gathered.ids[row] not in sources and int(gathered.states["created_ms"][row]) > since_ms
+        for row in skill.rows
+    )
 
 
 def skills_of(gathered: Gathered, job: ConsolidationJob) -> list[Skill]:

@@ -17,6 +17,7 @@ from schemas.inbox import Concept, Relation, Store
 from schemas.jobs import ConsolidationJob
 from services.maintenance.domain import rehearsed_event, revived_event
 from services.maintenance.episodes import FACT, RUN_METADATA, SKILL, Gathered
+from services.maintenance.likeness import Likeness
 from services.maintenance.wording import Wording, WordingFailed
 from services.maintenance.work import Work
 
@@ -54,18 +55,20 @@ async def extract(work: Work, job: ConsolidationJob, gathered: Gathered) -> Extr
     done = Extracted()
     clusters = clusters_of(gathered, job, now_ms=work.run.now_ms)
     known = [int(i) for i in gathered.of_type(FACT)]
-    new: list[Cluster] = []
+    likeness = Likeness(work.embedder)
+    await likeness.learn([gathered.documents[fact]["content"] for fact in known])
     for number, cluster in enumerate(clusters):
         work.check()
-        fact = _same_fact(gathered, cluster, known)
+        nearest, cosine = await likeness.nearest(gathered.documents[cluster.middle]["content"])
+        if cosine >= SAME_COSINE and nearest >= len(known):
+            continue  # two clusters that say the same: the first one's fact stands for both
+        fact = known[nearest] if cosine >= SAME_COSINE else _same_fact(gathered, cluster, known)
         if fact is not None:
             if _adds_to(gathered, cluster, fact):
                 event = revived_event if gathered.faded[fact] else rehearsed_event
                 await work.emit([event(work.run, gathered.ids[fact])])
                 done.strengthened += 1
             continue
-        if any(_alike(gathered, cluster, other) for other in new):
-            continue  # two clusters that say the same: the first one's fact stands for both
         try:
             text = await _worded(work.wording, gathered, cluster)
         except WordingFailed as error:
@@ -74,7 +77,7 @@ async def extract(work: Work, job: ConsolidationJob, gathered: Gathered) -> Extr
         if text is None:
             done.unworded += 1
             continue
-        new.append(cluster)
+        await likeness.learn([text])
         done.facts.append(await _store(work, gathered, cluster, text))
         done.concepts += await _relate(work, gathered, cluster)
         await work.progress("extract", done=number + 1, total=len(clusters), step=number + 1)
@@ -215,8 +218,7 @@ def _same_fact(gathered: Gathered, cluster: Cluster, facts: list[int]) -> int | 
     for fact in facts:
         sources = _sources(gathered.documents[fact])
         shared = len(members & sources) / max(1, len(sources))
-        cosine = float(gathered.vectors[cluster.middle] @ gathered.vectors[fact])
-        if shared >= SAME_MEMBERS or cosine >= SAME_COSINE:
+        if shared >= SAME_MEMBERS:
             return fact
     return None
 
@@ -225,10 +227,6 @@ def _adds_to(gathered: Gathered, cluster: Cluster, fact: int) -> bool:
     """Only an episode that the fact does not come of is new evidence for it."""
     sources = _sources(gathered.documents[fact])
     return any(gathered.ids[row] not in sources for row in cluster.rows)
-
-
-def _alike(gathered: Gathered, one: Cluster, other: Cluster) -> bool:
-    return float(gathered.vectors[one.middle] @ gathered.vectors[other.middle]) >= SAME_COSINE
 
 
 def _sources(document: dict[str, Any]) -> set[str]:
