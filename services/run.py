@@ -22,7 +22,7 @@ from human_memory.topics import require_topics
 from human_memory.trouble import unavailable
 from schemas.errors import MemoryServiceError, Unavailable
 from services.common.embedder import embedder_of
-from services.common.settings import EmbedderSettings
+from services.common.settings import EmbedderSettings, ServiceSettings
 
 SERVICES = ("gateway", "ingest", "retrieval", "maintenance")
 # They embed no texts, so they need not wait for the model, nor hold it.
@@ -76,7 +76,7 @@ def run(
 ) -> None:
     """Run services in one process; SIGTERM or Ctrl-C stops them."""
     try:
-        settings = EmbedderSettings()
+        settings = EmbedderSettings() if set(names) - WITHOUT_MODEL else ServiceSettings()
         services = _load(names, _ports(names, port, settings), settings)
         _event_loop(_until_stopped(services, settings, patience))
         code = 0
@@ -103,7 +103,7 @@ def _event_loop(work: Coroutine[Any, Any, None]) -> None:
         runner.run(work)
 
 
-def _ports(names: list[str], given: list[str], settings: EmbedderSettings) -> dict[str, int]:
+def _ports(names: list[str], given: list[str], settings: ServiceSettings) -> dict[str, int]:
     if unknown := sorted(set(names) - set(SERVICES)):
         raise typer.BadParameter(f"no such service: {', '.join(unknown)}")
     ports = {}
@@ -121,7 +121,7 @@ def _ports(names: list[str], given: list[str], settings: EmbedderSettings) -> di
     return ports
 
 
-def _load(names: list[str], ports: dict[str, int], settings: EmbedderSettings) -> list[_Service]:
+def _load(names: list[str], ports: dict[str, int], settings: ServiceSettings) -> list[_Service]:
     services = []
     for name in dict.fromkeys(names):
         module = import_module(f"services.{name}.app")
@@ -147,7 +147,7 @@ def _bound(name: str, host: str, port: int) -> socket.socket:
 
 
 async def _until_stopped(
-    services: list[_Service], settings: EmbedderSettings, patience: float
+    services: list[_Service], settings: ServiceSettings, patience: float
 ) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -165,12 +165,12 @@ async def _until_stopped(
 
 
 async def _serve_all(
-    services: list[_Service], settings: EmbedderSettings, patience: float, stop: asyncio.Event
+    services: list[_Service], settings: ServiceSettings, patience: float, stop: asyncio.Event
 ) -> None:
     try:
         async with asyncio.TaskGroup() as group:
             # The services load the same one; what is loaded while Kafka starts costs no time.
-            if {service.name for service in services} - WITHOUT_MODEL:
+            if isinstance(settings, EmbedderSettings):
                 group.create_task(embedder_of(settings).load())
             if await _topics_ready(settings, patience, stop):
                 for service in services:
@@ -179,7 +179,7 @@ async def _serve_all(
         raise _first(errors) from None
 
 
-async def _topics_ready(settings: EmbedderSettings, patience: float, stop: asyncio.Event) -> bool:
+async def _topics_ready(settings: ServiceSettings, patience: float, stop: asyncio.Event) -> bool:
     """False if stopped meanwhile; raises Unavailable when the patience is over."""
     until = time.monotonic() + patience
     while not stop.is_set():
@@ -225,7 +225,7 @@ def _first(errors: BaseExceptionGroup[Any]) -> BaseException:
 
 def _one_line(error: Exception) -> str:
     if isinstance(error, KafkaError):
-        error = unavailable(EmbedderSettings(), "starting", error)
+        error = unavailable(ServiceSettings(), "starting", error)
     if isinstance(error, ValidationError):
         return "; ".join(
             f"{'_'.join(['HUMAN_MEMORY', *map(str, e['loc'])]).upper()}: {e['msg']}"
