@@ -57,7 +57,7 @@ def test_system_that_is_up_is_well_in_every_part(hm: Installation) -> None:
 
     assert status["ok"]
     by_name = {component["name"]: component for component in status["components"]}
-    assert list(by_name) == ["kafka", "redis", "ingest", "retrieval", "maintenance"]
+    assert list(by_name) == ["kafka", "redis", "gateway", "ingest", "retrieval", "maintenance"]
     assert by_name["kafka"]["version"] == "4.1.0"
     assert by_name["ingest"]["lag"] is not None
     assert by_name["retrieval"]["address"] == hm.state()["http"]["retrieval"]
@@ -67,11 +67,12 @@ def test_service_whose_port_is_taken_gets_another(hm: Installation) -> None:
     assert not hm.state()["http"]["ingest"].endswith(f":{BUSY_PORT}")
 
 
-def test_all_services_share_one_process(hm: Installation) -> None:
+def test_all_services_with_a_model_share_one_process(hm: Installation) -> None:
     services = [line for line in hm.processes().values() if "services.run" in line]
 
-    assert len(services) == 1
-    assert " ingest retrieval " in services[0]
+    assert len(services) == 2
+    assert sum(" ingest retrieval maintenance " in line for line in services) == 1
+    assert sum(" gateway " in line for line in services) == 1
 
 
 def test_second_up_says_what_runs_and_changes_nothing(hm: Installation) -> None:
