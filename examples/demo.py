@@ -35,6 +35,8 @@ from human_memory.supervisor import Plan, require_linux, supervised
 from schemas.errors import MemoryServiceError
 from schemas.fields import rfc3339
 from schemas.ids import cause_of_key
+from schemas.inbox import SetParameters
+from schemas.parameters import Parameters
 from schemas.queries import Inspect, Recall, Search, Stats
 from stack.errors import StackError
 
@@ -116,6 +118,9 @@ async def publish(bus: Bus, dialogues: list[Dialogue]) -> None:
     """Every turn becomes a memory with its own time, speaker and session."""
     headline("2. Publish the conversation to the bus")
     for dialogue in dialogues:
+        # Else what the clock does to a memory might come between two digests.
+        still = Parameters(decay_scheduled=0, consolidation_scheduled=0)
+        await bus.request(SetParameters(namespace=namespace_of(dialogue), parameters=still))
         began = time.monotonic()
         position = await stored(bus, dialogue)
         # The reply means that it is safe. This waits until searches see it, too.
