@@ -444,7 +444,7 @@ async def test_hostile_text_is_only_text(memory: Bus, agent: Agent, text: str) -
 
 
 async def test_hostile_filters_that_match_nothing_find_nothing(memory: Bus, agent: Agent) -> None:
-    await Agent(memory, "other").store("A secret about tea.", idempotency_key="secret")
+    await Agent(memory, "other").store("A secret about tea.", idempotency_key="secret-tea")
     await agent.store("Tea is at four.", tags=["t"])
 
     for text in HOSTILE:

@@ -32,7 +32,7 @@ SOURCES_MAX = 20
 # A namespace with fewer memories is scored whole.
 SMALL = 500
 # Beside a memory with the words of the question often stands the one with the answer.
-CONTEXT_OF = 100
+CONTEXT_OF = 50
 TERMS_MAX = 64  # that choose candidates; all of them score
 RELATED_MAX = 50
 SUCCESSIONS_MAX = 10
