@@ -19,6 +19,7 @@ from services.common.broker import PAUSE_MS, make_broker
 from services.common.dead_letters import DeadLetters
 from services.common.embedder import Embedder, embedder_of
 from services.common.event_log import EventAppender
+from services.common.live_build import LiveBuild
 from services.common.logs import configure_logs
 from services.common.ownership import REBALANCE_TIMEOUT_MS, SESSION_TIMEOUT_MS
 from services.common.read_model import redis_prefix
@@ -28,7 +29,6 @@ from services.common.waiting import Waits
 from services.retrieval.adapters.candidates import CandidateReader
 from services.retrieval.adapters.graph_reader import GraphReader
 from services.retrieval.adapters.graph_snapshots import GraphSnapshots
-from services.retrieval.adapters.live_build import LiveBuild
 from services.retrieval.adapters.redis_projection import RedisProjection
 from services.retrieval.adapters.redis_reader import RedisReader
 from services.retrieval.graph_cache import GraphCache

@@ -110,6 +110,8 @@ async def test_what_another_kafka_client_says_is_remembered(
         return "The boiler man comes on Friday between 9 and 11." in await remembered(settings)
 
     await eventually(found)
+    contents = await remembered(settings)
+    assert contents.count("The boiler man comes on Friday between 9 and 11.") == 1
 
 
 async def test_the_question_is_answered_with_what_was_stored_a_moment_before(

@@ -12,9 +12,9 @@ import numpy as np
 
 from cognition.base_level import IntArray
 from schemas.parameters import Parameters
+from services.common.live_build import Commands, LiveBuild, position_of
 from services.common.read_model import Layout, hash64
 from services.retrieval.adapters.filters import NO_FILTERS
-from services.retrieval.adapters.live_build import Commands, LiveBuild, position_of
 from services.retrieval.association import Fan, Sources
 from services.retrieval.focus import focus_of
 from services.retrieval.graph import unpack_parameters

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from schemas.parameters import Parameters
+from services.common.live_build import Commands, LiveBuild, position_of
 from services.common.memories import Memories
 from services.common.read_model import STATUSES, Layout, State, Status, unpack_record
-from services.retrieval.adapters.live_build import Commands, LiveBuild, position_of
 from services.retrieval.graph import unpack_parameters
 
 READ_AT_ONCE = 1_000
