@@ -37,6 +37,10 @@ TOPIC_TIMEOUT_SECONDS = 5.0
 # What was sent and not acknowledged gets this long at close; with Kafka away it would be for ever.
 CLOSE_TIMEOUT_SECONDS = 10.0
 ROUNDS_MAX = 3
+# A batch is what goes in one request, and one request is under way at a time: with aiokafka's 16 KiB
+# four replies filled it, and 64 searches in flight waited for each other with the processors idle.
+# It stays below what a topic takes at once.
+BATCH_BYTES_MAX = 256 * 1024
 
 _WEDGED = (OutOfOrderSequenceNumber, UnknownProducerId, ProducerFenced, ProducerClosed)
 _log = logging.getLogger(__name__)
@@ -232,6 +236,7 @@ class DurableProducer:
             acks="all",
             enable_idempotence=True,
             linger_ms=0,  # batches fill while one is in flight: waiting only costs
+            max_batch_size=BATCH_BYTES_MAX,
             max_request_size=max(self._bytes_max.values()),
             request_timeout_ms=REQUEST_TIMEOUT_MS,
         )

@@ -22,6 +22,9 @@ _SASL = {
 POLL_MS = 500
 # FastStream sleeps as long as its own poll time after each poll that found nothing.
 PAUSE_MS = 1
+# Longer than a batch takes to process, and no longer than a partition that is stopped may keep the
+# others waiting, once.
+PREFETCH_SECONDS = 2.0
 _prometheus: list[KafkaPrometheusMiddleware] = []
 
 
@@ -31,7 +34,16 @@ class PatientConsumer(AIOKafkaConsumer):  # type: ignore[misc] # aiokafka has no
     FastStream's batch subscriber polls for `batch_timeout_ms` and, if there was nothing, sleeps as
     long again: a short time burns the processor while idle, a long one delays the next record by
     half of it. Waiting inside the poll costs nothing and ends with the record.
+
+    While records lie unread aiokafka asks for those of the other partitions after .1 s, and as
+    these are idle, the answer takes half a second, in which nobody can ask for more of the busy
+    one: 64 searches in flight came to 99 a second, with half of a processor idle.
     """
+
+    async def start(self) -> None:
+        """As aiokafka's."""
+        await super().start()
+        self._fetcher._prefetch_backoff = PREFETCH_SECONDS  # there is no public way
 
     async def getmany(
         self, *partitions: Any, timeout_ms: int = 0, max_records: int | None = None
