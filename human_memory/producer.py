@@ -37,9 +37,9 @@ TOPIC_TIMEOUT_SECONDS = 5.0
 # What was sent and not acknowledged gets this long at close; with Kafka away it would be for ever.
 CLOSE_TIMEOUT_SECONDS = 10.0
 ROUNDS_MAX = 3
-# A batch is what goes in one request, and one request is under way at a time: with aiokafka's 16 KiB
-# four replies filled it, and 64 searches in flight waited for each other with the processors idle.
-# It stays below what a topic takes at once.
+# A batch goes in one request, and a partition has one under way: with aiokafka's 16 KiB, which four
+# replies fill, 64 searches in flight waited for each other while the processors idled. It stays
+# below what a topic takes at once.
 BATCH_BYTES_MAX = 256 * 1024
 
 _WEDGED = (OutOfOrderSequenceNumber, UnknownProducerId, ProducerFenced, ProducerClosed)

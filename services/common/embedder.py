@@ -3,7 +3,7 @@
 import asyncio
 import os
 import threading
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -24,6 +24,7 @@ Vectors = NDArray[np.float16]
 
 # A search waits for at most one slice of a bulk load; larger slices gain nothing on a CPU.
 SLICE_TEXTS_MAX = 8
+CHOSEN_FROM = 64
 ENCODE_SECONDS = Histogram(
     "human_memory_embedding_slice_seconds",
     "Time the model took for one slice of texts",
@@ -58,7 +59,7 @@ class _Lane:
     """Texts that wait, and how many slices of them the model works on now."""
 
     slices_max: int
-    pending: deque[tuple[_Request, int]] = field(default_factory=deque)
+    pending: list[tuple[_Request, int]] = field(default_factory=list)
     slices: int = 0
 
     @property
@@ -66,19 +67,29 @@ class _Lane:
         return bool(self.pending) and self.slices < self.slices_max
 
     def take(self) -> _Slice:
-        slice_: _Slice = []
-        while self.ready and len(slice_) < SLICE_TEXTS_MAX:
-            request, i = self.pending.popleft()
-            if not request.done.done():  # else its caller has gone
-                slice_.append((request, i))
+        """The text that has waited longest, and those next to it that are nearest in length."""
+        waiting = [each for each in self.pending if not each[0].done.done()]  # else nobody cares
+        if not waiting:
+            self.pending = []
+            return []
+        first = _length(waiting[0])
+        near = sorted(waiting[:CHOSEN_FROM], key=lambda each: abs(_length(each) - first))
+        slice_ = near[:SLICE_TEXTS_MAX]
+        taken = set(map(id, slice_))
+        self.pending = [each for each in waiting if id(each) not in taken]
         return slice_
+
+
+def _length(waiting: tuple[_Request, int]) -> int:
+    request, i = waiting
+    return len(request.texts[i])
 
 
 class MicroBatchingEmbedder:
     """`Embedder` over a blocking `encode`, which runs in `threads` threads, slice by slice.
 
-    A slice takes what is pending: urgent texts first, the rest by length, since a batch costs as
-    much as its longest text times its size. Slices side by side, each in one thread, take a tenth
+    A slice takes what is pending: urgent texts first, and such of like length together, since a
+    batch costs as much as its longest text times its size. Slices side by side, each in one thread, take a tenth
     less than one after the other in all threads. Urgent ones get half of the threads at most: what
     comes meanwhile shares the next slice, and a text among eight costs half of one alone.
     """

@@ -31,6 +31,7 @@ from services.retrieval.adapters.graph_reader import GraphReader
 from services.retrieval.adapters.graph_snapshots import GraphSnapshots
 from services.retrieval.adapters.redis_projection import RedisProjection
 from services.retrieval.adapters.redis_reader import RedisReader
+from services.retrieval.documents import Documents
 from services.retrieval.graph_cache import GraphCache
 from services.retrieval.graph_queries import GraphQueries
 from services.retrieval.handlers import Queries
@@ -57,10 +58,10 @@ def build(settings: RetrievalSettings) -> AsgiFastStream:
     store = RedisProjection(
         redis, redis_prefix(settings.topic_prefix), dimension=settings.embedding_dimension
     )
-    projection = LiveProjection(store, dead_letters)
-    _subscribe_events(broker, settings, projection)
     queries = _queries(settings, redis, embedder, producer=producer, dead_letters=dead_letters)
     _subscribe_queries(broker, settings, queries)
+    projection = LiveProjection(store, dead_letters, let_pass=queries.idle)
+    _subscribe_events(broker, settings, projection)
 
     async def kafka() -> str:
         return "ok" if await broker.ping(1.0) else "error"
@@ -140,7 +141,7 @@ def _queries(
     replies = settings.topic(REPLIES)
     return Queries(
         waits=Waits(build.cursor, partitions=settings.partitions),
-        searcher=Searcher(candidates, reader, embedder, appender),
+        searcher=Searcher(candidates, Documents(reader), embedder, appender),
         single=SingleMemory(reader, appender),
         overview=Overview(reader),
         graph=_graph(settings, build),

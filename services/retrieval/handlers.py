@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -75,6 +76,9 @@ class Queries:
     ) -> None:
         """`reply_address`: the replies topic and its number of partitions."""
         self._slots = asyncio.Semaphore(in_flight_max)
+        self._at_work = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._tasks: set[asyncio.Task[None]] = set()
         # Those that have given theirs to others; who fails meanwhile has none to give back.
         self._without_slot: set[asyncio.Task[None] | None] = set()
@@ -92,10 +96,19 @@ class Queries:
     async def handle(self, records: tuple[Any, ...]) -> None:
         """Take queries up, each in a task of its own; waits while too many are in flight."""
         for record in records:
-            await self._slots.acquire()
+            await self._take_slot()
             task = asyncio.create_task(self._handle(record))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    async def idle(self, seconds_max: float) -> None:
+        """Return when no query is being answered, or after `seconds_max`.
+
+        A query that waits for the fold does not count.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds_max):
+                await self._idle.wait()
 
     async def drain(self) -> None:
         """Wait for what is in flight; each query's deadline bounds it."""
@@ -125,7 +138,18 @@ class Queries:
             if task in self._without_slot:
                 self._without_slot.discard(task)
             else:
-                self._slots.release()
+                self._give_slot()
+
+    async def _take_slot(self) -> None:
+        await self._slots.acquire()
+        self._at_work += 1
+        self._idle.clear()
+
+    def _give_slot(self) -> None:
+        self._slots.release()
+        self._at_work -= 1
+        if self._at_work == 0:
+            self._idle.set()
 
     async def _reply(self, record: Any, envelope: Envelope) -> Reply:
         try:
@@ -164,10 +188,10 @@ class Queries:
     async def _wait(self, folded: Awaitable[None]) -> None:
         """Give the slot to others meanwhile, or a few who wait would hold up everyone."""
         task = asyncio.current_task()
-        self._slots.release()
+        self._give_slot()
         self._without_slot.add(task)
         await folded
-        await self._slots.acquire()
+        await self._take_slot()
         self._without_slot.discard(task)
 
     async def _dispatch(self, query: Query, cause: UUID) -> Reply:

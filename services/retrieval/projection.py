@@ -1,6 +1,7 @@
 """The live projection: keeps Redis equal to the fold of the log, whatever dies when."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from itertools import groupby
 from typing import Any
 
@@ -23,6 +24,9 @@ LAG = Gauge("human_memory_projection_lag", "Records not folded yet", ["partition
 WATCH_SECONDS = 1.0
 HOLD_POLL_SECONDS = 0.02
 LAG_READY_MAX = 10_000
+# The event of a search comes back to us before its answer is written: folded at once, it would
+# hold the answer up by as long as it takes. What queues meanwhile is folded together, for less.
+LET_PASS_SECONDS_MAX = 0.01
 
 
 class LiveProjection:
@@ -33,18 +37,27 @@ class LiveProjection:
     fold notices, also on an idle partition, and continues from the cursor it finds.
     """
 
-    def __init__(self, store: RedisProjection, dead_letters: DeadLetters) -> None:
+    def __init__(
+        self,
+        store: RedisProjection,
+        dead_letters: DeadLetters,
+        *,
+        let_pass: Callable[[float], Awaitable[None]],
+    ) -> None:
+        """`let_pass`: returns when no query is being answered here, or after so many seconds."""
         self.subscriber: Any = None  # FastStream's, which makes its consumer when it starts
         self.ownership = Ownership(self._assigned)
         self.stopped: dict[TopicPartition, str] = {}
         self._store = store
         self._dead_letters = dead_letters
+        self._let_pass = let_pass
         self._next: dict[TopicPartition, int] = {}
         self._versions: dict[TopicPartition, int] = {}
         self._sought: dict[TopicPartition, int] = {}
 
     async def handle(self, records: tuple[Any, ...]) -> None:
         """Fold one batch wholly, however long Redis is away, unless its partitions move."""
+        await self._let_pass(LET_PASS_SECONDS_MAX)
         async with self.ownership.lock:
             for tp, some in groupby(records, lambda r: TopicPartition(r.topic, r.partition)):
                 if tp in self.ownership.partitions and tp not in self.stopped:

@@ -1,11 +1,9 @@
 """Search: candidates, activation, threshold, order, and the accesses it caused."""
 
 import asyncio
-from typing import Any
 from uuid import UUID
 
 import numpy as np
-import orjson
 import structlog
 
 from cognition.text import terms
@@ -24,10 +22,9 @@ from schemas.replies import Reply
 from services.common.embedder import Embedder
 from services.common.event_log import EventAppender
 from services.common.memories import status_name
-from services.common.read_model import TAG_SEPARATOR
 from services.retrieval.adapters.candidates import CandidateReader
 from services.retrieval.adapters.filters import Filters
-from services.retrieval.adapters.redis_reader import RedisReader
+from services.retrieval.documents import Document, Documents
 from services.retrieval.explaining import explanation_of, reasons_of
 from services.retrieval.question import Candidates, Question
 from services.retrieval.reconsolidation import SOURCE, successions, superseded_event
@@ -35,7 +32,6 @@ from services.retrieval.scoring import Ranking, rank, revised
 
 log = structlog.get_logger(__name__)
 DRAIN_SECONDS_MAX = 5.0
-_FIELDS = ["content", "type", "tags", "created", "more"]
 
 
 class Searcher:
@@ -44,12 +40,12 @@ class Searcher:
     def __init__(
         self,
         candidates: CandidateReader,
-        reader: RedisReader,
+        documents: Documents,
         embedder: Embedder,
         log: EventAppender,
     ) -> None:
         self._candidates = candidates
-        self._reader = reader
+        self._documents = documents
         self._embedder = embedder
         self._log = log
         self._background: set[asyncio.Task[None]] = set()
@@ -87,11 +83,11 @@ class Searcher:
         """The rows of the answer, and which memories they show to be out of date."""
         ids = [ranking.memories.ids[i] for i in ranking.order]
         stored = [status_name(int(ranking.stored[i])) for i in ranking.order]
-        documents = await self._reader.documents(query.namespace, ids, stored, _FIELDS)
+        documents = await self._documents.of(query.namespace, ids, stored)
         there = {
             i: document
             for i, document in zip(ranking.order, documents, strict=True)
-            if document[0] is not None  # forgotten between the two reads
+            if document is not None
         }
         rows = [
             (i, _row(query, candidates, ranking, (i, document), question=question))
@@ -178,34 +174,32 @@ def _row(
     query: Search,
     candidates: Candidates,
     ranking: Ranking,
-    at: tuple[int, list[bytes | None]],
+    at: tuple[int, Document],
     *,
     question: Question,
 ) -> Found:
     i, document = at
-    content, memory_type, tags, created, more = (value or b"" for value in document)
-    rest: dict[str, Any] = orjson.loads(more or b"{}")
     state = ranking.memories.states[i]
     recording = query.record_access and query.as_of is None
     last_ms = int(state["last_accessed_ms"])
     superseded = ranking.memories.successor(i)
     return Found(
         memory_id=UUID(ranking.memories.ids[i]),
-        content=content.decode(),
-        memory_type=memory_type.decode(),
+        content=document.content,
+        memory_type=document.memory_type,
         activation=float(ranking.total[i]),
         similarity=float(ranking.evidence.cosines[i]),
-        created_at=int(created),
+        created_at=document.created_ms,
         last_accessed=max(last_ms, question.now_ms) if recording else last_ms,
         access_count=int(state["access_count"]) + recording,
         status=ranking.status(i),
-        tags=tags.decode().split(TAG_SEPARATOR) if tags else [],
-        session=rest.get("session"),
-        speaker=rest.get("speaker"),
+        tags=document.tags,
+        session=document.session,
+        speaker=document.speaker,
         superseded_by=UUID(superseded) if superseded else None,
         explanation=explanation_of(ranking.parts, i) if query.explain else None,
         reasons=(
-            reasons_of(ranking, i, question, (candidates, rest.get("concepts", [])))
+            reasons_of(ranking, i, question, (candidates, document.concepts))
             if query.explain
             else None
         ),

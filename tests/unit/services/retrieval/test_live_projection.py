@@ -61,10 +61,16 @@ class Subscriber:
         self.consumer = consumer
 
 
+async def at_once(_: float) -> None:
+    """No query is being answered."""
+
+
 async def begun(*, cursor: int, committed: int | None) -> tuple[Store, Consumer]:
     """A member that was just given the partition."""
     store, consumer = Store(cursor), Consumer(committed)
-    projection = LiveProjection(cast("RedisProjection", store), cast("DeadLetters", None))
+    projection = LiveProjection(
+        cast("RedisProjection", store), cast("DeadLetters", None), let_pass=at_once
+    )
     projection.subscriber = Subscriber(consumer)
     await projection.ownership.on_partitions_assigned([EVENTS])
     return store, consumer
@@ -109,7 +115,9 @@ async def test_queries_are_answered_at_once_where_redis_lost_nothing(
 
 async def test_redis_that_falls_back_meanwhile_has_queries_wait_for_what_was_folded() -> None:
     store, consumer = Store(450), Consumer(300)
-    projection = LiveProjection(cast("RedisProjection", store), cast("DeadLetters", None))
+    projection = LiveProjection(
+        cast("RedisProjection", store), cast("DeadLetters", None), let_pass=at_once
+    )
     projection.subscriber = Subscriber(consumer)
     await projection.ownership.on_partitions_assigned([EVENTS])
     store.at, store.opened = 200, False
