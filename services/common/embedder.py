@@ -89,9 +89,10 @@ class MicroBatchingEmbedder:
     """`Embedder` over a blocking `encode`, which runs in `threads` threads, slice by slice.
 
     A slice takes what is pending: urgent texts first, and such of like length together, since a
-    batch costs as much as its longest text times its size. Slices side by side, each in one thread, take a tenth
-    less than one after the other in all threads. Urgent ones get half of the threads at most: what
-    comes meanwhile shares the next slice, and a text among eight costs half of one alone.
+    batch costs as much as its longest text times its size. Slices side by side, each in one
+    thread, take a tenth less than one after the other in all threads. Urgent ones get half of the
+    threads at most: what comes meanwhile shares the next slice, and a text among eight costs half
+    of one alone.
     """
 
     def __init__(

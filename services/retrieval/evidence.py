@@ -14,7 +14,6 @@ from cognition.context import (
     term_contributions_in_context,
 )
 from cognition.lexical import (
-    Matches,
     bm25,
     inverse_document_frequency,
     length_evidence,
@@ -50,7 +49,7 @@ class Evidence:
         # The counts of a namespace that is being written are not read at one instant.
         frequencies = np.minimum(statistics.frequencies, statistics.memories)
         idf = inverse_document_frequency(frequencies, statistics.memories)
-        self._matches = self._near.matches(question.terms)
+        self._matches = candidates.table.matches(question.terms, self._near.rows)
         self._contributions = term_contributions(self._matches, lengths, idf)
         self.cosines: FloatArray = self._near.cosines[:count]
         self.bm25: FloatArray = bm25(self._matches, self._contributions)[:count]
@@ -146,25 +145,6 @@ class _Nearby:
     def id_of(self, number: int) -> str:
         """Id of a memory."""
         return self._table.ids[int(self.rows[number])]
-
-    def matches(self, terms: tuple[str, ...]) -> Matches:
-        """Where the terms of the query stand."""
-        numbers: list[IntArray] = []
-        counts: list[FloatArray] = []
-        for term in terms:
-            rows, occurrences = self._table.postings(hash64(term))
-            here = self._number[rows]
-            numbers.append(here[here >= 0])
-            counts.append(occurrences[here >= 0])
-        which = [np.full(len(some), at) for at, some in enumerate(numbers)]
-        nothing = np.zeros(0)
-        return Matches(
-            memory=np.concatenate([*numbers, nothing]).astype(np.intp),
-            term=np.concatenate([*which, nothing]).astype(np.intp),
-            count=np.concatenate([*counts, nothing]),
-            memories=len(self.rows),
-            terms=len(terms),
-        )
 
     def spoken_by(self, terms: tuple[str, ...]) -> FloatArray:
         """1 where a term of the query is of the speaker's name, else 0; of the candidates."""

@@ -17,12 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cognition.base_level import FloatArray, IntArray
+from cognition.lexical import Matches
 from services.common.memories import Memories
 from services.common.read_model import (
     NOBODY,
     STATE,
     TERM,
     Parts,
+    hash64,
     split_head,
     split_record,
 )
@@ -109,7 +111,7 @@ class Table:
         for row in rows:
             self._join(row)
 
-    def column(self, name: str, rows: IntArray) -> np.ndarray:
+    def column(self, name: str, rows: IntArray | slice) -> np.ndarray:
         """One field of the states of some rows."""
         column: np.ndarray = self._states[name][rows]
         return column
@@ -149,10 +151,27 @@ class Table:
             found |= {self.ids[row]: None for row in here.tolist() if not self._fresh[row]}
         return list(found)
 
-    def postings(self, term: bytes) -> tuple[IntArray, FloatArray]:
-        """Rows that hold a term, and how often."""
-        rows, counts = self._postings.get(term, (array("q"), array("q")))
-        return np.array(rows, np.intp), np.array(counts, np.float64)
+    def matches(self, terms: Sequence[str], rows: IntArray) -> Matches:
+        """Where terms stand in some rows, which are numbered in their order."""
+        number = np.full(len(self), -1)
+        number[rows] = np.arange(len(rows))
+        numbers: list[IntArray] = [np.zeros(0, np.intp)]
+        counts: list[FloatArray] = [np.zeros(0)]
+        which: list[IntArray] = [np.zeros(0, np.intp)]
+        for at, term in enumerate(terms):
+            if (postings := self._postings.get(hash64(term))) is not None:
+                here = number[np.frombuffer(postings[0], np.int64)]
+                inside = here >= 0
+                numbers.append(here[inside])
+                counts.append(np.frombuffer(postings[1], np.int64)[inside].astype(np.float64))
+                which.append(np.full(len(numbers[-1]), at))
+        return Matches(
+            memory=np.concatenate(numbers),
+            term=np.concatenate(which),
+            count=np.concatenate(counts),
+            memories=len(rows),
+            terms=len(terms),
+        )
 
     def spoken_by(self, term: bytes) -> IntArray:
         """Rows whose speaker's name has a term."""
@@ -160,7 +179,8 @@ class Table:
 
     def cosines(self, unit: NDArray[np.float32], rows: IntArray) -> FloatArray:
         """Cosine of a unit vector and each row's vector; 0 for another model's vectors."""
-        # einsum, not BLAS: a row's result must not depend on how many rows there are.
+        # einsum, not BLAS: a row's result must not depend on how many rows there are, and the
+        # threads of BLAS spin for longer than this takes in one.
         if 2 * len(rows) > len(self):
             dots = np.einsum("ij,j->i", self._units[: len(self)], unit)[rows]
         else:

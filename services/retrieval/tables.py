@@ -1,7 +1,7 @@
 """The tables of the namespaces that are asked about, and how current each is."""
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from services.retrieval.table import Table
 
@@ -15,13 +15,15 @@ Key = tuple[int, int, str]  # partition, build version, namespace
 class Held:
     """A table as of the cursor `revision`.
 
-    `members`: all memories of the namespace, as long as they are few; None if they are many.
-    `small`: whether few of them are not deleted, as far as it is known.
+    `members`: all memories of the namespace, unless they are too many to be held whole (None), and
+    `unread` those of them whose rows are missing or have changed. `small`: whether few of them are
+    not deleted, as far as it is known.
     """
 
     table: Table
     revision: int | None = None
     members: dict[str, None] | None = None
+    unread: dict[str, None] = field(default_factory=dict)
     small: bool = False
 
     def advance(self, cursor: int, changed: list[str], *, few: int) -> None:
@@ -31,8 +33,10 @@ class Held:
         self.table.stale(changed)
         if self.members is not None:
             self.members |= dict.fromkeys(changed)
+            self.unread |= dict.fromkeys(changed)
             if len(self.members) >= few:
                 self.members = None
+                self.unread.clear()
         self.revision = max(cursor, self.revision or 0)
 
 

@@ -6,7 +6,8 @@ namespace. Whatever they come from, all are scored alike.
 
 from collections.abc import Iterable
 from functools import partial
-from itertools import chain, zip_longest
+from itertools import chain, islice, zip_longest
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from cognition.base_level import IntArray
 from schemas.parameters import Parameters
 from services.common.live_build import Commands, LiveBuild, position_of
 from services.common.read_model import Layout, hash64
+from services.retrieval import scan
 from services.retrieval.adapters.filters import NO_FILTERS
 from services.retrieval.association import Fan, Sources
 from services.retrieval.focus import focus_of
@@ -31,6 +33,10 @@ LINKED = 200  # to all sources together, and to what is related to them
 SOURCES_MAX = 20
 # A namespace with fewer memories is scored whole.
 SMALL = 500
+# One with fewer than this is held whole, 3 kB a memory: comparing 16,000 vectors takes as long as
+# reading what an index found among them. So many at a time are read until it is.
+HELD_WHOLE = 16_384
+READ_AHEAD = 500
 # Beside a memory with the words of the question often stands the one with the answer.
 CONTEXT_OF = 50
 TERMS_MAX = 64  # that choose candidates; all of them score
@@ -80,8 +86,9 @@ class _Reading:
         self._question = question
         self._namespace = question.namespace
         self._partition = build.partition(question.namespace)
-        self._lexical: list[str] = []
+        self._lexical: IntArray = np.zeros(0, np.intp)
         self._recent: list[str] = []
+        self._whole = False
 
     @property
     def table(self) -> Table:
@@ -89,13 +96,22 @@ class _Reading:
 
     async def begin(self) -> None:
         """What the first round trip finds, and the records behind it."""
+        rest, others = await self._first_round_trip()
+        if self._whole:
+            await self._begin_whole()
+        else:
+            await self._begin_found(rest)
+        await self._add(others)
+
+    async def _first_round_trip(self) -> tuple[list[Any], list[str]]:
+        """What the index found, if it was asked, and what was used last and most."""
         while True:
             version = self._build.version(self._partition)
             key = (self._partition, version, self._namespace)
             self._held = held = self._tables.of(key)
-            since, members, small = held.revision, held.members, held.small
-            whole = members is not None and self._question.filters == NO_FILTERS
-            limit = 0 if whole else SMALL if small else NEAREST
+            since, small = held.revision, held.small
+            self._whole = self._can_be_whole()
+            limit = 0 if self._whole else SMALL if small else NEAREST
             self.cursor, replies = await self._build.read(
                 self._partition, partial(self._first_reads, since=since, nearest=limit)
             )
@@ -108,20 +124,45 @@ class _Reading:
                 self._tables.forget(key)  # Redis fell back, or too much has changed
                 continue
             if held.revision is None or self.cursor > held.revision:
-                held.advance(self.cursor, changed, few=SMALL)
+                held.advance(self.cursor, changed, few=HELD_WHOLE)
             recent, frequent, parameters, counts, *rest = replies
             held.small = sum(int(count or 0) for count in counts[:2]) < SMALL
-            if held.members is None and (whole or held.small > small):
-                continue  # too many to be read whole, or so few that the index has to find all
+            if self._whole and not self._can_be_whole():
+                continue  # too much came at once, or there are too many now
+            if not self._whole and (self._can_be_whole() or held.small > small):
+                continue  # so few that all of them count
             break
-        frequencies = rest.pop(0) if self._question.terms else []
-        self._learn(parameters, counts, frequencies)
-        nearest = [_ids(reply[1:]) for reply in rest[: len(self._question.statuses)]]
-        lexical = [_ids(reply[1:]) for reply in rest[len(self._question.statuses) :]]
-        self._lexical, self._recent = list(chain(*lexical)), _ids(recent)
-        self.rows = await self._read(dict.fromkeys(chain(*nearest, *lexical)))
-        others = self._recent + _ids(frequent)
-        await self._add(others if held.members is None else held.members)
+        self._learn(parameters, counts, rest.pop(0) if self._question.terms else [])
+        self._recent = _ids(recent)
+        return rest, self._recent + _ids(frequent)
+
+    def _can_be_whole(self) -> bool:
+        """Whether the table holds all memories, but for some that can be read now."""
+        held = self._held
+        known = held.members is not None and len(held.unread) <= READ_AHEAD
+        return known and self._question.filters == NO_FILTERS
+
+    async def _begin_whole(self) -> None:
+        held, question = self._held, self._question
+        await self._fetch(list(held.unread))
+        held.unread = dict.fromkeys(self.table.missing(held.unread))
+        self.rows = np.arange(len(self.table))
+        if len(self.table) >= SMALL:
+            self._lexical = scan.matching(self.table, question, self.statistics, MATCHING)
+            near = scan.nearest(self.table, question, NEAREST)
+            self.rows = np.union1d(near, self._lexical)
+
+    async def _begin_found(self, replies: list[Any]) -> None:
+        count = len(self._question.statuses)
+        nearest, lexical = (
+            list(chain(*[_ids(reply[1:]) for reply in some]))
+            for some in (replies[:count], replies[count:])
+        )
+        held = self._held
+        ahead = list(islice(held.unread, READ_AHEAD))
+        self.rows = await self._read(dict.fromkeys(chain(nearest, lexical)), ahead=ahead)
+        held.unread = dict.fromkeys(self.table.missing(held.unread))
+        self._lexical = self.table.rows(lexical)
 
     async def sources(self) -> Sources:
         """The concepts that spread activation; what they are linked to become candidates."""
@@ -158,9 +199,8 @@ class _Reading:
         what superseded one.
         """
         near = self.parameters.neighbour_weight > 0
-        if near and self._lexical:
-            lexical = await self._read(self._lexical[:CONTEXT_OF])
-            await self._take(await self._around(lexical))
+        if near and len(self._lexical):
+            await self._take(await self._around(self._lexical[:CONTEXT_OF]))
         for _ in range(SUCCESSIONS_MAX):
             before = len(self.rows)
             await self._add(self.table.successors(self.rows))
@@ -171,9 +211,11 @@ class _Reading:
 
     async def _around(self, rows: IntArray) -> IntArray:
         """The memories up to two steps from these, all of them read."""
-        await self._fetch(self.table.names_beside(rows))
+        if not self._whole:
+            await self._fetch(self.table.names_beside(rows))
         one = self.table.beside(rows)
-        await self._fetch(self.table.names_beside(one))
+        if not self._whole:
+            await self._fetch(self.table.names_beside(one))
         return np.concatenate([one, self.table.beside(one)])
 
     async def _add(self, names: Iterable[str]) -> None:
@@ -189,9 +231,9 @@ class _Reading:
             more = self.table.rows(await self._admitted(self.table.names(more)))
         self.rows = np.concatenate([self.rows, more])
 
-    async def _read(self, names: Iterable[str]) -> IntArray:
-        """Rows of these, as they are now."""
-        await self._fetch(names)
+    async def _read(self, names: Iterable[str], *, ahead: Iterable[str] = ()) -> IntArray:
+        """Rows of these, as they are now; those `ahead` are read as well."""
+        await self._fetch(chain(names, ahead))
         return self.table.rows(names)
 
     async def _fetch(self, names: Iterable[str]) -> None:
@@ -252,7 +294,7 @@ class _Reading:
 
     def _first_reads(self, layout: Layout, *, since: int | None, nearest: int) -> Commands:
         namespace, terms = self._namespace, self._question.terms
-        limit = SMALL if since is None else CHANGES_MAX
+        limit = HELD_WHOLE if since is None else CHANGES_MAX
         changed = layout.changed(namespace)
         commands: Commands = [
             ["ZRANGEBYSCORE", changed, since or 0, "+inf", "LIMIT", 0, limit],

@@ -123,7 +123,8 @@ def test_postings_are_the_memories_that_hold_a_term(events: list[MemoryEvent]) -
     table = table_of(memories)
 
     for term in TERMS:
-        rows, counts = table.postings(hash64(term))
+        matches = table.matches([term], np.arange(len(table)))
+        rows, counts = matches.memory, matches.count
         held, spoken = {}, set()
         for ref, memory in memories.items():
             for entry in np.frombuffer(memory.parts.terms, TERM):
