@@ -9,9 +9,10 @@ from typing import Any
 from uuid import uuid4
 
 import orjson
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from pydantic import ValidationError
 
+from human_memory.consumer import LogConsumer
 from human_memory.settings import KafkaSettings
 from human_memory.trouble import kafka_trouble
 from schemas.errors import LimitExceeded, Unavailable
@@ -45,7 +46,7 @@ class ReplyBox:
         self._waiting: dict[bytes, asyncio.Future[Reply]] = {}
         self._abandoned: dict[bytes, None] = {}
         self._positioned = asyncio.Event()
-        self._consumer: AIOKafkaConsumer | None = None
+        self._consumer: LogConsumer | None = None
         self._reader: asyncio.Task[None] | None = None
         self._closed = False
         self.partition = 0
@@ -122,7 +123,7 @@ class ReplyBox:
         if len(self._abandoned) > ABANDONED_MAX:
             del self._abandoned[next(iter(self._abandoned))]
 
-    async def _read_for_ever(self, consumer: AIOKafkaConsumer) -> None:
+    async def _read_for_ever(self, consumer: LogConsumer) -> None:
         while True:
             try:
                 while True:
@@ -138,7 +139,7 @@ class ReplyBox:
             self._consumer = consumer = await self._replacement()
             self._positioned.set()
 
-    async def _replacement(self) -> AIOKafkaConsumer:
+    async def _replacement(self) -> LogConsumer:
         attempt = 0
         while True:
             await asyncio.sleep(BACKOFF_SECONDS[min(attempt, len(BACKOFF_SECONDS) - 1)])
@@ -148,8 +149,8 @@ class ReplyBox:
             except Exception as error:  # noqa: BLE001 # without a reader every request times out
                 _log.warning("no reply consumer yet, attempt %d: %r", attempt, error)
 
-    async def _positioned_consumer(self) -> AIOKafkaConsumer:
-        consumer = AIOKafkaConsumer(
+    async def _positioned_consumer(self) -> LogConsumer:
+        consumer = LogConsumer(
             **self._settings.connection_arguments(),
             client_id=self._client_id,
             group_id=None,

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
+from human_memory.consumer import LogConsumer
 from human_memory.settings import KafkaSettings
 from human_memory.trouble import TOPICS_REMEDY, kafka_trouble
 from schemas.errors import Unavailable
@@ -22,7 +23,7 @@ Keep = Callable[[Any], bool]
 class Reader:
     """Reads one topic, all partitions, without a group: nobody notices."""
 
-    def __init__(self, consumer: AIOKafkaConsumer, partitions: list[TopicPartition]) -> None:
+    def __init__(self, consumer: LogConsumer, partitions: list[TopicPartition]) -> None:
         self._consumer = consumer
         self._partitions = partitions
 
@@ -106,8 +107,8 @@ async def group_progress(settings: KafkaSettings, group: str, topic: str) -> tup
 
 
 @asynccontextmanager
-async def _consumer(settings: KafkaSettings) -> AsyncIterator[AIOKafkaConsumer]:
-    consumer = AIOKafkaConsumer(
+async def _consumer(settings: KafkaSettings) -> AsyncIterator[LogConsumer]:
+    consumer = LogConsumer(
         **settings.connection_arguments(),
         client_id="human-memory-cli",
         group_id=None,

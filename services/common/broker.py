@@ -4,13 +4,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 from faststream.kafka.prometheus import KafkaPrometheusMiddleware
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 from prometheus_client import REGISTRY
 
+from human_memory.consumer import LogConsumer
 from services.common.settings import ServiceSettings
 
 _SASL = {
@@ -28,7 +28,7 @@ PREFETCH_SECONDS = 2.0
 _prometheus: list[KafkaPrometheusMiddleware] = []
 
 
-class PatientConsumer(AIOKafkaConsumer):  # type: ignore[misc] # aiokafka has no types
+class PatientConsumer(LogConsumer):
     """A consumer whose polls wait for the first record.
 
     FastStream's batch subscriber polls for `batch_timeout_ms` and, if there was nothing, sleeps as
@@ -48,7 +48,7 @@ class PatientConsumer(AIOKafkaConsumer):  # type: ignore[misc] # aiokafka has no
     async def getmany(
         self, *partitions: Any, timeout_ms: int = 0, max_records: int | None = None
     ) -> Any:
-        """As aiokafka's, with a `timeout_ms` of at least POLL_MS."""
+        """As the consumer's, with a `timeout_ms` of at least POLL_MS."""
         return await super().getmany(
             *partitions, timeout_ms=max(timeout_ms, POLL_MS), max_records=max_records
         )
@@ -57,7 +57,7 @@ class PatientConsumer(AIOKafkaConsumer):  # type: ignore[misc] # aiokafka has no
 class MemoryBroker(KafkaBroker):
     """FastStream's broker with patient consumers."""
 
-    async def _connect(self) -> Callable[..., AIOKafkaConsumer]:
+    async def _connect(self) -> Callable[..., LogConsumer]:
         await super()._connect()
         config = self.config.broker_config
         config.builder = partial(PatientConsumer, **config.builder.keywords)  # type: ignore[attr-defined] # it is a partial

@@ -8,6 +8,7 @@ from typing import Any, Self
 import structlog
 from prometheus_client import Counter
 
+from human_memory.consumer import UnreadableRecord
 from human_memory.deadline import Deadline
 from human_memory.producer import DurableProducer, Outgoing
 from schemas.codec import encode
@@ -56,9 +57,11 @@ class Envelope:
         """Read a record's headers.
 
         Raises:
-            Rejected: it wants a reply at an address that is none of ours. Publishing there could
-                hold us up for as long as the sender likes.
+            Rejected: the record can't be read; or it wants a reply at an address that is none of
+                ours. Publishing there could hold us up for as long as the sender likes.
         """
+        if isinstance(record, UnreadableRecord):
+            raise Rejected(record.reason)
         headers: dict[str, bytes | None] = dict(record.headers or ())
         return cls(
             reply_to=_address(headers, replies_topic, partitions),

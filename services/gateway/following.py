@@ -7,9 +7,10 @@ from typing import Any
 
 import orjson
 import structlog
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
+from human_memory.consumer import LogConsumer
 from human_memory.trouble import unavailable
 from schemas.errors import Unavailable
 from schemas.topics import EVENTS
@@ -71,7 +72,7 @@ class Followers:
         self._followers: set[Follower] = set()
         self._count = 0
         self._starting = asyncio.Lock()
-        self._consumer: AIOKafkaConsumer | None = None
+        self._consumer: LogConsumer | None = None
         self._reader: asyncio.Task[None] | None = None
         self.closing = asyncio.Event()
 
@@ -118,7 +119,7 @@ class Followers:
         async with self._starting:
             if self._consumer is not None:
                 return
-            consumer = AIOKafkaConsumer(
+            consumer = LogConsumer(
                 **self._settings.connection_arguments(),
                 client_id="human-memory-gateway-followers",
                 group_id=None,
@@ -150,7 +151,7 @@ class Followers:
         if consumer is not None:
             await consumer.stop()
 
-    async def _read(self, consumer: AIOKafkaConsumer) -> None:
+    async def _read(self, consumer: LogConsumer) -> None:
         try:
             while True:
                 batches = await consumer.getmany(timeout_ms=POLL_TIMEOUT_MS)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from human_memory.consumer import UnreadableRecord
 from schemas.codec import decode_event
 from schemas.errors import Rejected
 from schemas.events import MemoryEvent
@@ -27,6 +28,8 @@ def decode(record: Any) -> Decoded:
     Raises:
         UnknownEventVersion: it is newer than this service; nothing after it may be folded.
     """
+    if isinstance(record, UnreadableRecord):
+        return Decoded(record, error=Rejected(record.reason))
     try:
         event = decode_event(record.value)
         references(event, Needs())

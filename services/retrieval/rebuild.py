@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
+from human_memory.consumer import LogConsumer
 from human_memory.trouble import kafka_trouble
 from schemas.errors import InvariantBroken, Unavailable
 from schemas.events import MemoryStored
@@ -157,7 +158,7 @@ async def _drop_builds(redis: RedisClient, store: RedisProjection, partitions: i
 @asynccontextmanager
 async def _connected(settings: RetrievalSettings) -> AsyncIterator[tuple[RedisClient, Any]]:
     redis = connect(settings.redis)
-    consumer = AIOKafkaConsumer(
+    consumer = LogConsumer(
         **settings.connection_arguments(),
         group_id=None,
         enable_auto_commit=False,

@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 from aiokafka.structs import RecordMetadata
 
 from schemas.codec import decode_reply
@@ -25,6 +26,13 @@ from tests.polling import eventually
 # Also for services that are just starting, on a busy machine.
 PATIENCE_SECONDS = 240.0
 Headers = list[tuple[str, bytes]]
+
+
+class Name(str):
+    """The name of a header in bytes that are no UTF-8."""
+
+    def encode(self, *_: Any) -> bytes:
+        return b"\xff\xfe"
 
 
 class Raw:
@@ -71,6 +79,28 @@ class Raw:
         return await self._producer.send_and_wait(
             self.system.topic(topic), value, key=key, headers=headers, partition=partition
         )
+
+    async def send_together(
+        self, topic: Topic, records: list[tuple[bytes, Headers]], *, partition: int = 0
+    ) -> RecordMetadata:
+        """Append some records as one batch; where its first is. Names of headers may be any bytes
+        there: see `Name`."""
+        batch = self._producer.create_batch()
+        # The faster one takes nothing but text for a name.
+        batch._builder = _DefaultRecordBatchBuilderPy(
+            magic=2,
+            compression_type=0,
+            is_transactional=0,
+            producer_id=-1,
+            producer_epoch=-1,
+            base_sequence=-1,
+            batch_size=1_000_000,
+        )
+        for value, headers in records:
+            assert batch.append(key=b"key", value=value, timestamp=None, headers=headers)
+        batch.close()
+        name = self.system.topic(topic)
+        return await (await self._producer.send_batch(batch, name, partition=partition))
 
     def address(self, correlation_id: bytes) -> Headers:
         """Headers that ask for a reply to us."""

@@ -3,8 +3,9 @@
 from uuid import UUID
 
 import orjson
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
+from human_memory.consumer import LogConsumer
 from human_memory.producer import DurableProducer
 from human_memory.settings import KafkaSettings
 from human_memory.trouble import kafka_trouble
@@ -30,7 +31,7 @@ class KafkaEventLog(EventAppender):
 
     async def appended_since(self, time_ms: int) -> dict[UUID, Appended]:
         """See `EventLog`. Reads that part of the topic."""
-        consumer = AIOKafkaConsumer(
+        consumer = LogConsumer(
             **self._settings.connection_arguments(),
             group_id=None,
             enable_auto_commit=False,
@@ -43,7 +44,7 @@ class KafkaEventLog(EventAppender):
             finally:
                 await consumer.stop()
 
-    async def _read(self, consumer: AIOKafkaConsumer, time_ms: int) -> dict[UUID, Appended]:
+    async def _read(self, consumer: LogConsumer, time_ms: int) -> dict[UUID, Appended]:
         count = await self._producer.partitions(self._topic)
         partitions = [TopicPartition(self._topic, number) for number in range(count)]
         consumer.assign(partitions)
@@ -65,7 +66,7 @@ class KafkaEventLog(EventAppender):
 
 
 async def _offsets_at(
-    consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int], time_ms: int
+    consumer: LogConsumer, ends: dict[TopicPartition, int], time_ms: int
 ) -> dict[TopicPartition, int]:
     """The first record not before a time, of each partition; its end if there is none."""
     found = await consumer.offsets_for_times(dict.fromkeys(ends, max(0, time_ms)))

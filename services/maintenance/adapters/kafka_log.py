@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
 from human_memory.bus import Bus
+from human_memory.consumer import LogConsumer
 from human_memory.deadline import Deadline
 from human_memory.producer import DurableProducer, partition_of
 from human_memory.settings import KafkaSettings
@@ -61,7 +62,7 @@ class KafkaLog(EventAppender):
         partition = TopicPartition(
             name, partition_of(namespace.encode(), self._settings.partitions)
         )
-        consumer = AIOKafkaConsumer(
+        consumer = LogConsumer(
             **self._settings.connection_arguments(), group_id=None, enable_auto_commit=False
         )
         with kafka_trouble(self._settings, f"reading {name}"):
@@ -78,7 +79,7 @@ class KafkaLog(EventAppender):
 
 
 async def _effects(
-    consumer: AIOKafkaConsumer, partition: TopicPartition, run_id: UUID, *, until: int
+    consumer: LogConsumer, partition: TopicPartition, run_id: UUID, *, until: int
 ) -> list[MemoryEvent]:
     # What brings a memory back does not name its run; its id says whose it is.
     wanted = (str(run_id).encode(), b"memory.restored.v1")
