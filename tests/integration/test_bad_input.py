@@ -11,7 +11,6 @@ import pytest
 from aiokafka.errors import MessageSizeTooLargeError
 
 from human_memory.bus import Bus
-from human_memory.consumer import UnreadableRecord
 from human_memory.producer import partition_of
 from schemas import limits
 from schemas.codec import encode
@@ -31,7 +30,7 @@ from services.retrieval.rebuild import drop_read_side, rebuild
 from tests import builders
 from tests.engines import Engines
 from tests.integration.agent import Agent, ids
-from tests.integration.raw import PATIENCE_SECONDS, Headers, Name, Raw, own_headers
+from tests.integration.raw import PATIENCE_SECONDS, Headers, Raw, own_headers
 from tests.integration.services_fixture import (
     ServiceProcess,
     System,
@@ -194,45 +193,6 @@ async def test_bad_command_that_wants_no_reply_is_kept_all_the_same(raw: Raw) ->
     record, reason = await raw.dead_letter(at)
     assert own_headers(record) == headers
     assert reason.timestamp == at.timestamp
-
-
-@pytest.mark.parametrize(
-    ("topic", "good", "service"),
-    [
-        pytest.param(INBOX, store_with(), "ingest", id="a command"),
-        pytest.param(QUERIES, search_with(), "retrieval", id="a query"),
-    ],
-)
-async def test_record_that_no_client_can_read_is_passed_and_its_neighbours_are_processed(
-    raw: Raw, topic: Topic, good: bytes, service: str
-) -> None:
-    names = [secrets.token_hex(8).encode() for _ in range(4)]
-    before, bad, behind, later = (raw.address(name) for name in names)
-
-    at = await raw.send_together(
-        topic, [(good, before), (good, [*bad, (Name("name"), b"")]), (good, behind)]
-    )
-    await raw.send(topic, good, later)
-
-    for name in (names[0], names[3]):
-        assert (await raw.reply(name)).error is None
-    for offset in (at.offset + 1, at.offset + 2):
-        record, reason = await raw.dead_letter(at._replace(offset=offset))
-        assert (record.key, record.value, reason.value_was_null) == (None, b"", True)
-        assert (reason.reason, reason.service) == (UnreadableRecord.reason, service)
-
-
-async def test_event_that_no_client_can_read_is_passed_by_the_fold_and_by_a_replay(
-    raw: Raw, system: System
-) -> None:
-    at = await raw.send_together(EVENTS, [(b"{}", [(Name("name"), b"")])])
-
-    _, reason = await raw.dead_letter(at)
-    reply = await raw.ask(INBOX, store_with())
-    report = await rebuild(system.settings)
-
-    assert (reason.reason, reply.error) == (UnreadableRecord.reason, None)
-    assert report.events > at.offset
 
 
 ADDRESSES: dict[str, dict[str, bytes | None]] = {

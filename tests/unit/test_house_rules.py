@@ -46,6 +46,7 @@ SERVICES_MAY_IMPORT = {
     for name in (
         "api",
         "bus",
+        "consumer",
         "deadline",
         "models",
         "paths",

@@ -2,11 +2,11 @@
 
 import pytest
 
-from human_memory.producer import DurableProducer, Outgoing, partition_of
+from human_memory.producer import BATCH_BYTES_MAX, DurableProducer, Outgoing, partition_of
 from human_memory.settings import KafkaSettings
 from schemas.errors import LimitExceeded, Unavailable
 from schemas.limits import DEAD_LETTER_BYTES_MAX, RECORD_BYTES_MAX
-from schemas.topics import DEAD_LETTERS, EVENTS
+from schemas.topics import DEAD_LETTERS, EVENTS, TOPICS
 
 
 # Hashes from the tests of Kafka's own Java client (UtilsTest.testMurmur2).
@@ -54,3 +54,7 @@ async def test_producer_that_was_not_started_says_so() -> None:
 
     with pytest.raises(Unavailable, match="never started"):
         await producer.send("memory.events", b"x", key=b"acme")
+
+
+def test_batch_is_never_larger_than_what_a_topic_takes_at_once() -> None:
+    assert min(topic.record_bytes_max for topic in TOPICS) > BATCH_BYTES_MAX

@@ -62,9 +62,16 @@ def truth_of(build: FoldedBuild) -> Sight:
 
 @settings(max_examples=30)
 @given(WISHES, TURNS, st.integers(1, 4), st.integers(1, 4))
-@pytest.mark.parametrize("small", [500, 3])
+@pytest.mark.parametrize(
+    "bounds",
+    [(500, 10_000, 500), (3, 4, 500), (2, 10_000, 1), (2, 10_000, 500)],
+)
 def test_searches_that_overlap_see_nothing_older_than_their_position(
-    small: int, wishes: list[tuple[str, str]], turns: list[int], searchers: int, each: int
+    bounds: tuple[int, int, int],
+    wishes: list[tuple[str, str]],
+    turns: list[int],
+    searchers: int,
+    each: int,
 ) -> None:
     build = FoldedBuild(cycle(turns))
     reader = CandidateReader(build, Tables(DIMENSION))
@@ -101,7 +108,8 @@ def test_searches_that_overlap_see_nothing_older_than_their_position(
         }
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(candidates, "SMALL", small)
+        for name, bound in zip(("SMALL", "HELD_WHOLE", "READ_AHEAD"), bounds, strict=True):
+            patch.setattr(candidates, name, bound)
         patch.setattr(candidates, "RECENT", 1)
         asyncio.run(run())
 
@@ -144,10 +152,29 @@ def test_second_search_reads_only_what_changed() -> None:
     assert build.records_read == ids("b")
 
 
-def test_search_that_sees_a_namespace_outgrow_what_is_read_whole_finds_all_of_it(
+def test_namespace_is_read_on_by_each_search_until_the_index_is_asked_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(candidates, "SMALL", 2)
+    monkeypatch.setattr(candidates, "NEAREST", 1)
+    monkeypatch.setattr(candidates, "READ_AHEAD", 2)
+    build, reader = build_of(*NAMES)
+    asked(build, reader)
+    searches = []
+    for _ in range(4):
+        build.searches = 0
+        asked(build, reader)
+        searches.append(build.searches)
+
+    assert searches[-1] == 0
+    assert sorted(set(build.records_read)) == sorted(build.records_read) == ids(NAMES)
+
+
+def test_search_that_sees_a_namespace_outgrow_what_is_held_whole_finds_all_of_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(candidates, "SMALL", 4)
+    monkeypatch.setattr(candidates, "HELD_WHOLE", 4)
     monkeypatch.setattr(candidates, "RECENT", 1)
     build, reader = build_of(*"abc")
     asked(build, reader)

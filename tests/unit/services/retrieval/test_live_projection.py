@@ -1,5 +1,6 @@
 """Where the live fold begins, and until when queries wait: Redis may be older than the log."""
 
+import asyncio
 from typing import cast
 
 import pytest
@@ -74,6 +75,25 @@ async def begun(*, cursor: int, committed: int | None) -> tuple[Store, Consumer]
     projection.subscriber = Subscriber(consumer)
     await projection.ownership.on_partitions_assigned([EVENTS])
     return store, consumer
+
+
+async def test_partitions_can_move_while_the_fold_lets_queries_pass() -> None:
+    asked, answered = asyncio.Event(), asyncio.Event()
+
+    async def let_pass(_: float) -> None:
+        asked.set()
+        await answered.wait()
+
+    projection = LiveProjection(
+        cast("RedisProjection", Store(0)), cast("DeadLetters", None), let_pass=let_pass
+    )
+    handling = asyncio.create_task(projection.handle(()))
+    await asked.wait()
+
+    await asyncio.wait_for(projection.ownership.on_partitions_revoked([EVENTS]), 20)
+
+    answered.set()
+    await handling
 
 
 @pytest.mark.parametrize(

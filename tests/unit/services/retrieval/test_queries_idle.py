@@ -1,0 +1,80 @@
+"""Who lets queries pass: until none is being answered, and those that wait do not count."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any, cast
+
+from schemas.codec import encode
+from schemas.queries import Ping
+from services.retrieval.handlers import Queries
+from tests.builders import NAMESPACE, TIME_MS
+from tests.polling import eventually
+
+
+class Waits:
+    """A fold that comes to a position when it is told to."""
+
+    def __init__(self) -> None:
+        self.folded = asyncio.Event()
+        self.asked = 0
+
+    async def until(self, *_: Any) -> None:
+        self.asked += 1
+        await self.folded.wait()
+
+
+def queries(waits: Waits) -> Queries:
+    nobody = cast("Any", None)
+    return Queries(
+        waits=cast("Any", waits),
+        searcher=nobody,
+        single=nobody,
+        overview=nobody,
+        graph=nobody,
+        upkeep=nobody,
+        replier=nobody,
+        dead_letters=nobody,
+        reply_address=("memory.replies", 6),
+        now_ms=lambda: TIME_MS,
+        in_flight_max=4,
+    )
+
+
+def record(query: Ping) -> Any:
+    return SimpleNamespace(
+        topic="memory.queries",
+        partition=0,
+        offset=0,
+        timestamp=TIME_MS,
+        key=query.namespace.encode(),
+        value=encode(query),
+        headers=(),
+    )
+
+
+async def test_query_that_is_being_answered_is_let_pass() -> None:
+    asked = queries(Waits())
+    await asked.handle((record(Ping(namespace=NAMESPACE)),))
+    passed = asyncio.create_task(asked.idle(60))
+    assert not passed.done()
+
+    await asyncio.wait_for(passed, 20)  # it has been answered by then
+
+
+async def test_query_that_waits_for_the_fold_does_not_hold_it_up() -> None:
+    waits = Waits()
+    asked = queries(waits)
+    await asked.handle((record(Ping(namespace=NAMESPACE, after="0:7")),))
+    await eventually(lambda: waits.asked == 1, seconds=20)
+
+    await asyncio.wait_for(asked.idle(60), 20)
+
+    waits.folded.set()
+    await asyncio.wait_for(asked.idle(60), 20)
+
+
+async def test_nobody_is_let_pass_for_longer_than_asked() -> None:
+    asked = queries(Waits())
+    asked._idle.clear()
+
+    await asyncio.wait_for(asked.idle(0.01), 20)
