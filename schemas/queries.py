@@ -231,9 +231,9 @@ class TraceReason(Message):
 class Reasons(Message):
     """What made an activation; everything in nats but where it says otherwise.
 
-    `match` is the sum of similarity of meaning, `words`, `speaker` and `length`; `spreading` that
-    of `concepts` and `neighbours`. The words count those of the neighbours too, which belong to
-    `neighbours` in the sum.
+    `match` is the sum of similarity of meaning, `words`, `speaker`, `length` and `inherited`;
+    `spreading` that of `concepts` and `neighbours`. The words count those of the neighbours too,
+    which belong to `neighbours` in the sum.
     """
 
     retrieval_threshold: float
@@ -244,6 +244,8 @@ class Reasons(Message):
     words: dict[str, float] = Field(description="By term of the query.")
     speaker: float
     length: float
+    inherited: float = Field(0.0, description="Of the memories in `supersedes`, which match more.")
+    supersedes: list[MemoryId] = Field([], description="Found as well, and out of date.")
     neighbours: float
     previous: MemoryId | None = None
     next: MemoryId | None = None

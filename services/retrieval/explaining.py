@@ -9,6 +9,7 @@ from schemas.queries import Explanation, Reasons, TraceReason
 from services.common.levels import Activations, kernel_of, threshold_of
 from services.common.read_model import hash64, kind_of
 from services.retrieval.question import Candidates, Question
+from services.retrieval.ranking import predecessors
 from services.retrieval.scoring import Ranking
 
 TRACES_SHOWN = 10
@@ -58,6 +59,8 @@ def reasons_of(
         words=evidence.words(i),
         speaker=float(evidence.speaker[i]),
         length=float(evidence.length[i]),
+        inherited=float(ranking.parts.match[i] - ranking.unrevised.match[i]),
+        supersedes=[UUID(each) for each in predecessors(ranking.memories, i)],
         neighbours=float(evidence.context[i]),
         previous=UUID(previous) if previous else None,
         next=UUID(following) if following else None,

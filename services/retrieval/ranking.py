@@ -69,6 +69,14 @@ def without_stale_facts(
     return replace(parts, adjustment=adjustment)
 
 
+def predecessors(memories: Memories, i: int) -> list[str]:
+    """Ids of those among `memories` that one of them supersedes."""
+    states = memories.states
+    there = states["superseded_ms"].astype(bool) & (states["status"] != DELETED)
+    superseded = np.flatnonzero(there).tolist()
+    return [memories.ids[row] for row in superseded if memories.successor(row) == memories.ids[i]]
+
+
 def _steps_behind(i: int, successor: dict[int, int | None]) -> int:
     """How many successors come after a memory; those that supersede each other count once."""
     seen: set[int] = set()

@@ -105,7 +105,7 @@ async def test_explanation_adds_up_and_names_what_made_it(agent: Agent) -> None:
 async def test_superseded_fact_comes_after_the_newer_one_and_says_so(agent: Agent) -> None:
     old = await agent.store("Ada lives in Oslo.", occurred_at=TIME_MS)
     new = await agent.store("Bergen is where Ada is now.", occurred_at=TIME_MS + DAY_MS)
-    later: dict[str, Any] = {"as_of": TIME_MS + 2 * DAY_MS}
+    later: dict[str, Any] = {"as_of": TIME_MS + 2 * DAY_MS, "explain": True}
     assert ids(await agent.search("Does Ada live in Oslo?", **later)) == [old, new]
     command = {"namespace": agent.namespace, "superseded_by": new, "occurred_at": TIME_MS + DAY_MS}
 
@@ -117,6 +117,10 @@ async def test_superseded_fact_comes_after_the_newer_one_and_says_so(agent: Agen
 
     assert ids(after) == [new, old]
     assert UUID(after[1]["superseded_by"]) == new
+    reasons = after[0]["reasons"]
+    assert [UUID(each) for each in reasons["supersedes"]] == [old]
+    assert reasons["inherited"] > 0
+    assert after[1]["reasons"]["inherited"] == 0
     assert (ids(then), "superseded_by" in then[0]) == ([old], False)
     assert (ids(undone), "superseded_by" in undone[0]) == ([old, new], False)
 
