@@ -16,7 +16,7 @@ export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down demo check unit test faults bench-speed bench-quality bench-human simulate-year docs lock clean
+.PHONY: help setup up down demo check unit test faults bench-speed bench-quality bench-human bench-maintenance simulate-year docs lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ bench-quality: setup ## Measure whether searches find what was said (DATA=file w
 
 bench-human: setup ## Hold the memory model against what people did: table and plots in docs/human
 	$(PYTHON) -m bench.human
+
+bench-maintenance: setup ## Measure decay and consolidation, and searches while they run
+	$(PYTHON) -m bench.maintenance
 
 simulate-year: setup ## Live a year on a virtual clock: report and plots in docs/year
 	$(PYTHON) -m bench.year
