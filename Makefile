@@ -16,10 +16,10 @@ export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down demo check unit test faults bench-speed bench-quality simulate-year docs lock clean
+.PHONY: help setup up down demo check unit test faults bench-speed bench-quality bench-human bench-maintenance simulate-year docs lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## Install everything into .venv, fetch Kafka and prepare the model (others do it first)
 
@@ -52,6 +52,12 @@ bench-speed: setup ## Measure store and search against their lower bounds
 
 bench-quality: setup ## Measure whether searches find what was said (DATA=file with questions)
 	$(PYTHON) -m bench.quality $(DATA)
+
+bench-human: setup ## Hold the memory model against what people did: table and plots in docs/human
+	$(PYTHON) -m bench.human
+
+bench-maintenance: setup ## Measure decay and consolidation, and searches while they run
+	$(PYTHON) -m bench.maintenance
 
 simulate-year: setup ## Live a year on a virtual clock: report and plots in docs/year
 	$(PYTHON) -m bench.year

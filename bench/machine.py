@@ -74,7 +74,7 @@ class Meter:
         info = await self._redis.info("cpu")
         reading["redis"] = info["used_cpu_user"] + info["used_cpu_sys"]
         if self._system.kafka_pid is not None:
-            reading["kafka"] = _cpu_seconds(self._system.kafka_pid)
+            reading["kafka"] = cpu_seconds(self._system.kafka_pid)
         reading["machine"] = busy_seconds()
         reading["client"] = time.process_time()
         return reading
@@ -90,7 +90,8 @@ class Meter:
         return reading
 
 
-def _cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
+    """What a process has worked since it was started."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

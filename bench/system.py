@@ -3,11 +3,12 @@
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
@@ -27,36 +28,50 @@ START_SECONDS_MAX = 900.0
 POLL_SECONDS = 0.1
 # All texts of a round and the cached ones fit in, whatever the environment says.
 CACHE_TEXTS = 50_000
+NOTHING: Mapping[str, str] = MappingProxyType({})
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class System:
-    """Where it is. `scratch`: a topic that nobody reads. `kafka_pid`: only of our own Kafka."""
+    """Where it is. `scratch`: a topic that nobody reads. `kafka_pid`: only of our own Kafka.
+
+    `pids`: of the process that each service runs in.
+    """
 
     settings: RetrievalSettings
     scratch: str
     http: str
     kafka_pid: int | None
+    pids: Mapping[str, int]
 
 
 @contextmanager
-def running(kafka: str | None, redis: str | None, say: Say) -> Iterator[System]:
+def running(
+    kafka: str | None,
+    redis: str | None,
+    say: Say,
+    *,
+    separate: bool = False,
+    environment: Mapping[str, str] = NOTHING,
+) -> Iterator[System]:
     """Everything up; without addresses on a local stack in a temporary folder.
 
     With addresses under a topic prefix of its own, whose topics and keys are deleted afterwards.
+    `separate`: each service in a process of its own. `environment`: more settings of the services.
 
     Raises:
         StackError: something does not start.
     """
     with TemporaryDirectory(prefix="human-memory-bench-") as folder:
         data = Path(folder)
+        children = Children(data / "logs", separate=separate)
         if kafka and redis:
             prefix = f"bench-{secrets.token_hex(4)}."
             settings = RetrievalSettings(kafka=kafka, redis=redis, topic_prefix=prefix)
             try:
-                with _services(settings, data / "logs", say) as http:
-                    yield System(settings, _scratch(settings), http, None)
+                with _services(settings, children, environment, say):
+                    yield _system(settings, children, None)
             finally:
                 asyncio.run(_clean_up(settings))
             return
@@ -66,17 +81,22 @@ def running(kafka: str | None, redis: str | None, say: Say) -> Iterator[System]:
             stack.prepare(say)
             stack.start()
             settings = RetrievalSettings(kafka=stack.kafka, redis=stack.redis)
-            with _services(settings, data / "logs", say) as http:
-                yield System(settings, _scratch(settings), http, stack.status().kafka.pid)
+            with _services(settings, children, environment, say):
+                yield _system(settings, children, stack.status().kafka.pid)
         finally:
             stack.stop()
 
 
+def _system(settings: RetrievalSettings, children: Children, kafka_pid: int | None) -> System:
+    http = children.http["retrieval"]
+    return System(settings, _scratch(settings), http, kafka_pid, children.pids)
+
+
 @contextmanager
-def _services(settings: RetrievalSettings, logs: Path, say: Say) -> Iterator[str]:
-    """Ingest and retrieval in one process; yields its base URL."""
+def _services(
+    settings: RetrievalSettings, children: Children, environment: Mapping[str, str], say: Say
+) -> Iterator[None]:
     asyncio.run(_create_topics(settings))
-    children = Children(logs, separate=False)
     say("starting the services")
     try:
         children.start(
@@ -86,10 +106,11 @@ def _services(settings: RetrievalSettings, logs: Path, say: Say) -> Iterator[str
                 "HUMAN_MEMORY_TOPIC_PREFIX": settings.topic_prefix,
                 "HUMAN_MEMORY_PARTITIONS": str(settings.partitions),
                 "HUMAN_MEMORY_EMBEDDING_CACHE": str(CACHE_TEXTS),
+                **environment,
             }
         )
         _await_ready(children, say)
-        yield children.http["retrieval"]
+        yield
     finally:
         children.stop()
 

@@ -59,6 +59,16 @@ class Children:
         shown = HOST if host in ("0.0.0.0", "::") else host  # noqa: S104 (compared, not bound)
         return {name: f"http://{shown}:{port}" for name, port in self._ports.items()}
 
+    @property
+    def pids(self) -> dict[str, int]:
+        """The process of each service that has one now."""
+        return {
+            name: child.process.pid
+            for child in self._children
+            if child.process is not None
+            for name in child.services
+        }
+
     def start(self, environment: Mapping[str, str]) -> None:
         """Start all of them, with these variables over our own."""
         self._environment = environment

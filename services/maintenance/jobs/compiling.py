@@ -1,5 +1,6 @@
 """Phase 4, compile: what is done again and again in the same order becomes a skill."""
 
+import asyncio
 import hashlib
 from collections import defaultdict
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ async def compile_skills(work: Work, job: ConsolidationJob, gathered: Gathered) 
     known = [int(i) for i in gathered.of_type(SKILL)]
     likeness = Likeness(work.embedder)
     await likeness.learn([gathered.documents[row]["content"] for row in known])
-    for skill in skills_of(gathered, job):
+    for skill in await asyncio.to_thread(skills_of, gathered, job):
         work.check()
         nearest, cosine = await likeness.nearest(skill.text)
         if cosine < SAME_SKILL_COSINE:

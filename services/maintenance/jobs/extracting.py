@@ -1,5 +1,6 @@
 """Phase 2, extract: what several episodes say becomes a fact."""
 
+import asyncio
 import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
@@ -53,7 +54,7 @@ class Cluster:
 async def extract(work: Work, job: ConsolidationJob, gathered: Gathered) -> Extracted:
     """Store a fact for each cluster that has none, strengthen those that have."""
     done = Extracted()
-    clusters = clusters_of(gathered, job, now_ms=work.run.now_ms)
+    clusters = await asyncio.to_thread(clusters_of, gathered, job, now_ms=work.run.now_ms)
     known = [int(i) for i in gathered.of_type(FACT)]
     likeness = Likeness(work.embedder)
     await likeness.learn([gathered.documents[fact]["content"] for fact in known])

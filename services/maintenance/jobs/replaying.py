@@ -1,5 +1,6 @@
 """Phase 1, replay: rehearse recent memories by how much they are needed and what they gain."""
 
+import asyncio
 import hashlib
 
 import numpy as np
@@ -23,7 +24,9 @@ ROWS_AT_ONCE = 512
 
 async def replay(work: Work, job: ConsolidationJob, gathered: Gathered) -> int:
     """Rehearse the drawn; how many they are."""
-    rows = drawn(gathered, job, now_ms=work.run.now_ms, seed=str(work.run.run_id))
+    seed = str(work.run.run_id)
+    # In a thread, as all that computes for long: searches share this process and its event loop.
+    rows = await asyncio.to_thread(drawn, gathered, job, now_ms=work.run.now_ms, seed=seed)
     await work.emit([rehearsed_event(work.run, gathered.ids[i]) for i in rows])
     return len(rows)
 

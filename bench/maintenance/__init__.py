@@ -1,0 +1,1 @@
+"""What decay and consolidation cost, and what searches feel of them."""
