@@ -74,8 +74,11 @@ def activations(memories: Memories, now_ms: int, parameters: Parameters) -> Acti
     weight = parameters.base_level_weight
     level = weight * base_levels(memories, now_ms, parameters)
     base = level
-    if np.any(felt != neutral):
-        base = weight * base_levels(memories, now_ms, parameters, shift=neutral - felt)
+    if np.any(moved := felt != neutral):
+        base = level.copy()
+        some = memories.only(moved)
+        shift = neutral - felt[moved]
+        base[moved] = weight * base_levels(some, now_ms, parameters, shift=shift)
     return Activations(
         base=base,
         emotion=level - base,

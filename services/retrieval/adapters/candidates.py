@@ -42,6 +42,8 @@ CONTEXT_OF = 50
 TERMS_MAX = 64  # that choose candidates; all of them score
 RELATED_MAX = 50
 SUCCESSIONS_MAX = 10
+# Read with the first round trip of the next search, so that it needs no second one.
+EXPECTED_MAX = 100
 # More changes than this between two searches, and reading anew is cheaper.
 CHANGES_MAX = 20_000
 SEARCH_TIMEOUT_MS = 5_000
@@ -69,6 +71,14 @@ class CandidateReader:
         return position, Candidates(
             reading.table, reading.rows, reading.statistics, sources, reading.parameters
         )
+
+    def expect(self, namespace: str, names: Iterable[str]) -> None:
+        """The use of these memories is recorded: the next search will find them changed."""
+        partition = self._build.partition(namespace)
+        held = self._tables.of((partition, self._build.version(partition), namespace))
+        held.expected |= dict.fromkeys(names)
+        for name in list(islice(held.expected, max(0, len(held.expected) - EXPECTED_MAX))):
+            del held.expected[name]
 
 
 class _Reading:
@@ -109,13 +119,14 @@ class _Reading:
             version = self._build.version(self._partition)
             key = (self._partition, version, self._namespace)
             self._held = held = self._tables.of(key)
-            since, small = held.revision, held.small
+            since, small, expected = held.revision, held.small, list(held.expected)
             self._whole = self._can_be_whole()
             limit = 0 if self._whole else SMALL if small else NEAREST
             self.cursor, replies = await self._build.read(
-                self._partition, partial(self._first_reads, since=since, nearest=limit)
+                self._partition,
+                partial(self._first_reads, since=since, nearest=limit, expected=expected),
             )
-            changed = _ids(replies.pop(0))
+            changed, (at, *records) = _ids(replies.pop(0)), replies.pop(0)
             if self._build.version(self._partition) != version or self._tables.of(key) is not held:
                 continue  # another build is live, or another search has begun anew
             if since is None and held.revision is not None:
@@ -125,6 +136,12 @@ class _Reading:
                 continue
             if held.revision is None or self.cursor > held.revision:
                 held.advance(self.cursor, changed, few=HELD_WHOLE)
+            came = set(changed).intersection(expected)
+            self._put(
+                {n: r for n, r in zip(expected, records, strict=True) if n in came}, at=int(at or 0)
+            )
+            for name in came:
+                held.expected.pop(name, None)
             recent, frequent, parameters, counts, *rest = replies
             held.small = sum(int(count or 0) for count in counts[:2]) < SMALL
             if self._whole and not self._can_be_whole():
@@ -242,11 +259,11 @@ class _Reading:
         if not missing:
             return
         at, records = await self._build.records(self._namespace, missing, self.cursor)
-        found = {
-            name: record
-            for name, record in zip(missing, records, strict=True)
-            if record is not None
-        }
+        self._put(dict(zip(missing, records, strict=True)), at=at)
+
+    def _put(self, records: dict[str, bytes | None], *, at: int) -> None:
+        """Records read at a cursor; None for one that is not there."""
+        found = {name: record for name, record in records.items() if record is not None}
         # What was read before a change that another search knows of is good for us, not for others.
         fresh = self._held.revision is not None and at >= self._held.revision
         self.table.put(found, at=at, fresh=fresh)
@@ -292,12 +309,16 @@ class _Reading:
         turns = chain(*zip_longest(*rest[1::2]))
         return fans, _ids([key for key in turns if key is not None])
 
-    def _first_reads(self, layout: Layout, *, since: int | None, nearest: int) -> Commands:
+    def _first_reads(
+        self, layout: Layout, *, since: int | None, nearest: int, expected: list[str]
+    ) -> Commands:
         namespace, terms = self._namespace, self._question.terms
+        records = [layout.record(namespace, name) for name in expected]
         limit = HELD_WHOLE if since is None else CHANGES_MAX
         changed = layout.changed(namespace)
         commands: Commands = [
             ["ZRANGEBYSCORE", changed, since or 0, "+inf", "LIMIT", 0, limit],
+            ["MGET", layout.cursor, *records],
             ["ZREVRANGE", layout.recent(namespace), 0, RECENT - 1],
             ["ZREVRANGE", layout.frequent(namespace), 0, FREQUENT - 1],
             ["GET", layout.parameters(namespace)],

@@ -69,6 +69,12 @@ class FoldedBuild(LiveBuild):
                 assert key == layout.changed(NAMESPACE)
                 changed = sorted((m.changed_at, name) for name, m in memories.items())
                 return [name.encode() for at, name in changed if at >= since][:limit]
+            case ["MGET", cursor, *keys]:
+                assert cursor == layout.cursor
+                held = {
+                    layout.record(NAMESPACE, name): record_of(m) for name, m in memories.items()
+                }
+                return [b"%d" % self.folded, *[held.get(key) for key in keys]]
             case ["ZREVRANGE", key, 0, last] if key == layout.recent(NAMESPACE):
                 times = sorted((m.state.last_accessed_ms, name) for name, m in memories.items())
                 return [name.encode() for _, name in reversed(times)][: last + 1]

@@ -88,6 +88,7 @@ def test_searches_that_overlap_see_nothing_older_than_their_position(
         for _ in range(each):
             position, found = await reader.candidates(question())
             sight = sight_of(found)
+            reader.expect(NAMESPACE, list(sight)[:3])
             cursor = int(position.split(":")[1]) + 1 if position else 0
             assert len(set(found.rows.tolist())) == len(found.rows)
             later = history[cursor:]
@@ -150,6 +151,19 @@ def test_second_search_reads_only_what_changed() -> None:
     asked(build, reader)
 
     assert build.records_read == ids("b")
+
+
+def test_memory_that_is_expected_to_change_is_read_with_the_first_round_trip() -> None:
+    build, reader = build_of(*"abc")
+    asked(build, reader)
+    build.records_read.clear()
+    reader.expect(NAMESPACE, ids("bc"))
+
+    build.take(accessed_event(memory_id("b"), kind="used", envelope=around(TIME_MS + 99)))
+    _, found = asyncio.run(reader.candidates(question()))
+
+    assert build.records_read == []
+    assert sight_of(found) == truth_of(build)
 
 
 def test_namespace_is_read_on_by_each_search_until_the_index_is_asked_no_more(
