@@ -75,4 +75,5 @@ class ParameterOverrides(Message):
 
     def applied_to(self, parameters: Parameters) -> Parameters:
         """`parameters` with what is set here in their place."""
-        return parameters.model_copy(update=self.model_dump(exclude_none=True))
+        overrides = self.model_dump(exclude_none=True)
+        return parameters.model_copy(update=overrides) if overrides else parameters

@@ -1,5 +1,7 @@
 """The parameters of a namespace together with what maintenance has set there: what is in force."""
 
+from functools import lru_cache
+
 import orjson
 from pydantic import Field
 
@@ -40,6 +42,7 @@ def pack_parameters(parameters: Parameters) -> bytes:
     return orjson.dumps(parameters.model_dump(exclude_defaults=True), option=orjson.OPT_SORT_KEYS)
 
 
+@lru_cache(1_024)
 def unpack_parameters(packed: bytes | None) -> InForce:
     """What `pack_parameters` took; the defaults where there is nothing."""
     return InForce.model_validate_json(packed) if packed else InForce()

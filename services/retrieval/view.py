@@ -97,11 +97,17 @@ class View:
 
     def namespace(self, name: str) -> Namespace:
         """What is known of a namespace."""
-        return self.namespaces.setdefault(name, Namespace())
+        known = self.namespaces.get(name)
+        if known is None:  # a Namespace takes too long to make for setdefault
+            known = self.namespaces[name] = Namespace()
+        return known
 
     def touch(self, name: str) -> Touched:
         """Where to note what changed in a namespace."""
-        return self.touched.setdefault(name, Touched())
+        known = self.touched.get(name)
+        if known is None:
+            known = self.touched[name] = Touched()
+        return known
 
 
 @dataclass(slots=True)

@@ -236,3 +236,20 @@ async def test_model_of_another_dimension_is_an_error_and_no_hang() -> None:
 
     with pytest.raises(ValueError, match="HUMAN_MEMORY_EMBEDDING_DIMENSION"):
         await embedder.embed(["text"])
+
+
+async def test_urgent_texts_that_wait_share_slices_with_others_of_like_length(
+    model: GatedModel,
+) -> None:
+    embedder = model.embedder(threads=1)
+    first = asyncio.create_task(embedder.embed(["first"], urgent=True))
+    await eventually(lambda: len(model.slices) == 1, seconds=20)
+    texts = [letter * length for letter in "abcdefgh" for length in (5, 50)]
+
+    waiting = [asyncio.create_task(embedder.embed([text], urgent=True)) for text in texts]
+    await asyncio.sleep(0)
+    model.gate.set()
+    await asyncio.gather(first, *waiting)
+
+    short, long = [text for text in texts if len(text) == 5], [t for t in texts if len(t) == 50]
+    assert model.slices == [["first"], short, long]
