@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,11 +32,12 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class System:
-    """Where it is. `scratch`: a topic that nobody reads. `kafka_pid`: only of our own Kafka."""
+    """Where it is. `http`: base URLs by service. `scratch`: a topic that nobody reads.
+    `kafka_pid`: only of our own Kafka."""
 
     settings: RetrievalSettings
     scratch: str
-    http: str
+    http: Mapping[str, str]
     kafka_pid: int | None
 
 
@@ -73,8 +74,8 @@ def running(kafka: str | None, redis: str | None, say: Say) -> Iterator[System]:
 
 
 @contextmanager
-def _services(settings: RetrievalSettings, logs: Path, say: Say) -> Iterator[str]:
-    """Ingest and retrieval in one process; yields its base URL."""
+def _services(settings: RetrievalSettings, logs: Path, say: Say) -> Iterator[Mapping[str, str]]:
+    """The gateway in one process and all others in another; yields their base URLs."""
     asyncio.run(_create_topics(settings))
     children = Children(logs, separate=False)
     say("starting the services")
@@ -89,7 +90,7 @@ def _services(settings: RetrievalSettings, logs: Path, say: Say) -> Iterator[str
             }
         )
         _await_ready(children, say)
-        yield children.http["retrieval"]
+        yield children.http
     finally:
         children.stop()
 
@@ -100,8 +101,9 @@ def _await_ready(children: Children, say: Say) -> None:
         waiting = "; ".join(f"{name}: {what}" for name, what in unready.items())
         # Another program may take the port that was free a moment ago: then it tries another.
         children.restart_dead()
-        if children.failing(START_FAILURES_MAX):
-            raise StackError(f"the services do not start:\n{tail(children.log_file('services'))}")
+        if failing := children.failing(START_FAILURES_MAX):
+            ended = tail(children.log_file(failing[0]))
+            raise StackError(f"the services do not start:\n{ended}")
         if time.monotonic() > until:
             raise StackError(f"not ready after {START_SECONDS_MAX:g} s: {waiting}")
         say(f"waiting for {waiting}")
