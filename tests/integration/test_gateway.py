@@ -3,9 +3,6 @@
 import asyncio
 import hashlib
 import json
-import os
-import sys
-from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
@@ -16,7 +13,7 @@ from websockets.asyncio.client import connect as connect_websocket
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Origin
 
-from tests.integration.services_fixture import ROOT, System
+from tests.integration.services_fixture import System
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -71,21 +68,6 @@ async def store(http: httpx.AsyncClient, content: str = "Tea is at four.", **mor
     answer = await http.post("/v1/memories", json={"content": content}, **more)
     assert answer.status_code == 201, answer.text
     return answer.json()
-
-
-async def test_example_of_the_guide_stores_and_finds(gateway: str, namespace: str) -> None:
-    address = f"{gateway}/ns/{namespace.replace('/', '%2F')}"
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, str(ROOT / "examples" / "remember.py"), address),
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=PIPE,
-    )
-
-    printed, _ = await process.communicate()
-
-    first, second = printed.decode().splitlines()
-    assert first.endswith(" 1.0")
-    assert second.startswith("User prefers dark mode in all applications (activation ")
 
 
 async def test_namespaces_do_not_see_each_other(http: httpx.AsyncClient) -> None:
