@@ -12,7 +12,9 @@ from starlette.responses import Response, StreamingResponse
 from human_memory.api.problems import refused
 from human_memory.bus import Bus
 from schemas.errors import MemoryServiceError
+from services.gateway import examples
 from services.gateway.benchmark import Benchmark, BenchmarkRequest
+from services.gateway.documents import described_stream
 from services.gateway.doors import Visitor
 from services.gateway.endpoints import admitted
 from services.gateway.following import Follower, Followers
@@ -40,19 +42,22 @@ class Streams:
         router.add_api_route(
             "/v1/events",
             self._events,
-            summary="Follow what happens in the namespace, as server-sent events",
-            operation_id="events",
-            tags=["System"],
-            response_class=Response,
+            **described_stream(
+                "events",
+                "Follow what happens in the namespace, as server-sent events",
+                example=examples.EVENTS,
+            ),
         )
         router.add_api_route(
             "/v1/benchmark/run",
             self._benchmark,
             methods=["POST"],
-            summary="Store and search, and tell how long it takes, as server-sent events",
-            operation_id="benchmark",
-            tags=["System"],
-            response_class=Response,
+            **described_stream(
+                "benchmark",
+                "Store and search, and tell how long it takes, as server-sent events",
+                example=examples.BENCHMARK,
+                request=BenchmarkRequest,
+            ),
         )
         router.add_api_websocket_route("/ws/stats", self._watch_stats)
         return router
