@@ -195,6 +195,6 @@ def _print_addresses(console: Console, found: Instance | None, data: Path) -> No
         return
     redis = without_password(found.redis)
     for name, address in {"kafka": found.kafka, "redis": redis, **found.http}.items():
-        console.print(f"  {name:<10} {address}", markup=False)
-    console.print(f"  {'logs':<10} {data / 'logs'}", markup=False, soft_wrap=True)
-    console.print(f"  {'stop with':<10} human-memory down", markup=False)
+        console.print(f"  {name:<11} {address}", markup=False)
+    console.print(f"  {'logs':<11} {data / 'logs'}", markup=False, soft_wrap=True)
+    console.print(f"  {'stop with':<11} human-memory down", markup=False)

@@ -369,6 +369,14 @@ async def test_benchmark_tells_how_long_it_takes(guarded: str, namespace: str) -
     assert events[-1]["store"]["p50"] <= events[-1]["store"]["p99"]
 
 
+async def test_body_of_a_benchmark_is_bounded_too(guarded: str) -> None:
+    async with httpx.AsyncClient(base_url=guarded, headers=bearer("writer")) as http:
+        headers = {"X-Memory-Namespace": "test/a"}
+        answer = await http.post("/v1/benchmark/run", content=b" " * 1_048_577, headers=headers)
+
+    assert answer.status_code == 413
+
+
 async def test_more_followers_than_there_are_places_are_refused(
     guarded: str, namespace: str
 ) -> None:
