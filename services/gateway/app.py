@@ -1,4 +1,4 @@
-"""Wiring of the gateway: `uvicorn services.gateway.app:app`."""
+"""Wiring of the gateway: `python -m services.run gateway`."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
