@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 
 from human_memory.api.problems import refused
 from human_memory.bus import Bus
-from schemas.errors import MemoryServiceError
+from schemas.errors import MemoryServiceError, Rejected
 from services.gateway import examples
 from services.gateway.benchmark import Benchmark, BenchmarkRequest
 from services.gateway.documents import described_stream
@@ -121,6 +121,8 @@ class Streams:
             with self.followers.place():
                 await socket.accept()
                 await self._send_stats(socket, wanted)
+        except Rejected:  # no namespace can be called that
+            await socket.close(_POLICY_VIOLATION)
         except MemoryServiceError:
             await socket.close(_TRY_AGAIN_LATER)
         except WebSocketDisconnect:

@@ -321,6 +321,17 @@ async def test_stats_come_over_a_websocket_at_once_and_again(
     assert totals[-1] == 1
 
 
+async def test_stats_of_what_can_be_no_namespace_are_refused(gateway: str) -> None:
+    address = f"{gateway.replace('http', 'ws')}/ws/stats?namespace=no%20spaces"
+
+    with pytest.raises(ConnectionClosed) as closed:
+        async with connect_websocket(address) as socket:
+            await socket.recv()
+
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1008
+
+
 @pytest.mark.parametrize(
     ("key", "namespace_of_key", "status"),
     [("reader", True, 403), ("writer", True, 201), ("elsewhere", True, 403)],
