@@ -37,7 +37,7 @@ class HttpClients:
             f"{NAMESPACE_HEADER}: {namespace}\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(body)}\r\n\r\n"
         )
-        reader, writer = self.idle.pop() if self.idle else await self._connected()
+        reader, writer = await self._connection()
         try:
             writer.write(head.encode() + body)
             status, answer = await _answer(reader)
@@ -62,7 +62,12 @@ class HttpClients:
             writer.close()
         await asyncio.gather(*(writer.wait_closed() for _, writer in self.idle))
 
-    async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def _connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        while self.idle:
+            reader, writer = self.idle.pop()
+            if not reader.at_eof():  # the server closes what has been idle for long
+                return reader, writer
+            writer.close()
         return await asyncio.open_connection(self._host, self._port)
 
 

@@ -31,6 +31,19 @@ async def test_each_request_at_a_time_has_a_connection_which_is_used_again() -> 
             assert len(clients.idle) == 3
 
 
+async def test_connection_that_the_server_has_closed_is_replaced() -> None:
+    with serving(Answer(200, {}, {"Connection": "close"}), Answer(200, {})) as server:
+        async with HttpClients(server.url) as clients:
+            await clients.post(SEARCH, {}, namespace="bench/a")
+            ((reader, _),) = clients.idle
+            async with asyncio.timeout(10):
+                await reader.read()  # until the end
+
+            await clients.post(SEARCH, {}, namespace="bench/a")
+
+    assert len(server.asked) == 2
+
+
 async def test_answer_that_is_none_of_success_is_an_error() -> None:
     with serving(Answer(503, {"detail": "busy"})) as server:
         async with HttpClients(server.url) as clients:
