@@ -12,7 +12,7 @@ class Aim:
     """
 
     row: str
-    figure: Literal["p50_ms", "per_second", "ratio"]
+    figure: Literal["p50_ms", "per_second", "ratio", "errors"]
     limit: float
     at_most: bool
     text: str
@@ -73,5 +73,26 @@ AIMS = (
         limit=0.85,
         at_most=False,
         text="1,000 stores at once: at least 85 % of batched embedding alone",
+    ),
+    *(
+        Aim(
+            row=f"{kind}-http-1",
+            figure="p50_ms",
+            limit=4.0,
+            at_most=True,
+            text=f"{kind} through the gateway: at most 4 ms over the same on the bus at p50",
+            over=f"{kind}-visible-1",
+        )
+        for kind in ("store", "search")
+    ),
+    *(
+        Aim(
+            row=f"{kind}-http-64",
+            figure="errors",
+            limit=0,
+            at_most=True,
+            text=f"64 clients of the gateway at once, {kind}: no error",
+        )
+        for kind in ("store", "search")
     ),
 )

@@ -9,20 +9,22 @@ import numpy as np
 from bench.aims import AIMS, Aim
 from bench.rows import Row
 
-PROCESSES = ("client", "services", "kafka", "redis")
+PROCESSES = ("client", "gateway", "services", "kafka", "redis")
 
 
 @dataclass(frozen=True)
 class Sample:
     """Some requests: how long each took (not known for a batch), and all of them together.
 
-    `used`: seconds of CPU by process, and other counters that went up meanwhile.
+    `used`: seconds of CPU by process, and other counters that went up meanwhile. `errors`: how
+    many of them failed.
     """
 
     count: int
     seconds: float
     durations_ms: list[float] = field(default_factory=list)
     used: dict[str, float] = field(default_factory=dict)
+    errors: int = 0
 
     @property
     def cpu_seconds(self) -> float:
@@ -34,9 +36,11 @@ class Sample:
         return self.count / self.seconds
 
     def figure(self, name: str) -> float:
-        """p50_ms, p95_ms or per_second."""
+        """p50_ms, p95_ms, per_second or errors."""
         if name == "per_second":
             return self.per_second
+        if name == "errors":
+            return self.errors
         return percentile(self.durations_ms, float(name.removeprefix("p").removesuffix("_ms")))
 
 
@@ -65,6 +69,7 @@ def joined(samples: Sequence[Sample]) -> Sample:
         seconds=sum(sample.seconds for sample in samples),
         durations_ms=[each for sample in samples for each in sample.durations_ms],
         used=used,
+        errors=sum(sample.errors for sample in samples),
     )
 
 
@@ -114,6 +119,8 @@ def aims_of(rows: Sequence[Row], rounds: Sequence[Mapping[str, Sample]]) -> list
     for aim in AIMS:
         if aim.figure == "ratio":
             value = ratio_of(by_key[aim.row], rounds).median
+        elif aim.figure == "errors":
+            value = sum(samples[aim.row].errors for samples in rounds)
         else:
             value = median(_figure(aim, samples) for samples in rounds)
         found.append(

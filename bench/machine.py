@@ -70,7 +70,9 @@ class Meter:
 
     async def read(self) -> dict[str, float]:
         """Seconds of CPU by process (`machine`: everything), and the services' own counters."""
-        reading = await asyncio.to_thread(self._services)
+        reading = await asyncio.to_thread(_counters, self._system.http["retrieval"])
+        gateway = await asyncio.to_thread(_counters, self._system.http["gateway"])
+        reading["gateway"] = gateway["services"]
         info = await self._redis.info("cpu")
         reading["redis"] = info["used_cpu_user"] + info["used_cpu_sys"]
         if self._system.kafka_pid is not None:
@@ -79,15 +81,17 @@ class Meter:
         reading["client"] = time.process_time()
         return reading
 
-    def _services(self) -> dict[str, float]:
-        with urllib.request.urlopen(f"{self._system.http}/metrics") as response:
-            text = response.read().decode()
-        reading = dict.fromkeys(_METRICS.values(), 0.0)
-        for family in text_string_to_metric_families(text):
-            for sample in family.samples:
-                if sample.name in _METRICS:
-                    reading[_METRICS[sample.name]] += sample.value
-        return reading
+
+def _counters(url: str) -> dict[str, float]:
+    """What the metrics of a process of ours say; what they don't have is 0."""
+    with urllib.request.urlopen(f"{url}/metrics") as response:
+        text = response.read().decode()
+    reading = dict.fromkeys(_METRICS.values(), 0.0)
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            if sample.name in _METRICS:
+                reading[_METRICS[sample.name]] += sample.value
+    return reading
 
 
 def cpu_seconds(pid: int) -> float:

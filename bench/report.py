@@ -30,6 +30,7 @@ def figures_of(row: Row, rounds: Rounds, cores: int) -> dict[str, Any]:
         "explanation": row.explanation,
         "in_flight": row.in_flight,
         "requests": sum(sample.count for sample in samples),
+        "errors": sum(sample.errors for sample in samples),
         **{name: over_rounds(samples, name) for name in names},
         "used_per_round": [sample.used for sample in samples],
         "rounds": [{name: sample.figure(name) for name in names} for sample in samples],
@@ -53,6 +54,8 @@ def doubts(rows: Sequence[Row], rounds: Rounds) -> list[str]:
     found = []
     for row in rows:
         used = [each[row.key].used for each in rounds]
+        if errors := sum(each[row.key].errors for each in rounds):
+            found.append(f"{row.key}: {errors} requests failed")
         slices = sum(each["model_slices"] for each in used)
         if row.cached and slices > NOTHING:
             found.append(
@@ -159,7 +162,11 @@ def _aims_table(aims: Sequence[Mapping[str, Any]]) -> Table:
         table.add_column(name)
     for aim in aims:
         value = aim["value"]
-        shown = {"p50_ms": f"{value:.2f} ms", "per_second": f"{value:,.0f} a second"}
+        shown = {
+            "p50_ms": f"{value:.2f} ms",
+            "per_second": f"{value:,.0f} a second",
+            "errors": f"{value:,.0f}",
+        }
         text = shown.get(aim["figure"]) or f"{value:.2f}"
         table.add_row(aim["aim"], text, "[green]reached" if aim["reached"] else "[red]not reached")
     return table

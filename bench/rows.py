@@ -16,7 +16,8 @@ class Row:
     that it can't beat: their p50s added up where one request is in flight, else the lowest of
     their rates. `parts`: rows whose work it contains, so what they need of the processors is the
     least it needs. `texts_of`: the row whose texts it takes, so that both do the same work.
-    `large`: in the large namespace. `cosine_only`: ranked by nothing but similarity.
+    `large`: in the large namespace. `cosine_only`: ranked by nothing but similarity. `visible`:
+    answered when reads show what it did, as all is that comes `over_http`.
     """
 
     key: str
@@ -28,6 +29,8 @@ class Row:
     record_access: bool = True
     large: bool = False
     cosine_only: bool = False
+    visible: bool = False
+    over_http: bool = False
     bounds: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
     texts_of: str | None = None
@@ -258,7 +261,46 @@ STORES = (
     ),
 )
 
-ROWS = (*BOUNDS, *SEARCHES, *STORES)
+_KINDS: dict[Kind, tuple[str, ...]] = {
+    "store": ("ping-1", "produce-1"),
+    "search": ("knn-1", "ping-1"),
+}
+_VISIBLE = "vector cached, until the reply, which follows once reads show what it did"
+_HTTP = "through the gateway: over the row before, what HTTP and the gateway cost"
+
+# What is compared is side by side, so that within a round it takes turns.
+HTTP = (
+    *(
+        Row(
+            key=f"{kind}-{way}-1",
+            explanation=f"{kind}, {_VISIBLE}; {where}",
+            kind=kind,
+            count=_ONE,
+            cached=True,
+            visible=True,
+            over_http=way == "http",
+            bounds=bounds,
+        )
+        for kind, bounds in _KINDS.items()
+        for way, where in (("visible", "on the bus"), ("http", _HTTP))
+    ),
+    *(
+        Row(
+            key=f"{kind}-http-64",
+            explanation=f"{kind} through the gateway by 64 clients at once, {_VISIBLE}",
+            kind=kind,
+            count=_MANY,
+            in_flight=64,
+            cached=True,
+            visible=True,
+            over_http=True,
+            bounds=("ping-64",),
+        )
+        for kind in _KINDS
+    ),
+)
+
+ROWS = (*BOUNDS, *SEARCHES, *STORES, *HTTP)
 REPLAY = "replay"
 REPLAY_EXPLANATION = (
     "rebuild of the read side from the log of this run, services idle: events folded a second"

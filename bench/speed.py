@@ -19,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from bench import machine, report
 from bench.figures import Sample, aims_of, joined, others_share
+from bench.http_clients import HttpClients
 from bench.material import LARGE_MEMORIES, Item, Material
 from bench.rows import QUICK_DIVISOR, REPLAY, REPLAY_EXPLANATION, ROWS, Row
 from bench.system import System, running
@@ -91,9 +92,9 @@ def speed(
 ) -> None:
     """Measure store and search through the bus against their lower bounds, in one run.
 
-    Starts Kafka, Redis and the services (ingest and retrieval in one process), measures every row
-    in every round, prints tables and writes a JSON file. The exit status says only whether the
-    measurement could be carried out, never how fast it was.
+    Starts Kafka, Redis and the services (the gateway in a process of its own, the others in
+    another), measures every row in every round, prints tables and writes a JSON file. The exit
+    status says only whether the measurement could be carried out, never how fast it was.
     """
     if (kafka is None) != (redis is None):
         raise typer.BadParameter("give both --kafka and --redis, or none")
@@ -159,8 +160,16 @@ async def _measure(system: System, plan: Plan, encode: Encode, console: Console)
         async with (
             Bus(system.settings, client_id="human-memory-bench") as bus,
             DurableProducer(system.settings, client_id="human-memory-bench") as producer,
+            HttpClients(system.http["gateway"]) as clients,
         ):
-            workbench = Workbench(system, bus=bus, producer=producer, redis=redis, encode=encode)
+            workbench = Workbench(
+                system,
+                bus=bus,
+                producer=producer,
+                redis=redis,
+                encode=encode,
+                clients=clients,
+            )
             console.print(f"storing {len(material.searched):,} memories, finding batch sizes")
             await workbench.prepare(
                 material.searched, material.cached_queries, material.cached_memories

@@ -34,14 +34,14 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class System:
-    """Where it is. `scratch`: a topic that nobody reads. `kafka_pid`: only of our own Kafka.
+    """Where it is. `http`: base URLs by service, `pids`: the process that each runs in.
 
-    `pids`: of the process that each service runs in.
+    `scratch`: a topic that nobody reads. `kafka_pid`: only of our own Kafka.
     """
 
     settings: RetrievalSettings
     scratch: str
-    http: str
+    http: Mapping[str, str]
     kafka_pid: int | None
     pids: Mapping[str, int]
 
@@ -88,8 +88,7 @@ def running(
 
 
 def _system(settings: RetrievalSettings, children: Children, kafka_pid: int | None) -> System:
-    http = children.http["retrieval"]
-    return System(settings, _scratch(settings), http, kafka_pid, children.pids)
+    return System(settings, _scratch(settings), children.http, kafka_pid, children.pids)
 
 
 @contextmanager
@@ -121,8 +120,9 @@ def _await_ready(children: Children, say: Say) -> None:
         waiting = "; ".join(f"{name}: {what}" for name, what in unready.items())
         # Another program may take the port that was free a moment ago: then it tries another.
         children.restart_dead()
-        if children.failing(START_FAILURES_MAX):
-            raise StackError(f"the services do not start:\n{tail(children.log_file('services'))}")
+        if failing := children.failing(START_FAILURES_MAX):
+            ended = tail(children.log_file(failing[0]))
+            raise StackError(f"the services do not start:\n{ended}")
         if time.monotonic() > until:
             raise StackError(f"not ready after {START_SECONDS_MAX:g} s: {waiting}")
         say(f"waiting for {waiting}")

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import cycle, islice
 from typing import Any
 
@@ -10,13 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.figures import Sample
+from bench.http_clients import HttpClients, HttpError
 from bench.large import append, stored_events, vectors_near
 from bench.machine import Meter
 from bench.material import LARGE_NAMESPACE, SEARCHED_NAMESPACE, Item, Memory
 from bench.rows import Row
 from bench.system import System
+from human_memory import routes
 from human_memory.bus import Bus
 from human_memory.producer import DurableProducer, partition_of
+from human_memory.routes import Route
 from schemas.codec import encode
 from schemas.parameters import ParameterOverrides
 from schemas.queries import Ping, Search
@@ -51,16 +54,19 @@ class Workbench:
         producer: DurableProducer,
         redis: RedisClient,
         encode: Encode,
+        clients: HttpClients,
     ) -> None:
         self._system = system
         self._bus = bus
         self._producer = producer
         self._redis = redis
         self._encode = encode
+        self._clients = clients
         self._meter = Meter(system, redis)
         self._vectors = np.empty((0, 0), np.float16)
         self._positions: dict[int, int] = {}
         self._found_nothing = 0
+        self._errors = 0
         self._producible = b""
         self.batch_sizes: dict[str, int] = {}
 
@@ -94,7 +100,7 @@ class Workbench:
 
     async def measure(self, row: Row, items: Sequence[Item], count: int) -> Sample:
         """`count` requests of a row; `items` are what is embedded, searched or stored, if any."""
-        self._found_nothing = 0
+        self._found_nothing = self._errors = 0
         before = await self._meter.read()
         began = time.perf_counter()
         durations = await self._run(row, items, count)
@@ -105,7 +111,7 @@ class Workbench:
         used = {name: after[name] - before[name] for name in before}
         used["wall"] = wall
         used["found_nothing"] = self._found_nothing
-        return Sample(count=count, seconds=seconds, durations_ms=durations, used=used)
+        return Sample(count, seconds, durations, used, self._errors)
 
     async def _run(self, row: Row, items: Sequence[Item], count: int) -> list[float]:
         match row.kind:
@@ -123,15 +129,21 @@ class Workbench:
                 return await self._load(self._ping, range(count), width=row.in_flight)
             case "produce":
                 return await self._load(self._produce, range(count), width=row.in_flight)
+            case "search" if row.over_http:
+                return await self._load(self._search_http, items, width=row.in_flight)
             case "search":
                 search = self._search(
+                    visible=row.visible,
                     namespace=_namespace(row),
                     record_access=row.record_access,
                     parameters=COSINE_ONLY if row.cosine_only else ALL_THAT_RANKS,
                 )
                 return await self._load(search, items, width=row.in_flight)
+            case "store" if row.over_http:
+                return await self._load(self._store_http, items, width=row.in_flight)
             case "store":
-                return await self._load(self._store, items, width=row.in_flight)
+                store = self._store_visible if row.visible else self._store
+                return await self._load(store, items, width=row.in_flight)
 
     async def _load(
         self, act: Callable[[Any], Awaitable[object]], items: Sequence[Any], *, width: int
@@ -205,6 +217,7 @@ class Workbench:
         self,
         *,
         namespace: str = SEARCHED_NAMESPACE,
+        visible: bool = False,
         record_access: bool = True,
         parameters: ParameterOverrides = ALL_THAT_RANKS,
     ) -> Callable[[str], Awaitable[None]]:
@@ -214,6 +227,7 @@ class Workbench:
                 query=query,
                 record_access=record_access,
                 parameters=parameters,
+                wait="visible" if visible else "none",
             )
             reply = await self._ask(asked)
             if not reply.unwrap()["results"]:
@@ -226,8 +240,27 @@ class Workbench:
     async def _store(self, memory: Memory) -> None:
         self._note((await self._ask(memory.store)).position)
 
-    async def _ask(self, message: Any) -> Reply:
-        reply = await self._bus.request(message, timeout_seconds=TIMEOUT_SECONDS)
+    async def _store_visible(self, memory: Memory) -> None:
+        await self._ask(memory.store, visible=True)
+
+    async def _search_http(self, query: str) -> None:
+        answer = await self._post(routes.SEARCH, {"query": query}, SEARCHED_NAMESPACE)
+        if answer is not None and not answer["results"]:
+            self._found_nothing += 1
+
+    async def _store_http(self, memory: Memory) -> None:
+        fields = memory.store.model_dump(mode="json", exclude_unset=True)
+        await self._post(routes.STORE, fields, memory.store.namespace)
+
+    async def _post(self, route: Route, fields: Mapping[str, Any], namespace: str) -> Any:
+        try:
+            return await self._clients.post(route, fields, namespace=namespace)
+        except (HttpError, OSError, asyncio.IncompleteReadError):
+            self._errors += 1
+            return None
+
+    async def _ask(self, message: Any, *, visible: bool = False) -> Reply:
+        reply = await self._bus.request(message, timeout_seconds=TIMEOUT_SECONDS, visible=visible)
         reply.unwrap()
         return reply
 

@@ -7,14 +7,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from human_memory.async_memory import AsyncMemory
+    from human_memory.async_client import AsyncMemory
+    from human_memory.client import Memory
     from human_memory.exceptions import (
         HumanMemoryError,
         MemoryNotFound,
         ServiceUnavailable,
         ValidationError,
     )
-    from human_memory.memory import Memory
     from human_memory.models import (
         AccessRecord,
         Concept,
@@ -69,8 +69,8 @@ __all__ = [
 ]
 
 _MODULES = {
-    "AsyncMemory": "human_memory.async_memory",
-    "Memory": "human_memory.memory",
+    "AsyncMemory": "human_memory.async_client",
+    "Memory": "human_memory.client",
     "HumanMemoryError": "human_memory.exceptions",
     "MemoryNotFound": "human_memory.exceptions",
     "ServiceUnavailable": "human_memory.exceptions",

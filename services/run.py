@@ -32,6 +32,9 @@ STOP_SECONDS_MAX = 15.0
 # Of these, so long for the HTTP requests in hand; new connections are refused at once.
 DRAIN_SECONDS_MAX = 10
 POLL_SECONDS = 0.25
+# Longer than clients and proxies keep an idle connection (httpx 5 s, most proxies 60 s): whoever
+# sends on one that we close in that moment can't know whether the request was carried out.
+KEEP_ALIVE_SECONDS = 75
 
 
 @dataclass(frozen=True)
@@ -201,6 +204,7 @@ async def _serve(service: _Service, stop: asyncio.Event) -> None:
         log_config=None,
         log_level="warning",
         access_log=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=DRAIN_SECONDS_MAX,
     )
     async with _lifespan(service.app):

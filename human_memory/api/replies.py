@@ -1,6 +1,6 @@
 """What each route answers with, for the OpenAPI document."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
@@ -40,6 +40,13 @@ class WorkingMemory(BaseModel):
     memories: list[models.WorkingMemoryItem]
     capacity: int
     window_seconds: float
+
+
+class Readiness(BaseModel):
+    """What works: `ok`, `error` or `timeout` by part."""
+
+    status: Literal["ready", "degraded", "unavailable"]
+    checks: dict[str, str]
 
 
 class Failure(BaseModel):

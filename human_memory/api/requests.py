@@ -168,7 +168,11 @@ ListRequest = _request_of(
     without=frozenset({"memory_type"}),
     type=(MemoryType | None, Field(None, description="Only of this type.")),
 )
-UsedRequest = _request_of(Access, without=frozenset({"occurred_at"}))
+UsedRequest = _request_of(
+    Access,
+    without=frozenset({"occurred_at"}),
+    examples=({"memory_ids": ["1b8c8c95-c312-59f9-aea0-47bf740dd29e"], "kind": "used"},),
+)
 ConceptRequest = _request_of(
     Concept,
     without=frozenset({"concept_type", "occurred_at"}),

@@ -195,6 +195,12 @@ def _print_addresses(console: Console, found: Instance | None, data: Path) -> No
         return
     redis = without_password(found.redis)
     for name, address in {"kafka": found.kafka, "redis": redis, **found.http}.items():
-        console.print(f"  {name:<10} {address}", markup=False)
-    console.print(f"  {'logs':<10} {data / 'logs'}", markup=False, soft_wrap=True)
-    console.print(f"  {'stop with':<10} human-memory down", markup=False)
+        console.print(f"  {name:<11} {address}", markup=False)
+    console.print(f"  {'logs':<11} {data / 'logs'}", markup=False, soft_wrap=True)
+    console.print(f"  {'stop with':<11} {_own_name()} down", markup=False)
+
+
+def _own_name() -> str:
+    """As it was called: who has it in no path shall be able to copy the line."""
+    called = Path(sys.argv[0])
+    return str(called) if called.name == "human-memory" else "human-memory"

@@ -13,10 +13,10 @@ from human_memory.bus import Bus
 from human_memory.calls import Call
 from human_memory.deadline import Deadline
 from human_memory.exceptions import error_of
-from human_memory.routes import READY
+from human_memory.routes import READY, STORE_BATCH
 from human_memory.settings import KafkaSettings
-from schemas.errors import MemoryServiceError
-from schemas.limits import TIMEOUT_MS_MAX
+from schemas.errors import MemoryServiceError, Unavailable
+from schemas.limits import HTTP_BATCH_BYTES_MAX, HTTP_BODY_BYTES_MAX, TIMEOUT_MS_MAX
 
 T = TypeVar("T")
 CLOSE_SECONDS_MAX = 10.0
@@ -26,11 +26,11 @@ class AsyncKafkaTransport:
     """Connects with the first call."""
 
     def __init__(self, address: str, timeout: float, namespace: str) -> None:
-        self._bus = Bus(KafkaSettings(kafka=address), client_id="human-memory-sdk")
+        self._settings = KafkaSettings(kafka=address)
+        self._bus: Bus | None = None
         self._timeout = min(timeout, TIMEOUT_MS_MAX / 1000)
         self._namespace = namespace
         self._connecting = asyncio.Lock()
-        self._connected = False
 
     async def send(self, call: Call[T]) -> T:
         """The call's result.
@@ -40,17 +40,18 @@ class AsyncKafkaTransport:
         """
         deadline = Deadline.after(self._timeout)
         try:
-            await self._connect()
+            bus = await self._connected(deadline)
             if call.route is READY:
-                return call.parse({"checks": await probe(self._bus)})
-            fields = {**call.path, **call.query, **(call.body or {})}
+                return call.parse({"checks": await probe(bus)})
+            fields = orjson.dumps({**call.path, **call.query, **(call.body or {})})
+            _check_size(call, fields)
             asking = Asking(
-                self._bus,
+                bus,
                 namespace=self._namespace if call.namespace is None else call.namespace,
                 deadline=deadline,
                 idempotency_key=call.idempotency_key,
             )
-            answer = await perform(call.route, orjson.dumps(fields), asking)
+            answer = await perform(call.route, fields, asking)
         except MemoryServiceError as error:
             status, detail = http_error(error)
             text = detail if status == 503 else orjson.dumps({"detail": detail}).decode()
@@ -59,13 +60,32 @@ class AsyncKafkaTransport:
 
     async def close(self) -> None:
         """Disconnect."""
-        await self._bus.close()
+        bus, self._bus = self._bus, None
+        if bus is not None:
+            await bus.close()
 
-    async def _connect(self) -> None:
-        async with self._connecting:
-            if not self._connected:
-                await self._bus.start()
-                self._connected = True
+    async def _connected(self, deadline: Deadline) -> Bus:
+        try:
+            async with asyncio.timeout(deadline.remaining_seconds()), self._connecting:
+                if self._bus is None:
+                    # One that could not start can't be started again: the next call makes another.
+                    bus = Bus(self._settings, client_id="human-memory-sdk")
+                    await bus.start()
+                    self._bus = bus
+                return self._bus
+        except TimeoutError:
+            raise Unavailable(
+                f"Kafka at {self._settings.kafka} did not answer within {self._timeout:g} s; "
+                "nothing was sent"
+            ) from None
+
+
+def _check_size(call: Call[Any], fields: bytes) -> None:
+    """As over HTTP, so that both say the same."""
+    allowed = HTTP_BATCH_BYTES_MAX if call.route is STORE_BATCH else HTTP_BODY_BYTES_MAX
+    if len(fields) > allowed:
+        text = f"the body has more than {allowed:,} bytes"
+        raise error_of(413, resource=call.resource, body=text)
 
 
 class KafkaTransport:

@@ -1,4 +1,4 @@
-"""Wiring of the gateway: `uvicorn services.gateway.app:app`."""
+"""Wiring of the gateway: `python -m services.run gateway`."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,7 +19,7 @@ from services.common.logs import configure_logs
 from services.common.redis import connect
 from services.gateway.access import Access
 from services.gateway.answers import error_response, json_response
-from services.gateway.documents import document
+from services.gateway.documents import described_readiness, document
 from services.gateway.doors import Doors
 from services.gateway.endpoints import Endpoints
 from services.gateway.following import Followers
@@ -95,11 +95,17 @@ def _add_system_routes(app: FastAPI) -> None:
     async def home() -> Response:
         return HTMLResponse(HOME)
 
-    @app.get("/health", tags=["System"], summary="This process runs", operation_id="health")
+    @app.get(
+        "/health",
+        tags=["System"],
+        summary="This process runs",
+        operation_id="health",
+        openapi_extra={"security": []},
+    )
     async def health() -> dict[str, str]:
         return {"status": "ok"}
 
-    @app.get("/ready", include_in_schema=False)
+    @app.get("/ready", **described_readiness())
     async def ready() -> Response:
         status, checks = await app.state.readiness.state()
         body = {"status": status, "service": SERVICE, "version": __version__, "checks": checks}

@@ -6,12 +6,15 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
+from starlette.responses import Response
 
 from human_memory import __version__, routes
 from human_memory.api import replies
 from human_memory.api.service import OPERATIONS
 from human_memory.routes import IDEMPOTENCY_HEADER, NAMESPACE_HEADER, TIMEOUT_HEADER, Route
 from schemas import limits
+from services.gateway.benchmark import BenchmarkRequest
+from services.gateway.examples import ANSWERS, FAILURES, PARAMETERS
 
 DESCRIPTION = """\
 Human-like memory for AI agents. Every write is answered when reads show it.
@@ -19,6 +22,21 @@ Human-like memory for AI agents. Every write is answered when reads show it.
 `X-Memory-Namespace` (absent: `default`), or `/ns/{namespace}` before any path, says whose memory.
 `Idempotency-Key` on a POST: the same request again within 24 hours gets the first reply.
 """
+_SECURITY: dict[str, Any] = {
+    "Bearer": {"type": "http", "scheme": "bearer"},
+    "Basic": {"type": "http", "scheme": "basic", "description": "The key is the password."},
+}
+_NAMESPACE = (NAMESPACE_HEADER, {"type": "string", "pattern": limits.NAMESPACE_PATTERN})
+_TIMEOUT = (TIMEOUT_HEADER, {"type": "integer", "minimum": 1, "maximum": limits.TIMEOUT_MS_MAX})
+_KEY = (
+    IDEMPOTENCY_HEADER,
+    {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": limits.IDEMPOTENCY_KEY_CHARACTERS_MAX,
+        "pattern": limits.IDEMPOTENCY_KEY_PATTERN,
+    },
+)
 _REF = "#/components/schemas/{model}"
 _TAGS = {"memories": "Memories", "graph": "Graph"}
 _ERRORS = {
@@ -53,6 +71,48 @@ def described(route: Route, request: type[BaseModel]) -> dict[str, Any]:
     }
 
 
+def described_readiness() -> dict[str, Any]:
+    """Arguments of FastAPI for the route that says what works."""
+    schema = {"$ref": _REF.format(model=replies.Readiness.__name__)}
+    content = {"application/json": {"schema": schema, "example": ANSWERS[routes.READY]}}
+    return {
+        "operation_id": routes.READY.name,
+        "summary": "What works, asked of the real parts",
+        "tags": ["System"],
+        "response_class": Response,
+        "responses": {
+            200: {"description": "`ready`, or `degraded`: only the graph is down"},
+            503: {"description": "`unavailable`: a part that is needed is down"},
+        },
+        "openapi_extra": {
+            "security": [],
+            "responses": {"200": {"content": content}, "503": {"content": content}},
+        },
+    }
+
+
+def described_stream(
+    name: str, summary: str, *, example: str, request: type[BaseModel] | None = None
+) -> dict[str, Any]:
+    """Arguments of FastAPI for a route that answers with server-sent events."""
+    extra: dict[str, Any] = {"parameters": _as_headers([_NAMESPACE])}
+    if request is not None:
+        schema = {"$ref": _REF.format(model=request.__name__)}
+        extra["requestBody"] = {"content": {"application/json": {"schema": schema}}}
+    stream = {"text/event-stream": {"schema": {"type": "string"}, "example": example}}
+    return {
+        "operation_id": name,
+        "summary": summary,
+        "tags": ["System"],
+        "response_class": Response,
+        "openapi_extra": extra,
+        "responses": {
+            **{status: _failure(status) for status in (401, 403, 422, 503)},
+            200: {"description": "It has begun", "content": stream},
+        },
+    }
+
+
 def document(app: FastAPI) -> dict[str, Any]:
     """The whole document, with the schemas that the routes refer to."""
     if app.openapi_schema is None:
@@ -62,7 +122,9 @@ def document(app: FastAPI) -> dict[str, Any]:
             description=DESCRIPTION,
             routes=app.routes,
         )
-        made.setdefault("components", {})["schemas"] = _schemas()
+        made["components"] = {"schemas": _schemas(), "securitySchemes": _SECURITY}
+        # Where access is not controlled, none is needed.
+        made["security"] = [{}, *({name: []} for name in _SECURITY)]
         # FastAPI writes path parameters itself, without what we know of them.
         for operations in made["paths"].values():
             for operation in operations.values():
@@ -77,7 +139,7 @@ def _distinct(parameters: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _schemas() -> dict[str, Any]:
     kinds: list[type[BaseModel]] = [operation.request for operation in OPERATIONS.values()]
-    kinds += [*replies.REPLIES.values(), replies.Failure]
+    kinds += [*replies.REPLIES.values(), replies.Readiness, replies.Failure, BenchmarkRequest]
     _, definitions = models_json_schema(
         [(kind, "validation") for kind in dict.fromkeys(kinds)],
         ref_template=_REF,
@@ -99,9 +161,14 @@ def _parameters(route: Route, request: type[BaseModel]) -> list[dict[str, Any]]:
                 "in": "path" if in_path else "query",
                 "required": in_path or name in schema.get("required", ()),
                 "schema": _not_null(node),
+                **_example_of(name),
             }
         )
     return parameters
+
+
+def _example_of(parameter: str) -> dict[str, Any]:
+    return {"example": PARAMETERS[parameter]} if parameter in PARAMETERS else {}
 
 
 def _not_null(node: dict[str, Any]) -> dict[str, Any]:
@@ -114,21 +181,13 @@ def _not_null(node: dict[str, Any]) -> dict[str, Any]:
 
 
 def _headers(route: Route) -> list[dict[str, Any]]:
-    described = [
-        (NAMESPACE_HEADER, {"type": "string", "pattern": limits.NAMESPACE_PATTERN}),
-        (TIMEOUT_HEADER, {"type": "integer", "minimum": 1, "maximum": limits.TIMEOUT_MS_MAX}),
-    ]
-    if route.method == "POST":
-        key = {
-            "type": "string",
-            "minLength": 1,
-            "maxLength": limits.IDEMPOTENCY_KEY_CHARACTERS_MAX,
-            "pattern": limits.IDEMPOTENCY_KEY_PATTERN,
-        }
-        described.append((IDEMPOTENCY_HEADER, key))
+    return _as_headers([_NAMESPACE, _TIMEOUT, *([_KEY] if route.method == "POST" else [])])
+
+
+def _as_headers(named: list[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:
     return [
         {"name": name, "in": "header", "required": False, "schema": schema}
-        for name, schema in described
+        for name, schema in named
     ]
 
 
@@ -140,17 +199,18 @@ def _request_body(route: Route, request: type[BaseModel]) -> dict[str, Any]:
 
 
 def _responses(route: Route) -> dict[int | str, dict[str, Any]]:
-    failure = {"schema": {"$ref": _REF.format(model="Failure")}}
     statuses = [status for status in _ERRORS if status != 404 or route in _NOT_FOUND]
-    answers: dict[int | str, dict[str, Any]] = {
-        status: {"description": _ERRORS[status], "content": {"application/json": failure}}
-        for status in statuses
-    }
+    answers: dict[int | str, dict[str, Any]] = {status: _failure(status) for status in statuses}
     reply: dict[str, Any] = {"$ref": _REF.format(model=replies.REPLIES[route].__name__)}
     if route is routes.SPREAD:
         reply = {"type": "array", "items": reply}
-    answers[route.status] = {
-        "description": "Done",
-        "content": {"application/json": {"schema": reply}},
-    }
+    content = {"application/json": {"schema": reply, "example": ANSWERS[route]}}
+    answers[route.status] = {"description": "Done", "content": content}
     return answers
+
+
+def _failure(status: int) -> dict[str, Any]:
+    schema = {"$ref": _REF.format(model="Failure")}
+    example = {"detail": FAILURES[status]}
+    content = {"application/json": {"schema": schema, "example": example}}
+    return {"description": _ERRORS[status], "content": content}

@@ -125,7 +125,17 @@ async def _fields(route: Route, request: Request) -> bytes:
     if not route.has_body:
         return b""
     batch = route is routes.STORE_BATCH
-    allowed = limits.HTTP_BATCH_BYTES_MAX if batch else limits.HTTP_BODY_BYTES_MAX
+    return await body_of(
+        request, limits.HTTP_BATCH_BYTES_MAX if batch else limits.HTTP_BODY_BYTES_MAX
+    )
+
+
+async def body_of(request: Request, allowed: int = limits.HTTP_BODY_BYTES_MAX) -> bytes:
+    """The whole body, announced or in chunks.
+
+    Raises:
+        HTTPException: 413, it has more bytes than allowed; they are not kept.
+    """
     too_large = HTTPException(413, f"the body has more than {allowed:,} bytes")
     length = request.headers.get("content-length", "")
     if length.isdigit() and int(length) > allowed:

@@ -26,5 +26,8 @@ class GatewaySettings(ServiceSettings):
         False, description="Whether POST /v1/benchmark/run may write its memories."
     )
     followers_max: int = Field(
-        100, ge=0, le=10_000, description="Clients that follow events or stats at the same time."
+        100,
+        ge=0,
+        le=10_000,
+        description="Clients that follow events or stats, or run benchmarks, at once.",
     )

@@ -11,10 +11,12 @@ from starlette.responses import Response, StreamingResponse
 
 from human_memory.api.problems import refused
 from human_memory.bus import Bus
-from schemas.errors import MemoryServiceError
+from schemas.errors import MemoryServiceError, Rejected
+from services.gateway import examples
 from services.gateway.benchmark import Benchmark, BenchmarkRequest
+from services.gateway.documents import described_stream
 from services.gateway.doors import Visitor
-from services.gateway.endpoints import admitted
+from services.gateway.endpoints import admitted, body_of
 from services.gateway.following import Follower, Followers
 from services.gateway.settings import GatewaySettings
 from services.gateway.shared_stats import SharedStats
@@ -40,19 +42,22 @@ class Streams:
         router.add_api_route(
             "/v1/events",
             self._events,
-            summary="Follow what happens in the namespace, as server-sent events",
-            operation_id="events",
-            tags=["System"],
-            response_class=Response,
+            **described_stream(
+                "events",
+                "Follow what happens in the namespace, as server-sent events",
+                example=examples.EVENTS,
+            ),
         )
         router.add_api_route(
             "/v1/benchmark/run",
             self._benchmark,
             methods=["POST"],
-            summary="Store and search, and tell how long it takes, as server-sent events",
-            operation_id="benchmark",
-            tags=["System"],
-            response_class=Response,
+            **described_stream(
+                "benchmark",
+                "Store and search, and tell how long it takes, as server-sent events",
+                example=examples.BENCHMARK,
+                request=BenchmarkRequest,
+            ),
         )
         router.add_api_websocket_route("/ws/stats", self._watch_stats)
         return router
@@ -82,11 +87,25 @@ class Streams:
             )
         visitor = admitted(request, "admin", "benchmark")
         try:
-            asked = BenchmarkRequest.model_validate_json(await request.body() or b"{}", strict=True)
+            body = await body_of(request)
+            asked = BenchmarkRequest.model_validate_json(body or b"{}", strict=True)
         except ValidationError as error:
             raise refused(error, BenchmarkRequest) from None
+        with self.followers.place():
+            pass  # as above
         seconds = self._settings.request_seconds_max
-        return _stream(_told(Benchmark(self.bus, visitor.namespace, asked, seconds=seconds)))
+        benchmark = Benchmark(self.bus, visitor.namespace, asked, seconds=seconds)
+        return _stream(self._told(benchmark))
+
+    async def _told(self, benchmark: Benchmark) -> AsyncIterator[bytes]:
+        try:
+            with self.followers.place():
+                async for event in benchmark.events():
+                    if self.followers.closing.is_set():
+                        return
+                    yield _event(event)
+        except MemoryServiceError as error:
+            yield _event({"phase": "error", "detail": error.message})
 
     async def _watch_stats(self, socket: WebSocket, namespace: str | None = None) -> None:
         visitor: Visitor = socket.state.visitor
@@ -102,6 +121,8 @@ class Streams:
             with self.followers.place():
                 await socket.accept()
                 await self._send_stats(socket, wanted)
+        except Rejected:  # no namespace can be called that
+            await socket.close(_POLICY_VIOLATION)
         except MemoryServiceError:
             await socket.close(_TRY_AGAIN_LATER)
         except WebSocketDisconnect:
@@ -144,14 +165,6 @@ async def _parts(follower: Follower, types: frozenset[str]) -> AsyncIterator[byt
         position, kind, event = found
         if not types or kind in types:
             yield _event(event, name=kind, position=position)
-
-
-async def _told(benchmark: Benchmark) -> AsyncIterator[bytes]:
-    try:
-        async for event in benchmark.events():
-            yield _event(event)
-    except MemoryServiceError as error:
-        yield _event({"phase": "error", "detail": error.message})
 
 
 def _stream(parts: AsyncIterator[bytes]) -> Response:

@@ -11,7 +11,7 @@ from schemas.ids import effect_id
 from schemas.parameters import Parameters
 from services.common.levels import base_levels
 from services.common.memories import DECAYED, DELETED, Memories, status_name
-from services.common.read_model import trace_id
+from services.common.read_model import STATE, trace_id
 from services.maintenance.ports import ReadSide
 
 # Those that changed last. More would not fit into the minutes and the memory a run may take.
@@ -69,7 +69,7 @@ async def gather(
         faded.append(archived[rows])
     if not ids:
         nothing = np.zeros((0, 1), np.float32)
-        return Gathered([], np.zeros(0), nothing, np.zeros(0), [], np.zeros(0, bool))
+        return Gathered([], np.zeros(0, STATE), nothing, np.zeros(0), [], np.zeros(0, bool))
     all_states, all_vectors = np.concatenate(states), np.concatenate(vectors)
     statuses = [status_name(int(code)) for code in all_states["status"]]
     documents = await side.documents(namespace, ids, statuses)

@@ -5,7 +5,6 @@ first on the path. Only what the published client has is used here.
 """
 
 import asyncio
-import inspect
 import os
 import secrets
 from collections.abc import Callable, Iterator
@@ -419,6 +418,23 @@ def test_consolidation_reports_its_phases(memory: Any) -> None:
     assert report.episodes_replayed > 0
 
 
+def test_consolidation_of_nothing_does_nothing(memory: Any) -> None:
+    gone = memory.store("This goes")
+    memory.forget(gone.memory_id)
+
+    report = memory.consolidate()
+
+    assert (report.episodes_replayed, report.facts_extracted, report.phase_4_compiled) == (0, 0, 0)
+
+
+def test_request_that_is_refused_otherwise_raises_the_base_with_its_status(memory: Any) -> None:
+    with pytest.raises(HumanMemoryError, match="HTTP 413") as raised:
+        memory.store("x" * 1_100_000)
+
+    assert type(raised.value) is HumanMemoryError
+    assert raised.value.status_code == 413
+
+
 def test_exceptions_are_one_tree_with_status_codes() -> None:
     assert issubclass(MemoryNotFound, HumanMemoryError)
     assert issubclass(ServiceUnavailable, HumanMemoryError)
@@ -427,60 +443,3 @@ def test_exceptions_are_one_tree_with_status_codes() -> None:
     assert str(ServiceUnavailable()) == "Service unavailable: unknown"
     assert ServiceUnavailable().status_code == 503
     assert HumanMemoryError("x").status_code is None
-
-
-@pytest.mark.parametrize("client", [Memory, AsyncMemory])
-def test_methods_have_the_published_parameters_and_defaults(client: type) -> None:
-    published = {
-        "store": {"content": None, "memory_type": "episodic", "context": None},
-        "search": {"query": None, "top_k": 7, "min_activation": None},
-        "recall": {"memory_id": None},
-        "forget": {"memory_id": None},
-        "inspect": {"memory_id": None},
-        "list": {"offset": 0, "limit": 50},
-        "add_concept": {"name": None, "type": "concept", "activation": 0.8},
-        "get_concept": {"name": None},
-        "add_relation": {"source": None, "target": None, "relation_type": None, "weight": 1.0},
-        "spread": {"concepts": None, "depth": 2, "limit": 10},
-        "forget_strategy": {"strategy": None},
-        **{name: {} for name in ("decay", "consolidate", "stats", "ready", "close")},
-    }
-
-    for name, expected in published.items():
-        parameters = inspect.signature(getattr(client, name)).parameters.values()
-        by_position = {
-            parameter.name: None if parameter.default is parameter.empty else parameter.default
-            for parameter in parameters
-            if parameter.kind is parameter.POSITIONAL_OR_KEYWORD and parameter.name != "self"
-        }
-        assert by_position == expected, name
-
-
-def test_models_have_the_published_fields() -> None:
-    published = {
-        "MemoryCreated": "memory_id activation created_at",
-        "SearchResult": "memory_id content activation similarity last_accessed access_count",
-        "MemoryInfo": "memory_id content activation memory_type created_at last_accessed "
-        "access_count",
-        "MemoryDetail": "memory_id content memory_type created_at last_accessed access_count "
-        "activation salience emotion_valence emotion_arousal decay_rate status access_history",
-        "MemoryItem": "memory_id content memory_type activation salience status access_count "
-        "created_at last_accessed",
-        "Stats": "total active decayed deleted avg_activation",
-        "Concept": "name type activation relationships",
-        "Relation": "source target relation_type weight",
-        "SpreadResult": "name activation path_weight",
-        "DecayReport": "memories_processed memories_decayed",
-        "ConsolidationReport": "episodes_replayed facts_extracted memories_pruned "
-        "memories_downscaled phase_4_compiled",
-        "ForgetReport": "strategy memories_affected",
-    }
-
-    for name, fields in published.items():
-        model = getattr(human_memory, name)
-        required = {
-            field
-            for field, info in model.model_fields.items()
-            if info.is_required() or field in {"relationships", "phase_4_compiled"}
-        }
-        assert required == set(fields.split()), name

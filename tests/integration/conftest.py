@@ -2,12 +2,14 @@
 
 import secrets
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from human_memory.bus import Bus
 from tests.engines import Engines
 from tests.integration.agent import Agent
+from tests.integration.published_client import install_published_client
 from tests.integration.services_fixture import System, system_on
 
 
@@ -26,6 +28,14 @@ async def gateway(system: System) -> str:
     process = system.start("gateway")
     await process.ready()
     return f"http://127.0.0.1:{process.ports['gateway']}"
+
+
+@pytest.fixture(scope="session")
+async def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the published client."""
+    folder = tmp_path_factory.mktemp("published")
+    await install_published_client(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

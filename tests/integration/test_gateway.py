@@ -3,9 +3,6 @@
 import asyncio
 import hashlib
 import json
-import os
-import sys
-from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
@@ -16,7 +13,7 @@ from websockets.asyncio.client import connect as connect_websocket
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Origin
 
-from tests.integration.services_fixture import ROOT, System
+from tests.integration.services_fixture import System
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -71,21 +68,6 @@ async def store(http: httpx.AsyncClient, content: str = "Tea is at four.", **mor
     answer = await http.post("/v1/memories", json={"content": content}, **more)
     assert answer.status_code == 201, answer.text
     return answer.json()
-
-
-async def test_example_of_the_guide_stores_and_finds(gateway: str, namespace: str) -> None:
-    address = f"{gateway}/ns/{namespace.replace('/', '%2F')}"
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, str(ROOT / "examples" / "remember.py"), address),
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=PIPE,
-    )
-
-    printed, _ = await process.communicate()
-
-    first, second = printed.decode().splitlines()
-    assert first.endswith(" 1.0")
-    assert second.startswith("User prefers dark mode in all applications (activation ")
 
 
 async def test_namespaces_do_not_see_each_other(http: httpx.AsyncClient) -> None:
@@ -339,6 +321,17 @@ async def test_stats_come_over_a_websocket_at_once_and_again(
     assert totals[-1] == 1
 
 
+async def test_stats_of_what_can_be_no_namespace_are_refused(gateway: str) -> None:
+    address = f"{gateway.replace('http', 'ws')}/ws/stats?namespace=no%20spaces"
+
+    with pytest.raises(ConnectionClosed) as closed:
+        async with connect_websocket(address) as socket:
+            await socket.recv()
+
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1008
+
+
 @pytest.mark.parametrize(
     ("key", "namespace_of_key", "status"),
     [("reader", True, 403), ("writer", True, 201), ("elsewhere", True, 403)],
@@ -385,6 +378,14 @@ async def test_benchmark_tells_how_long_it_takes(guarded: str, namespace: str) -
     assert events[-1]["total_memories"] == total == 20
     assert events[-1]["retrieve"]["count"] == 10
     assert events[-1]["store"]["p50"] <= events[-1]["store"]["p99"]
+
+
+async def test_body_of_a_benchmark_is_bounded_too(guarded: str) -> None:
+    async with httpx.AsyncClient(base_url=guarded, headers=bearer("writer")) as http:
+        headers = {"X-Memory-Namespace": "test/a"}
+        answer = await http.post("/v1/benchmark/run", content=b" " * 1_048_577, headers=headers)
+
+    assert answer.status_code == 413
 
 
 async def test_more_followers_than_there_are_places_are_refused(

@@ -1,12 +1,8 @@
 """One suite, run by the published client and by ours, over HTTP and over the bus."""
 
-import asyncio
 import json
-import os
 import sys
-from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +11,7 @@ import pytest
 
 from stack.state import free_port
 from tests.engines import Engines
+from tests.integration.published_client import Outcome, run
 from tests.integration.services_fixture import (
     READY_SECONDS,
     ROOT,
@@ -27,10 +24,6 @@ from tests.polling import eventually
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(600)]
 
 SUITE = ROOT / "tests" / "conformance" / "client_suite.py"
-PUBLISHED_LOCK = ROOT / "tests" / "conformance" / "published.lock"
-UV = ROOT / ".bootstrap" / "bin" / "uv"
-# Its metadata asks for 3.12, its code runs on 3.11.
-PUBLISHED_FOR_PYTHON = "3.12"
 CHECKS = (
     "not_a_server_error",
     "status_code_conformance",
@@ -39,39 +32,6 @@ CHECKS = (
     "negative_data_rejection",
     "positive_data_acceptance",
 )
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """Of a program: its exit code and all it printed."""
-
-    code: int | None
-    output: str
-
-
-async def run(*command: str, cwd: Path, **environment: str) -> Outcome:
-    """Run a program to its end."""
-    process = await asyncio.create_subprocess_exec(
-        *command, cwd=cwd, env={**os.environ, **environment}, stdout=PIPE, stderr=STDOUT
-    )
-    output, _ = await process.communicate()
-    return Outcome(process.returncode, output.decode(errors="replace"))
-
-
-@pytest.fixture(scope="module")
-async def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The published client, unmodified, in a folder of its own."""
-    folder = tmp_path_factory.mktemp("published")
-    mirror = os.environ.get("PIP_INDEX_URL")
-    installed = await run(
-        *(str(UV), "pip", "install", "--no-deps", "--require-hashes", "--only-binary", ":all:"),
-        *("--python", sys.executable, "--python-version", PUBLISHED_FOR_PYTHON),
-        *("--target", str(folder), "--requirement", str(PUBLISHED_LOCK)),
-        cwd=folder,
-        **({"UV_DEFAULT_INDEX": mirror} if mirror else {}),
-    )
-    assert installed.code == 0, installed.output
-    return folder
 
 
 @pytest.fixture(scope="module")

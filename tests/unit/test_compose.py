@@ -91,7 +91,7 @@ def test_our_services_wait_for_the_topics_and_serve_the_port_that_is_checked(nam
         "redis": "service_healthy",
         "topics": "service_completed_successfully",
     }
-    assert service["command"][-2:] == ["--port", port]
+    assert service["command"][-2:] in (["--port", port], ["--port", f"{name}={port}"])
     assert f"http://127.0.0.1:{port}/health" in service["healthcheck"]["test"][-1]
 
 

@@ -143,7 +143,9 @@ def test_the_page_of_the_command_line_is_what_its_help_says() -> None:
     )
 
 
-@pytest.mark.parametrize("example", ["producer.py", "producer_any_client.py", "ask.py"])
+@pytest.mark.parametrize(
+    "example", ["quickstart.py", "producer.py", "producer_any_client.py", "ask.py"]
+)
 def test_the_readme_shows_the_examples_as_they_are(example: str) -> None:
     source = (ROOT / "examples" / example).read_text("utf-8").strip()
 

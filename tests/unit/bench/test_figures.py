@@ -57,13 +57,14 @@ def test_rate_is_count_by_time() -> None:
 
 
 def test_turns_are_joined_to_one_sample() -> None:
-    first = Sample(count=1, seconds=0.5, durations_ms=[1.0], used={"redis": 0.1})
-    second = Sample(count=2, seconds=1.5, durations_ms=[2.0, 3.0], used={"redis": 0.2})
+    first = Sample(1, 0.5, durations_ms=[1.0], used={"redis": 0.1}, errors=1)
+    second = Sample(2, 1.5, durations_ms=[2.0, 3.0], used={"redis": 0.2}, errors=2)
 
     both = joined([first, second])
 
     assert (both.count, both.seconds, both.durations_ms) == (3, 2.0, [1.0, 2.0, 3.0])
     assert both.used == pytest.approx({"redis": 0.3})
+    assert both.errors == 3
 
 
 def test_one_bad_round_does_not_move_the_median() -> None:
@@ -162,6 +163,17 @@ def test_aim_over_another_row_is_held_against_the_difference_within_each_round()
 
     assert aims["search-large"]["value"] == pytest.approx(2.0)
     assert aims["search-large"]["reached"]
+
+
+def test_errors_of_all_rounds_count_against_their_aim() -> None:
+    rounds = [{row.key: duration(1.0) for row in ROWS} for _ in range(3)]
+    rounds[1]["store-http-64"] = Sample(count=64, seconds=1, durations_ms=[1.0], errors=1)
+
+    aims = {each["row"]: each for each in aims_of(ROWS, rounds)}
+
+    assert aims["store-http-64"]["value"] == 1
+    assert not aims["store-http-64"]["reached"]
+    assert aims["search-http-64"]["reached"]
 
 
 def test_search_that_takes_longer_than_allowed_over_cosine_misses_its_aim() -> None:

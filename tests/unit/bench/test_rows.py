@@ -3,6 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from bench.aims import AIMS
 from bench.material import Material, Memory
 from bench.rows import REPLAY, ROWS
@@ -101,3 +103,16 @@ def test_large_searches_take_turns() -> None:
 
     assert keys.index("search-large-cosine") == keys.index("search-large") + 1
     assert BY_KEY["search-large"].is_latency
+
+
+@pytest.mark.parametrize("kind", ["store", "search"])
+def test_requests_over_http_differ_from_those_on_the_bus_in_their_way_only(kind: str) -> None:
+    on_the_bus, over_http = BY_KEY[f"{kind}-visible-1"], BY_KEY[f"{kind}-http-1"]
+    items = material().for_round(ROWS)
+
+    assert replace(over_http, key="", explanation="") == replace(
+        on_the_bus, key="", explanation="", over_http=True
+    )
+    assert items[over_http.key] == items[on_the_bus.key]
+    keys = list(BY_KEY)
+    assert keys.index(over_http.key) == keys.index(on_the_bus.key) + 1, "they take turns"

@@ -3,8 +3,10 @@
 import inspect
 import subprocess
 import sys
+from importlib.metadata import requires
 
 import pytest
+from packaging.requirements import Requirement
 
 import human_memory
 from human_memory import AsyncMemory, Memory, routes
@@ -36,6 +38,31 @@ def test_import_loads_nothing_but_the_standard_library() -> None:
     )
 
     assert set(loaded.split()) <= {"human_memory", *sys.stdlib_module_names}
+
+
+def installed_with(distribution: str, extras: frozenset[str] = frozenset()) -> set[str]:
+    """What an installer brings with a package, by name; needs them to be there."""
+    found: set[str] = set()
+    left = [(distribution, extras)]
+    while left:
+        name, wanted = left.pop()
+        for requirement in map(Requirement, requires(name) or []):
+            marker = requirement.marker
+            if marker is not None and not any(
+                marker.evaluate({"extra": extra}) for extra in ("", *wanted)
+            ):
+                continue
+            if requirement.name not in found:
+                found.add(requirement.name)
+                left.append((requirement.name, frozenset(requirement.extras)))
+    return found
+
+
+def test_package_without_extras_installs_nothing_heavy() -> None:
+    brought = installed_with("human-memory")
+
+    assert {"aiokafka", "httpx", "pydantic-core"} <= brought
+    assert not {"fastapi", "numpy", "onnxruntime", "redis", "torch"} & brought
 
 
 def test_client_over_http_loads_nothing_heavy() -> None:

@@ -1,4 +1,4 @@
-"""The client."""
+"""The client, in the module where the published one has it."""
 
 import builtins
 from collections.abc import Callable, Iterable, Mapping

@@ -1,0 +1,141 @@
+"""An example of each route, for the OpenAPI document; a test holds them to their schemas."""
+
+from typing import Any
+
+from human_memory import routes
+from human_memory.routes import Route
+
+_ID = "1b8c8c95-c312-59f9-aea0-47bf740dd29e"
+_STORED, _USED = "2026-01-15T18:30:00.000000Z", "2026-01-17T09:12:44.318000Z"
+_CREATED = {"memory_id": _ID, "activation": 1.0, "created_at": _STORED}
+_MEMORY = {
+    "memory_id": _ID,
+    "content": "The user prefers dark mode.",
+    "memory_type": "episodic",
+    "created_at": _STORED,
+    "last_accessed": _USED,
+    "access_count": 3,
+}
+_RELATION = {"source": "Python", "target": "AI", "relation_type": "USED_FOR", "weight": 0.9}
+_PYTHON = {"name": "Python", "type": "language", "activation": 0.9}
+_CONCEPT = _PYTHON | {"relationships": [_RELATION | {"direction": "out"}]}
+
+# By name, wherever it is in a path or query.
+PARAMETERS: dict[str, Any] = {"memory_id": _ID, "name": "Python"}
+
+ANSWERS: dict[Route, Any] = {
+    routes.STORE: _CREATED,
+    routes.STORE_BATCH: {"results": [_CREATED]},
+    routes.SEARCH: {
+        "results": [
+            _MEMORY | {"activation": 3.02, "similarity": 0.42, "status": "active", "tags": ["ui"]}
+        ],
+        "count": 1,
+    },
+    routes.LIST: {
+        "memories": [
+            _MEMORY | {"activation": 1.31, "salience": 0.5, "status": "active", "tags": ["ui"]}
+        ],
+        "offset": 0,
+        "limit": 50,
+        "total": 1,
+        "next_cursor": None,
+    },
+    routes.USED: {"accepted": True},
+    routes.RECALL: _MEMORY | {"activation": 1.69},
+    routes.INSPECT: _MEMORY
+    | {
+        "activation": 1.31,
+        "salience": 0.5,
+        "emotion_valence": 0.0,
+        "emotion_arousal": 0.0,
+        "decay_rate": 0.5,
+        "effective_decay_rate": 0.54,
+        "status": "active",
+        "access_history": [
+            {"accessed_at": _USED, "context": "direct_recall", "kind": "recall"},
+            {"accessed_at": _STORED, "context": "initial_store", "kind": "creation"},
+        ],
+        "tags": ["ui"],
+        "metadata": {"ticket": 4711},
+    },
+    routes.FORGET: {"memory_id": _ID, "deleted": True},
+    routes.RESTORE: {
+        "memory_id": _ID,
+        "status": "active",
+        "activation": 1.02,
+        "access_count": 4,
+    },
+    routes.WORKING_MEMORY: {
+        "memories": [
+            {
+                "memory_id": _ID,
+                "content": "The user prefers dark mode.",
+                "activation": 1.69,
+                "last_accessed": _USED,
+            }
+        ],
+        "capacity": 7,
+        "window_seconds": 900.0,
+    },
+    routes.DECAY: {"memories_processed": 120, "memories_decayed": 3},
+    routes.FORGET_STRATEGY: {"strategy": "strategic_prune", "memories_affected": 17},
+    routes.ADD_CONCEPT: _PYTHON | {"relationships": []},
+    routes.GET_CONCEPT: _CONCEPT,
+    routes.GET_CONCEPT_BY_QUERY: _CONCEPT,
+    routes.ADD_RELATION: _RELATION,
+    routes.SPREAD: [
+        {"name": "FastAPI", "activation": 0.8, "path_weight": 0.95},
+        {"name": "AI", "activation": 0.8, "path_weight": 0.9},
+        {"name": "Web Development", "activation": 0.8, "path_weight": 0.8075},
+    ],
+    routes.CONSOLIDATE: {
+        "episodes_replayed": 12,
+        "facts_extracted": 2,
+        "memories_pruned": 1,
+        "memories_downscaled": 118,
+        "phase_4_compiled": 0,
+        "complete": True,
+    },
+    routes.EXPORT_GRAPH: {
+        "nodes": [_PYTHON, {"name": "AI", "type": "field", "activation": 0.8}],
+        "edges": [_RELATION],
+    },
+    routes.STATS: {
+        "total": 123,
+        "active": 120,
+        "decayed": 2,
+        "deleted": 1,
+        "avg_activation": 0.42,
+    },
+    routes.READY: {
+        "status": "ready",
+        "checks": {"postgres": "ok", "qdrant": "ok", "neo4j": "ok", "kafka": "ok", "redis": "ok"},
+    },
+}
+PROBLEM = {"loc": ["body", "content"], "msg": "content: Field required", "type": "missing"}
+FAILURES: dict[int, Any] = {
+    401: "a valid API key is needed, as bearer token or as password of HTTP Basic",
+    403: "the key 'agent-7' has no right to write",
+    404: "no memory has the id 'nonexistent-id'",
+    413: "the body has more than 1,048,576 bytes",
+    422: [PROBLEM],
+    503: "256 requests are being served already; try again",
+    504: "no reply within 25 s; the outcome is unknown",
+}
+EVENTS = """\
+: following
+
+event: memory.stored.v1
+id: 3:1042
+data: {"id":"…","type":"memory.stored.v1","subject":"…","data":{"content":"Tea is at four."}}
+
+"""
+BENCHMARK = """\
+data: {"phase":"store","progress":0.5,"total_stored":500,"batch_avg_ms":9.1,"p50":8.7,…}
+
+data: {"phase":"retrieve","progress":0.1,"total_searched":10,"p50":11.2,…}
+
+data: {"phase":"complete","total_memories":1000,"total_time_ms":5120.4,…}
+
+"""

@@ -1,0 +1,202 @@
+"""What our client adds to the published one, over HTTP and over the bus, with the same results."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from human_memory import AsyncMemory, HumanMemoryError, ServiceUnavailable, ValidationError
+from schemas.limits import HTTP_BODY_BYTES_MAX
+from stack.state import free_port
+from tests.integration.services_fixture import System
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+
+JANUARY, MARCH = datetime(2026, 1, 15, 9, tzinfo=UTC), datetime(2026, 3, 1, 10, tzinfo=UTC)
+
+
+@pytest.fixture(params=["http", "kafka"])
+def address(
+    request: pytest.FixtureRequest,
+    system: System,
+    gateway: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> str:
+    """Of the gateway, or of Kafka."""
+    for name, value in system.environment_of_services().items():
+        if name.startswith("HUMAN_MEMORY_"):
+            monkeypatch.setenv(name, value)
+    return gateway if request.param == "http" else f"kafka://{system.settings.kafka}"
+
+
+@pytest.fixture
+async def memory(address: str, namespace: str) -> AsyncIterator[AsyncMemory]:
+    """A client of a namespace that only this test uses."""
+    async with AsyncMemory(address, namespace=namespace) as client:
+        yield client
+
+
+async def test_what_was_said_with_a_memory_comes_back_and_filters(memory: AsyncMemory) -> None:
+    stored = await memory.store(
+        "Noemi moved to Basel.",
+        memory_type="semantic",
+        tags=["people", "homes"],
+        metadata={"source": {"page": 3}},
+        session="s1",
+        speaker="Ada",
+        occurred_at=MARCH,
+    )
+    await memory.store("Noemi lives in Bern.", tags=["people"], occurred_at=JANUARY)
+
+    async def found(**filters: object) -> list[str]:
+        rows = await memory.search("Where does Noemi live?", **filters)  # type: ignore[arg-type]
+        return sorted(row.content.split()[-1] for row in rows)
+
+    detail = await memory.inspect(stored.memory_id)
+    assert (detail.tags, detail.metadata) == (["people", "homes"], {"source": {"page": 3}})
+    assert (detail.session, detail.speaker) == ("s1", "Ada")
+    assert detail.created_at == "2026-03-01T10:00:00.000000Z"
+    assert await found() == ["Basel.", "Bern."]
+    assert await found(types=["semantic"]) == ["Basel."]
+    assert await found(tags=["homes", "people"]) == ["Basel."]
+    assert await found(since=JANUARY + timedelta(days=1)) == ["Basel."]
+    assert await found(until=MARCH) == ["Bern."]
+    assert await found(as_of=JANUARY + timedelta(days=1)) == ["Bern."]
+
+
+async def test_explanation_adds_up_and_looking_leaves_no_trace(memory: AsyncMemory) -> None:
+    stored = await memory.store("Tea is at four.")
+
+    (row,) = await memory.search("When is tea?", record_access=False, explain=True)
+
+    assert row.explanation is not None
+    assert sum(row.explanation.model_dump().values()) == pytest.approx(row.activation)
+    assert (await memory.inspect(stored.memory_id)).access_count == 1
+
+
+async def test_same_key_is_the_same_memory_and_another_content_is_refused(
+    memory: AsyncMemory,
+) -> None:
+    first = await memory.store("Tea is at four.", idempotency_key="turn-1")
+
+    again = await memory.store("Tea is at four.", idempotency_key="turn-1")
+
+    assert again.memory_id == first.memory_id
+    with pytest.raises(ValidationError, match="used before"):
+        await memory.store("Tea is at five.", idempotency_key="turn-1")
+    assert (await memory.stats()).total == 1
+
+
+async def test_search_under_a_key_counts_once(memory: AsyncMemory) -> None:
+    stored = await memory.store("Tea is at four.")
+
+    for _ in range(2):
+        await memory.search("When is tea?", idempotency_key="question-1")
+
+    assert (await memory.inspect(stored.memory_id)).access_count == 2
+
+
+async def test_batches_tell_how_far_they_are_and_are_completed_under_a_key(
+    memory: AsyncMemory,
+) -> None:
+    items = [{"content": f"Guest {number}", "tags": ["guests"]} for number in range(5)]
+    progress: list[int] = []
+
+    stored = await memory.store_batch(
+        items, batch_size=2, progress=progress.append, idempotency_key="guests"
+    )
+    again = await memory.store_batch(items, batch_size=2, idempotency_key="guests")
+
+    assert progress == [2, 4, 5]
+    assert [row.memory_id for row in again] == [row.memory_id for row in stored]
+    assert (await memory.stats()).total == 5
+
+
+async def test_use_counts_and_what_was_forgotten_can_be_restored(memory: AsyncMemory) -> None:
+    stored = await memory.store("The password was tulip.")
+
+    await memory.used([stored.memory_id], context="answer")
+    await memory.forget(stored.memory_id)
+    restored = await memory.restore(stored.memory_id)
+
+    assert (restored.status, restored.access_count) == ("active", 3)
+    kinds = [access.kind for access in (await memory.inspect(stored.memory_id)).access_history]
+    assert kinds == ["restore", "used", "creation"]
+    focus = await memory.working_memory()
+    assert [row.memory_id for row in focus] == [stored.memory_id]
+
+
+async def test_pages_by_cursor_have_no_repeats_or_gaps_while_memories_change(
+    memory: AsyncMemory,
+) -> None:
+    stored = [(await memory.store(f"Guest {number}")).memory_id for number in range(9)]
+    page = await memory.page(limit=2)
+    assert page.total == 9
+    seen = [row.memory_id for row in page.memories]
+
+    while page.next_cursor:
+        left = [memory_id for memory_id in stored if memory_id not in seen]
+        await memory.recall(left[-1])  # overtakes what is on this page
+        await memory.recall(seen[0])
+        await memory.store("A guest who came late")
+        page = await memory.page(limit=2, cursor=page.next_cursor)
+        seen += [row.memory_id for row in page.memories]
+
+    assert sorted(seen) == sorted(stored)
+
+
+async def test_a_method_may_name_another_namespace(memory: AsyncMemory, namespace: str) -> None:
+    await memory.store("Tea is at four.", namespace=f"{namespace}/other")
+
+    assert (await memory.stats()).total == 0
+    assert (await memory.stats(namespace=f"{namespace}/other")).total == 1
+
+
+async def test_graph_is_exported_and_other_names_link(memory: AsyncMemory) -> None:
+    await memory.add_concept("Python", type="language", aliases=["CPython"])
+    await memory.add_concept("AI")
+    await memory.add_relation("Python", "AI", "USED_FOR", weight=0.9)
+    stored = await memory.store("CPython starts faster now.")
+
+    graph = await memory.export_graph()
+
+    assert {node.name for node in graph.nodes} == {"Python", "AI"}
+    assert [(edge.source, edge.target, edge.weight) for edge in graph.edges] == [
+        ("Python", "AI", 0.9)
+    ]
+    assert (await memory.inspect(stored.memory_id)).concepts == ["Python"]
+
+
+async def test_request_beyond_the_size_of_a_body_is_413(memory: AsyncMemory) -> None:
+    with pytest.raises(HumanMemoryError) as raised:
+        await memory.store("x" * HTTP_BODY_BYTES_MAX)
+
+    assert type(raised.value) is HumanMemoryError
+    assert raised.value.status_code == 413
+
+
+async def test_client_goes_on_once_kafka_is_there(
+    system: System, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUMAN_MEMORY_TOPIC_PREFIX", system.settings.topic_prefix)
+    host, _, real = system.settings.kafka.rpartition(":")
+    port = free_port(set())
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        upstream, downstream = await asyncio.open_connection(host, int(real))
+        await asyncio.gather(pipe(reader, downstream), pipe(upstream, writer))
+
+    async with AsyncMemory(f"kafka://127.0.0.1:{port}", namespace=namespace) as memory:
+        with pytest.raises(ServiceUnavailable, match=str(port)):
+            await memory.stats()
+
+        async with await asyncio.start_server(forward, "127.0.0.1", port):
+            assert (await memory.stats()).total == 0
+
+
+async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Copy until the end."""
+    while data := await reader.read(65_536):
+        writer.write(data)
+    writer.close()
