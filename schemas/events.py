@@ -29,6 +29,7 @@ from schemas.fields import (
     Speaker,
     Tags,
 )
+from schemas.replies import ErrorReply
 
 AccessKind = Literal["creation", "search", "recall", "used", "restore", "rehearsal"]
 
@@ -241,7 +242,11 @@ class MaintenanceProgressed(Event):
 
 
 class CompletedData(Message):
-    """`commanded_at`: the broker's time of the command; no effect of the run is older."""
+    """`commanded_at`: the broker's time of the command; no effect of the run is older.
+
+    With an `error` the run failed: it did not get to its end. What it did until then stays, and can
+    be undone.
+    """
 
     job: JobName
     began_at: Milliseconds
@@ -249,10 +254,11 @@ class CompletedData(Message):
     downscaling_nats: float | None = None
     commanded_at: Milliseconds | None = None
     cancelled: bool = False
+    error: ErrorReply | None = None
 
 
 class MaintenanceCompleted(Event):
-    """A run is done; always its last event. Subject: the run's id."""
+    """A run is over; always its last event. Subject: the run's id."""
 
     type: Literal["maintenance.completed.v1"] = "maintenance.completed.v1"
     data: CompletedData

@@ -8,6 +8,7 @@ import numpy as np
 
 from cognition.base_level import FloatArray
 from cognition.crossing import Traces, seconds_to_threshold
+from schemas.errors import MemoryServiceError
 from schemas.events import (
     AccessedData,
     AccessedMemory,
@@ -29,6 +30,7 @@ from schemas.events import (
 )
 from schemas.ids import effect_id
 from schemas.parameters import Parameters
+from schemas.replies import ErrorReply
 from services.common.due import lowest_threshold
 from services.common.levels import adjustments, base_levels, kernel_of, threshold_of
 from services.common.memories import ACTIVE, Memories
@@ -188,6 +190,19 @@ def completed_event(
             downscaling_nats=nats,
             commanded_at=run.commanded_ms,
             cancelled=cancelled,
+        ),
+    )
+
+
+def failed_event(run: RunContext, error: MemoryServiceError) -> MaintenanceCompleted:
+    """A run has failed. Its id is that of the attempt: another command may bring it to its end."""
+    return MaintenanceCompleted(
+        **_around(run, str(run.run_id), "maintenance.completed.v1/failed", run.commanded_ms),
+        data=CompletedData(
+            job=run.job,
+            began_at=run.now_ms,
+            commanded_at=run.commanded_ms,
+            error=ErrorReply(code=error.code, message=error.message),
         ),
     )
 

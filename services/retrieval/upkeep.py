@@ -69,6 +69,8 @@ def run_changed(view: View, event: RunEvent, offset: int) -> None:
             run.phase, run.done, run.total = event.data.phase, event.data.done, event.data.total
         case MaintenanceCompleted():
             run.report, run.cancelled = dict(event.data.report), event.data.cancelled
+            error = event.data.error
+            run.error = None if error is None else {"code": error.code, "message": error.message}
             run.completed_ms, run.completed_offset = event.time, offset
             run.commanded_ms, run.nats = event.data.commanded_at, event.data.downscaling_nats
             if run.nats is not None:

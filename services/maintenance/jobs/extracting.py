@@ -9,7 +9,7 @@ from uuid import UUID
 import numpy as np
 
 from cognition.base_level import IntArray
-from cognition.clustering import key_terms, medoid, mutual_clusters
+from cognition.clustering import ClusterRule, key_terms, medoid, mutual_clusters
 from cognition.consolidation import fact_confidence
 from cognition.text import terms, words
 from schemas.fields import Emotion, Source
@@ -43,11 +43,20 @@ class Extracted:
 
 @dataclass(frozen=True)
 class Cluster:
-    """Rows of episodes that say the same, the one in the middle, and what they have in common."""
+    """Rows of episodes that say the same, the one in the middle, and what they have in common.
+
+    `occasions`: on which each was said, by row of the first episode there.
+    """
 
     rows: list[int]
     middle: int
     terms: list[str]
+    occasions: frozenset[int]
+
+    @property
+    def support(self) -> int:
+        """How often it was said: what one conversation repeats counts once."""
+        return len(self.occasions)
 
 
 async def extract(work: Work, job: ConsolidationJob, gathered: Gathered) -> Extracted:
@@ -93,14 +102,18 @@ def clusters_of(gathered: Gathered, job: ConsolidationJob, *, now_ms: int) -> li
         return []
     near = _with_neighbours(gathered, seeds, episodes)
     found = mutual_clusters(
-        gathered.vectors[near].astype(np.float64), neighbours=NEAREST, cosine_min=job.cosine_min
+        gathered.vectors[near].astype(np.float64),
+        gathered.states["created_ms"][near] / 1000.0,
+        occasion=gathered.occasion[near],
+        rule=ClusterRule(neighbours=NEAREST, cosine_min=job.cosine_min),
     )
     said = {int(i): terms(gathered.documents[i]["content"]) for i in near.tolist()}
     frequencies = Counter(term for each in said.values() for term in set(each))
     clusters = []
     for group in found:
         rows = [int(near[i]) for i in group]
-        if not recent[rows].any() or fact_confidence(len(rows), 0) <= CONFIDENCE_MIN:
+        said_on = frozenset(gathered.occasion[rows].tolist())
+        if not recent[rows].any() or fact_confidence(len(said_on), 0) <= CONFIDENCE_MIN:
             continue
         middle = rows[medoid(gathered.vectors[rows].astype(np.float64))]
         common = key_terms(
@@ -109,7 +122,7 @@ def clusters_of(gathered: Gathered, job: ConsolidationJob, *, now_ms: int) -> li
             total=len(near),
             count=KEY_TERMS,
         )
-        clusters.append(Cluster(rows, middle, common))
+        clusters.append(Cluster(rows, middle, common, said_on))
     return clusters
 
 
@@ -144,8 +157,8 @@ async def _store(work: Work, gathered: Gathered, cluster: Cluster, text: str) ->
         tags=["consolidated"],
         metadata={
             RUN_METADATA: str(work.run.run_id),
-            "support": len(cluster.rows),
-            "confidence": round(fact_confidence(len(cluster.rows), 0), 3),
+            "support": cluster.support,
+            "confidence": round(fact_confidence(cluster.support, 0), 3),
             "key_terms": list(cluster.terms),
             "worded_by": "extraction" if work.wording is None else work.wording.name,
         },
@@ -224,9 +237,13 @@ def _same_fact(gathered: Gathered, cluster: Cluster, facts: list[int]) -> int | 
 
 
 def _adds_to(gathered: Gathered, cluster: Cluster, fact: int) -> bool:
-    """Only an episode that the fact does not come of is new evidence for it."""
+    """Only an occasion that the fact does not come of, nor was strengthened by, is evidence."""
     sources = _sources(gathered.documents[fact])
-    return any(gathered.ids[row] not in sources for row in cluster.rows)
+    occasion = gathered.occasion
+    known = {int(occasion[row]) for row, name in enumerate(gathered.ids) if name in sources}
+    return any(
+        gathered.is_new_to(row, fact) and int(occasion[row]) not in known for row in cluster.rows
+    )
 
 
 def _sources(document: dict[str, Any]) -> set[str]:

@@ -129,7 +129,9 @@ async def test_what_cannot_be_done_is_refused_and_reported() -> None:
     with pytest.raises(NotFound):
         await own.run("interference", memory_id=str(derive("nobody")))
     failed = next(iter(own.view.namespace(own.namespace).runs.values()))
-    assert "not in namespace" in failed.report["error"]
+    assert failed.error is not None
+    assert failed.error["code"] == "not_found"
+    assert "not in namespace" in failed.error["message"]
 
 
 async def test_parameters_that_lower_the_horizon_are_noticed() -> None:
