@@ -187,9 +187,12 @@ class MemorySuperseded(Event):
 
 
 class ConceptData(Message):
+    """With a `run_id` the concept is added by a run of maintenance: only where there is none."""
+
     concept_type: ConceptType
     activation: Fraction
     aliases: Annotated[list[ConceptName], Field(max_length=limits.ALIASES_MAX)] = []
+    run_id: UUID | None = None
 
 
 class ConceptUpserted(Event):
@@ -200,9 +203,12 @@ class ConceptUpserted(Event):
 
 
 class RelationData(Message):
+    """With a `run_id` the relation is added by a run of maintenance: only where there is none."""
+
     target: ConceptName
     relation_type: Annotated[str, Field(pattern=limits.RELATION_TYPE_PATTERN)]
     weight: Fraction
+    run_id: UUID | None = None
 
 
 class RelationUpserted(Event):
@@ -210,6 +216,37 @@ class RelationUpserted(Event):
 
     type: Literal["relation.upserted.v1"] = "relation.upserted.v1"
     data: RelationData
+
+
+class ConceptRemovedData(Message):
+    """`run_id`: the run that added it, and is undone."""
+
+    run_id: UUID
+
+
+class ConceptRemoved(Event):
+    """A concept that a run added is gone, unless it is in use by others. Subject: its name.
+
+    In use is what has been upserted since, is linked to a memory, or has a relation.
+    """
+
+    type: Literal["concept.removed.v1"] = "concept.removed.v1"
+    data: ConceptRemovedData
+
+
+class RelationRemovedData(Message):
+    """`run_id`: the run that added it, and is undone."""
+
+    target: ConceptName
+    relation_type: Annotated[str, Field(pattern=limits.RELATION_TYPE_PATTERN)]
+    run_id: UUID
+
+
+class RelationRemoved(Event):
+    """A relation that a run added is gone, unless it was upserted since. Subject: its source."""
+
+    type: Literal["relation.removed.v1"] = "relation.removed.v1"
+    data: RelationRemovedData
 
 
 class ParametersData(Message):
@@ -285,6 +322,8 @@ MemoryEvent = Annotated[
     | MemorySuperseded
     | ConceptUpserted
     | RelationUpserted
+    | ConceptRemoved
+    | RelationRemoved
     | ParametersChanged
     | MaintenanceProgressed
     | MaintenanceCompleted

@@ -14,6 +14,9 @@ from schemas.events import (
     AccessedMemory,
     AdjustedData,
     CompletedData,
+    ConceptRemoved,
+    ConceptRemovedData,
+    ConceptUpserted,
     DecayedData,
     MaintenanceCompleted,
     MaintenanceProgressed,
@@ -26,6 +29,9 @@ from schemas.events import (
     MemoryRestored,
     ProgressedData,
     ReasonData,
+    RelationRemoved,
+    RelationRemovedData,
+    RelationUpserted,
     UndoneData,
 )
 from schemas.ids import effect_id
@@ -164,6 +170,23 @@ def forgotten_event(undo: RunContext, memory_id: str) -> MemoryEvent:
     return MemoryForgotten(
         **_around(undo, memory_id, "memory.forgotten.v1"),
         data=ReasonData(reason=f"{undo.job} of its run"),
+    )
+
+
+def removed_event(
+    undo: RunContext, undone: UUID, added: ConceptUpserted | RelationUpserted
+) -> MemoryEvent:
+    """The event that takes out of the graph what a run had added."""
+    if isinstance(added, ConceptUpserted):
+        return ConceptRemoved(
+            **_around(undo, added.subject, "concept.removed.v1"),
+            data=ConceptRemovedData(run_id=undone),
+        )
+    kind, target = added.data.relation_type, added.data.target
+    own = effect_id(undo.run_id, "\x1f".join((added.subject, kind, target)), "relation.removed.v1")
+    return RelationRemoved(
+        **_around(undo, added.subject, "relation.removed.v1") | {"id": own},
+        data=RelationRemovedData(target=target, relation_type=kind, run_id=undone),
     )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from schemas.errors import Rejected
 from schemas.events import (
+    ConceptUpserted,
     MaintenanceCompleted,
     MaintenanceProgressed,
     MaintenanceUndone,
@@ -14,6 +15,7 @@ from schemas.events import (
     MemoryAdjusted,
     MemoryDecayed,
     MemoryEvent,
+    RelationUpserted,
 )
 from schemas.ids import effect_id
 from schemas.limits import TIME_MS_MAX
@@ -39,7 +41,7 @@ def run_of(event: MemoryEvent) -> UUID | None:
                 return UUID(event.subject)
             except ValueError:
                 raise Rejected(f"subject: {event.type} needs a run's id") from None
-        case MemoryDecayed() | MemoryAdjusted():
+        case MemoryDecayed() | MemoryAdjusted() | ConceptUpserted() | RelationUpserted():
             return event.data.run_id
         case MemoryAccessed() if event.source == SOURCE:
             try:

@@ -13,7 +13,7 @@ from cognition.clustering import ClusterRule, key_terms, medoid, mutual_clusters
 from cognition.consolidation import fact_confidence
 from cognition.text import terms, words
 from schemas.fields import Emotion, Source
-from schemas.inbox import Concept, Relation, Store
+from schemas.inbox import Concept, InboxCommand, Relation, Store
 from schemas.jobs import ConsolidationJob
 from services.maintenance.domain import rehearsed_event, revived_event
 from services.maintenance.episodes import FACT, RUN_METADATA, SKILL, Gathered
@@ -37,7 +37,6 @@ class Extracted:
     facts: list[str] = field(default_factory=list)
     strengthened: int = 0
     unworded: int = 0
-    concepts: int = 0
     error: str | None = None
 
 
@@ -88,7 +87,7 @@ async def extract(work: Work, job: ConsolidationJob, gathered: Gathered) -> Extr
             continue
         await likeness.learn([text])
         done.facts.append(await _store(work, gathered, cluster, text))
-        done.concepts += await _relate(work, gathered, cluster)
+        await _relate(work, gathered, cluster)
         await work.progress("extract", done=number + 1, total=len(clusters), step=number + 1)
     return done
 
@@ -174,41 +173,48 @@ async def _store(work: Work, gathered: Gathered, cluster: Cluster, text: str) ->
             for row, cosine in zip(cluster.rows, cosines, strict=True)
         ],
     )
-    result, position = await work.log.ask(command)
-    work.position = position or work.position
-    return str(result["memory_id"])
+    return str((await _ask(work, command))["memory_id"])
 
 
-async def _relate(work: Work, gathered: Gathered, cluster: Cluster) -> int:
+async def _relate(work: Work, gathered: Gathered, cluster: Cluster) -> None:
     """The two topics of a fact become concepts, related by how often they go together."""
     topics = _topics(gathered, cluster)
-    known = await work.side.concepts(work.run.namespace, topics)
-    run, namespace = str(work.run.run_id), work.run.namespace
+    run, namespace = work.run.run_id, work.run.namespace
+    # What an earlier attempt has added does not count: the relation may still be missing.
+    known = await work.side.concepts(namespace, topics, not_of=run)
     for name in topics:
         if name not in known:  # another one's type and activation stay as they are
-            await work.log.ask(
+            await _ask(
+                work,
                 Concept(
                     namespace=namespace,
                     name=name,
                     concept_type="topic",
                     activation=CONCEPT_ACTIVATION,
-                    idempotency_key=_key(run, "concept", name),
-                )
+                    idempotency_key=_key(str(run), "concept", name),
+                    run_id=run,
+                ),
             )
     if len(topics) == TOPICS and not known.issuperset(topics):
         both = sum(_says(gathered, row, cluster.terms[:TOPICS]) for row in cluster.rows)
-        _, position = await work.log.ask(
+        await _ask(
+            work,
             Relation(
                 namespace=namespace,
                 source=topics[0],
                 target=topics[1],
                 relation_type="related_to",
                 weight=both / len(cluster.rows),
-                idempotency_key=_key(run, "relation", *topics),
-            )
+                idempotency_key=_key(str(run), "relation", *topics),
+                run_id=run,
+            ),
         )
-        work.position = position or work.position
-    return len(set(topics) - known)
+
+
+async def _ask(work: Work, command: InboxCommand) -> dict[str, Any]:
+    result, position = await work.log.ask(command)
+    work.position = position or work.position
+    return result
 
 
 def _topics(gathered: Gathered, cluster: Cluster) -> list[str]:

@@ -86,10 +86,13 @@ def digest(own: World) -> bytes:
     for name, value in rows_of_view(own.view, own.namespace):
         kind = name.partition(":")[0]
         memory = name.split(":")[1] if kind in ("document", "record", "contexts") else ""
-        if kind in ("changed", "frequent", "runs", "runs by offset", "graph") or memory in gone:
+        if kind in ("changed", "frequent", "runs", "runs by offset") or memory in gone:
             continue
-        if kind in ("concepts", "relation", "vocabulary", "parameters", "counts", "recent"):
+        if kind in ("vocabulary", "parameters", "counts", "recent"):
             continue
+        if kind == "graph":
+            assert isinstance(value, dict)
+            value = dict.fromkeys(value, 0.0)  # but not where in the log
         if kind == "record":
             state = own.memories()[memory].state
             value = repr((state.status, state.bias, state.presentations, state.changes)).encode()
