@@ -3,10 +3,13 @@
 from typing import Any
 from uuid import UUID
 
+import numpy as np
+
 from bench.year.world import World, WorldSide
 from schemas.events import MemoryEvent, MemoryStored
 from schemas.inbox import Access, Store
 from schemas.replies import RunResult
+from services.common.read_model import TRACE, kind_of
 from services.maintenance.domain import levels_of
 from services.retrieval.digest import namespace_digest, rows_of_view
 from tests.unit.services.maintenance.words import WordEmbedder
@@ -40,6 +43,12 @@ def status(own: World, memory: UUID) -> str:
 def bias(own: World, memory: UUID) -> float:
     """The penalties of a memory."""
     return own.view.memories[own.namespace, memory].state.bias
+
+
+def rehearsals(own: World, memory: UUID) -> int:
+    """How often a memory was rehearsed."""
+    traces = np.frombuffer(own.view.memories[own.namespace, memory].parts.traces, TRACE)
+    return sum(kind_of(int(each)) == "rehearsal" for each in traces["id"])
 
 
 def contents(own: World, memory_type: str) -> list[str]:
