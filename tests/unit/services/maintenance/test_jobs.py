@@ -3,6 +3,7 @@
 import pytest
 
 from bench.year.world import WorldSide
+from schemas.codec import decode_maintenance
 from schemas.errors import NotFound, Rejected
 from schemas.fields import Emotion
 from schemas.ids import derive
@@ -155,6 +156,8 @@ async def test_what_cannot_be_done_is_refused_and_reported() -> None:
     ):
         with pytest.raises(Rejected):
             parameters_of(job, wrong)
+    with pytest.raises(Rejected, match="job"):
+        decode_maintenance(b'{"type": "run", "namespace": "year", "job": "hypnosis"}')
     with pytest.raises(NotFound):
         await own.run("interference", memory_id=str(derive("nobody")))
     failed = next(iter(own.view.namespace(own.namespace).runs.values()))
