@@ -1,6 +1,6 @@
 """`python -m tests.faults.dying_maintenance maintenance`: kills itself in the middle of a phase.
 
-The service as it is, but for its way to the log: in the phase that HUMAN_MEMORY_TEST_DIE_IN names,
+The service as it is, but for its way to the log: in the phase that DIE_IN_PHASE names,
 half of the first effects get there, or the first command to the inbox is answered; then SIGKILL.
 """
 
@@ -15,7 +15,7 @@ from schemas.inbox import InboxCommand
 from services import run
 from services.maintenance.adapters import kafka_log
 
-DIE_IN = os.environ["HUMAN_MEMORY_TEST_DIE_IN"]
+DIE_IN = os.environ["DIE_IN_PHASE"]
 
 
 class DyingLog(kafka_log.KafkaLog):

@@ -159,9 +159,7 @@ async def test_consolidation_killed_in_a_phase_and_restarted_leaves_what_one_run
     system: System, whole: Left, phase: str
 ) -> None:
     namespace = f"kill/{phase}"
-    dying = system.start(
-        "maintenance", module="tests.faults.dying_maintenance", HUMAN_MEMORY_TEST_DIE_IN=phase
-    )
+    dying = system.start("maintenance", module="tests.faults.dying_maintenance", DIE_IN_PHASE=phase)
     await dying.ready()
     await _lived(system, namespace)
 
