@@ -1,10 +1,13 @@
 """kill -9 in each phase of a consolidation, and two consumers at once: each run once, and whole."""
 
 import asyncio
+import os
+import signal
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import orjson
@@ -20,7 +23,7 @@ from schemas.events import (
 )
 from schemas.fields import Emotion
 from schemas.jobs import PHASES
-from schemas.maintenance import RunJob
+from schemas.maintenance import CancelRun, RunJob
 from schemas.topics import EVENTS
 from services.common.read_model import TRACE, kind_of
 from services.retrieval.domain import fold
@@ -54,6 +57,8 @@ EPISODES = [
 TOLD = [f"The key of door {number} hangs in the hall." for number in range(6)]
 DIES_SECONDS = 90.0
 ENDS_SECONDS = 120.0
+# Until a command has certainly been taken up.
+CANCEL_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -204,6 +209,42 @@ def _is_half_done(events: list[MemoryEvent], phase: str, whole: Left) -> bool:
             ]
             # One fact of several, without its concepts; one skill, whose run has not ended.
             return len(made) == 1
+
+
+async def test_run_that_is_cancelled_while_it_waits_for_the_read_side_stops_and_says_so(
+    system: System,
+) -> None:
+    namespace = "kill/nobody"
+    maintenance, others = system.start("maintenance"), system.processes[0]
+    await maintenance.ready()
+    await _lived(system, namespace)
+    async with system.bus() as bus:
+        os.kill(others.process.pid, signal.SIGSTOP)  # from here on nothing is folded
+        try:
+            asked = asyncio.create_task(bus.ask(RunJob(namespace=namespace, job="decay")))
+            await eventually(lambda: _has_begun(system, namespace), seconds=ENDS_SECONDS)
+            (begun,) = await _begun(system, namespace)
+            cancel = CancelRun(namespace=namespace, run_id=UUID(begun.subject))
+            cancelled = asyncio.create_task(bus.ask(cancel))
+            await asyncio.sleep(CANCEL_SECONDS)
+        finally:
+            os.kill(others.process.pid, signal.SIGCONT)
+        replies = await asyncio.gather(asked, cancelled)
+        await maintenance.stop()
+
+    assert [reply["cancelled"] for reply in replies] == [True, True]
+    events = await _events(system, namespace)
+    assert not any(isinstance(event, MemoryDecayed) for event in events)
+    assert [e.data.cancelled for e in events if isinstance(e, MaintenanceCompleted)] == [True]
+
+
+async def _begun(system: System, namespace: str) -> list[MaintenanceProgressed]:
+    events = await _events(system, namespace)
+    return [event for event in events if isinstance(event, MaintenanceProgressed)]
+
+
+async def _has_begun(system: System, namespace: str) -> bool:
+    return await _begun(system, namespace) != []
 
 
 async def test_two_consumers_at_once_do_each_slot_once(
