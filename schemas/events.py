@@ -29,6 +29,7 @@ from schemas.fields import (
     Speaker,
     Tags,
 )
+from schemas.replies import ErrorReply
 
 AccessKind = Literal["creation", "search", "recall", "used", "restore", "rehearsal"]
 
@@ -186,9 +187,12 @@ class MemorySuperseded(Event):
 
 
 class ConceptData(Message):
+    """With a `run_id` the concept is added by a run of maintenance: only where there is none."""
+
     concept_type: ConceptType
     activation: Fraction
     aliases: Annotated[list[ConceptName], Field(max_length=limits.ALIASES_MAX)] = []
+    run_id: UUID | None = None
 
 
 class ConceptUpserted(Event):
@@ -199,9 +203,12 @@ class ConceptUpserted(Event):
 
 
 class RelationData(Message):
+    """With a `run_id` the relation is added by a run of maintenance: only where there is none."""
+
     target: ConceptName
     relation_type: Annotated[str, Field(pattern=limits.RELATION_TYPE_PATTERN)]
     weight: Fraction
+    run_id: UUID | None = None
 
 
 class RelationUpserted(Event):
@@ -209,6 +216,37 @@ class RelationUpserted(Event):
 
     type: Literal["relation.upserted.v1"] = "relation.upserted.v1"
     data: RelationData
+
+
+class ConceptRemovedData(Message):
+    """`run_id`: the run that added it, and is undone."""
+
+    run_id: UUID
+
+
+class ConceptRemoved(Event):
+    """A concept that a run added is gone, unless it is in use by others. Subject: its name.
+
+    In use is what has been upserted since, is linked to a memory, or has a relation.
+    """
+
+    type: Literal["concept.removed.v1"] = "concept.removed.v1"
+    data: ConceptRemovedData
+
+
+class RelationRemovedData(Message):
+    """`run_id`: the run that added it, and is undone."""
+
+    target: ConceptName
+    relation_type: Annotated[str, Field(pattern=limits.RELATION_TYPE_PATTERN)]
+    run_id: UUID
+
+
+class RelationRemoved(Event):
+    """A relation that a run added is gone, unless it was upserted since. Subject: its source."""
+
+    type: Literal["relation.removed.v1"] = "relation.removed.v1"
+    data: RelationRemovedData
 
 
 class ParametersData(Message):
@@ -241,7 +279,11 @@ class MaintenanceProgressed(Event):
 
 
 class CompletedData(Message):
-    """`commanded_at`: the broker's time of the command; no effect of the run is older."""
+    """`commanded_at`: the broker's time of the command; no effect of the run is older.
+
+    With an `error` the run failed: it did not get to its end. What it did until then stays, and can
+    be undone.
+    """
 
     job: JobName
     began_at: Milliseconds
@@ -249,10 +291,11 @@ class CompletedData(Message):
     downscaling_nats: float | None = None
     commanded_at: Milliseconds | None = None
     cancelled: bool = False
+    error: ErrorReply | None = None
 
 
 class MaintenanceCompleted(Event):
-    """A run is done; always its last event. Subject: the run's id."""
+    """A run is over; always its last event. Subject: the run's id."""
 
     type: Literal["maintenance.completed.v1"] = "maintenance.completed.v1"
     data: CompletedData
@@ -279,6 +322,8 @@ MemoryEvent = Annotated[
     | MemorySuperseded
     | ConceptUpserted
     | RelationUpserted
+    | ConceptRemoved
+    | RelationRemoved
     | ParametersChanged
     | MaintenanceProgressed
     | MaintenanceCompleted

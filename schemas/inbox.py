@@ -1,6 +1,7 @@
 """memory.inbox: what a producer writes. Commands: each may be refused."""
 
 from typing import Annotated, Literal, Self
+from uuid import UUID
 
 from pydantic import Field, TypeAdapter, model_validator
 from pydantic_core import PydanticCustomError
@@ -29,6 +30,10 @@ from schemas.fields import (
 )
 from schemas.parameters import Parameters
 
+_ADDED_BY = Field(
+    None,
+    description="The run of maintenance that adds it: only where there is none, and until undone.",
+)
 AccessKindReported = Literal["recall", "used", "rehearsal"]
 
 
@@ -96,6 +101,7 @@ class Concept(InboxCommand):
     concept_type: ConceptType = "concept"
     activation: Fraction = 0.8
     aliases: Annotated[list[ConceptName], Field(max_length=limits.ALIASES_MAX)] = []
+    run_id: UUID | None = _ADDED_BY
 
 
 class Relation(InboxCommand):
@@ -106,6 +112,7 @@ class Relation(InboxCommand):
     target: ConceptName
     relation_type: Annotated[str, Field(pattern=limits.RELATION_TYPE_PATTERN)]
     weight: Fraction = 1.0
+    run_id: UUID | None = _ADDED_BY
 
 
 class Supersede(InboxCommand):

@@ -28,9 +28,10 @@ from schemas.fields import (
 )
 from schemas.maintenance import Job
 from schemas.parameters import ParameterOverrides
+from schemas.replies import ErrorReply
 
 Status = Literal["active", "decayed", "deleted"]
-RunStatus = Literal["running", "completed", "cancelled", "undone"]
+RunStatus = Literal["running", "completed", "cancelled", "failed", "undone"]
 Wait = Annotated[
     Literal["none", "visible"],
     Field(description="`visible`: answer when reads show the accesses it recorded."),
@@ -398,7 +399,10 @@ class GraphResult(Message):
 
 
 class RunSummary(Message):
-    """`effects` counts what the read side has folded of the run, by kind of event."""
+    """`effects` counts what the read side has folded of the run, by kind of event.
+
+    `error`: why it failed, if it did; also of one that was undone afterwards.
+    """
 
     run_id: MemoryId
     job: str
@@ -411,6 +415,7 @@ class RunSummary(Message):
     total: int = 0
     effects: dict[str, int] = {}
     report: dict[str, JsonValue] = {}
+    error: ErrorReply | None = None
     downscaling_nats: float | None = None
 
 

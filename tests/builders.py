@@ -9,6 +9,7 @@ from uuid import UUID
 from schemas.events import (
     AccessedMemory,
     AccessKind,
+    ConceptRemoved,
     ConceptUpserted,
     Embedding,
     Event,
@@ -23,6 +24,7 @@ from schemas.events import (
     MemoryStored,
     MemorySuperseded,
     ParametersChanged,
+    RelationRemoved,
     RelationUpserted,
 )
 from schemas.ids import derive
@@ -226,6 +228,25 @@ def relation_event(
     """A `relation.upserted.v1`."""
     payload = {"target": target, "relation_type": "served_in", "weight": 0.5}
     return _event(RelationUpserted, source, payload | data, envelope)
+
+
+def concept_removed_event(
+    name: str = "tea", run: UUID | None = None, *, envelope: dict[str, Any] | None = None
+) -> ConceptRemoved:
+    """A `concept.removed.v1`."""
+    return _event(ConceptRemoved, name, {"run_id": run or derive("run")}, envelope)
+
+
+def relation_removed_event(
+    source: str = "tea",
+    target: str = "cup",
+    *,
+    envelope: dict[str, Any] | None = None,
+    **data: Any,
+) -> RelationRemoved:
+    """A `relation.removed.v1`."""
+    payload = {"target": target, "relation_type": "served_in", "run_id": derive("run")}
+    return _event(RelationRemoved, source, payload | data, envelope)
 
 
 def parameters_event(

@@ -15,6 +15,7 @@ from tests.builders import (
     adjusted_event,
     completed_event,
     concept_event,
+    concept_removed_event,
     decayed_event,
     embedding,
     forgotten_event,
@@ -22,6 +23,7 @@ from tests.builders import (
     parameters_event,
     progressed_event,
     relation_event,
+    relation_removed_event,
     restored_event,
     stored_event,
     superseded_event,
@@ -47,7 +49,7 @@ SESSIONS = st.none() | st.sampled_from(["monday", "tuesday: late"])
 SPEAKERS = st.none() | st.sampled_from(["Ann", "Bob Tea"])
 STATUS_CHANGES = ("forgotten", "restored", "decayed")
 USES = ("stored", "accessed")
-GRAPH = ("concept", "relation")
+GRAPH = ("concept", "relation", "concept removed", "relation removed")
 # What a run of maintenance says of itself, does to memories, and has taken back.
 RUNS = ("progressed", "completed", "undone", "run decays", "run adjusts", "run rehearses", "undo")
 ALL = (
@@ -55,6 +57,7 @@ ALL = (
     "superseded", "parameters", "again",
 )  # fmt: skip
 RUN_IDS = st.sampled_from([derive("run", 1), derive("run", 2)])
+ADDED_BY = st.none() | RUN_IDS
 # In range, of those that shape traces and of others.
 PARAMETERS = st.fixed_dictionaries(
     {},
@@ -123,14 +126,31 @@ def _event(draw: st.DrawFn, kind: str, envelope: dict[str, Any]) -> MemoryEvent:
         case "concept":
             name, aliases = draw(st.sampled_from(CONCEPTS)), draw(st.sampled_from([[], ["chai"]]))
             return concept_event(
-                name, envelope=envelope, activation=draw(FRACTIONS), aliases=aliases
+                name,
+                envelope=envelope,
+                activation=draw(FRACTIONS),
+                aliases=aliases,
+                run_id=draw(ADDED_BY),
             )
         case "relation":
             # Often of a concept that nobody has heard of.
             ends = draw(st.tuples(st.sampled_from(CONCEPTS), st.sampled_from(CONCEPTS)))
             kind = draw(st.sampled_from(["served_in", "like"]))
             return relation_event(
-                *ends, envelope=envelope, relation_type=kind, weight=draw(FRACTIONS)
+                *ends,
+                envelope=envelope,
+                relation_type=kind,
+                weight=draw(FRACTIONS),
+                run_id=draw(ADDED_BY),
+            )
+        case "concept removed":
+            name = draw(st.sampled_from(CONCEPTS))
+            return concept_removed_event(name, draw(RUN_IDS), envelope=envelope)
+        case "relation removed":
+            ends = draw(st.tuples(st.sampled_from(CONCEPTS), st.sampled_from(CONCEPTS)))
+            kind = draw(st.sampled_from(["served_in", "like"]))
+            return relation_removed_event(
+                *ends, envelope=envelope, relation_type=kind, run_id=draw(RUN_IDS)
             )
         case "parameters":
             return parameters_event(envelope=envelope, **draw(PARAMETERS))

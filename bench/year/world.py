@@ -22,7 +22,7 @@ from services.common.due import due_ms
 from services.common.embedder import Embedder
 from services.common.in_force import InForce
 from services.common.memories import Memories
-from services.common.read_model import TERM, Status, pack_record
+from services.common.read_model import TERM, Status, pack_element, pack_record
 from services.common.runs import Run
 from services.ingest.domain import (
     Received,
@@ -192,8 +192,10 @@ class WorldSide:
     async def look_at_all(self, namespace: str, parameters: InForce) -> None:
         self.world._due.update(dict.fromkeys(self.world.memories(), 0.0))
 
-    async def concepts(self, namespace: str, names: list[str]) -> set[str]:
-        return set(names) & set(self.world.view.namespace(namespace).concepts)
+    async def concepts(self, namespace: str, names: list[str], *, not_of: UUID) -> set[str]:
+        held = self.world.view.namespace(namespace)
+        known = set(names) & set(held.concepts)
+        return {name for name in known if held.made.get(pack_element(name)) != not_of}
 
     async def run(self, namespace: str, run_id: UUID) -> Run | None:
         return self.world.view.namespace(namespace).runs.get(run_id)

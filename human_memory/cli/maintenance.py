@@ -172,6 +172,8 @@ def _print_fields(console: Console, result: dict[str, Any]) -> None:
         if name == "report":
             for key, number in value.items():
                 rows.add_row(key, Text(_text(number)))
+        elif name == "error" and value is not None:
+            rows.add_row(name, Text(value["message"]))
         elif value not in (None, [], {}):
             rows.add_row(name, Text(_text(value)))
     console.print(rows)
@@ -180,6 +182,8 @@ def _print_fields(console: Console, result: dict[str, Any]) -> None:
 def _report(run: dict[str, Any]) -> str:
     if run["status"] == "running":
         return f"{run['phase']} {run['done']}/{run['total']}"
+    if run["error"] is not None:
+        return str(run["error"]["message"])
     numbers = {k: v for k, v in run["report"].items() if isinstance(v, int) and v}
     return ", ".join(f"{name} {value}" for name, value in numbers.items()) or "nothing to do"
 

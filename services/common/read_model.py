@@ -13,6 +13,7 @@ from typing import Literal, cast
 from uuid import UUID
 
 import numpy as np
+import orjson
 
 Status = Literal["active", "decayed", "deleted"]
 STATUSES: tuple[Status, ...] = ("active", "decayed", "deleted")
@@ -282,6 +283,16 @@ def relation_field(direction: Literal["in", "out"], kind: str, other: str) -> by
     return f"{direction}\x1f{kind}\x1f{other}".encode()
 
 
+def pack_element(*names: str) -> bytes:
+    """A concept's name, or a relation's source, type and target, as Redis lists them."""
+    return orjson.dumps(names)
+
+
+def unpack_element(packed: bytes) -> tuple[str, ...]:
+    """What `pack_element` took: one name or three."""
+    return tuple(orjson.loads(packed))
+
+
 @dataclass(frozen=True)
 class Layout:
     """The keys of one partition in one build.
@@ -350,6 +361,10 @@ class Layout:
     def relations(self, namespace: str, concept: bytes) -> str:
         """Hash: the weights of all relations at a concept (its `hash64`); see `relation_field`."""
         return f"{self._kind('relations')}:{namespace}:{concept.hex()}"
+
+    def made(self, namespace: str) -> str:
+        """Hash: what of the graph a run of maintenance added, and nobody since; element to run."""
+        return f"{self._kind('made')}:{namespace}"
 
     def links(self, namespace: str) -> str:
         """Hash: how many memories, the deleted ones apart, a concept is linked to."""

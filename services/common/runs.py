@@ -9,7 +9,10 @@ import orjson
 
 @dataclass(slots=True)
 class Run:
-    """`offset`: of the first event on it. `effects` counts what the fold has taken, by type."""
+    """`offset`: of the first event on it. `effects` counts what the fold has taken, by type.
+
+    `error`: code and message of why it failed, if it did.
+    """
 
     job: str = ""
     began_ms: int = 0
@@ -24,6 +27,7 @@ class Run:
     commanded_ms: int | None = None
     nats: float | None = None
     cancelled: bool = False
+    error: dict[str, Any] | None = None
     undone_ms: int | None = None
 
 

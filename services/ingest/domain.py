@@ -171,6 +171,7 @@ def event_of(
                 concept_type=command.concept_type,
                 activation=command.activation,
                 aliases=command.aliases,
+                run_id=command.run_id,
             )
             return ConceptUpserted(**around, subject=command.name, data=concept)
         case Relation():
@@ -178,6 +179,7 @@ def event_of(
                 target=command.target,
                 relation_type=command.relation_type,
                 weight=command.weight,
+                run_id=command.run_id,
             )
             return RelationUpserted(**around, subject=command.source, data=relation)
         case SetParameters():

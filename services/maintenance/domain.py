@@ -8,11 +8,15 @@ import numpy as np
 
 from cognition.base_level import FloatArray
 from cognition.crossing import Traces, seconds_to_threshold
+from schemas.errors import MemoryServiceError
 from schemas.events import (
     AccessedData,
     AccessedMemory,
     AdjustedData,
     CompletedData,
+    ConceptRemoved,
+    ConceptRemovedData,
+    ConceptUpserted,
     DecayedData,
     MaintenanceCompleted,
     MaintenanceProgressed,
@@ -25,10 +29,14 @@ from schemas.events import (
     MemoryRestored,
     ProgressedData,
     ReasonData,
+    RelationRemoved,
+    RelationRemovedData,
+    RelationUpserted,
     UndoneData,
 )
 from schemas.ids import effect_id
 from schemas.parameters import Parameters
+from schemas.replies import ErrorReply
 from services.common.due import lowest_threshold
 from services.common.levels import adjustments, base_levels, kernel_of, threshold_of
 from services.common.memories import ACTIVE, Memories
@@ -165,6 +173,23 @@ def forgotten_event(undo: RunContext, memory_id: str) -> MemoryEvent:
     )
 
 
+def removed_event(
+    undo: RunContext, undone: UUID, added: ConceptUpserted | RelationUpserted
+) -> MemoryEvent:
+    """The event that takes out of the graph what a run had added."""
+    if isinstance(added, ConceptUpserted):
+        return ConceptRemoved(
+            **_around(undo, added.subject, "concept.removed.v1"),
+            data=ConceptRemovedData(run_id=undone),
+        )
+    kind, target = added.data.relation_type, added.data.target
+    own = effect_id(undo.run_id, "\x1f".join((added.subject, kind, target)), "relation.removed.v1")
+    return RelationRemoved(
+        **_around(undo, added.subject, "relation.removed.v1") | {"id": own},
+        data=RelationRemovedData(target=target, relation_type=kind, run_id=undone),
+    )
+
+
 def progressed_event(
     run: RunContext, phase: str, *, done: int = 0, total: int = 0, step: int = 0
 ) -> MaintenanceProgressed:
@@ -188,6 +213,19 @@ def completed_event(
             downscaling_nats=nats,
             commanded_at=run.commanded_ms,
             cancelled=cancelled,
+        ),
+    )
+
+
+def failed_event(run: RunContext, error: MemoryServiceError) -> MaintenanceCompleted:
+    """A run has failed. Its id is that of the attempt: another command may bring it to its end."""
+    return MaintenanceCompleted(
+        **_around(run, str(run.run_id), "maintenance.completed.v1/failed", run.commanded_ms),
+        data=CompletedData(
+            job=run.job,
+            began_at=run.now_ms,
+            commanded_at=run.commanded_ms,
+            error=ErrorReply(code=error.code, message=error.message),
         ),
     )
 

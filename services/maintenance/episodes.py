@@ -1,17 +1,19 @@
 """What a consolidation looks at: the memories of a namespace as they were when it began."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
 import numpy as np
 
 from cognition.base_level import FloatArray, IntArray
+from cognition.clustering import occasions
 from schemas.ids import effect_id
 from schemas.parameters import Parameters
 from services.common.levels import base_levels
 from services.common.memories import DECAYED, DELETED, Memories, status_name
-from services.common.read_model import STATE, trace_id
+from services.common.read_model import KINDS, STATE, STATUSES, trace_id, unpack_changes
 from services.maintenance.ports import ReadSide
 
 # Those that changed last. More would not fit into the minutes and the memory a run may take.
@@ -25,7 +27,9 @@ class Gathered:
     """Memories in columns, in the order of ids; what is deleted, or the run has made, is left out.
 
     Archived ones are evidence too: what comes back every ten days has faded in between. `vectors`
-    have length 1. `faded`: which were archived when the run began.
+    have length 1. `faded`: which were archived when the run began. `learnt_ms`: when each was last
+    made, rehearsed or brought back; evidence that is older has had its effect. `active_less`: so
+    many fewer are active by what an earlier attempt of the run has done.
     """
 
     ids: list[str]
@@ -34,6 +38,8 @@ class Gathered:
     levels: FloatArray
     documents: list[dict[str, Any]]
     faded: np.ndarray
+    learnt_ms: np.ndarray
+    active_less: int = 0
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -50,30 +56,46 @@ class Gathered:
         )
         return recent
 
+    @cached_property
+    def occasion(self) -> IntArray:
+        """The occasion of each; what comes between two mentions of a thing holds it together."""
+        sessions = [document.get("session") for document in self.documents]
+        return occasions(self.states["created_ms"] / 1000.0, sessions)
+
+    def is_new_to(self, row: int, known: int) -> bool:
+        """Whether an episode came after what is known was last learnt."""
+        came_ms = max(self.states["created_ms"][row], self.states["recorded_ms"][row])
+        return bool(came_ms > self.learnt_ms[known])
+
 
 async def gather(
     side: ReadSide, namespace: str, *, run_id: UUID, now_ms: int, parameters: Parameters
 ) -> Gathered:
     """Read a namespace as it was when the run began: also when an earlier attempt got half-way."""
     ids: list[str] = []
-    states, vectors, levels, faded = [], [], [], []
+    states, vectors, levels, faded, learnt = [], [], [], [], []
+    archived_itself = 0
     async for page in side.pages(namespace, newest=LOOKED_AT_MAX):
-        memories = _as_before(page.memories, run_id)
+        memories = _without(page.memories, own := _own_traces(page.memories, run_id))
         there = (memories.states["status"] != DELETED) & (memories.states["created_ms"] <= now_ms)
         rows = np.flatnonzero(there)
         ids += [memories.ids[i] for i in rows.tolist()]
         states.append(memories.states[rows])
         vectors.append(page.vectors[rows].astype(np.float32))
         levels.append(base_levels(memories, now_ms, parameters)[rows])
-        archived = (memories.states["status"] == DECAYED) | _revived(page.memories, run_id)
-        faded.append(archived[rows])
+        archived = _archived_by(memories, run_id)
+        archived_itself += int(archived.sum()) - int(own.revived.sum())
+        was_faded = ((memories.states["status"] == DECAYED) & ~archived) | own.revived
+        faded.append(was_faded[rows])
+        learnt.append(_learnt_ms(memories)[rows])
     if not ids:
         nothing = np.zeros((0, 1), np.float32)
-        return Gathered([], np.zeros(0, STATE), nothing, np.zeros(0), [], np.zeros(0, bool))
-    all_states, all_vectors = np.concatenate(states), np.concatenate(vectors)
+        return Gathered(
+            [], np.zeros(0, STATE), nothing, np.zeros(0), [], np.zeros(0, bool), np.zeros(0)
+        )
+    all_states = np.concatenate(states)
     statuses = [status_name(int(code)) for code in all_states["status"]]
     documents = await side.documents(namespace, ids, statuses)
-    all_levels = np.concatenate(levels)
     kept = [
         i
         for i, document in enumerate(documents)
@@ -83,41 +105,63 @@ async def gather(
     return Gathered(
         [ids[i] for i in kept],
         all_states[kept],
-        all_vectors[kept],
-        all_levels[kept],
+        np.concatenate(vectors)[kept],
+        np.concatenate(levels)[kept],
         [documents[i] for i in kept],
         np.concatenate(faded)[kept],
+        np.concatenate(learnt)[kept],
+        active_less=archived_itself - (len(ids) - len(kept)),
     )
 
 
-def _revived(memories: Memories, run_id: UUID) -> np.ndarray:
-    """Which the run has brought back itself, in an earlier attempt."""
-    own = [
-        trace_id("restore", effect_id(run_id, name, "memory.restored.v1")) for name in memories.ids
-    ]
+@dataclass(frozen=True)
+class _Own:
+    """Which traces an earlier attempt of the run has left, and which memories it brought back."""
+
+    traces: np.ndarray
+    revived: np.ndarray
+
+
+def _own_traces(memories: Memories, run_id: UUID) -> _Own:
+    def laid(kind: str, event_type: str) -> np.ndarray:
+        ids = [trace_id(kind, effect_id(run_id, name, event_type)) for name in memories.ids]
+        mine: np.ndarray = (
+            memories.traces["id"] == np.array(ids, np.uint64)[memories.memory_of_trace]
+        )
+        return mine
+
+    restored = laid("restore", "memory.restored.v1")
     revived = np.zeros(len(memories), bool)
-    mine = memories.traces["id"] == np.array(own, np.uint64)[memories.memory_of_trace]
-    revived[memories.memory_of_trace[mine]] = True
-    return revived
+    revived[memories.memory_of_trace[restored]] = True
+    return _Own(laid("rehearsal", "memory.accessed.v1") | restored, revived)
 
 
-def _as_before(memories: Memories, run_id: UUID) -> Memories:
-    """Without what the run has rehearsed: a repeat must draw the same memories again."""
-    own = np.array(
-        [
-            trace_id("rehearsal", effect_id(run_id, name, "memory.accessed.v1"))
-            for name in memories.ids
-        ],
-        np.uint64,
-    )
-    kept = memories.traces["id"] != own[memories.memory_of_trace]
-    if kept.all():
+def _without(memories: Memories, own: _Own) -> Memories:
+    """Without what the run has done: a repeat must draw the same memories again."""
+    if not own.traces.any():
         return memories
     return Memories(
         memories.ids,
         memories.states,
-        memories.traces[kept],
-        memories.memory_of_trace[kept],
+        memories.traces[~own.traces],
+        memories.memory_of_trace[~own.traces],
         memories.changes,
         memories.concepts,
     )
+
+
+def _archived_by(memories: Memories, run_id: UUID) -> np.ndarray:
+    """Which the run has archived itself."""
+    archived = np.zeros(len(memories), bool)
+    for i in np.flatnonzero(memories.states["status"] == DECAYED).tolist():
+        changes = [c for c in unpack_changes(memories.changes[i]) if c.what in STATUSES]
+        archived[i] = changes[-1].other == run_id.bytes
+    return archived
+
+
+def _learnt_ms(memories: Memories) -> np.ndarray:
+    kinds = [KINDS.index(kind) + 1 for kind in ("creation", "rehearsal", "restore")]
+    taught = np.isin(memories.traces["id"] >> np.uint64(56), kinds)
+    learnt = np.full(len(memories), np.iinfo(np.int64).min)
+    np.maximum.at(learnt, memories.memory_of_trace[taught], memories.traces["time_ms"][taught])
+    return learnt

@@ -16,7 +16,6 @@ from aiokafka.errors import KafkaError
 from human_memory.deadline import Deadline
 from schemas.codec import decode_maintenance
 from schemas.errors import (
-    DeadlineExceeded,
     MemoryServiceError,
     NotFound,
     Rejected,
@@ -30,12 +29,11 @@ from schemas.maintenance import CancelRun, MaintenanceCommand, RunJob, UndoRun
 from schemas.replies import Reply, RunResult, error_reply
 from services.common.dead_letters import DeadLetters
 from services.common.ownership import BACKOFF_SECONDS, Ownership
-from services.common.redis import REDIS_ERRORS
 from services.common.replies import Envelope, Replier, ReplyAddress
 from services.maintenance.domain import RunContext
 from services.maintenance.jobs.undo import UndoJob
 from services.maintenance.offsets import Offsets
-from services.maintenance.runner import Runner
+from services.maintenance.runner import HEALS, Runner
 from services.maintenance.work import Work
 
 log = structlog.get_logger(__name__)
@@ -211,14 +209,14 @@ class Commands:
         for attempt in count():
             try:
                 result, position = await self._runner.execute(task.work, task.parameters)
-            except (Unavailable, DeadlineExceeded, KafkaError, *REDIS_ERRORS) as error:
+            except HEALS as error:
                 log.warning("run waits", job=task.work.run.job, error=str(error), attempt=attempt)
                 await asyncio.sleep(BACKOFF_SECONDS[min(attempt, len(BACKOFF_SECONDS) - 1)])
             except MemoryServiceError as error:
                 await self._fail(task, error)
                 return
             except Exception:
-                log.exception("run failed", job=task.work.run.job, run=str(task.work.run.run_id))
+                log.exception("no run", job=task.work.run.job, run=str(task.work.run.run_id))
                 await self._fail(
                     task, MemoryServiceError("internal error; the service's log says more")
                 )

@@ -4,14 +4,16 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
+from aiokafka.errors import KafkaError
 from prometheus_client import Counter, Histogram
 
-from schemas.errors import NotFound, Rejected
+from schemas.errors import DeadlineExceeded, MemoryServiceError, Unavailable, error_from_reply
 from schemas.fields import Message
 from schemas.replies import RunResult
 from services.common.embedder import Embedder
+from services.common.redis import REDIS_ERRORS
 from services.common.runs import Run
-from services.maintenance.domain import RunContext, completed_event
+from services.maintenance.domain import RunContext, completed_event, failed_event
 from services.maintenance.jobs.consolidation import consolidate
 from services.maintenance.jobs.decay import decay
 from services.maintenance.jobs.forgetting import STRATEGIES
@@ -28,6 +30,8 @@ RUN_SECONDS = Histogram(
     ["job"],
     buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300),
 )
+# What heals by itself: the run waits, and is done again from its beginning.
+HEALS = (Unavailable, DeadlineExceeded, KafkaError, *REDIS_ERRORS)
 Job = Callable[[Work, Any], Awaitable[Outcome]]
 JOBS: dict[str, Job] = {"decay": decay, "consolidation": consolidate, "undo": undo, **STRATEGIES}
 
@@ -66,12 +70,30 @@ class Runner:
         """Do the run, unless it is done; its result, and the position reads must have seen.
 
         Raises:
-            MemoryServiceError: something did not answer; doing it again is safe.
+            HEALS: something did not answer; doing it again is safe.
+            MemoryServiceError: it failed, and the log says so; another command may try again.
         """
         run = work.run
         if (done := await self._done(run)) is not None:
             return done, None
         await work.progress("begin")
+        try:
+            return await self._begun(work, parameters)
+        except HEALS:
+            raise
+        except MemoryServiceError as error:
+            await self._fail(run, error)
+            raise
+        except Exception as error:
+            log.exception("run failed", job=run.job, run=str(run.run_id))
+            internal = MemoryServiceError(
+                f"internal error ({type(error).__name__}); the service's log says more"
+            )
+            await self._fail(run, internal)
+            raise internal from error
+
+    async def _begun(self, work: Work, parameters: Message) -> tuple[RunResult, str | None]:
+        run = work.run
         await work.folded()
         if (done := await self._done(run)) is not None:
             return done, work.position
@@ -82,10 +104,10 @@ class Runner:
             except RunCancelled:
                 cancelled = True
                 outcome = Outcome({"effects": await self._effects(work)})
-            except (Rejected, NotFound) as error:
-                await self._end(run, Outcome({"error": error.message}))
-                raise
-        position = await self._end(run, outcome, cancelled=cancelled)
+        event = completed_event(run, outcome.report, nats=outcome.nats, cancelled=cancelled)
+        (position,) = await self._log.append([event])
+        RUNS.labels(run.job, "cancelled" if cancelled else "completed").inc()
+        log.info("run", job=run.job, namespace=run.namespace, report=outcome.report)
         result = RunResult(
             run_id=run.run_id,
             job=run.job,
@@ -95,12 +117,10 @@ class Runner:
         )
         return result, position
 
-    async def _end(self, run: RunContext, outcome: Outcome, *, cancelled: bool = False) -> str:
-        event = completed_event(run, outcome.report, nats=outcome.nats, cancelled=cancelled)
-        (position,) = await self._log.append([event])
-        RUNS.labels(run.job, "cancelled" if cancelled else "completed").inc()
-        log.info("run", job=run.job, namespace=run.namespace, report=outcome.report)
-        return position
+    async def _fail(self, run: RunContext, error: MemoryServiceError) -> None:
+        await self._log.append([failed_event(run, error)])
+        RUNS.labels(run.job, "failed").inc()
+        log.warning("run failed", job=run.job, namespace=run.namespace, error=error.message)
 
     async def _effects(self, work: Work) -> dict[str, int]:
         await work.folded()
@@ -111,7 +131,11 @@ class Runner:
         known = await self._side.run(run.namespace, run.run_id)
         if known is None or known.completed_ms is None:
             return None
-        return result_of(run, known)
+        if known.error is None:
+            return result_of(run, known)
+        if known.commanded_ms == run.commanded_ms:  # the same command, delivered again
+            raise error_from_reply(known.error["code"], known.error["message"], {})
+        return None
 
 
 def result_of(run: RunContext, known: Run) -> RunResult:

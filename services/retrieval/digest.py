@@ -90,6 +90,7 @@ def rows_of_view(view: View, name: str) -> Iterator[Row]:
     for (concept, field), weight in namespace.relations.items():
         yield f"relation:{concept}:{field.decode()}", repr(weight).encode()
     yield "graph", {element: float(offset) for element, offset in namespace.graph.items()}
+    yield "made", {element: run.hex.encode() for element, run in namespace.made.items()}
     yield "runs", {id_.hex.encode(): pack_run(run) for id_, run in namespace.runs.items()}
     yield "runs by offset", {id_.hex: float(run.offset) for id_, run in namespace.runs.items()}
     for session, places in namespace.sessions.items():
@@ -122,6 +123,7 @@ async def _rows_of_build(redis: RedisClient, layout: Layout, namespace: str) -> 
         ("terms", layout.document_frequencies(namespace)),
         ("links", layout.links(namespace)),
         ("concepts", layout.concepts(namespace)),
+        ("made", layout.made(namespace)),
         ("runs", layout.runs(namespace)),
     ):
         rows.append((kind, await redis.hgetall(key)))

@@ -13,6 +13,7 @@ import orjson
 
 from schemas.errors import Rejected
 from schemas.events import (
+    ConceptRemoved,
     ConceptUpserted,
     MaintenanceCompleted,
     MaintenanceProgressed,
@@ -26,6 +27,7 @@ from schemas.events import (
     MemoryStored,
     MemorySuperseded,
     ParametersChanged,
+    RelationRemoved,
     RelationUpserted,
 )
 from schemas.limits import TIME_MS_MAX
@@ -40,7 +42,7 @@ from services.common.read_model import (
     hash64,
     superseded_at,
 )
-from services.retrieval.graph import concept_upserted, parameters_changed, relation_upserted
+from services.retrieval.graph import graph_changed, graph_references, parameters_changed
 from services.retrieval.inheritance import inherit
 from services.retrieval.presentations import present
 from services.retrieval.sequences import put_into_session
@@ -73,10 +75,8 @@ def references(event: MemoryEvent, needs: Needs) -> None:
                 needs.places.add((name, event.data.session, event.time))
         case MemoryAccessed():
             needs.memories |= {(name, access.memory_id): None for access in event.data.accesses}
-        case ConceptUpserted():
-            needs.concepts.add((name, event.subject))
-        case RelationUpserted():
-            needs.concepts |= {(name, event.subject), (name, event.data.target)}
+        case ConceptUpserted() | RelationUpserted() | ConceptRemoved() | RelationRemoved():
+            graph_references(event, needs)
         case MemoryForgotten() | MemoryRestored():
             needs.memories[name, _memory_id(event)] = None
             needs.counted.add((name, _memory_id(event)))
@@ -112,10 +112,8 @@ def fold(view: View, event: MemoryEvent, offset: int) -> None:
             | MemorySuperseded()
         ):
             _changed(view, event, offset)
-        case ConceptUpserted():
-            concept_upserted(view, event, offset)
-        case RelationUpserted():
-            relation_upserted(view, event, offset)
+        case ConceptUpserted() | RelationUpserted() | ConceptRemoved() | RelationRemoved():
+            graph_changed(view, event, offset)
         case ParametersChanged():
             parameters_changed(view, event)
         case MaintenanceProgressed() | MaintenanceCompleted() | MaintenanceUndone():

@@ -4,39 +4,146 @@ import orjson
 from pydantic import ValidationError
 
 from schemas.errors import Rejected
-from schemas.events import ConceptUpserted, ParametersChanged, RelationUpserted
+from schemas.events import (
+    ConceptRemoved,
+    ConceptUpserted,
+    ParametersChanged,
+    RelationRemoved,
+    RelationUpserted,
+)
 from schemas.parameters import Parameters
 from services.common.in_force import InForce
 from services.common.in_force import pack_parameters as pack_parameters
 from services.common.in_force import unpack_parameters as unpack_parameters
-from services.common.read_model import relation_field
-from services.retrieval.view import Concept, View
+from services.common.read_model import hash64, pack_element, relation_field
+from services.retrieval.upkeep import count_effect
+from services.retrieval.view import Concept, Needs, View
+
+GraphEvent = ConceptUpserted | RelationUpserted | ConceptRemoved | RelationRemoved
 
 
-def concept_upserted(view: View, event: ConceptUpserted, offset: int) -> None:
+def graph_references(event: GraphEvent, needs: Needs) -> None:
+    """Add to `needs` what the fold of an event on the graph reads."""
+    name, subject = event.namespace, event.subject
+    match event:
+        case ConceptUpserted():
+            needs.concepts.add((name, subject))
+        case RelationUpserted():
+            needs.concepts |= {(name, subject), (name, event.data.target)}
+            if event.data.run_id is not None:
+                kind, target = event.data.relation_type, event.data.target
+                needs.relations.add((name, subject, relation_field("out", kind, target)))
+        case ConceptRemoved():
+            needs.concepts.add((name, subject))
+            needs.made.add((name, pack_element(subject)))
+            needs.links.add((name, hash64(subject)))
+            needs.related.add((name, subject))
+        case RelationRemoved():
+            needs.made.add((name, _element(event)))
+
+
+def graph_changed(view: View, event: GraphEvent, offset: int) -> None:
+    """The fold of an event on concepts or relations."""
+    match event:
+        case ConceptUpserted():
+            _concept_upserted(view, event, offset)
+        case RelationUpserted():
+            _relation_upserted(view, event, offset)
+        case ConceptRemoved():
+            _concept_removed(view, event, offset)
+        case RelationRemoved():
+            _relation_removed(view, event)
+
+
+def _concept_upserted(view: View, event: ConceptUpserted, offset: int) -> None:
     """A concept exists; its type, activation and aliases are those of the newest event."""
     namespace = view.namespace(event.namespace)
     data = event.data
+    if data.run_id is not None and event.subject in namespace.concepts:
+        view.ignored["already_there"] += 1
+        return
     namespace.concepts[event.subject] = Concept(
         data.concept_type, data.activation, tuple(data.aliases)
     )
     namespace.vocabulary = offset
-    namespace.graph[pack_element(event.subject)] = offset
     view.touch(event.namespace).concepts.add(event.subject)
+    _upserted(view, event, pack_element(event.subject), offset)
 
 
-def relation_upserted(view: View, event: RelationUpserted, offset: int) -> None:
+def _relation_upserted(view: View, event: RelationUpserted, offset: int) -> None:
     """A relation of two known concepts exists, with the weight of the newest event."""
     namespace = view.namespace(event.namespace)
-    source, target, kind = event.subject, event.data.target, event.data.relation_type
-    if source not in namespace.concepts or target not in namespace.concepts:
+    ends = _ends(event)
+    if event.subject not in namespace.concepts or event.data.target not in namespace.concepts:
         view.ignored["unknown_concept"] += 1
         return
-    view.touch(event.namespace)
-    weight = event.data.weight
-    namespace.relations[source, relation_field("out", kind, target)] = weight
-    namespace.relations[target, relation_field("in", kind, source)] = weight
-    namespace.graph[pack_element(source, kind, target)] = offset
+    if event.data.run_id is not None and ends[0] in namespace.relations:
+        view.ignored["already_there"] += 1
+        return
+    for end in ends:
+        namespace.relations[end] = event.data.weight
+        view.touch(event.namespace).relations.add(end)
+    _upserted(view, event, _element(event), offset)
+
+
+def _upserted(
+    view: View, event: ConceptUpserted | RelationUpserted, element: bytes, offset: int
+) -> None:
+    namespace = view.namespace(event.namespace)
+    namespace.graph[element] = offset
+    view.touch(event.namespace).graph.add(element)
+    if event.data.run_id is None:
+        namespace.made.pop(element, None)  # from now on it is somebody's
+    else:
+        namespace.made[element] = event.data.run_id
+        count_effect(view, event)
+
+
+def _concept_removed(view: View, event: ConceptRemoved, offset: int) -> None:
+    """A concept that the run added is gone, if nobody uses it."""
+    namespace = view.namespace(event.namespace)
+    element = pack_element(event.subject)
+    linked = namespace.links.get(hash64(event.subject), 0) > 0
+    related = any(concept == event.subject for concept, _ in namespace.relations)
+    if namespace.made.get(element) != event.data.run_id or linked or related:
+        view.ignored["no_effect"] += 1
+        return
+    del namespace.concepts[event.subject]
+    namespace.vocabulary = offset
+    view.touch(event.namespace).concepts.add(event.subject)
+    _removed(view, event, element)
+
+
+def _relation_removed(view: View, event: RelationRemoved) -> None:
+    """A relation that the run added is gone."""
+    namespace = view.namespace(event.namespace)
+    if namespace.made.get(_element(event)) != event.data.run_id:
+        view.ignored["no_effect"] += 1
+        return
+    for end in _ends(event):
+        namespace.relations.pop(end, None)
+        view.touch(event.namespace).relations.add(end)
+    _removed(view, event, _element(event))
+
+
+def _removed(view: View, event: ConceptRemoved | RelationRemoved, element: bytes) -> None:
+    namespace = view.namespace(event.namespace)
+    del namespace.made[element]
+    namespace.graph.pop(element, None)
+    view.touch(event.namespace).graph.add(element)
+
+
+def _element(event: RelationUpserted | RelationRemoved) -> bytes:
+    return pack_element(event.subject, event.data.relation_type, event.data.target)
+
+
+def _ends(event: RelationUpserted | RelationRemoved) -> tuple[tuple[str, bytes], ...]:
+    """Where a relation stands: at its source, and at its target."""
+    source, target, kind = event.subject, event.data.target, event.data.relation_type
+    return (
+        (source, relation_field("out", kind, target)),
+        (target, relation_field("in", kind, source)),
+    )
 
 
 def parameters_changed(view: View, event: ParametersChanged) -> None:
@@ -62,13 +169,3 @@ def unpack_concept(packed: bytes) -> Concept:
     """What `pack_concept` took."""
     concept_type, activation, aliases = orjson.loads(packed)
     return Concept(concept_type, activation, tuple(aliases))
-
-
-def pack_element(*names: str) -> bytes:
-    """A concept's name, or a relation's source, type and target, as Redis lists them."""
-    return orjson.dumps(names)
-
-
-def unpack_element(packed: bytes) -> tuple[str, ...]:
-    """What `pack_element` took: one name or three."""
-    return tuple(orjson.loads(packed))

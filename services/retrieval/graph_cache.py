@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from schemas.errors import Unavailable
 from services.common.read_model import SEEN_EVENTS_MAX
-from services.retrieval.adapters.graph_reader import GraphReader
+from services.retrieval.adapters.graph_reader import GraphMoved, GraphReader
 from services.retrieval.adapters.graph_snapshots import GraphSnapshots
 from services.retrieval.held_graph import HeldGraph
 
@@ -47,14 +47,15 @@ class GraphCache:
             async with held.lock:
                 if self._held.get(namespace) is not held:
                     continue
-                if await self._catch_up(namespace, held):
+                if await self._caught_up(namespace, held):
                     if not held.drawn:
                         await asyncio.to_thread(held.drawing)
                     self._trim()
                     self._save_soon(namespace, held)
                     return self._reader.position(namespace, held.cursor), held
-                # Redis fell back, another build is live, or it is another log altogether. A change
-                # of the code may make another graph of the same events, hence the build.
+                # Something was removed, Redis fell back, another build is live, or it is another
+                # log altogether. A change of the code may make another graph of the same events,
+                # hence the build.
                 self._held[namespace] = HeldGraph()
         raise Unavailable("the graph could not be read in one piece; ask again")
 
@@ -73,8 +74,19 @@ class GraphCache:
         self._held.move_to_end(namespace)
         return self._held[namespace]
 
-    async def _catch_up(self, namespace: str, held: HeldGraph) -> bool:
+    async def _caught_up(self, namespace: str, held: HeldGraph) -> bool:
         """False if what is held is not the graph of this read side."""
+        try:
+            return await self._catch_up(namespace, held)
+        except GraphMoved:
+            return False
+
+    async def _catch_up(self, namespace: str, held: HeldGraph) -> bool:
+        """See `_caught_up`.
+
+        Raises:
+            GraphMoved: it changed under our hands.
+        """
         since: int | None = held.cursor
         while since is not None:
             changes = await self._reader.changes(namespace, since, held.mark)

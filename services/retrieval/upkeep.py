@@ -7,6 +7,7 @@ import numpy as np
 
 from schemas.errors import Rejected
 from schemas.events import (
+    ConceptUpserted,
     MaintenanceCompleted,
     MaintenanceProgressed,
     MaintenanceUndone,
@@ -14,6 +15,7 @@ from schemas.events import (
     MemoryAdjusted,
     MemoryDecayed,
     MemoryEvent,
+    RelationUpserted,
 )
 from schemas.ids import effect_id
 from schemas.limits import TIME_MS_MAX
@@ -39,7 +41,7 @@ def run_of(event: MemoryEvent) -> UUID | None:
                 return UUID(event.subject)
             except ValueError:
                 raise Rejected(f"subject: {event.type} needs a run's id") from None
-        case MemoryDecayed() | MemoryAdjusted():
+        case MemoryDecayed() | MemoryAdjusted() | ConceptUpserted() | RelationUpserted():
             return event.data.run_id
         case MemoryAccessed() if event.source == SOURCE:
             try:
@@ -69,6 +71,8 @@ def run_changed(view: View, event: RunEvent, offset: int) -> None:
             run.phase, run.done, run.total = event.data.phase, event.data.done, event.data.total
         case MaintenanceCompleted():
             run.report, run.cancelled = dict(event.data.report), event.data.cancelled
+            error = event.data.error
+            run.error = None if error is None else {"code": error.code, "message": error.message}
             run.completed_ms, run.completed_offset = event.time, offset
             run.commanded_ms, run.nats = event.data.commanded_at, event.data.downscaling_nats
             if run.nats is not None:

@@ -15,7 +15,7 @@ from schemas.queries import (
     WorkingMemoryQuery,
     WorkingMemoryResult,
 )
-from schemas.replies import Reply
+from schemas.replies import ErrorReply, Reply
 from services.common.in_force import unpack_parameters
 from services.common.levels import activations
 from services.common.live_build import Commands, LiveBuild, position_of
@@ -134,6 +134,7 @@ def summary_of(run_id: UUID, run: Run) -> RunSummary:
         total=run.total,
         effects=dict(run.effects),
         report=run.report,
+        error=ErrorReply(**run.error) if run.error is not None else None,
         downscaling_nats=run.nats,
     )
 
@@ -143,4 +144,6 @@ def _status(run: Run) -> RunStatus:
         return "undone"
     if run.completed_ms is None:
         return "running"
+    if run.error is not None:
+        return "failed"
     return "cancelled" if run.cancelled else "completed"

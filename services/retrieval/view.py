@@ -48,7 +48,8 @@ class Namespace:
     `statuses` counts memories, `length` the terms of those that are not deleted. Of those
     `document_frequencies` counts the ones with a term, `links` the ones linked to a concept.
     `sessions` lists places by time. `relations` and `graph`, the offsets of the last events on
-    concepts and relations, are known only where they are being folded.
+    concepts and relations, are known only where they are being folded. `made`: which of those a
+    run of maintenance has added, and nobody since.
     """
 
     statuses: Counter[Status] = field(default_factory=Counter)
@@ -61,6 +62,7 @@ class Namespace:
     concepts: dict[str, Concept] = field(default_factory=dict)
     relations: dict[tuple[str, bytes], float] = field(default_factory=dict)
     graph: dict[bytes, int] = field(default_factory=dict)
+    made: dict[bytes, UUID] = field(default_factory=dict)
     # Offset of the last event on a concept: who keeps their names knows when they changed.
     vocabulary: int | None = None
 
@@ -73,6 +75,8 @@ class Touched:
     terms: set[bytes] = field(default_factory=set)
     links: set[bytes] = field(default_factory=set)
     concepts: set[str] = field(default_factory=set)
+    relations: set[tuple[str, bytes]] = field(default_factory=set)
+    graph: set[bytes] = field(default_factory=set)
     places: list[tuple[str, Place]] = field(default_factory=list)
     parameters: bool = False
     runs: set[UUID] = field(default_factory=set)
@@ -115,7 +119,8 @@ class Needs:
     """What the fold of some events reads.
 
     `places`: sessions and the times at which something is put into them. `counted`: memories
-    whose terms and links may be counted in or out.
+    whose terms and links may be counted in or out. `made`: elements of the graph that may be a
+    run's. `relations`: fields of a concept; `related`: concepts with all their relations.
     """
 
     memories: dict[Ref, None] = field(default_factory=dict)
@@ -127,3 +132,6 @@ class Needs:
     links: set[tuple[str, bytes]] = field(default_factory=set)
     concepts: set[tuple[str, str]] = field(default_factory=set)
     runs: set[tuple[str, UUID]] = field(default_factory=set)
+    made: set[tuple[str, bytes]] = field(default_factory=set)
+    relations: set[tuple[str, str, bytes]] = field(default_factory=set)
+    related: set[tuple[str, str]] = field(default_factory=set)

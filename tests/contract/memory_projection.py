@@ -3,11 +3,15 @@
 import asyncio
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from services.retrieval.digest import digest_of_view
 from services.retrieval.ports import Outcome
 from services.retrieval.terms import concepts_of, names_of
 from services.retrieval.view import Memory, Namespace, Needs, Place, Touched, View
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 @dataclass
@@ -134,6 +138,16 @@ def _known(held: Namespace, name: str, needs: Needs) -> Namespace:
             for whose, concept in needs.concepts
             if whose == name and concept in held.concepts
         },
+        relations={
+            (concept, field): weight
+            for (concept, field), weight in held.relations.items()
+            if (name, concept) in needs.related or (name, concept, field) in needs.relations
+        },
+        made={
+            element: held.made[element]
+            for whose, element in needs.made
+            if whose == name and element in held.made
+        },
     )
 
 
@@ -143,9 +157,10 @@ def _write(held: View, view: View, name: str, touched: Touched) -> None:
     namespace.statuses, namespace.length = after.statuses.copy(), after.length
     namespace.document_frequencies |= {t: after.document_frequencies[t] for t in touched.terms}
     namespace.links |= {link: after.links[link] for link in touched.links}
-    namespace.concepts |= {concept: after.concepts[concept] for concept in touched.concepts}
-    namespace.relations |= after.relations
-    namespace.graph |= after.graph
+    _overwrite(namespace.concepts, after.concepts, touched.concepts)
+    _overwrite(namespace.relations, after.relations, touched.relations)
+    _overwrite(namespace.graph, after.graph, touched.graph)
+    _overwrite(namespace.made, after.made, touched.graph)
     if touched.concepts:
         namespace.vocabulary = after.vocabulary
     namespace.parameters = after.parameters
@@ -154,6 +169,14 @@ def _write(held: View, view: View, name: str, touched: Touched) -> None:
         places = {*namespace.sessions.get(session, []), place}
         namespace.sessions[session] = sorted(places)
     held.touch(name).parameters |= touched.parameters
+
+
+def _overwrite(held: dict[K, V], after: dict[K, V], keys: set[K]) -> None:
+    """Make what is at some keys what it is afterwards, also nothing."""
+    for key in keys:
+        held.pop(key, None)
+        if key in after:
+            held[key] = after[key]
 
 
 def _as_loaded(memory: Memory) -> Memory:

@@ -29,7 +29,7 @@ from tests.builders import (
     restored_event,
 )
 from tests.contract.folding import Offsets, ProbedProjection, batch_of, fold_all, fold_into
-from tests.sequences import KINDS, TIMES, around, at_offsets, cuts, logs, small_stored
+from tests.sequences import GRAPH, KINDS, TIMES, around, at_offsets, cuts, logs, small_stored
 
 ANN, BOB = memory_id("ann"), memory_id("bob")
 NAMESPACE = "acme/one"
@@ -254,6 +254,21 @@ class ProjectionContract:
         self, projection: ProbedProjection, partitions: Iterator[int], data: st.DataObject
     ) -> None:
         events = at_offsets(data.draw(logs()), data.draw(st.integers(0, 3)))
+        batches = [events[cut] for cut in data.draw(cuts(len(events)))]
+        partition = next(partitions)
+        await projection.live_version(partition)
+
+        await fold_all(projection, batches, partition=partition)
+
+        assert await projection.digest(partition, 1) == digest_of(events)
+
+    @FEW
+    @given(data=st.data())
+    async def test_what_runs_add_to_the_graph_comes_and_goes_whatever_the_batches(
+        self, projection: ProbedProjection, partitions: Iterator[int], data: st.DataObject
+    ) -> None:
+        kinds = ("stored", "forgotten", *GRAPH, *GRAPH, *GRAPH)
+        events = at_offsets(data.draw(logs(kinds=kinds, size_max=30)))
         batches = [events[cut] for cut in data.draw(cuts(len(events)))]
         partition = next(partitions)
         await projection.live_version(partition)

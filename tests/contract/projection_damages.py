@@ -102,6 +102,7 @@ HASHES: dict[str, Callable[[Layout], str]] = {
     "terms": lambda layout: layout.document_frequencies(NAMESPACE),
     "links": lambda layout: layout.links(NAMESPACE),
     "concepts": lambda layout: layout.concepts(NAMESPACE),
+    "made": lambda layout: layout.made(NAMESPACE),
     "runs": lambda layout: layout.runs(NAMESPACE),
     "relations out": lambda layout: layout.relations(NAMESPACE, hash64("tea")),
     "relations in": lambda layout: layout.relations(NAMESPACE, hash64("cup")),

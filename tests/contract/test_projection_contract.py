@@ -175,6 +175,7 @@ async def test_digest_notices_damage(side: RedisSide, damage: Damage) -> None:
             concept_event("tea", envelope=around(TIME_MS + 13)),
             concept_event("cup", envelope=around(TIME_MS + 14)),
             relation_event("tea", "cup", envelope=around(TIME_MS + 15)),
+            concept_event("pot", envelope=around(TIME_MS + 18), run_id=RUN),
             parameters_event(envelope=around(TIME_MS + 16), spacing_scale=0.0),
             progressed_event(RUN, envelope=around(TIME_MS + 17)),
         ]

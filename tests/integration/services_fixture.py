@@ -105,19 +105,24 @@ class System:
     environment: dict[str, str] = field(default_factory=dict)
     processes: list[ServiceProcess] = field(default_factory=list)
 
-    def start(self, *names: str) -> ServiceProcess:
-        """Start services in one process; see `ServiceProcess.ready`."""
+    def start(
+        self, *names: str, module: str = "services.run", **environment: str
+    ) -> ServiceProcess:
+        """Start services in one process; see `ServiceProcess.ready`.
+
+        `module`: what is run, with the arguments of `services.run`.
+        """
         ports: dict[str, int] = {}
         for name in names:
             ports[name] = free_port(set(ports.values()))
         log = self.folder / f"{'-'.join(names)}-{len(self.processes)}.log"
         given = [f"--port={name}={port}" for name, port in ports.items()]
         launch = Launch(
-            command=[sys.executable, "-m", "services.run", *names, *given],
+            command=[sys.executable, "-m", module, *names, *given],
             folder=ROOT,
             log=log,
             death_signal=signal.SIGKILL,
-            environment=self.environment_of_services(),
+            environment=self.environment_of_services() | environment,
         )
         started = ServiceProcess(names, ports, spawn(launch), log)
         self.processes.append(started)

@@ -278,6 +278,49 @@ def test_read_side_that_is_lost_comes_back_from_the_log_by_itself(
     assert seen["content"] == "Kept through a loss."
 
 
+def test_runs_of_maintenance_are_done_listed_shown_and_undone(
+    hm: Installation, namespace: str
+) -> None:
+    for day in range(3):
+        stored(hm, namespace, "Ann drinks green tea.", "--session", f"day {day}")
+    here = ("-n", namespace, "--json")
+
+    done = hm.run("maintenance", "run", "consolidation", *here).json()
+    run_id = done["run_id"]
+    listed = hm.run("maintenance", "runs", *here).json()["runs"]
+    shown = hm.run("maintenance", "show", run_id, *here).json()
+    undone = hm.run("undo", run_id, *here).json()
+    after = hm.run("maintenance", "show", run_id, *here).json()
+
+    assert done["report"]["facts_extracted"] == 1
+    assert [run["run_id"] for run in listed] == [run_id]
+    assert (shown["status"], shown["report"]) == ("completed", done["report"])
+    assert undone["report"]["memories_deleted"] == 1
+    assert undone["report"]["concepts_removed"] == done["report"]["concepts_added"]
+    assert after["status"] == "undone"
+    people = hm.run("maintenance", "show", run_id, "-n", namespace)
+    assert "facts_extracted" in people.printed
+
+
+def test_run_that_failed_is_shown_with_why_and_an_unknown_job_is_refused(
+    hm: Installation, namespace: str
+) -> None:
+    stored(hm, namespace, "Something.")
+    nobody = f"memory_id={uuid4()}"
+
+    failed = hm.run("maintenance", "run", "interference", "--set", nobody, "-n", namespace)
+    unknown = hm.run("maintenance", "run", "hypnosis", "-n", namespace)
+    runs = hm.run("maintenance", "runs", "-n", namespace, "--json").json()["runs"]
+    people = hm.run("maintenance", "runs", "-n", namespace)
+
+    assert failed.code != 0
+    assert "not in namespace" in failed.complained
+    assert unknown.code != 0
+    assert "interference" in unknown.complained  # what jobs there are
+    assert [(run["status"], run["error"]["code"]) for run in runs] == [("failed", "not_found")]
+    assert "failed" in people.printed
+
+
 def test_topics_of_a_running_system_are_right(hm: Installation) -> None:
     assert hm.run("topics", "check").code == 0
     assert hm.run("topics", "apply", "--json").json() == []

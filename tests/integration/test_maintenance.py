@@ -15,7 +15,7 @@ from schemas.events import MaintenanceCompleted, MemoryDecayed, MemoryEvent
 from schemas.fields import milliseconds
 from schemas.ids import run_id
 from schemas.maintenance import CancelRun, RunJob, UndoRun
-from schemas.queries import RunQuery, Runs, WorkingMemoryQuery
+from schemas.queries import GraphExport, RunQuery, Runs, WorkingMemoryQuery
 from schemas.topics import EVENTS
 from tests import builders
 from tests.engines import Engines
@@ -98,15 +98,27 @@ async def test_faded_memory_is_archived_listed_inspected_and_comes_back(
     await assert_redis_is_the_fold_of_the_log(kept)
 
 
-async def test_strong_cue_brings_an_archived_memory_back(keeper: Agent) -> None:
+async def test_strong_cue_brings_an_archived_memory_back_and_a_weak_one_does_not(
+    keeper: Agent, kept: System
+) -> None:
     await forgetful(keeper)
     faded = await keeper.store("The harbour was closed in winter.")
     await asyncio.sleep(2 * SHORT_SECONDS)
     await run(keeper)
 
-    await keeper.search("Was the harbour closed in winter?", include_decayed=True)
+    threshold: dict[str, Any] = {"min_activation": None}  # that of the namespace
+    await keeper.search("How much is a kite?", include_decayed=True, **threshold)
+    assert (await keeper.inspect(faded))["status"] == "decayed"  # too weak a cue
+    looked_at = {"include_decayed": True, "record_access": False} | threshold
+    assert len(await keeper.search("Was the harbour closed in winter?", **looked_at)) == 1
+    assert (await keeper.inspect(faded))["status"] == "decayed"  # looking changes nothing
+    await keeper.search("Was the harbour closed in winter?", include_decayed=True, **threshold)
 
     assert (await keeper.inspect(faded))["status"] == "active"
+    assert any(
+        event.type == "memory.restored.v1" and event.subject == str(faded)
+        for event in await events_of(kept, keeper.namespace)
+    )
 
 
 async def test_slot_given_to_two_members_many_times_is_run_once(
@@ -183,6 +195,9 @@ async def test_runs_are_listed_with_their_reports(keeper: Agent) -> None:
 
 async def test_what_cannot_be_done_is_said(keeper: Agent) -> None:
     unknown = uuid4()
+    with pytest.raises(Rejected, match="goals"):
+        await run(keeper, "strategic_prune", goals=[" "])
+    assert (await run(keeper, "strategic_prune", goals=[]))["report"]["memories_affected"] == 0
     with pytest.raises(Rejected, match="capacity"):
         await run(keeper, "capacity", capacity=-1)
     with pytest.raises(NotFound):
@@ -257,6 +272,9 @@ async def test_consolidation_makes_facts_and_skills_that_searches_find(
     undone = await keeper.tell(UndoRun(namespace=keeper.namespace, run_id=UUID(result["run_id"])))
     assert undone["report"]["memories_deleted"] >= 2
     assert await keeper.search("What does Ann drink?", types=["semantic"]) == []
+    assert result["report"]["concepts_added"] == undone["report"]["concepts_removed"] > 0
+    graph = await keeper.tell(GraphExport(namespace=keeper.namespace, after=keeper.position))
+    assert (graph["total"], graph["edges"]) == (0, [])
     await folded(kept)
     await assert_redis_is_the_fold_of_the_log(kept)
 

@@ -15,12 +15,14 @@ from human_memory.trouble import kafka_trouble
 from schemas.codec import decode_event
 from schemas.errors import MemoryServiceError
 from schemas.events import (
+    ConceptUpserted,
     MemoryAccessed,
     MemoryAdjusted,
     MemoryDecayed,
     MemoryEvent,
     MemoryRestored,
     MemoryStored,
+    RelationUpserted,
 )
 from schemas.ids import effect_id
 from schemas.inbox import InboxCommand
@@ -110,7 +112,7 @@ def effects_in(events: Iterable[MemoryEvent], run_id: UUID) -> list[MemoryEvent]
 
 def _is_of(event: MemoryEvent, run_id: UUID) -> bool:
     match event:
-        case MemoryDecayed() | MemoryAdjusted():
+        case MemoryDecayed() | MemoryAdjusted() | ConceptUpserted() | RelationUpserted():
             return event.data.run_id == run_id
         case MemoryAccessed():
             return event.subject == str(run_id)

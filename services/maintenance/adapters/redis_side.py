@@ -14,7 +14,7 @@ from services.common.due import due_fingerprint
 from services.common.in_force import InForce, unpack_parameters
 from services.common.live_build import LiveBuild
 from services.common.memories import Memories
-from services.common.read_model import STATUSES, TERM, Layout, Status, split_record
+from services.common.read_model import STATUSES, TERM, Layout, Status, pack_element, split_record
 from services.common.redis import REDIS_ERRORS, RedisClient, Word, execute
 from services.common.runs import Run, unpack_run
 
@@ -103,14 +103,25 @@ class RedisSide:
         _, (records, changed) = await self._read(namespace, queue, atomic=True)
         return _page(ids, records, changed)
 
-    async def concepts(self, namespace: str, names: list[str]) -> set[str]:
-        """Which of these concepts there are."""
+    async def concepts(self, namespace: str, names: list[str], *, not_of: UUID) -> set[str]:
+        """Which of these concepts there are, without what a run has added itself."""
         if not names:
             return set()
-        _, (found,) = await self._read(
-            namespace, lambda layout: [["HMGET", layout.concepts(namespace), *names]]
-        )
-        return {name for name, value in zip(names, found, strict=True) if value is not None}
+
+        def queue(layout: Layout) -> Commands:
+            elements = [pack_element(name) for name in names]
+            return [
+                ["HMGET", layout.concepts(namespace), *names],
+                ["HMGET", layout.made(namespace), *elements],
+            ]
+
+        _, (found, made) = await self._read(namespace, queue, atomic=True)
+        own = not_of.hex.encode()
+        return {
+            name
+            for name, value, by in zip(names, found, made, strict=True)
+            if value is not None and by != own
+        }
 
     async def pages(self, namespace: str, *, newest: int | None = None) -> AsyncIterator[Page]:
         """All memories of a namespace, or those that changed last, in the order of that."""

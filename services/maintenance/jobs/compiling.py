@@ -71,10 +71,8 @@ def _adds_to(gathered: Gathered, known: int, skill: Skill) -> bool:
     """Only a session that the skill does not come of is new evidence for it."""
     document = gathered.documents[known]
     sources = {source["memory_id"] for source in document.get("derived_from", [])}
-    since_ms = int(gathered.states["last_accessed_ms"][known])
     return any(
-        gathered.ids[row] not in sources and int(gathered.states["created_ms"][row]) > since_ms
-        for row in skill.rows
+        gathered.ids[row] not in sources and gathered.is_new_to(row, known) for row in skill.rows
     )
 
 

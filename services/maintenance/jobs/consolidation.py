@@ -30,6 +30,7 @@ async def consolidate(work: Work, job: ConsolidationJob) -> Outcome:
         now_ms=run.now_ms,
         parameters=parameters.without_downscaling(run.run_id.hex),
     )
+    active = upkeep.counts["active"] + gathered.active_less
     report: dict[str, Any] = dict.fromkeys(
         (
             "episodes_replayed",
@@ -52,7 +53,7 @@ async def consolidate(work: Work, job: ConsolidationJob) -> Outcome:
                     "facts_extracted": len(done.facts),
                     "facts_strengthened": done.strengthened,
                     "clusters_unworded": done.unworded,
-                    "concepts_added": done.concepts,
+                    "concepts_added": await work.effects("concept.upserted.v1"),
                     "facts": done.facts[:IDS_REPORTED],
                 }
                 if done.error is not None:
@@ -65,7 +66,7 @@ async def consolidate(work: Work, job: ConsolidationJob) -> Outcome:
                 pruned = await work.effects("memory.decayed.v1")
                 report["memories_pruned"] = pruned
                 spared = report["episodes_replayed"] + pruned
-                report["memories_downscaled"] = max(0, upkeep.counts["active"] - spared)
+                report["memories_downscaled"] = max(0, active - spared)
             case "compile":
                 new, again = await compile_skills(work, job, gathered)
                 report |= {"phase_4_compiled": new, "skills_strengthened": again}

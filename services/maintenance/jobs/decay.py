@@ -12,10 +12,11 @@ SWEPT_AT_ONCE = 500
 async def decay(work: Work, _: DecayJob) -> Outcome:
     """A decay run. It costs what is due, however much there is."""
     upkeep = await work.side.upkeep(work.run.namespace)
+    before = await work.effects("memory.decayed.v1")  # of an earlier attempt
     examined = await sweep(work, upkeep.parameters, indexed=upkeep.indexed)
     return Outcome(
         {
-            "memories_processed": upkeep.counts["active"],
+            "memories_processed": upkeep.counts["active"] + before,
             "memories_examined": examined,
             "memories_decayed": await work.effects("memory.decayed.v1"),
         }

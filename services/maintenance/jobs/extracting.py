@@ -10,11 +10,11 @@ from uuid import UUID
 import numpy as np
 
 from cognition.base_level import IntArray
-from cognition.clustering import key_terms, medoid, mutual_clusters
+from cognition.clustering import ClusterRule, key_terms, medoid, mutual_clusters
 from cognition.consolidation import fact_confidence
 from cognition.text import terms, words
 from schemas.fields import Emotion, Source
-from schemas.inbox import Concept, Relation, Store
+from schemas.inbox import Concept, InboxCommand, Relation, Store
 from schemas.jobs import ConsolidationJob
 from services.maintenance.domain import rehearsed_event, revived_event
 from services.maintenance.episodes import FACT, RUN_METADATA, SKILL, Gathered
@@ -38,17 +38,25 @@ class Extracted:
     facts: list[str] = field(default_factory=list)
     strengthened: int = 0
     unworded: int = 0
-    concepts: int = 0
     error: str | None = None
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """Rows of episodes that say the same, the one in the middle, and what they have in common."""
+    """Rows of episodes that say the same, the one in the middle, and what they have in common.
+
+    `occasions`: on which each was said, by row of the first episode there.
+    """
 
     rows: list[int]
     middle: int
     terms: list[str]
+    occasions: frozenset[int]
+
+    @property
+    def support(self) -> int:
+        """How often it was said: what one conversation repeats counts once."""
+        return len(self.occasions)
 
 
 async def extract(work: Work, job: ConsolidationJob, gathered: Gathered) -> Extracted:
@@ -80,7 +88,7 @@ async def extract(work: Work, job: ConsolidationJob, gathered: Gathered) -> Extr
             continue
         await likeness.learn([text])
         done.facts.append(await _store(work, gathered, cluster, text))
-        done.concepts += await _relate(work, gathered, cluster)
+        await _relate(work, gathered, cluster)
         await work.progress("extract", done=number + 1, total=len(clusters), step=number + 1)
     return done
 
@@ -94,14 +102,18 @@ def clusters_of(gathered: Gathered, job: ConsolidationJob, *, now_ms: int) -> li
         return []
     near = _with_neighbours(gathered, seeds, episodes)
     found = mutual_clusters(
-        gathered.vectors[near].astype(np.float64), neighbours=NEAREST, cosine_min=job.cosine_min
+        gathered.vectors[near].astype(np.float64),
+        gathered.states["created_ms"][near] / 1000.0,
+        occasion=gathered.occasion[near],
+        rule=ClusterRule(neighbours=NEAREST, cosine_min=job.cosine_min),
     )
     said = {int(i): terms(gathered.documents[i]["content"]) for i in near.tolist()}
     frequencies = Counter(term for each in said.values() for term in set(each))
     clusters = []
     for group in found:
         rows = [int(near[i]) for i in group]
-        if not recent[rows].any() or fact_confidence(len(rows), 0) <= CONFIDENCE_MIN:
+        said_on = frozenset(gathered.occasion[rows].tolist())
+        if not recent[rows].any() or fact_confidence(len(said_on), 0) <= CONFIDENCE_MIN:
             continue
         middle = rows[medoid(gathered.vectors[rows].astype(np.float64))]
         common = key_terms(
@@ -110,7 +122,7 @@ def clusters_of(gathered: Gathered, job: ConsolidationJob, *, now_ms: int) -> li
             total=len(near),
             count=KEY_TERMS,
         )
-        clusters.append(Cluster(rows, middle, common))
+        clusters.append(Cluster(rows, middle, common, said_on))
     return clusters
 
 
@@ -145,8 +157,8 @@ async def _store(work: Work, gathered: Gathered, cluster: Cluster, text: str) ->
         tags=["consolidated"],
         metadata={
             RUN_METADATA: str(work.run.run_id),
-            "support": len(cluster.rows),
-            "confidence": round(fact_confidence(len(cluster.rows), 0), 3),
+            "support": cluster.support,
+            "confidence": round(fact_confidence(cluster.support, 0), 3),
             "key_terms": list(cluster.terms),
             "worded_by": "extraction" if work.wording is None else work.wording.name,
         },
@@ -162,41 +174,48 @@ async def _store(work: Work, gathered: Gathered, cluster: Cluster, text: str) ->
             for row, cosine in zip(cluster.rows, cosines, strict=True)
         ],
     )
-    result, position = await work.log.ask(command)
-    work.position = position or work.position
-    return str(result["memory_id"])
+    return str((await _ask(work, command))["memory_id"])
 
 
-async def _relate(work: Work, gathered: Gathered, cluster: Cluster) -> int:
+async def _relate(work: Work, gathered: Gathered, cluster: Cluster) -> None:
     """The two topics of a fact become concepts, related by how often they go together."""
     topics = _topics(gathered, cluster)
-    known = await work.side.concepts(work.run.namespace, topics)
-    run, namespace = str(work.run.run_id), work.run.namespace
+    run, namespace = work.run.run_id, work.run.namespace
+    # What an earlier attempt has added does not count: the relation may still be missing.
+    known = await work.side.concepts(namespace, topics, not_of=run)
     for name in topics:
         if name not in known:  # another one's type and activation stay as they are
-            await work.log.ask(
+            await _ask(
+                work,
                 Concept(
                     namespace=namespace,
                     name=name,
                     concept_type="topic",
                     activation=CONCEPT_ACTIVATION,
-                    idempotency_key=_key(run, "concept", name),
-                )
+                    idempotency_key=_key(str(run), "concept", name),
+                    run_id=run,
+                ),
             )
     if len(topics) == TOPICS and not known.issuperset(topics):
         both = sum(_says(gathered, row, cluster.terms[:TOPICS]) for row in cluster.rows)
-        _, position = await work.log.ask(
+        await _ask(
+            work,
             Relation(
                 namespace=namespace,
                 source=topics[0],
                 target=topics[1],
                 relation_type="related_to",
                 weight=both / len(cluster.rows),
-                idempotency_key=_key(run, "relation", *topics),
-            )
+                idempotency_key=_key(str(run), "relation", *topics),
+                run_id=run,
+            ),
         )
-        work.position = position or work.position
-    return len(set(topics) - known)
+
+
+async def _ask(work: Work, command: InboxCommand) -> dict[str, Any]:
+    result, position = await work.log.ask(command)
+    work.position = position or work.position
+    return result
 
 
 def _topics(gathered: Gathered, cluster: Cluster) -> list[str]:
@@ -225,9 +244,13 @@ def _same_fact(gathered: Gathered, cluster: Cluster, facts: list[int]) -> int | 
 
 
 def _adds_to(gathered: Gathered, cluster: Cluster, fact: int) -> bool:
-    """Only an episode that the fact does not come of is new evidence for it."""
+    """Only an occasion that the fact does not come of, nor was strengthened by, is evidence."""
     sources = _sources(gathered.documents[fact])
-    return any(gathered.ids[row] not in sources for row in cluster.rows)
+    occasion = gathered.occasion
+    known = {int(occasion[row]) for row, name in enumerate(gathered.ids) if name in sources}
+    return any(
+        gathered.is_new_to(row, fact) and int(occasion[row]) not in known for row in cluster.rows
+    )
 
 
 def _sources(document: dict[str, Any]) -> set[str]:

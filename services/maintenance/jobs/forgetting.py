@@ -29,6 +29,7 @@ async def capacity(work: Work, job: CapacityJob) -> Outcome:
     if upkeep.parameters.capacity and "capacity" not in job.model_fields_set:
         allowed = upkeep.parameters.capacity
     beyond = upkeep.counts["active"] - allowed
+    before = await work.effects("memory.decayed.v1")  # of an earlier attempt
     weakest: list[tuple[float, str]] = []
     async for page in work.side.pages(work.run.namespace):
         states = page.memories.states
@@ -42,7 +43,7 @@ async def capacity(work: Work, job: CapacityJob) -> Outcome:
         page = await work.side.page(work.run.namespace, names[start : start + 500])
         active = np.flatnonzero(page.memories.states["status"] == ACTIVE).tolist()
         await work.emit(decayed_events(work.run, page.memories, active))
-    return await _report(work, "memory.decayed.v1", examined=upkeep.counts["active"])
+    return await _report(work, "memory.decayed.v1", examined=upkeep.counts["active"] + before)
 
 
 async def strategic_prune(work: Work, job: StrategicPruneJob) -> Outcome:

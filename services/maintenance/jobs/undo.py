@@ -6,12 +6,21 @@ from uuid import UUID
 import numpy as np
 
 from schemas.errors import NotFound, Rejected
-from schemas.events import MemoryAccessed, MemoryAdjusted, MemoryEvent, MemoryRestored, MemoryStored
+from schemas.events import (
+    ConceptUpserted,
+    MemoryAccessed,
+    MemoryAdjusted,
+    MemoryEvent,
+    MemoryRestored,
+    MemoryStored,
+    RelationUpserted,
+)
 from schemas.fields import Message
 from services.common.memories import ACTIVE
 from services.maintenance.domain import (
     decayed_events,
     forgotten_event,
+    removed_event,
     taken_back_event,
     undone_event,
 )
@@ -47,14 +56,31 @@ async def undo(work: Work, parameters: UndoJob) -> Outcome:
     ]
     await work.emit([*events, *(forgotten_event(work.run, each) for each in made)])
     await _archive_again(work, [e.subject for e in effects if isinstance(e, MemoryRestored)])
+    removed = await _take_out_of_graph(work, parameters.run_id, effects)
     await work.emit([undone_event(work.run, parameters.run_id)])
     return Outcome(
         {
             "undone": str(parameters.run_id),
             "memories_affected": len(nats),
             "memories_deleted": len(made),
+            "concepts_removed": removed,
         }
     )
+
+
+async def _take_out_of_graph(work: Work, undone: UUID, effects: list[MemoryEvent]) -> int:
+    """Remove what the run added to the graph; how many concepts are gone.
+
+    Relations first, and after the memories that the run made: a concept that is in use stays.
+    """
+    concepts = [effect for effect in effects if isinstance(effect, ConceptUpserted)]
+    relations = [effect for effect in effects if isinstance(effect, RelationUpserted)]
+    added: list[ConceptUpserted | RelationUpserted] = [*relations, *concepts]
+    await work.emit([removed_event(work.run, undone, each) for each in added])
+    await work.folded()
+    names = list(dict.fromkeys(each.subject for each in concepts))
+    left = await work.side.concepts(work.run.namespace, names, not_of=work.run.run_id)
+    return len(names) - len(left)
 
 
 async def _archive_again(work: Work, revived: list[str]) -> None:
@@ -73,8 +99,8 @@ def _by_memory(effects: list[MemoryEvent]) -> tuple[dict[str, float], list[str]]
     made: list[str] = []
     for event in effects:
         match event:
-            case MemoryRestored():
-                pass  # archived again, one by one
+            case MemoryRestored() | ConceptUpserted() | RelationUpserted():
+                pass  # archived again, one by one; taken out of the graph
             case MemoryStored():
                 made.append(event.subject)
             case MemoryAccessed():

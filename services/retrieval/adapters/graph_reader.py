@@ -5,12 +5,16 @@ from dataclasses import dataclass
 
 from schemas.errors import Unavailable
 from services.common.live_build import Commands, LiveBuild, position_of
-from services.common.read_model import Layout, hash64, relation_field
-from services.retrieval.graph import unpack_concept, unpack_element
+from services.common.read_model import Layout, hash64, relation_field, unpack_element
+from services.retrieval.graph import unpack_concept
 from services.retrieval.held_graph import Mark, Relation
 from services.retrieval.view import Concept
 
 CHANGES_AT_ONCE = 5_000
+
+
+class GraphMoved(Unavailable):
+    """What changed in the graph is no more: it has to be read from its beginning."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,7 @@ class GraphReader:
         """Concepts and weights as they are now.
 
         Raises:
-            Unavailable: Redis fell back, or another build is live: they are no more.
+            GraphMoved: Redis fell back, another build is live, or some were removed meanwhile.
         """
         ends = _by_end(changes.relations)
 
@@ -111,7 +115,7 @@ class GraphReader:
         _, replies = await self._build.read(partition, queue)
         gone = any(value is None for reply in replies for value in reply)
         if gone or self._build.version(partition) != changes.version:
-            raise Unavailable("the read side fell back while it was read; ask again")
+            raise GraphMoved("the graph changed while it was read; ask again")
         packed = replies.pop() if changes.concepts else []
         weights = {
             relation: float(weight)

@@ -74,20 +74,40 @@ def _namespace(namespace: Namespace, name: str, touched: Touched, layout: Layout
     yield from _counts(layout.links(name), namespace.links, touched.links)
     for session, place in touched.places:
         yield ["ZADD", layout.session(name, session), place[0], pack_place(place)]
-    for concept in touched.concepts:
-        yield ["HSET", layout.concepts(name), concept, pack_concept(namespace.concepts[concept])]
-    if touched.concepts:
-        yield ["SET", layout.vocabulary(name), namespace.vocabulary or 0]
-    for (concept, field), weight in namespace.relations.items():
-        yield ["HSET", layout.relations(name, hash64(concept)), field, repr(weight)]
-    for element, offset in namespace.graph.items():
-        yield ["ZADD", layout.graph(name), offset, element]
+    yield from _graph(namespace, name, touched, layout)
     for run_id in touched.runs:
         run = namespace.runs[run_id]
         yield ["HSET", layout.runs(name), run_id.hex, pack_run(run)]
         yield ["ZADD", layout.runs_by_offset(name), run.offset, run_id.hex]
     if touched.parameters:
         yield ["SET", layout.parameters(name), pack_parameters(namespace.parameters)]
+
+
+def _graph(namespace: Namespace, name: str, touched: Touched, layout: Layout) -> Commands:
+    for concept in touched.concepts:
+        if concept in namespace.concepts:
+            packed = pack_concept(namespace.concepts[concept])
+            yield ["HSET", layout.concepts(name), concept, packed]
+        else:
+            yield ["HDEL", layout.concepts(name), concept]
+    if touched.concepts:
+        yield ["SET", layout.vocabulary(name), namespace.vocabulary or 0]
+    for concept, field in touched.relations:
+        key = layout.relations(name, hash64(concept))
+        if (concept, field) in namespace.relations:
+            yield ["HSET", key, field, repr(namespace.relations[concept, field])]
+        else:
+            yield ["HDEL", key, field]
+    for element in touched.graph:
+        if element in namespace.graph:
+            yield ["ZADD", layout.graph(name), namespace.graph[element], element]
+        else:
+            yield ["ZREM", layout.graph(name), element]
+    made = {each: namespace.made[each].hex for each in touched.graph & namespace.made.keys()}
+    if made:
+        yield ["HSET", layout.made(name), *_words(made)]
+    if others := touched.graph - made.keys():
+        yield ["HDEL", layout.made(name), *others]
 
 
 def _due(view: View, name: str, touched: Touched, layout: Layout) -> Commands:

@@ -6,7 +6,7 @@ from itertools import chain
 from typing import Any
 from uuid import UUID
 
-from services.common.read_model import STATUSES, Layout, unpack_record
+from services.common.read_model import STATUSES, Layout, hash64, unpack_record
 from services.common.redis import RedisClient, Word, execute
 from services.common.runs import unpack_run
 from services.retrieval.graph import unpack_concept, unpack_parameters
@@ -58,12 +58,7 @@ async def load_view(redis: RedisClient, layout: Layout, needs: Needs) -> tuple[i
     for name in needs.namespaces:
         _queue_namespace(reads, view, layout, name)
     _queue_counts(reads, view, layout, terms=needs.terms, links=needs.links)
-    for name, concept in needs.concepts:
-
-        def found(reply: bytes | None, name: str = name, concept: str = concept) -> None:
-            _concept(view, name, concept, reply)
-
-        reads.add(found, "HGET", layout.concepts(name), concept)
+    _queue_graph(reads, view, layout, needs)
     for name, run_id in needs.runs:
 
         def run(reply: bytes | None, name: str = name, run_id: UUID = run_id) -> None:
@@ -156,6 +151,39 @@ def _queue_counts(
 
             if fields:
                 reads.add(use, "HMGET", key, *fields)
+
+
+def _queue_graph(reads: _Reads, view: View, layout: Layout, needs: Needs) -> None:
+    for name, concept in needs.concepts:
+
+        def found(reply: bytes | None, name: str = name, concept: str = concept) -> None:
+            _concept(view, name, concept, reply)
+
+        reads.add(found, "HGET", layout.concepts(name), concept)
+    for name, concept, wanted in needs.relations:
+
+        def weight(
+            reply: bytes | None, name: str = name, end: tuple[str, bytes] = (concept, wanted)
+        ) -> None:
+            if reply is not None:
+                view.namespace(name).relations[end] = float(reply)
+
+        reads.add(weight, "HGET", layout.relations(name, hash64(concept)), wanted)
+    for name, concept in needs.related:
+
+        def weights(reply: list[bytes], name: str = name, concept: str = concept) -> None:
+            known = view.namespace(name).relations
+            for field, packed in zip(reply[::2], reply[1::2], strict=True):
+                known[concept, field] = float(packed)
+
+        reads.add(weights, "HGETALL", layout.relations(name, hash64(concept)))
+    for name, element in needs.made:
+
+        def made(reply: bytes | None, name: str = name, element: bytes = element) -> None:
+            if reply is not None:
+                view.namespace(name).made[element] = UUID(reply.decode())
+
+        reads.add(made, "HGET", layout.made(name), element)
 
 
 def _seen(view: View, events: list[bytes], scores: list[bytes | None]) -> None:

@@ -14,7 +14,7 @@ from bench.maintenance.material import (
     Maker,
 )
 from bench.texts import load_conversation
-from cognition.clustering import mutual_clusters
+from cognition.clustering import mutual_clusters, occasions
 from schemas.jobs import ConsolidationJob
 from schemas.parameters import Parameters
 from services.common.due import due_ms
@@ -80,7 +80,12 @@ def test_the_mix_has_clusters_sessions_and_texts_that_differ() -> None:
     stores = [memory.store for layer in layers for memory in layer.memories]
     vectors = np.concatenate([layer.vectors for layer in layers]).astype(np.float64)
 
-    clusters = mutual_clusters(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+    seconds = np.array([store.occurred_at for store in stores]) / 1000.0
+    clusters = mutual_clusters(
+        vectors / np.linalg.norm(vectors, axis=1, keepdims=True),
+        seconds,
+        occasion=occasions(seconds, [store.session for store in stores]),
+    )
 
     assert len(clusters) >= 10
     assert len({store.content for store in stores}) == 400

@@ -3,10 +3,13 @@
 from typing import Any
 from uuid import UUID
 
+import numpy as np
+
 from bench.year.world import World, WorldSide
 from schemas.events import MemoryEvent, MemoryStored
 from schemas.inbox import Access, Store
 from schemas.replies import RunResult
+from services.common.read_model import TRACE, kind_of
 from services.maintenance.domain import levels_of
 from services.retrieval.digest import namespace_digest, rows_of_view
 from tests.unit.services.maintenance.words import WordEmbedder
@@ -40,6 +43,12 @@ def status(own: World, memory: UUID) -> str:
 def bias(own: World, memory: UUID) -> float:
     """The penalties of a memory."""
     return own.view.memories[own.namespace, memory].state.bias
+
+
+def rehearsals(own: World, memory: UUID) -> int:
+    """How often a memory was rehearsed."""
+    traces = np.frombuffer(own.view.memories[own.namespace, memory].parts.traces, TRACE)
+    return sum(kind_of(int(each)) == "rehearsal" for each in traces["id"])
 
 
 def contents(own: World, memory_type: str) -> list[str]:
@@ -86,10 +95,13 @@ def digest(own: World) -> bytes:
     for name, value in rows_of_view(own.view, own.namespace):
         kind = name.partition(":")[0]
         memory = name.split(":")[1] if kind in ("document", "record", "contexts") else ""
-        if kind in ("changed", "frequent", "runs", "runs by offset", "graph") or memory in gone:
+        if kind in ("changed", "frequent", "runs", "runs by offset") or memory in gone:
             continue
-        if kind in ("concepts", "relation", "vocabulary", "parameters", "counts", "recent"):
+        if kind in ("vocabulary", "parameters", "counts", "recent"):
             continue
+        if kind == "graph":
+            assert isinstance(value, dict)
+            value = dict.fromkeys(value, 0.0)  # but not where in the log
         if kind == "record":
             state = own.memories()[memory].state
             value = repr((state.status, state.bias, state.presentations, state.changes)).encode()

@@ -144,6 +144,21 @@ class Silent:
         raise WordingFailed("nobody answers")
 
 
+class Tiring:
+    """A language model that is down after its first answer, and talks nonsense before."""
+
+    name = "tiring"
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def fact(self, texts: list[str]) -> str | None:
+        self.asked += 1
+        if self.asked > 2:
+            raise WordingFailed("nobody answers any more")
+        return None if self.asked == 1 else "Ann likes tea."
+
+
 class Speaking:
     """A language model that finds the words."""
 
@@ -163,6 +178,23 @@ async def test_without_its_language_model_the_phase_says_so_and_the_rest_runs() 
 
     assert result.report["facts_extracted"] == 0
     assert result.report["extract_error"] == "nobody answers"
+    assert count(result, "memories_downscaled") > 0
+
+
+async def test_language_model_that_is_down_half_way_leaves_what_it_said_and_the_rest_runs() -> None:
+    own = world()
+    own.wording = Tiring()
+    for thing in ("green tea daily", "kites in wind", "the bridge closed", "red boats at sea"):
+        for when in ("now", "then", "soon"):
+            await store(own, f"{thing} {when}")
+    own.now_ms += HOUR_MS
+
+    result = await own.run("consolidation")
+
+    assert count(result, "clusters_unworded") == 1  # nonsense is no fact
+    assert count(result, "facts_extracted") == 1
+    assert result.report["extract_error"] == "nobody answers any more"
+    assert contents(own, "semantic") == ["Ann likes tea."]
     assert count(result, "memories_downscaled") > 0
 
 

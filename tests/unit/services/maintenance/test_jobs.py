@@ -3,6 +3,7 @@
 import pytest
 
 from bench.year.world import WorldSide
+from schemas.codec import decode_maintenance
 from schemas.errors import NotFound, Rejected
 from schemas.fields import Emotion
 from schemas.ids import derive
@@ -16,6 +17,7 @@ from tests.unit.services.maintenance.living import (
     bias,
     count,
     in_force,
+    rehearsals,
     status,
     store,
     use,
@@ -60,6 +62,34 @@ async def test_what_moved_us_lasts_longer_than_what_differs_in_nothing_else() ->
     own.now_ms += 8 * DAY_MS
     await own.run("decay")
 
+    assert (status(own, plain), status(own, moving)) == ("decayed", "active")
+
+
+async def test_what_moved_us_is_replayed_before_what_differs_in_nothing_else() -> None:
+    drawn = []
+    for number in range(20):
+        own = world()
+        own.namespace = f"draw/{number}"
+        felt = Emotion(valence=-0.9, arousal=1.0, salience=0.9)
+        plain = await store(own, "The door was red.", emotion=Emotion())
+        moving = await store(own, "The door was red.", emotion=felt)
+        own.now_ms += HOUR_MS
+        await own.run("consolidation", phases=["replay"], replays_max=1)
+        drawn.append((rehearsals(own, plain), rehearsals(own, moving)))
+
+    assert set(drawn) == {(0, 1)}
+
+
+async def test_prune_archives_the_plain_one_of_two_that_differ_in_nothing_else() -> None:
+    own = world()
+    felt = Emotion(valence=-0.9, arousal=1.0, salience=0.9)
+    plain = await store(own, "The door was red.", emotion=Emotion())
+    moving = await store(own, "The door was red.", emotion=felt)
+
+    own.now_ms += 8 * DAY_MS
+    result = await own.run("consolidation", phases=["prune"])
+
+    assert result.report["memories_pruned"] == 1
     assert (status(own, plain), status(own, moving)) == ("decayed", "active")
 
 
@@ -126,10 +156,14 @@ async def test_what_cannot_be_done_is_refused_and_reported() -> None:
     ):
         with pytest.raises(Rejected):
             parameters_of(job, wrong)
+    with pytest.raises(Rejected, match="job"):
+        decode_maintenance(b'{"type": "run", "namespace": "year", "job": "hypnosis"}')
     with pytest.raises(NotFound):
         await own.run("interference", memory_id=str(derive("nobody")))
     failed = next(iter(own.view.namespace(own.namespace).runs.values()))
-    assert "not in namespace" in failed.report["error"]
+    assert failed.error is not None
+    assert failed.error["code"] == "not_found"
+    assert "not in namespace" in failed.error["message"]
 
 
 async def test_parameters_that_lower_the_horizon_are_noticed() -> None:

@@ -9,6 +9,7 @@ import pytest
 from bench.year.world import World, WorldLog, WorldSide
 from schemas.events import MemoryEvent
 from schemas.ids import derive, effect_id
+from schemas.inbox import Concept, InboxCommand, Relation
 from schemas.jobs import parameters_of
 from services.maintenance.domain import RunContext
 from services.maintenance.jobs.undo import UndoJob
@@ -25,8 +26,8 @@ from tests.unit.services.maintenance.living import (
 )
 
 
-class Killed(Exception):
-    """What kill -9 does to a run."""
+class Killed(BaseException):
+    """What kill -9 does to a run: nothing catches it."""
 
 
 @pytest.mark.parametrize(
@@ -66,7 +67,7 @@ async def test_run_killed_anywhere_and_done_again_leaves_what_one_run_leaves(job
     parameters = parameters_of(job, given.get(job, {}))
     whole = await _lived(job)
     context = _context(whole, job)
-    await whole.execute(context, parameters)
+    report = (await whole.execute(context, parameters)).report
     expected, appends = digest(whole), len(whole.events)
 
     killed_somewhere = False
@@ -81,8 +82,49 @@ async def test_run_killed_anywhere_and_done_again_leaves_what_one_run_leaves(job
             result = await own.execute(context, parameters)
             assert result.complete
             assert digest(own) == expected, f"killed after {after} appends"
+            assert _of_the_whole_run(result.report) == _of_the_whole_run(report), (
+                f"after {after} appends"
+            )
     assert killed_somewhere
     assert appends > 0
+
+
+async def test_undo_keeps_what_the_graph_had_before_and_what_others_use_since() -> None:
+    own = world()
+    await episodes(own)
+    await own.tell(Concept(namespace=own.namespace, name="drinks", concept_type="deed"))
+    own.now_ms += HOUR_MS
+    first = await own.run("consolidation")
+    graph = own.view.namespace(own.namespace)
+    added = set(graph.concepts) - {"drinks"}
+    assert first.report["concepts_added"] == len(added) == 1
+    assert len(graph.relations) == 2  # one, at both ends
+
+    undo = await own.execute(_undo_of(own, first.run_id), UndoJob(run_id=first.run_id))
+
+    assert undo.report["concepts_removed"] == 1
+    assert set(graph.concepts) == {"drinks"}
+    assert graph.concepts["drinks"].concept_type == "deed"
+    assert graph.relations == {}
+
+
+async def test_undo_leaves_a_concept_that_somebody_related_since() -> None:
+    own = world()
+    await episodes(own)
+    own.now_ms += HOUR_MS
+    result = await own.run("consolidation")
+    graph = own.view.namespace(own.namespace)
+    one, other = sorted(graph.concepts)
+    await own.tell(
+        Relation(namespace=own.namespace, source=one, target=one, relation_type="like", weight=0.3)
+    )
+
+    undo = await own.execute(_undo_of(own, result.run_id), UndoJob(run_id=result.run_id))
+
+    assert undo.report["concepts_removed"] == 1
+    assert set(graph.concepts) == {one}
+    assert other not in graph.concepts
+    assert set(graph.relations.values()) == {0.3}
 
 
 async def test_cancelled_run_says_so_and_can_be_undone() -> None:
@@ -102,21 +144,28 @@ async def test_cancelled_run_says_so_and_can_be_undone() -> None:
 
 
 class _Dying(WorldLog):
-    """A log that dies with its process after some appends."""
+    """A log that dies with its process after some appends, its own or those of ingest for it."""
 
     def __init__(self, own: World, after: int) -> None:
         super().__init__(own)
         object.__setattr__(self, "left", [after])
 
     async def append(self, events: list[MemoryEvent]) -> list[str]:
-        left: list[int] = getattr(self, "left")  # noqa: B009 (a frozen dataclass)
         done = []
         for event in events:  # also in the middle of what was to be appended
-            if left[0] == 0:
-                raise Killed
-            left[0] -= 1
+            self._live_or_die()
             done += await super().append([event])
         return done
+
+    async def ask(self, command: InboxCommand) -> tuple[dict[str, Any], str | None]:
+        self._live_or_die()
+        return await super().ask(command)
+
+    def _live_or_die(self) -> None:
+        left: list[int] = getattr(self, "left")  # noqa: B009 (a frozen dataclass)
+        if left[0] == 0:
+            raise Killed
+        left[0] -= 1
 
 
 async def _lived(job: str) -> World:
@@ -163,3 +212,9 @@ def test_work_waits_for_nothing_if_it_has_appended_nothing() -> None:
     asyncio.run(work.folded())
 
     assert work.position is None
+
+
+def _of_the_whole_run(report: dict[str, Any]) -> dict[str, Any]:
+    """Without what says how much the last attempt had left to do."""
+    attempt = ("facts", "memories_examined")
+    return {name: value for name, value in report.items() if name not in attempt}

@@ -18,6 +18,7 @@ class FoldedGraph(LiveBuild):
     """`LiveBuild` on one partition whose log is `events`.
 
     `away`: so many reads fail. `reads`: how many there were, `values` what was read of the graph.
+    `after_reads`: what is folded after so many reads.
     """
 
     def __init__(self, *events: MemoryEvent) -> None:
@@ -27,6 +28,7 @@ class FoldedGraph(LiveBuild):
         self.away = 0
         self.reads = 0
         self.values: list[bytes | str] = []
+        self.after_reads: dict[int, list[MemoryEvent]] = {}
 
     async def read(
         self, partition: int, queue: Queue, *, answering: bool = True, atomic: bool = False
@@ -38,8 +40,10 @@ class FoldedGraph(LiveBuild):
             raise Unavailable("Redis is away")
         self._versions[partition] = self.live
         layout = Layout(PREFIX, self.live, partition)
-        keys = self._keys(layout)
-        return len(self.events), [self._reply(keys, command) for command in queue(layout)]
+        keys, cursor = self._keys(layout), len(self.events)
+        replies = [self._reply(keys, command) for command in queue(layout)]
+        self.events += self.after_reads.pop(self.reads, [])
+        return cursor, replies
 
     def _keys(self, layout: Layout) -> dict[str, dict[Any, Any]]:
         """What Redis would hold, every value a hash or a sorted set."""

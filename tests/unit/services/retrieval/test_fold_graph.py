@@ -1,5 +1,6 @@
 """The fold of concepts, relations and parameters."""
 
+import asyncio
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,11 @@ from hypothesis import strategies as st
 
 from schemas.errors import Rejected
 from schemas.events import MemoryEvent
+from schemas.ids import derive
 from services.common.in_force import InForce
 from services.common.read_model import relation_field
-from services.retrieval.domain import fold
+from services.retrieval.digest import digest_of_view
+from services.retrieval.domain import fold, fold_log
 from services.retrieval.graph import (
     pack_concept,
     pack_parameters,
@@ -23,12 +26,29 @@ from tests.builders import (
     NAMESPACE,
     accessed_event,
     concept_event,
+    concept_removed_event,
+    forgotten_event,
     parameters_event,
     relation_event,
+    relation_removed_event,
     stored_event,
 )
+from tests.contract.folding import fold_all
+from tests.contract.memory_projection import MemoryProjection
+from tests.sequences import at_offsets, cuts, logs
 from tests.unit.services.retrieval.folds import ANN, at, folded, only, traces_of
 
+RUN = derive("run")
+ADDED: list[MemoryEvent] = [
+    concept_event("tea", run_id=RUN),
+    concept_event("cup", run_id=RUN),
+    relation_event("tea", "cup", run_id=RUN),
+]
+REMOVED: list[MemoryEvent] = [
+    relation_removed_event("tea", "cup", run_id=RUN),
+    concept_removed_event("tea", RUN),
+    concept_removed_event("cup", RUN),
+]
 NAMES = st.text(min_size=1, max_size=20)
 
 
@@ -172,3 +192,95 @@ def test_parameters_read_back_as_they_were_packed_and_defaults_take_no_room() ->
     assert unpack_parameters(pack_parameters(changed)) == changed
     assert pack_parameters(InForce()) == b"{}"
     assert unpack_parameters(None) == unpack_parameters(b"{}") == InForce()
+
+
+def test_what_a_run_adds_is_its_own_and_gone_when_it_is_taken_back() -> None:
+    added = folded(*ADDED)
+    removed = folded(*ADDED, *REMOVED)
+
+    graph = removed.namespaces[NAMESPACE]
+    assert set(added.namespaces[NAMESPACE].made.values()) == {RUN}
+    assert len(added.namespaces[NAMESPACE].made) == 3
+    assert (graph.concepts, graph.relations, graph.graph, graph.made) == ({}, {}, {}, {})
+    assert graph.vocabulary == len(ADDED) + len(REMOVED) - 1  # whoever keeps names looks again
+    assert removed.ignored == {}
+
+
+def test_run_overwrites_nothing_that_is_there_and_takes_nothing_of_it_away() -> None:
+    own: list[MemoryEvent] = [
+        concept_event("tea", activation=0.9),
+        concept_event("cup"),
+        relation_event(weight=0.9),
+    ]
+
+    view = folded(*own, *ADDED, *REMOVED)
+
+    kept = folded(*own).namespaces[NAMESPACE]
+    assert view.namespaces[NAMESPACE].concepts == kept.concepts
+    assert view.namespaces[NAMESPACE].relations == kept.relations
+    assert view.namespaces[NAMESPACE].graph == kept.graph
+    assert view.ignored == {"already_there": 3, "no_effect": 3}
+
+
+@pytest.mark.parametrize(
+    "used",
+    [
+        concept_event("tea", activation=0.9),
+        stored_event(ANN, concepts=["tea"]),
+        relation_event("tea", "tea", relation_type="like"),
+        relation_event("tea", "tea", relation_type="like", run_id=derive("another run")),
+    ],
+    ids=["upserted", "linked", "related", "related by another run"],
+)
+def test_concept_that_is_used_by_others_stays(used: MemoryEvent) -> None:
+    view = folded(*ADDED, used, *REMOVED)
+
+    assert set(view.namespaces[NAMESPACE].concepts) == {"tea"}
+    assert view.ignored == {"no_effect": 1}
+
+
+def test_relation_that_was_upserted_since_stays_with_its_ends() -> None:
+    view = folded(*ADDED, relation_event(weight=0.9), *REMOVED)
+
+    assert set(view.namespaces[NAMESPACE].concepts) == {"tea", "cup"}
+    assert set(view.namespaces[NAMESPACE].relations.values()) == {0.9}
+    assert view.ignored == {"no_effect": 3}
+
+
+def test_concept_is_free_to_go_once_its_memory_is_forgotten() -> None:
+    linked = stored_event(ANN, concepts=["tea"])
+
+    view = folded(*ADDED, linked, forgotten_event(ANN), *REMOVED)
+
+    assert view.namespaces[NAMESPACE].concepts == {}
+
+
+def test_another_run_takes_nothing_away() -> None:
+    other = derive("another run")
+
+    view = folded(*ADDED, concept_removed_event("tea", other), relation_removed_event(run_id=other))
+
+    assert len(view.namespaces[NAMESPACE].graph) == 3
+    assert view.ignored == {"no_effect": 2}
+
+
+def test_what_is_gone_may_come_again() -> None:
+    view = folded(*ADDED, *REMOVED, concept_event("tea", activation=0.9))
+
+    assert view.namespaces[NAMESPACE].concepts == {"tea": Concept("concept", 0.9, ())}
+    assert view.namespaces[NAMESPACE].made == {}
+
+
+@settings(max_examples=60)
+@given(data=st.data())
+def test_batches_of_any_size_leave_the_graph_that_the_whole_log_leaves(data: st.DataObject) -> None:
+    kinds = ("stored", "forgotten", "concept", "concept", "relation", "relation", "progressed")
+    events = data.draw(logs(kinds=(*kinds, "concept removed", "relation removed"), size_max=30))
+    parts = data.draw(cuts(len(events)))
+    projection = MemoryProjection()
+    offsets = at_offsets(events)
+
+    asyncio.run(projection.live_version(0))
+    asyncio.run(fold_all(projection, [offsets[part] for part in parts], partition=0))
+
+    assert asyncio.run(projection.digest(0, 1)) == digest_of_view(fold_log(offsets))

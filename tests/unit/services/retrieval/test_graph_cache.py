@@ -18,7 +18,14 @@ from services.retrieval.domain import fold_log
 from services.retrieval.graph_cache import GraphCache
 from services.retrieval.held_graph import HeldGraph, Relation
 from services.retrieval.view import Concept
-from tests.builders import NAMESPACE, concept_event, relation_event, stored_event
+from tests.builders import (
+    NAMESPACE,
+    concept_event,
+    concept_removed_event,
+    relation_event,
+    relation_removed_event,
+    stored_event,
+)
 from tests.unit.services.retrieval.folded_graph import FoldedGraph
 
 PREFIX = "hm::"
@@ -78,20 +85,34 @@ async def current(cache: GraphCache) -> Graph:
 
 
 TEA = numbered([concept_event("tea"), concept_event("cup"), relation_event("tea", "cup")])
+RUN = derive("run")
+ADDED_BY = st.sampled_from([None, RUN])
+KINDS = st.sampled_from(["LIKES", "HAS"])
 EVENT = st.one_of(
     st.builds(
-        lambda name, level: concept_event(name, activation=level),
+        lambda name, level, run: concept_event(name, activation=level, run_id=run),
         st.sampled_from(NAMES),
         st.sampled_from([0.0, 0.5, 1.0]),
+        ADDED_BY,
     ),
     st.builds(
-        lambda source, target, kind, weight: relation_event(
-            source, target, relation_type=kind, weight=weight
+        lambda source, target, kind, weight, run: relation_event(
+            source, target, relation_type=kind, weight=weight, run_id=run
         ),
         st.sampled_from(NAMES),
         st.sampled_from(NAMES),
-        st.sampled_from(["LIKES", "HAS"]),
+        KINDS,
         st.sampled_from([0.0, 0.1, 1.0]),
+        ADDED_BY,
+    ),
+    st.builds(lambda name: concept_removed_event(name, RUN), st.sampled_from(NAMES)),
+    st.builds(
+        lambda source, target, kind: relation_removed_event(
+            source, target, relation_type=kind, run_id=RUN
+        ),
+        st.sampled_from(NAMES),
+        st.sampled_from(NAMES),
+        KINDS,
     ),
     st.builds(stored_event),
 )
@@ -146,6 +167,17 @@ async def test_only_what_has_changed_is_read_again() -> None:
 
     assert nothing == []
     assert build.values == ["jam"]
+
+
+async def test_what_is_removed_while_the_graph_is_read_is_not_in_the_answer() -> None:
+    run = derive("run")
+    build = FoldedGraph(*TEA, concept_event("pot", run_id=run))
+    removed = concept_removed_event("pot", run)
+    build.after_reads[1] = [removed]  # between what has changed and what it is now
+
+    assert await current(cache_of(build)) == folded(build.events)
+
+    assert build.events[-1] is removed
 
 
 async def test_hub_is_read_in_a_few_commands_not_one_for_each_neighbour() -> None:

@@ -215,6 +215,8 @@ def test_keys_of_a_partition_carry_it_as_hash_tag_and_never_collide() -> None:
         layout.parameters("a/b"),
         layout.concepts("a/b"),
         layout.vocabulary("a/b"),
+        layout.graph("a/b"),
+        layout.made("a/b"),
         layout.relations("a/b", hash64("tea")),
         layout.links("a/b"),
         layout.linked("a/b", hash64("tea")),
