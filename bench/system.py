@@ -26,9 +26,14 @@ from stack.local import LocalStack
 # The first start of all exports the model, which takes a minute on a slow machine.
 START_SECONDS_MAX = 900.0
 POLL_SECONDS = 0.1
+# At six o'clock a consolidation of all that was stored would be measured as well.
+NOT_BY_THE_CLOCK = {
+    "HUMAN_MEMORY_DECAY_INTERVAL_SECONDS": "86400",
+    "HUMAN_MEMORY_CAPACITY_INTERVAL_SECONDS": "86400",
+    "HUMAN_MEMORY_CONSOLIDATION_INTERVAL_SECONDS": "604800",
+}
 # All texts of a round and the cached ones fit in, whatever the environment says.
 CACHE_TEXTS = 50_000
-NOTHING: Mapping[str, str] = MappingProxyType({})
 Say = Callable[[str], None]
 
 
@@ -53,12 +58,11 @@ def running(
     say: Say,
     *,
     separate: bool = False,
-    environment: Mapping[str, str] = NOTHING,
 ) -> Iterator[System]:
     """Everything up; without addresses on a local stack in a temporary folder.
 
     With addresses under a topic prefix of its own, whose topics and keys are deleted afterwards.
-    `separate`: each service in a process of its own. `environment`: more settings of the services.
+    `separate`: each service in a process of its own.
 
     Raises:
         StackError: something does not start.
@@ -70,7 +74,7 @@ def running(
             prefix = f"bench-{secrets.token_hex(4)}."
             settings = RetrievalSettings(kafka=kafka, redis=redis, topic_prefix=prefix)
             try:
-                with _services(settings, children, environment, say):
+                with _services(settings, children, say):
                     yield _system(settings, children, None)
             finally:
                 asyncio.run(_clean_up(settings))
@@ -81,7 +85,7 @@ def running(
             stack.prepare(say)
             stack.start()
             settings = RetrievalSettings(kafka=stack.kafka, redis=stack.redis)
-            with _services(settings, children, environment, say):
+            with _services(settings, children, say):
                 yield _system(settings, children, stack.status().kafka.pid)
         finally:
             stack.stop()
@@ -92,9 +96,7 @@ def _system(settings: RetrievalSettings, children: Children, kafka_pid: int | No
 
 
 @contextmanager
-def _services(
-    settings: RetrievalSettings, children: Children, environment: Mapping[str, str], say: Say
-) -> Iterator[None]:
+def _services(settings: RetrievalSettings, children: Children, say: Say) -> Iterator[None]:
     asyncio.run(_create_topics(settings))
     say("starting the services")
     try:
@@ -105,7 +107,7 @@ def _services(
                 "HUMAN_MEMORY_TOPIC_PREFIX": settings.topic_prefix,
                 "HUMAN_MEMORY_PARTITIONS": str(settings.partitions),
                 "HUMAN_MEMORY_EMBEDDING_CACHE": str(CACHE_TEXTS),
-                **environment,
+                **NOT_BY_THE_CLOCK,
             }
         )
         _await_ready(children, say)

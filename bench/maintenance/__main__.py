@@ -44,12 +44,6 @@ ALONE = 150
 DIGITS = re.compile(r"[\d,.]+")
 QUERIES = 200
 LOG_WIDTH = 110
-# The longest there are: nothing runs that was not asked for.
-NOT_BY_THE_CLOCK = {
-    "HUMAN_MEMORY_DECAY_INTERVAL_SECONDS": "86400",
-    "HUMAN_MEMORY_CAPACITY_INTERVAL_SECONDS": "86400",
-    "HUMAN_MEMORY_CONSOLIDATION_INTERVAL_SECONDS": "604800",
-}
 
 
 class Part(StrEnum):
@@ -157,9 +151,7 @@ def _sayer(console: Console, status: Status) -> Say:
 
 def _in_system(plan: Plan, say: Say, measure: Measure[T], *, separate: bool) -> T:
     with (
-        running(
-            plan.kafka, plan.redis, say, separate=separate, environment=NOT_BY_THE_CLOCK
-        ) as system,
+        running(plan.kafka, plan.redis, say, separate=separate) as system,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
         return runner.run(_in_lab(system, plan, measure))
