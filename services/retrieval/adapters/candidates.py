@@ -33,9 +33,9 @@ LINKED = 200  # to all sources together, and to what is related to them
 SOURCES_MAX = 20
 # A namespace with fewer memories is scored whole.
 SMALL = 500
-# One with fewer than this is held whole, 3 kB a memory: comparing 16,000 vectors takes as long as
-# reading what an index found among them. So many at a time are read until it is.
-HELD_WHOLE = 16_384
+# One with fewer than this is held whole: comparing so many vectors takes less than reading what an
+# index found among them. So many at a time are read until it is.
+HELD_WHOLE = 4_096
 READ_AHEAD = 500
 # Beside a memory with the words of the question often stands the one with the answer.
 CONTEXT_OF = 50
