@@ -7,6 +7,8 @@ from typing import Any
 import structlog
 from aiokafka import TopicPartition
 
+from services.common.ownership import committed
+
 log = structlog.get_logger(__name__)
 # A commit costs client and broker as much as an append, and saves nothing but repeats after a
 # crash, which are found in the log of events and not appended again.
@@ -40,7 +42,7 @@ class Progress:
             if tp not in partitions:
                 continue
             if tp not in self._next:
-                self._next[tp] = await self.subscriber.consumer.committed(tp) or 0
+                self._next[tp] = await committed(self.subscriber.consumer, tp)
             if record.offset >= self._next[tp]:
                 left.append(record)
         return self._without_gaps(left)

@@ -11,7 +11,7 @@ from prometheus_client import Counter, Gauge
 
 from schemas.errors import UnknownEventVersion
 from services.common.dead_letters import DeadLetters
-from services.common.ownership import Ownership
+from services.common.ownership import Ownership, committed
 from services.common.redis import REDIS_ERRORS
 from services.retrieval.adapters.redis_projection import RedisProjection
 from services.retrieval.folding import Batch, Decoded, decode
@@ -98,8 +98,7 @@ class LiveProjection:
         if behind is None:
             # We have just come, perhaps with a Redis that came back older: the offset that our
             # predecessor committed every second is about where it was.
-            committed = await self.subscriber.consumer.committed(tp) or 0
-            behind = ends[tp] if cursor == 0 else min(committed, ends[tp])
+            behind = ends[tp] if cursor == 0 else min(await self._committed(tp), ends[tp])
         if cursor < behind:
             # Queries wait: an answer out of half a memory would look like a whole one.
             log.warning("read side is behind", partition=tp.partition, at=cursor, log_end=behind)
@@ -110,6 +109,13 @@ class LiveProjection:
         self._versions[tp] = version
         self._next[tp] = cursor
         self.subscriber.consumer.seek(tp, cursor)
+
+    async def _committed(self, tp: TopicPartition) -> int:
+        try:
+            return await committed(self.subscriber.consumer, tp)
+        except TimeoutError:
+            log.warning("no group coordinator; a read side that fell back may answer for a moment")
+            return 0
 
     async def _check(self, tp: TopicPartition) -> None:
         version = await self._store.live_version(tp.partition)

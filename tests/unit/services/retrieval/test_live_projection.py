@@ -6,6 +6,7 @@ from typing import cast
 import pytest
 from aiokafka import TopicPartition
 
+from services.common import ownership
 from services.common.dead_letters import DeadLetters
 from services.retrieval.adapters.redis_projection import RedisProjection
 from services.retrieval.projection import LiveProjection
@@ -75,6 +76,21 @@ async def begun(*, cursor: int, committed: int | None) -> tuple[Store, Consumer]
     projection.subscriber = Subscriber(consumer)
     await projection.ownership.on_partitions_assigned([EVENTS])
     return store, consumer
+
+
+async def test_fold_begins_though_no_coordinator_says_what_was_committed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def silent(*_: object) -> int:
+        await asyncio.Event().wait()
+        return 0
+
+    monkeypatch.setattr(Consumer, "committed", silent)
+    monkeypatch.setattr(ownership, "COMMITTED_SECONDS_MAX", 0.01)
+
+    store, consumer = await asyncio.wait_for(begun(cursor=200, committed=450), 20)
+
+    assert (store.opened, store.awaited, consumer.at) == (True, None, 200)
 
 
 async def test_partitions_can_move_while_the_fold_lets_queries_pass() -> None:
