@@ -25,7 +25,7 @@ from services.common.memories import DELETED, Memories
 from services.common.read_model import hash64
 from services.retrieval.association import association
 from services.retrieval.question import Candidates, Question
-from services.retrieval.table import Table, unit_vectors
+from services.retrieval.table import Table
 
 
 class Evidence:
@@ -140,7 +140,7 @@ class _Nearby:
         visible = np.append(_statuses(table, self.rows, question.as_of_ms) != DELETED, False)
         beside = np.stack([number[step] for step in steps], axis=1)
         self.neighbours: IntArray = np.where(visible[beside], beside, -1)
-        self.cosines = table.cosines(unit_vectors(question.vector[np.newaxis])[0], self.rows)
+        self.cosines = candidates.cosines_of(self.rows, question.unit)
 
     def id_of(self, number: int) -> str:
         """Id of a memory."""

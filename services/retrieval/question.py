@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cognition.base_level import IntArray
+from cognition.base_level import FloatArray, IntArray
 from schemas.parameters import ParameterOverrides, Parameters
 from services.common.read_model import Status
 from services.retrieval.adapters.filters import Filters
 from services.retrieval.association import Sources
-from services.retrieval.table import Table
+from services.retrieval.table import Table, unit_vectors
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +30,12 @@ class Question:
     as_of_ms: int | None
     overrides: ParameterOverrides
 
+    @property
+    def unit(self) -> NDArray[np.float32]:
+        """The vector, rounded as stored ones are, at length 1."""
+        (unit,) = unit_vectors(self.vector[np.newaxis])
+        return unit
+
 
 @dataclass(frozen=True)
 class Statistics:
@@ -44,7 +50,8 @@ class Statistics:
 class Candidates:
     """What to rank (`rows` of a table that holds their neighbours too), and what to rank it with.
 
-    To be used at once: later the table may show another moment.
+    To be used at once: later the table may show another moment. `cosines`: of the query with the
+    rows that the table had, where all were compared.
     """
 
     table: Table
@@ -52,3 +59,12 @@ class Candidates:
     statistics: Statistics
     sources: Sources
     parameters: Parameters
+    cosines: FloatArray | None = None
+
+    def cosines_of(self, rows: IntArray, unit: NDArray[np.float32]) -> FloatArray:
+        """Cosine of the query, a unit vector, with some rows."""
+        known = self.cosines
+        if known is None or (len(rows) and rows.max() >= len(known)):  # another search adds rows
+            return self.table.cosines(unit, rows)
+        some: FloatArray = known[rows]
+        return some

@@ -11,13 +11,11 @@ from cognition.lexical import (
 )
 from services.common.memories import ACTIVE, DECAYED
 from services.retrieval.question import Question, Statistics
-from services.retrieval.table import Table, unit_vectors
+from services.retrieval.table import Table
 
 
-def nearest(table: Table, question: Question, count: int) -> IntArray:
-    """Rows whose vectors are nearest to the query's, at most `count`, in no order."""
-    unit = unit_vectors(question.vector[np.newaxis])[0]
-    cosines = table.cosines(unit, np.arange(len(table)))
+def nearest(table: Table, question: Question, cosines: FloatArray, count: int) -> IntArray:
+    """Rows with the highest of all rows' cosines, at most `count`, in no order."""
     return _best(cosines, _admitted(table, question), count)
 
 

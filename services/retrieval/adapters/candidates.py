@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from cognition.base_level import IntArray
+from cognition.base_level import FloatArray, IntArray
 from schemas.parameters import Parameters
 from services.common.live_build import Commands, LiveBuild, position_of
 from services.common.read_model import Layout, hash64
@@ -69,7 +69,12 @@ class CandidateReader:
         self._tables.trim()
         position = position_of(self._build.partition(question.namespace), reading.cursor)
         return position, Candidates(
-            reading.table, reading.rows, reading.statistics, sources, reading.parameters
+            reading.table,
+            reading.rows,
+            reading.statistics,
+            sources,
+            reading.parameters,
+            reading.cosines,
         )
 
     def expect(self, namespace: str, names: Iterable[str]) -> None:
@@ -99,6 +104,7 @@ class _Reading:
         self._lexical: IntArray = np.zeros(0, np.intp)
         self._recent: list[str] = []
         self._whole = False
+        self.cosines: FloatArray | None = None
 
     @property
     def table(self) -> Table:
@@ -166,7 +172,8 @@ class _Reading:
         self.rows = np.arange(len(self.table))
         if len(self.table) >= SMALL:
             self._lexical = scan.matching(self.table, question, self.statistics, MATCHING)
-            near = scan.nearest(self.table, question, NEAREST)
+            self.cosines = self.table.cosines(question.unit, self.rows)
+            near = scan.nearest(self.table, question, self.cosines, NEAREST)
             self.rows = np.union1d(near, self._lexical)
 
     async def _begin_found(self, replies: list[Any]) -> None:

@@ -27,6 +27,12 @@ def held(events: list[MemoryEvent], query: Search = TEA) -> tuple[View, Candidat
     return view, candidates_of(view, asked), asked
 
 
+def nearest(candidates: Candidates, asked: Question, count: int) -> np.ndarray:
+    table = candidates.table
+    cosines = table.cosines(asked.unit, np.arange(len(table)))
+    return scan.nearest(table, asked, cosines, count)
+
+
 def statuses(candidates: Candidates, rows: np.ndarray) -> set[int]:
     return set(candidates.table.column("status", rows).tolist())
 
@@ -38,7 +44,7 @@ def test_nearest_are_the_active_ones_with_the_highest_cosines(
 ) -> None:
     view, candidates, asked = held(events)
 
-    found = scan.nearest(candidates.table, asked, count)
+    found = nearest(candidates, asked, count)
 
     ids, evidence = evidence_of(view, asked)
     cosine = dict(zip(ids, evidence.cosines.tolist(), strict=True))
@@ -81,6 +87,6 @@ def test_words_that_do_not_count_choose_nobody(events: list[MemoryEvent]) -> Non
 def test_past_moment_sees_only_what_was_there(events: list[MemoryEvent]) -> None:
     _, candidates, asked = held(events, TEA.model_copy(update={"as_of": TIME_MS}))
 
-    found = scan.nearest(candidates.table, asked, 5)
+    found = nearest(candidates, asked, 5)
 
     assert (candidates.table.column("created_ms", found) <= TIME_MS).all()
