@@ -33,7 +33,7 @@ class Question:
     @property
     def unit(self) -> NDArray[np.float32]:
         """The vector, rounded as stored ones are, at length 1."""
-        (unit,) = unit_vectors(self.vector[np.newaxis])
+        unit: NDArray[np.float32] = unit_vectors(self.vector[np.newaxis])[0]
         return unit
 
 
