@@ -5,8 +5,9 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import ConsumerRecord
 
-# After a record that can't be read the good ones around it are read one by one: so many at most.
-CAREFUL_RECORDS_MAX = 10_000
+# Around a record that can't be read the good ones are read one by one: about as many as one poll
+# had read when it failed.
+CAREFUL_RECORDS_MAX = 1_000
 CAREFUL_POLL_MS = 200
 Batches = dict[TopicPartition, list[Any]]
 
@@ -48,6 +49,7 @@ class LogConsumer(AIOKafkaConsumer):  # type: ignore[misc] # aiokafka has no typ
 
     def __init__(self, *topics: str, **arguments: Any) -> None:
         super().__init__(*topics, **arguments)
+        self._assigned: Any = None
         self._delivered: dict[TopicPartition, int] = {}
         # Partitions that are read record by record, and for how many more.
         self._careful: dict[TopicPartition, int] = {}
@@ -55,11 +57,13 @@ class LogConsumer(AIOKafkaConsumer):  # type: ignore[misc] # aiokafka has no typ
     def seek(self, partition: TopicPartition, offset: int) -> None:
         """As aiokafka's."""
         super().seek(partition, offset)
+        self._follow_assignment()
         self._delivered[partition] = offset
 
     async def position(self, partition: TopicPartition) -> int:
         """As aiokafka's."""
         at: int = await super().position(partition)
+        self._follow_assignment()
         self._delivered.setdefault(partition, at)
         return at
 
@@ -67,6 +71,7 @@ class LogConsumer(AIOKafkaConsumer):  # type: ignore[misc] # aiokafka has no typ
         self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None
     ) -> Batches:
         """As aiokafka's, but for what the class says."""
+        self._follow_assignment()
         if self._careful and (found := await self._carefully(partitions)):
             return self._noted(found)
         try:
@@ -87,13 +92,23 @@ class LogConsumer(AIOKafkaConsumer):  # type: ignore[misc] # aiokafka has no typ
             except UnicodeDecodeError:
                 offset = await self.position(tp)
                 self.seek(tp, offset + 1)
+                self._careful.clear()  # that was it; another one is met like the first
                 return {tp: [UnreadableRecord.at(tp, offset)]}
-            self._careful[tp] -= 1
-            if not found or self._careful[tp] == 0:
-                del self._careful[tp]
+            left = self._careful.pop(tp, 0) - 1
             if found:
+                if left > 0:
+                    self._careful[tp] = left  # behind the others, whose turn it is
                 return found
         return {}
+
+    def _follow_assignment(self) -> None:
+        """Forget what was delivered before partitions moved: others went on from there, or not."""
+        subscription = self._subscription.subscription
+        assigned = subscription.assignment if subscription is not None else None
+        if assigned is not self._assigned:
+            self._assigned = assigned
+            self._delivered.clear()
+            self._careful.clear()
 
     async def _go_back(self) -> None:
         """To what was delivered last in each partition: more had been read, and is lost."""

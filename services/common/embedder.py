@@ -3,7 +3,7 @@
 import asyncio
 import os
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -59,7 +59,7 @@ class _Lane:
     """Texts that wait, and how many slices of them the model works on now."""
 
     slices_max: int
-    pending: list[tuple[_Request, int]] = field(default_factory=list)
+    pending: deque[tuple[_Request, int]] = field(default_factory=deque)
     slices: int = 0
 
     @property
@@ -68,15 +68,15 @@ class _Lane:
 
     def take(self) -> _Slice:
         """The text that has waited longest, and those next to it that are nearest in length."""
-        waiting = [each for each in self.pending if not each[0].done.done()]  # else nobody cares
-        if not waiting:
-            self.pending = []
-            return []
-        first = _length(waiting[0])
-        near = sorted(waiting[:CHOSEN_FROM], key=lambda each: abs(_length(each) - first))
+        waiting: _Slice = []
+        while self.pending and len(waiting) < CHOSEN_FROM:
+            each = self.pending.popleft()
+            if not each[0].done.done():  # else its caller has gone
+                waiting.append(each)
+        near = sorted(waiting, key=lambda each: abs(_length(each) - _length(waiting[0])))
         slice_ = near[:SLICE_TEXTS_MAX]
         taken = set(map(id, slice_))
-        self.pending = [each for each in waiting if id(each) not in taken]
+        self.pending.extendleft(each for each in reversed(waiting) if id(each) not in taken)
         return slice_
 
 

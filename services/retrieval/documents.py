@@ -11,7 +11,7 @@ from services.retrieval.adapters.redis_reader import RedisReader
 
 # A search shows ten of the same few memories again and again. Long texts are read each time.
 KEPT_MAX = 20_000
-KEPT_BYTES_MAX = 4_096
+KEPT_CHARACTERS_MAX = 4_096
 _FIELDS = ["content", "type", "tags", "created", "more"]
 
 
@@ -70,7 +70,7 @@ class Documents:
         return [found.get(id_) for id_ in ids]
 
     def _keep(self, key: tuple[str, str], document: Document) -> None:
-        if len(document.content) <= KEPT_BYTES_MAX:
+        if len(document.content) <= KEPT_CHARACTERS_MAX:
             self._kept[key] = document
             self._kept.move_to_end(key)
             if len(self._kept) > KEPT_MAX:

@@ -15,12 +15,13 @@ from services.retrieval.table import Table
 
 
 def nearest(table: Table, question: Question, cosines: FloatArray, count: int) -> IntArray:
-    """Rows with the highest of all rows' cosines, at most `count`, in no order."""
-    return _best(cosines, _admitted(table, question), count)
+    """Rows with the highest of all rows' cosines, at most `count` of a status, in no order."""
+    each = [_best(cosines, admitted, count) for admitted in _admitted(table, question)]
+    return np.concatenate(each)
 
 
 def matching(table: Table, question: Question, statistics: Statistics, count: int) -> IntArray:
-    """Rows with the best words, the best first, at most `count`."""
+    """Rows with the best words, the best first, at most `count` of a status."""
     if question.overrides.lexical_weight == 0 or not question.terms:
         return np.zeros(0, np.intp)
     lengths = relative_lengths(
@@ -32,7 +33,10 @@ def matching(table: Table, question: Question, statistics: Statistics, count: in
     )
     matches = table.matches(question.terms, np.arange(len(table)))
     scores = bm25(matches, term_contributions(matches, lengths, idf))
-    best = _best(scores, _admitted(table, question) & (scores > 0), count)
+    each = [
+        _best(scores, admitted & (scores > 0), count) for admitted in _admitted(table, question)
+    ]
+    best = np.concatenate(each)
     ranked: IntArray = best[np.argsort(-scores[best], kind="stable")]
     return ranked
 
@@ -41,14 +45,14 @@ def _all(table: Table) -> slice:
     return slice(0, len(table))
 
 
-def _admitted(table: Table, question: Question) -> np.ndarray:
+def _admitted(table: Table, question: Question) -> list[np.ndarray]:
+    """Rows of each status that is asked for, as the index is asked for each by itself."""
     status = table.column("status", _all(table))
-    admitted: np.ndarray = status == ACTIVE
-    if "decayed" in question.statuses:
-        admitted |= status == DECAYED
+    codes = [ACTIVE, DECAYED] if "decayed" in question.statuses else [ACTIVE]
+    then = np.ones(len(table), np.bool_)
     if question.as_of_ms is not None:
-        admitted &= table.column("created_ms", _all(table)) <= question.as_of_ms
-    return admitted
+        then = table.column("created_ms", _all(table)) <= question.as_of_ms
+    return [(status == code) & then for code in codes]
 
 
 def _best(scores: FloatArray, admitted: np.ndarray, count: int) -> IntArray:

@@ -66,7 +66,8 @@ class Searcher:
             self._found(query, candidates, ranking, question),
             self._record(query, cause, ranking, now_ms),
         )
-        self._candidates.expect(query.namespace, [str(each.memory_id) for each in found])
+        ids = [str(each.memory_id) for each in found]
+        self._candidates.expect(query.namespace, ids, recorded)
         if superseded:
             # The answer knows already; who finds the pair again if this is lost, appends it.
             self._background.add(task := asyncio.create_task(self._note(superseded)))

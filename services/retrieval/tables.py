@@ -18,7 +18,7 @@ class Held:
     `members`: all memories of the namespace, unless they are too many to be held whole (None), and
     `unread` those of them whose rows are missing or have changed. `small`: whether few of them are
     not deleted, as far as it is known. `expected`: memories that are about to change, as their use
-    has just been recorded.
+    has just been recorded, and at which offset.
     """
 
     table: Table
@@ -26,7 +26,7 @@ class Held:
     members: dict[str, None] | None = None
     unread: dict[str, None] = field(default_factory=dict)
     small: bool = False
-    expected: dict[str, None] = field(default_factory=dict)
+    expected: dict[str, int] = field(default_factory=dict)
 
     def advance(self, cursor: int, changed: list[str], *, few: int) -> None:
         """Learn what has changed up to `cursor`; the first time, what there is (`few` at most)."""

@@ -77,11 +77,11 @@ class CandidateReader:
             reading.cosines,
         )
 
-    def expect(self, namespace: str, names: Iterable[str]) -> None:
-        """The use of these memories is recorded: the next search will find them changed."""
+    def expect(self, namespace: str, names: Iterable[str], position: str) -> None:
+        """The use of these memories is recorded there: the next search will find them changed."""
         partition = self._build.partition(namespace)
         held = self._tables.of((partition, self._build.version(partition), namespace))
-        held.expected |= dict.fromkeys(names)
+        held.expected |= dict.fromkeys(names, int(position.split(":")[1]))
         for name in list(islice(held.expected, max(0, len(held.expected) - EXPECTED_MAX))):
             del held.expected[name]
 
@@ -146,8 +146,9 @@ class _Reading:
             self._put(
                 {n: r for n, r in zip(expected, records, strict=True) if n in came}, at=int(at or 0)
             )
-            for name in came:
-                held.expected.pop(name, None)
+            for name in expected:
+                if held.expected.get(name, self.cursor) < self.cursor:
+                    del held.expected[name]
             recent, frequent, parameters, counts, *rest = replies
             held.small = sum(int(count or 0) for count in counts[:2]) < SMALL
             if self._whole and not self._can_be_whole():
@@ -170,7 +171,7 @@ class _Reading:
         await self._fetch(list(held.unread))
         held.unread = dict.fromkeys(self.table.missing(held.unread))
         self.rows = np.arange(len(self.table))
-        if len(self.table) >= SMALL:
+        if len(self.table) >= SMALL and not held.small:  # it holds what was forgotten as well
             self._lexical = scan.matching(self.table, question, self.statistics, MATCHING)
             self.cosines = self.table.cosines(question.unit, self.rows)
             near = scan.nearest(self.table, question, self.cosines, NEAREST)
@@ -235,11 +236,9 @@ class _Reading:
 
     async def _around(self, rows: IntArray) -> IntArray:
         """The memories up to two steps from these, all of them read."""
-        if not self._whole:
-            await self._fetch(self.table.names_beside(rows))
+        await self._fetch(self.table.names_beside(rows))
         one = self.table.beside(rows)
-        if not self._whole:
-            await self._fetch(self.table.names_beside(one))
+        await self._fetch(self.table.names_beside(one))
         return np.concatenate([one, self.table.beside(one)])
 
     async def _add(self, names: Iterable[str]) -> None:

@@ -88,7 +88,7 @@ def test_searches_that_overlap_see_nothing_older_than_their_position(
         for _ in range(each):
             position, found = await reader.candidates(question())
             sight = sight_of(found)
-            reader.expect(NAMESPACE, list(sight)[:3])
+            reader.expect(NAMESPACE, list(sight)[:3], f"0:{build.folded}")
             cursor = int(position.split(":")[1]) + 1 if position else 0
             assert len(set(found.rows.tolist())) == len(found.rows)
             later = history[cursor:]
@@ -157,7 +157,7 @@ def test_memory_that_is_expected_to_change_is_read_with_the_first_round_trip() -
     build, reader = build_of(*"abc")
     asked(build, reader)
     build.records_read.clear()
-    reader.expect(NAMESPACE, ids("bc"))
+    reader.expect(NAMESPACE, ids("bc"), f"0:{build.folded}")
 
     build.take(accessed_event(memory_id("b"), kind="used", envelope=around(TIME_MS + 99)))
     _, found = asyncio.run(reader.candidates(question()))
@@ -214,3 +214,16 @@ def test_nothing_is_found_in_a_namespace_without_memories() -> None:
 
     assert asked(build, reader) == []
     assert NAMESPACE not in build.view.touched
+
+
+def test_few_memories_are_all_candidates_however_many_were_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, bound in (("SMALL", 4), ("NEAREST", 1), ("MATCHING", 1), ("RECENT", 1)):
+        monkeypatch.setattr(candidates, name, bound)
+    build, reader = build_of(*NAMES)
+    for name in "abcd":
+        build.take(forgotten_event(memory_id(name), envelope=around(TIME_MS + 99, name)))
+    asked(build, reader)
+
+    assert set(asked(build, reader)) >= set(ids("efg"))
