@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from human_memory.addresses import without_password
 from human_memory.calls import Call
 from human_memory.exceptions import HumanMemoryError
 from human_memory.routes import NAMESPACE_DEFAULT, NAMESPACE_HEADER
@@ -70,15 +71,17 @@ def connect_async(
 def _broker(address: str) -> str:
     broker = address.removeprefix(_KAFKA).rstrip("/")
     if not broker or "/" in broker:
-        raise HumanMemoryError(f"{address!r} is no address of Kafka; give kafka://host:port")
+        raise HumanMemoryError(
+            f"{without_password(address)!r} is no address of Kafka; give kafka://host:port"
+        )
     return broker
 
 
 def _http(address: str) -> str:
     if not address.startswith(("http://", "https://")):
         raise HumanMemoryError(
-            f"{address!r} is no address of a memory; give http://host:port, https://host:port, or "
-            "kafka://host:port"
+            f"{without_password(address)!r} is no address of a memory; give http://host:port, "
+            "https://host:port, or kafka://host:port"
         )
     return address
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import httpx
 import orjson
 
+from human_memory.addresses import without_password
 from human_memory.calls import Call
 from human_memory.exceptions import HumanMemoryError, ServiceUnavailable, error_of
 from human_memory.routes import IDEMPOTENCY_HEADER, NAMESPACE_HEADER, TIMEOUT_HEADER
@@ -26,6 +27,7 @@ class _Http:
 
     def __init__(self, base_url: str, timeout: float, headers: Mapping[str, str]) -> None:
         self._base_url = base_url
+        self._shown = without_password(base_url)
         self._timeout = timeout
         self._headers = {
             "Content-Type": "application/json",
@@ -57,7 +59,7 @@ class _Http:
             return call.parse(response.json())
         except (ValueError, KeyError, TypeError) as error:
             raise HumanMemoryError(
-                f"{self._base_url} answered {call.route.method} {call.resource} with something "
+                f"{self._shown} answered {call.route.method} {call.resource} with something "
                 f"else than a memory server does: {error!r}; is it the right address?",
                 response.status_code,
             ) from error
@@ -77,12 +79,12 @@ class _Http:
     def _failed(self, call: Call[Any], failure: httpx.HTTPError) -> HumanMemoryError:
         if isinstance(failure, httpx.TimeoutException) and not isinstance(failure, _NEVER_SENT):
             return HumanMemoryError(
-                f"{self._base_url} did not answer {call.route.method} {call.resource} within "
+                f"{self._shown} did not answer {call.route.method} {call.resource} within "
                 f"{self._timeout:g} s; the outcome is unknown",
                 504,
             )
         return ServiceUnavailable(
-            f"no memory server answers at {self._base_url} ({failure or type(failure).__name__}); "
+            f"no memory server answers at {self._shown} ({failure or type(failure).__name__}); "
             "is it running (human-memory up), and is that its address?"
         )
 

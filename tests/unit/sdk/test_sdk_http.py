@@ -149,6 +149,30 @@ def test_nobody_at_the_address_is_said_so_with_the_address() -> None:
         memory.stats()
 
 
+@pytest.mark.parametrize(
+    "answer", [Answer(200, {"hello": "world"}), Answer(drop=True)], ids=["other", "dropped"]
+)
+def test_no_failure_tells_the_key_that_is_in_the_address(answer: Answer) -> None:
+    with (
+        serving(answer) as server,
+        Memory(server.url.replace("http://", "http://any:secret@")) as memory,
+        pytest.raises(HumanMemoryError, match=server.url) as raised,
+    ):
+        memory.recall("m")
+
+    assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "address", ["htp://any:secret@host", "any:secret@host:8000", "kafka://any:secret@host/path"]
+)
+def test_refused_address_is_told_without_its_key(address: str) -> None:
+    with pytest.raises(HumanMemoryError, match="is no address") as raised:
+        Memory(address)
+
+    assert "secret" not in str(raised.value)
+
+
 async def test_nobody_at_the_address_is_said_so_by_the_async_client_too() -> None:
     address = f"http://127.0.0.1:{free_port(set())}"
 
