@@ -217,7 +217,10 @@ class AsyncMemory:
         return await self._send(calls.consolidate(namespace))
 
     async def forget_strategy(self, strategy: str, **params: object) -> ForgetReport:
-        """Forget on purpose: strategic_prune, capacity_overflow, interference or rif."""
+        """Forget on purpose: strategic_prune, capacity_overflow, interference or rif.
+
+        `namespace`, if it is among `params`, says whose memory, as in the other methods.
+        """
         return await self._send(calls.forget_strategy(strategy, params))
 
     async def stats(self, *, namespace: str | None = None) -> Stats:

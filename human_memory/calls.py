@@ -313,11 +313,14 @@ def consolidate(namespace: str | None) -> Call[ConsolidationReport]:
 
 
 def forget_strategy(strategy: str, params: Mapping[str, Any]) -> Call[ForgetReport]:
-    """A way of forgetting, applied now."""
+    """A way of forgetting, applied now. `namespace` is whose, not one of its parameters."""
+    rest = dict(params)
+    namespace = rest.pop("namespace", None)
     return Call(
         route=routes.FORGET_STRATEGY,
         parse=ForgetReport.model_validate,
-        body={"strategy": strategy, "params": dict(params)},
+        body={"strategy": strategy, "params": rest},
+        namespace=namespace,
     )
 
 

@@ -215,7 +215,10 @@ class Memory:
         return self._send(calls.consolidate(namespace))
 
     def forget_strategy(self, strategy: str, **params: object) -> ForgetReport:
-        """Forget on purpose: strategic_prune, capacity_overflow, interference or rif."""
+        """Forget on purpose: strategic_prune, capacity_overflow, interference or rif.
+
+        `namespace`, if it is among `params`, says whose memory, as in the other methods.
+        """
         return self._send(calls.forget_strategy(strategy, params))
 
     def stats(self, *, namespace: str | None = None) -> Stats:

@@ -64,6 +64,16 @@ def test_search_sends_times_and_filters_by_their_names_on_the_wire() -> None:
     assert asked.headers["authorization"] == "Bearer k"
 
 
+def test_strategy_runs_in_the_namespace_that_is_named() -> None:
+    report = Answer(200, {"strategy": "capacity_overflow", "memories_affected": 0})
+    with serving(report) as server, Memory(server.url, namespace="mine") as memory:
+        memory.forget_strategy("capacity_overflow", capacity=5, namespace="other")
+
+    (asked,) = server.asked
+    assert asked.headers["x-memory-namespace"] == "other"
+    assert asked.body == {"strategy": "capacity_overflow", "params": {"capacity": 5}}
+
+
 def test_names_and_ids_are_quoted_in_paths() -> None:
     concept = Answer(200, {"name": "C#", "type": "t", "activation": 0.5, "relationships": []})
     with serving(concept) as server, Memory(f"{server.url}/ns/alice") as memory:
