@@ -68,6 +68,10 @@ class SearchMore(TypedDict, total=False):
     namespace: str
 
 
+_OF_THE_BATCH = {"idempotency_key", "namespace"}
+_ITEM = {"content", "memory_type", "context", *StoreMore.__annotations__} - _OF_THE_BATCH
+
+
 class ListMore(TypedDict, total=False):
     """What `list` and `page` take to filter, by name."""
 
@@ -132,11 +136,10 @@ def store_batch(
     items: Sequence[Mapping[str, Any]], *, idempotency_key: str | None, namespace: str | None
 ) -> Call[list[MemoryCreated]]:
     """Several new memories, in one request."""
-    body = {"items": [_wire(item) for item in items]}
     return _write(
         routes.STORE_BATCH,
         lambda answer: [MemoryCreated.model_validate(row) for row in answer["results"]],
-        body,
+        {"items": [_item(item) for item in items]},
         (namespace, idempotency_key),
     )
 
@@ -369,6 +372,14 @@ def _write(
         idempotency_key=key if key is not None else uuid4().hex,
         repeatable=True,
     )
+
+
+def _item(given: Mapping[str, Any]) -> dict[str, Any]:
+    """One of a batch: as `store` takes it, but whose it is and its key are the batch's."""
+    if unknown := sorted(given.keys() - _ITEM):
+        whose = "; give it to store_batch() itself" if unknown[0] in _OF_THE_BATCH else ""
+        raise TypeError(f"an item of store_batch() can't have {unknown[0]!r}{whose}")
+    return _wire(given)
 
 
 def _context(context: str | None) -> dict[str, str]:

@@ -92,7 +92,7 @@ class Memory:
         idempotency_key: str | None = None,
         namespace: str | None = None,
     ) -> builtins.list[MemoryCreated]:
-        """Store many memories, each given as the arguments of `store`.
+        """Store many memories, each given as the arguments of `store` but the last two below.
 
         `progress` hears how many are stored, after each batch. With an `idempotency_key`, what a
         failure has left out is completed by a second call with the same items.

@@ -221,6 +221,24 @@ def test_batches_are_sent_in_turn_and_progress_is_told() -> None:
     assert [len(asked.body["items"]) for asked in server.asked] == [2, 2, 1]
 
 
+@pytest.mark.parametrize(
+    ("key", "why"),
+    [
+        ("namespace", "itself"),
+        ("idempotency_key", "itself"),
+        ("tag", "'tag'$"),
+        ("type", "'type'$"),
+    ],
+)
+def test_item_of_a_batch_with_what_would_be_ignored_is_refused(key: str, why: str) -> None:
+    with Memory() as memory, pytest.raises(TypeError, match=why) as raised:
+        memory.store_batch(
+            [{"content": "x", "memory_type": "semantic"}, {"content": "x", key: "y"}]
+        )
+
+    assert repr(key) in str(raised.value)
+
+
 @pytest.mark.parametrize("address", ["localhost:8000", "ftp://host", "", "kafka://"])
 def test_what_is_no_address_is_refused_at_once(address: str) -> None:
     with pytest.raises(HumanMemoryError, match="address"):
