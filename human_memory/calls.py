@@ -3,6 +3,7 @@
 Both clients and all transports share these, so they can't differ.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from typing import Any, Generic, TypedDict, TypeVar
 from uuid import uuid4
 
 from human_memory import routes
+from human_memory.exceptions import ValidationError
 from human_memory.models import (
     Concept,
     ConsolidationReport,
@@ -34,6 +36,7 @@ from human_memory.routes import Route
 T = TypeVar("T")
 Moment = datetime | str
 BATCH_SIZE_DEFAULT = 100
+_SENDABLE = re.compile(r"[\x21-\x7e]*")
 
 
 class StoreMore(TypedDict, total=False):
@@ -110,6 +113,10 @@ class Call(Generic[T]):
     namespace: str | None = None
     idempotency_key: str | None = None
     repeatable: bool = False
+
+    def __post_init__(self) -> None:
+        check_header("namespace", self.namespace)
+        check_header("idempotency_key", self.idempotency_key)
 
     @property
     def url(self) -> str:
@@ -343,6 +350,16 @@ def ready() -> Call[dict[str, str]]:
     )
 
 
+def check_header(name: str, value: str | None) -> None:
+    """What goes into a header over HTTP is what can be in one, also over the bus.
+
+    Raises:
+        ValidationError: it is not. The text does not show the value, which may be a key.
+    """
+    if value is not None and not _SENDABLE.fullmatch(value):
+        raise ValidationError(f"{name}: must be visible ASCII characters, without blanks")
+
+
 def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
     """Runs of at most `size` items.
 
@@ -350,7 +367,7 @@ def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
     [['a', 'b'], ['c', 'd'], ['e']]
     """
     if size < 1:
-        raise ValueError(f"batch_size: at least 1, not {size}")
+        raise ValidationError(f"batch_size: at least 1, not {size}")
     left = iter(items)
     while batch := list(islice(left, size)):
         yield batch

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from human_memory.addresses import without_password
-from human_memory.calls import Call
+from human_memory.calls import Call, check_header
 from human_memory.exceptions import HumanMemoryError
 from human_memory.routes import NAMESPACE_DEFAULT, NAMESPACE_HEADER
 
@@ -87,6 +87,8 @@ def _http(address: str) -> str:
 
 
 def _headers(namespace: str | None, api_key: str | None) -> dict[str, str]:
+    check_header("namespace", namespace)
+    check_header("api_key", api_key)
     headers = {}
     if namespace is not None:
         headers[NAMESPACE_HEADER] = namespace

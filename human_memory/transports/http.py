@@ -3,7 +3,8 @@
 import asyncio
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import httpx
@@ -11,7 +12,12 @@ import orjson
 
 from human_memory.addresses import without_password
 from human_memory.calls import Call
-from human_memory.exceptions import HumanMemoryError, ServiceUnavailable, error_of
+from human_memory.exceptions import (
+    HumanMemoryError,
+    ServiceUnavailable,
+    ValidationError,
+    error_of,
+)
 from human_memory.routes import IDEMPOTENCY_HEADER, NAMESPACE_HEADER, TIMEOUT_HEADER
 from schemas.limits import TIMEOUT_MS_MAX
 
@@ -28,6 +34,11 @@ class _Http:
     def __init__(self, base_url: str, timeout: float, headers: Mapping[str, str]) -> None:
         self._base_url = base_url
         self._shown = without_password(base_url)
+        try:
+            httpx.URL(base_url)
+        except httpx.InvalidURL:
+            # Its text may show a part of the key, if the key is what makes it one.
+            raise HumanMemoryError(f"{self._shown!r} is no address of a memory") from None
         self._timeout = timeout
         self._headers = {
             "Content-Type": "application/json",
@@ -77,6 +88,15 @@ class _Http:
         return 0.0 if dropped and call.repeatable else None
 
     def _failed(self, call: Call[Any], failure: httpx.HTTPError) -> HumanMemoryError:
+        if isinstance(failure, httpx.PoolTimeout):
+            return ServiceUnavailable(
+                f"all connections of this client to {self._shown} were in use for "
+                f"{self._timeout:g} s; nothing was sent"
+            )
+        if isinstance(failure, httpx.LocalProtocolError):
+            return HumanMemoryError(
+                f"{call.route.method} {call.resource} is no request that HTTP can carry"
+            )
         if isinstance(failure, httpx.TimeoutException) and not isinstance(failure, _NEVER_SENT):
             return HumanMemoryError(
                 f"{self._shown} did not answer {call.route.method} {call.resource} within "
@@ -102,11 +122,13 @@ class HttpTransport(_Http):
         Raises:
             HumanMemoryError: it failed.
         """
-        request = self._request(call)
+        with _sendable(call):
+            request = self._request(call)
         for pause in (*PAUSES_SECONDS, None):
             failure: httpx.Response | httpx.HTTPError
             try:
-                failure = self._client.request(**request)
+                with _sendable(call):
+                    failure = self._client.request(**request)
                 if failure.status_code < 400:
                     return self._answer(call, failure)
             except httpx.HTTPError as error:
@@ -133,11 +155,13 @@ class AsyncHttpTransport(_Http):
 
     async def send(self, call: Call[T]) -> T:
         """As `HttpTransport.send`."""
-        request = self._request(call)
+        with _sendable(call):
+            request = self._request(call)
         for pause in (*PAUSES_SECONDS, None):
             failure: httpx.Response | httpx.HTTPError
             try:
-                failure = await self._client.request(**request)
+                with _sendable(call):
+                    failure = await self._client.request(**request)
                 if failure.status_code < 400:
                     return self._answer(call, failure)
             except httpx.HTTPError as error:
@@ -153,6 +177,17 @@ class AsyncHttpTransport(_Http):
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()
+
+
+@contextmanager
+def _sendable(call: Call[Any]) -> Iterator[None]:
+    """Texts that no URL can hold: lone surrogates, or more than 64 KiB of them."""
+    try:
+        yield
+    except (httpx.InvalidURL, UnicodeEncodeError) as error:
+        raise ValidationError(
+            f"{call.route.method} {call.route.path}: a URL can't hold what it was given ({error})"
+        ) from error
 
 
 def _encoded(body: Mapping[str, Any]) -> bytes:

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import httpx
 import pytest
 
 from human_memory import (
@@ -174,7 +175,13 @@ def test_no_failure_tells_the_key_that_is_in_the_address(answer: Answer) -> None
 
 
 @pytest.mark.parametrize(
-    "address", ["htp://any:secret@host", "any:secret@host:8000", "kafka://any:secret@host/path"]
+    "address",
+    [
+        "htp://any:secret@host",
+        "any:secret@host:8000",
+        "kafka://any:secret@host/path",
+        "http://any:secret/1@host",
+    ],
 )
 def test_refused_address_is_told_without_its_key(address: str) -> None:
     with pytest.raises(HumanMemoryError, match="is no address") as raised:
@@ -243,6 +250,60 @@ def test_item_of_a_batch_with_what_would_be_ignored_is_refused(key: str, why: st
 def test_what_is_no_address_is_refused_at_once(address: str) -> None:
     with pytest.raises(HumanMemoryError, match="address"):
         Memory(address)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"namespace": "Zürich"}, {"idempotency_key": "schlüssel"}, {"namespace": "a\r\nb: c"}],
+)
+def test_what_no_header_can_hold_is_refused_with_our_error(arguments: dict[str, str]) -> None:
+    with Memory() as memory, pytest.raises(ValidationError, match=next(iter(arguments))):
+        memory.store("x", **arguments)  # type: ignore[arg-type] # a table of keyword arguments
+
+
+@pytest.mark.parametrize("argument", ["namespace", "api_key"])
+def test_client_whose_headers_can_not_be_sent_is_refused_without_telling_them(
+    argument: str,
+) -> None:
+    with pytest.raises(ValidationError, match=argument) as raised:
+        Memory(**{argument: "gehe\u0131m"})  # type: ignore[arg-type] # a table of arguments
+
+    assert "gehe" not in str(raised.value)
+
+
+@pytest.mark.parametrize("memory_id", ["\ud800", "x" * 100_000])
+async def test_what_no_url_can_hold_is_refused_with_our_error(memory_id: str) -> None:
+    with Memory() as memory, pytest.raises(ValidationError, match="URL"):
+        memory.recall(memory_id)
+    async with AsyncMemory() as other:
+        with pytest.raises(ValidationError, match="URL"):
+            await other.list(tag=memory_id)
+
+
+@pytest.mark.parametrize(
+    ("failure", "text"),
+    [
+        (httpx.PoolTimeout("x"), "connections of this client"),
+        (httpx.LocalProtocolError("Illegal header value b'Bearer secret'"), "no request that HTTP"),
+    ],
+)
+def test_failures_of_the_client_itself_are_told_apart_from_no_server(
+    monkeypatch: pytest.MonkeyPatch, failure: httpx.HTTPError, text: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(httpx.Client, "request", fail)
+
+    with Memory() as memory, pytest.raises(HumanMemoryError, match=text) as raised:
+        memory.stats()
+
+    assert "secret" not in str(raised.value)
+
+
+def test_batch_size_that_is_none_is_refused_with_our_error() -> None:
+    with Memory() as memory, pytest.raises(ValidationError, match="batch_size"):
+        memory.store_batch([{"content": "x"}], batch_size=0)
 
 
 def test_unknown_argument_is_refused_by_name() -> None:
