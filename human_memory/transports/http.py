@@ -12,6 +12,7 @@ import orjson
 
 from human_memory.addresses import without_password
 from human_memory.calls import Call
+from human_memory.deadline import Deadline
 from human_memory.exceptions import (
     HumanMemoryError,
     ServiceUnavailable,
@@ -75,17 +76,19 @@ class _Http:
                 response.status_code,
             ) from error
 
-    def _pause(self, call: Call[Any], failure: httpx.Response | httpx.HTTPError) -> float | None:
-        """Seconds until it may be sent again, or None where that could do it twice."""
-        if isinstance(failure, httpx.Response):
-            if failure.status_code != 503 or not call.repeatable:
-                return None
-            asked = failure.headers.get("Retry-After", "0")
-            return min(float(asked) if asked.isdigit() else 0.0, RETRY_AFTER_SECONDS_MAX)
-        if isinstance(failure, _NEVER_SENT):
-            return 0.0
-        dropped = isinstance(failure, httpx.NetworkError | httpx.RemoteProtocolError)
-        return 0.0 if dropped and call.repeatable else None
+    def _pause(
+        self,
+        call: Call[Any],
+        failure: httpx.Response | httpx.HTTPError,
+        pause: float | None,
+        deadline: Deadline,
+    ) -> float | None:
+        """Seconds until it may be sent again, or None: that could do it twice, or is too late."""
+        asked = _asked_pause(call, failure)
+        if asked is None or pause is None:
+            return None
+        wait = max(asked, pause * _jitter())
+        return wait if wait < deadline.remaining_seconds() else None
 
     def _failed(self, call: Call[Any], failure: httpx.HTTPError) -> HumanMemoryError:
         if isinstance(failure, httpx.PoolTimeout):
@@ -124,19 +127,20 @@ class HttpTransport(_Http):
         """
         with _sendable(call):
             request = self._request(call)
+        deadline = Deadline.after(self._timeout)
         for pause in (*PAUSES_SECONDS, None):
             failure: httpx.Response | httpx.HTTPError
             try:
                 with _sendable(call):
-                    failure = self._client.request(**request)
+                    failure = self._client.request(**request, timeout=deadline.remaining_seconds())
                 if failure.status_code < 400:
                     return self._answer(call, failure)
             except httpx.HTTPError as error:
                 failure = error
-            wait = self._pause(call, failure)
-            if wait is None or pause is None:
+            wait = self._pause(call, failure, pause, deadline)
+            if wait is None:
                 break
-            time.sleep(max(wait, pause * _jitter()))
+            time.sleep(wait)
         if isinstance(failure, httpx.Response):
             return self._answer(call, failure)
         raise self._failed(call, failure) from failure
@@ -157,19 +161,22 @@ class AsyncHttpTransport(_Http):
         """As `HttpTransport.send`."""
         with _sendable(call):
             request = self._request(call)
+        deadline = Deadline.after(self._timeout)
         for pause in (*PAUSES_SECONDS, None):
             failure: httpx.Response | httpx.HTTPError
             try:
                 with _sendable(call):
-                    failure = await self._client.request(**request)
+                    failure = await self._client.request(
+                        **request, timeout=deadline.remaining_seconds()
+                    )
                 if failure.status_code < 400:
                     return self._answer(call, failure)
             except httpx.HTTPError as error:
                 failure = error
-            wait = self._pause(call, failure)
-            if wait is None or pause is None:
+            wait = self._pause(call, failure, pause, deadline)
+            if wait is None:
                 break
-            await asyncio.sleep(max(wait, pause * _jitter()))
+            await asyncio.sleep(wait)
         if isinstance(failure, httpx.Response):
             return self._answer(call, failure)
         raise self._failed(call, failure) from failure
@@ -188,6 +195,18 @@ def _sendable(call: Call[Any]) -> Iterator[None]:
         raise ValidationError(
             f"{call.route.method} {call.route.path}: a URL can't hold what it was given ({error})"
         ) from error
+
+
+def _asked_pause(call: Call[Any], failure: httpx.Response | httpx.HTTPError) -> float | None:
+    if isinstance(failure, httpx.Response):
+        if failure.status_code != 503 or not call.repeatable:
+            return None
+        asked = failure.headers.get("Retry-After", "0")
+        return min(float(asked) if asked.isdigit() else 0.0, RETRY_AFTER_SECONDS_MAX)
+    if isinstance(failure, _NEVER_SENT):
+        return 0.0
+    dropped = isinstance(failure, httpx.NetworkError | httpx.RemoteProtocolError)
+    return 0.0 if dropped and call.repeatable else None
 
 
 def _encoded(body: Mapping[str, Any]) -> bytes:

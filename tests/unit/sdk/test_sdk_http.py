@@ -1,6 +1,12 @@
 """The client over HTTP: what it sends, when it asks again, and what it raises."""
 
+import inspect
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 import pytest
@@ -134,6 +140,44 @@ def test_server_that_stays_unavailable_is_asked_three_times() -> None:
         memory.stats()
 
     assert len(server.asked) == 3
+
+
+@contextmanager
+def black_hole() -> Iterator[str]:
+    """An address where nothing answers, not even that nobody is there: its queue is full."""
+    with socket.socket() as listening, ExitStack() as stack:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listening.getsockname())
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+async def awaited(value: Any) -> Any:
+    return await value if inspect.isawaitable(value) else value
+
+
+async def test_all_tries_together_take_no_longer_than_the_timeout() -> None:
+    with black_hole() as address:
+        for asked in (Memory(address, timeout=0.5), AsyncMemory(address, timeout=0.5)):
+            began = time.monotonic()
+            with pytest.raises(ServiceUnavailable, match="no memory server answers"):
+                await awaited(asked.stats())
+            assert time.monotonic() - began < 1.0
+            await awaited(asked.close())
+
+
+def test_server_that_asks_for_more_patience_than_there_is_is_asked_once() -> None:
+    with (
+        serving(Answer(503, {"detail": "busy"}, {"Retry-After": "2"})) as server,
+        Memory(server.url, timeout=1) as memory,
+        pytest.raises(ServiceUnavailable, match="busy"),
+    ):
+        memory.stats()
+
+    assert len(server.asked) == 1
 
 
 @pytest.mark.parametrize(
