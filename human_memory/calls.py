@@ -312,26 +312,20 @@ def export_graph(limit: int, namespace: str | None) -> Call[Graph]:
 
 def decay(namespace: str | None) -> Call[DecayReport]:
     """A decay run, now."""
-    return Call(route=routes.DECAY, parse=DecayReport.model_validate, namespace=namespace)
+    return _write(routes.DECAY, DecayReport.model_validate, None, (namespace, None))
 
 
 def consolidate(namespace: str | None) -> Call[ConsolidationReport]:
     """A consolidation, now."""
-    return Call(
-        route=routes.CONSOLIDATE, parse=ConsolidationReport.model_validate, namespace=namespace
-    )
+    return _write(routes.CONSOLIDATE, ConsolidationReport.model_validate, None, (namespace, None))
 
 
 def forget_strategy(strategy: str, params: Mapping[str, Any]) -> Call[ForgetReport]:
     """A way of forgetting, applied now. `namespace` is whose, not one of its parameters."""
     rest = dict(params)
     namespace = rest.pop("namespace", None)
-    return Call(
-        route=routes.FORGET_STRATEGY,
-        parse=ForgetReport.model_validate,
-        body={"strategy": strategy, "params": rest},
-        namespace=namespace,
-    )
+    body = {"strategy": strategy, "params": rest}
+    return _write(routes.FORGET_STRATEGY, ForgetReport.model_validate, body, (namespace, None))
 
 
 def stats(namespace: str | None) -> Call[Stats]:
@@ -376,7 +370,7 @@ def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
 def _write(
     route: Route,
     parse: Callable[[Any], T],
-    body: Mapping[str, Any],
+    body: Mapping[str, Any] | None,
     whose: tuple[str | None, str | None],
 ) -> Call[T]:
     """With a key, ours if need be, so that a lost reply is asked for again without harm."""

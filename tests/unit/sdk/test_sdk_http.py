@@ -98,6 +98,42 @@ def test_write_that_got_503_is_sent_again_under_the_same_key() -> None:
     assert first == second
 
 
+DECAYED = {"memories_processed": 1, "memories_decayed": 0}
+FORGOT = {"strategy": "rif", "memories_affected": 0}
+REPORT = dict.fromkeys(
+    ("episodes_replayed", "facts_extracted", "memories_pruned", "memories_downscaled"), 0
+)
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "report"),
+    [
+        ("decay", (), DECAYED),
+        ("consolidate", (), REPORT),
+        ("forget_strategy", ("rif",), FORGOT),
+    ],
+)
+def test_run_of_maintenance_that_got_503_is_asked_for_again_under_the_same_key(
+    method: str, arguments: tuple[str, ...], report: dict[str, Any]
+) -> None:
+    with serving(BUSY, Answer(200, report)) as server, Memory(server.url) as memory:
+        getattr(memory, method)(*arguments)
+
+    first, second = (asked.headers["idempotency-key"] for asked in server.asked)
+    assert first == second
+
+
+def test_forgetting_that_got_503_is_not_sent_again_as_it_may_have_been_done() -> None:
+    with (
+        serving(BUSY, Answer(200, {"deleted": True})) as server,
+        Memory(server.url) as memory,
+        pytest.raises(ServiceUnavailable),
+    ):
+        memory.forget("m")
+
+    assert len(server.asked) == 1
+
+
 def test_write_whose_connection_broke_is_sent_again() -> None:
     with serving(Answer(drop=True), Answer(201, CREATED)) as server, Memory(server.url) as memory:
         memory.store("x")
