@@ -44,7 +44,8 @@ class AsyncMemory:
     Every write is answered when reads show it. Use it as `async with AsyncMemory(...) as memory:`,
     or call `close()` in the end. `namespace` tells memories apart; a method may name another one.
 
-    Every method raises `HumanMemoryError` or one of its subclasses, nothing else.
+    Every method raises `HumanMemoryError` or one of its subclasses, and `TypeError` for a call that
+    is none: an argument that is unknown, or that JSON can't carry.
     """
 
     def __init__(
@@ -92,7 +93,7 @@ class AsyncMemory:
         idempotency_key: str | None = None,
         namespace: str | None = None,
     ) -> builtins.list[MemoryCreated]:
-        """Store many memories, each given as the arguments of `store`.
+        """Store many memories, each given as the arguments of `store`; all in one namespace.
 
         `progress` hears how many are stored, after each batch. With an `idempotency_key`, what a
         failure has left out is completed by a second call with the same items.
@@ -217,7 +218,10 @@ class AsyncMemory:
         return await self._send(calls.consolidate(namespace))
 
     async def forget_strategy(self, strategy: str, **params: object) -> ForgetReport:
-        """Forget on purpose: strategic_prune, capacity_overflow, interference or rif."""
+        """Forget on purpose: strategic_prune, capacity_overflow, interference or rif.
+
+        `namespace`, if it is among `params`, says whose memory, as in the other methods.
+        """
         return await self._send(calls.forget_strategy(strategy, params))
 
     async def stats(self, *, namespace: str | None = None) -> Stats:

@@ -3,6 +3,7 @@
 Both clients and all transports share these, so they can't differ.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from typing import Any, Generic, TypedDict, TypeVar
 from uuid import uuid4
 
 from human_memory import routes
+from human_memory.exceptions import ValidationError
 from human_memory.models import (
     Concept,
     ConsolidationReport,
@@ -34,6 +36,7 @@ from human_memory.routes import Route
 T = TypeVar("T")
 Moment = datetime | str
 BATCH_SIZE_DEFAULT = 100
+_SENDABLE = re.compile(r"[\x21-\x7e]*")
 
 
 class StoreMore(TypedDict, total=False):
@@ -66,6 +69,10 @@ class SearchMore(TypedDict, total=False):
     explain: bool
     idempotency_key: str
     namespace: str
+
+
+_OF_THE_BATCH = {"idempotency_key", "namespace"}
+_ITEM = {"content", "memory_type", "context", *StoreMore.__annotations__} - _OF_THE_BATCH
 
 
 class ListMore(TypedDict, total=False):
@@ -107,6 +114,10 @@ class Call(Generic[T]):
     idempotency_key: str | None = None
     repeatable: bool = False
 
+    def __post_init__(self) -> None:
+        check_header("namespace", self.namespace)
+        check_header("idempotency_key", self.idempotency_key)
+
     @property
     def url(self) -> str:
         """The path to ask for, quoted."""
@@ -132,11 +143,10 @@ def store_batch(
     items: Sequence[Mapping[str, Any]], *, idempotency_key: str | None, namespace: str | None
 ) -> Call[list[MemoryCreated]]:
     """Several new memories, in one request."""
-    body = {"items": [_wire(item) for item in items]}
     return _write(
         routes.STORE_BATCH,
         lambda answer: [MemoryCreated.model_validate(row) for row in answer["results"]],
-        body,
+        {"items": [_item(item) for item in items]},
         (namespace, idempotency_key),
     )
 
@@ -302,23 +312,20 @@ def export_graph(limit: int, namespace: str | None) -> Call[Graph]:
 
 def decay(namespace: str | None) -> Call[DecayReport]:
     """A decay run, now."""
-    return Call(route=routes.DECAY, parse=DecayReport.model_validate, namespace=namespace)
+    return _write(routes.DECAY, DecayReport.model_validate, None, (namespace, None))
 
 
 def consolidate(namespace: str | None) -> Call[ConsolidationReport]:
     """A consolidation, now."""
-    return Call(
-        route=routes.CONSOLIDATE, parse=ConsolidationReport.model_validate, namespace=namespace
-    )
+    return _write(routes.CONSOLIDATE, ConsolidationReport.model_validate, None, (namespace, None))
 
 
 def forget_strategy(strategy: str, params: Mapping[str, Any]) -> Call[ForgetReport]:
-    """A way of forgetting, applied now."""
-    return Call(
-        route=routes.FORGET_STRATEGY,
-        parse=ForgetReport.model_validate,
-        body={"strategy": strategy, "params": dict(params)},
-    )
+    """A way of forgetting, applied now. `namespace` is whose, not one of its parameters."""
+    rest = dict(params)
+    namespace = rest.pop("namespace", None)
+    body = {"strategy": strategy, "params": rest}
+    return _write(routes.FORGET_STRATEGY, ForgetReport.model_validate, body, (namespace, None))
 
 
 def stats(namespace: str | None) -> Call[Stats]:
@@ -337,6 +344,16 @@ def ready() -> Call[dict[str, str]]:
     )
 
 
+def check_header(name: str, value: str | None) -> None:
+    """What goes into a header over HTTP is what can be in one, also over the bus.
+
+    Raises:
+        ValidationError: it is not. The text does not show the value, which may be a key.
+    """
+    if value is not None and not _SENDABLE.fullmatch(value):
+        raise ValidationError(f"{name}: must be visible ASCII characters, without blanks")
+
+
 def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
     """Runs of at most `size` items.
 
@@ -344,7 +361,7 @@ def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
     [['a', 'b'], ['c', 'd'], ['e']]
     """
     if size < 1:
-        raise ValueError(f"batch_size: at least 1, not {size}")
+        raise ValidationError(f"batch_size: at least 1, not {size}")
     left = iter(items)
     while batch := list(islice(left, size)):
         yield batch
@@ -353,7 +370,7 @@ def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
 def _write(
     route: Route,
     parse: Callable[[Any], T],
-    body: Mapping[str, Any],
+    body: Mapping[str, Any] | None,
     whose: tuple[str | None, str | None],
 ) -> Call[T]:
     """With a key, ours if need be, so that a lost reply is asked for again without harm."""
@@ -366,6 +383,14 @@ def _write(
         idempotency_key=key if key is not None else uuid4().hex,
         repeatable=True,
     )
+
+
+def _item(given: Mapping[str, Any]) -> dict[str, Any]:
+    """One of a batch: as `store` takes it, but whose it is and its key are the batch's."""
+    if unknown := sorted(given.keys() - _ITEM):
+        whose = "; give it to store_batch() itself" if unknown[0] in _OF_THE_BATCH else ""
+        raise TypeError(f"an item of store_batch() can't have {unknown[0]!r}{whose}")
+    return _wire(given)
 
 
 def _context(context: str | None) -> dict[str, str]:

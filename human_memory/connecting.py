@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from human_memory.calls import Call
+from human_memory.addresses import without_password
+from human_memory.calls import Call, check_header
 from human_memory.exceptions import HumanMemoryError
 from human_memory.routes import NAMESPACE_DEFAULT, NAMESPACE_HEADER
 
@@ -70,20 +71,24 @@ def connect_async(
 def _broker(address: str) -> str:
     broker = address.removeprefix(_KAFKA).rstrip("/")
     if not broker or "/" in broker:
-        raise HumanMemoryError(f"{address!r} is no address of Kafka; give kafka://host:port")
+        raise HumanMemoryError(
+            f"{without_password(address)!r} is no address of Kafka; give kafka://host:port"
+        )
     return broker
 
 
 def _http(address: str) -> str:
     if not address.startswith(("http://", "https://")):
         raise HumanMemoryError(
-            f"{address!r} is no address of a memory; give http://host:port, https://host:port, or "
-            "kafka://host:port"
+            f"{without_password(address)!r} is no address of a memory; give http://host:port, "
+            "https://host:port, or kafka://host:port"
         )
     return address
 
 
 def _headers(namespace: str | None, api_key: str | None) -> dict[str, str]:
+    check_header("namespace", namespace)
+    check_header("api_key", api_key)
     headers = {}
     if namespace is not None:
         headers[NAMESPACE_HEADER] = namespace

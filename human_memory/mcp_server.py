@@ -40,12 +40,18 @@ class Stored(BaseModel):
 
 
 class Remembered(BaseModel):
-    """A memory that a search found. A higher activation comes to mind more easily."""
+    """A memory that a search found. A higher activation comes to mind more easily.
+
+    `superseded_by`: the id of a newer memory that says what holds now instead.
+    """
 
     memory_id: str
     content: str
     memory_type: str | None
+    speaker: str | None
     created_at: str | None
+    last_accessed: str
+    superseded_by: str | None
     activation: float
     similarity: float
     tags: list[str]

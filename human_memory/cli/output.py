@@ -35,16 +35,6 @@ def table(*columns: str, right: tuple[str, ...] = ()) -> Table:
     return made
 
 
-def without_password(url: str) -> str:
-    """A URL as it may be shown.
-
-    >>> without_password("redis://:secret@host:6379/0")
-    'redis://host:6379/0'
-    """
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"
-
-
 def progress_bar() -> Progress:
     """A bar with count, rate and time on standard error, gone when it is done."""
     console = Console(stderr=True)

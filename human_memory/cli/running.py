@@ -15,9 +15,10 @@ import typer
 from rich.console import Console
 
 from human_memory import instance as instances
+from human_memory.addresses import without_password
 from human_memory.cli.command import command
 from human_memory.cli.options import DataOptions, JsonOption, ServerOptions
-from human_memory.cli.output import out, print_json, without_password
+from human_memory.cli.output import out, print_json
 from human_memory.instance import Instance
 from human_memory.settings import KafkaSettings
 from human_memory.supervisor import Plan, Supervisor, require_linux, tail

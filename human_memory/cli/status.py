@@ -6,10 +6,11 @@ from pathlib import Path
 
 import typer
 
+from human_memory.addresses import without_password
 from human_memory.children import SERVICES, probe
 from human_memory.cli.command import command
 from human_memory.cli.options import JsonOption, ServerOptions
-from human_memory.cli.output import out, print_json, table, without_password
+from human_memory.cli.output import out, print_json, table
 from human_memory.cli.records import group_progress
 from human_memory.cli.replaying import PROJECTION_GROUP
 from human_memory.instance import Instance

@@ -2,13 +2,15 @@
 
 An item is a memory: its text is what the item's index fields say, its value is in the metadata. A
 `put` to a key that exists forgets the old version. `search` ranks as the memory does, so what is
-used often comes first; what has decayed is found no more by meaning, but still by its key.
+used often comes first; what has decayed is found no more by meaning, but still by its key. A search
+with a query finds 100 items at most, those before its offset included.
 """
 
 import asyncio
 import hashlib
 import operator
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -30,6 +32,7 @@ from langgraph.store.base import (
 from human_memory import calls
 from human_memory.calls import Call
 from human_memory.connecting import connect, connect_async
+from human_memory.exceptions import MemoryNotFound
 from human_memory.models import MemoryDetail, MemoryItem, MemoryPage
 
 Path = tuple[str, ...]
@@ -38,7 +41,7 @@ Steps = Generator[Call[Any], Any, Any]
 
 NAMESPACE_DEFAULT = "langgraph"
 MEMORY_TYPE, NAMESPACE_TYPE = "langgraph", "langgraph_ns"
-_NAMESPACE_TAG, _UNINDEXED_TAG = "lg:namespace", "lg:unindexed"
+_NAMESPACE_TAG, _INDEXED_TAG = "lg:namespace", "lg:indexed"
 _NO_THRESHOLD = -1e6
 _FOUND_MAX = 100
 _PAGE = 200
@@ -73,24 +76,14 @@ class HumanMemoryStore(BaseStore):
         """The results of some operations; reads see the store before the batch's writes."""
         plan, results = self._planned(list(ops))
         for at, steps in plan:
-            value: Any = None
-            try:
-                while True:
-                    value = self._transport.send(steps.send(value))
-            except StopIteration as done:
-                results[at] = done.value
+            results[at] = self._taken(steps)
         return results
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
         """As `batch`."""
         plan, results = self._planned(list(ops))
         for at, steps in plan:
-            value: Any = None
-            try:
-                while True:
-                    value = await self._async_transport.send(steps.send(value))
-            except StopIteration as done:
-                results[at] = done.value
+            results[at] = await self._ataken(steps)
         return results
 
     def close(self) -> None:
@@ -101,6 +94,32 @@ class HumanMemoryStore(BaseStore):
         """Let go of all connections."""
         await self._async_transport.close()
         await asyncio.to_thread(self._transport.close)
+
+    def _taken(self, steps: Steps) -> Any:
+        try:
+            call = next(steps)
+            while True:
+                try:
+                    value = self._transport.send(call)
+                except MemoryNotFound as error:
+                    call = steps.throw(error)
+                else:
+                    call = steps.send(value)
+        except StopIteration as done:
+            return done.value
+
+    async def _ataken(self, steps: Steps) -> Any:
+        try:
+            call = next(steps)
+            while True:
+                try:
+                    value = await self._async_transport.send(call)
+                except MemoryNotFound as error:
+                    call = steps.throw(error)
+                else:
+                    call = steps.send(value)
+        except StopIteration as done:
+            return done.value
 
     def _planned(self, ops: Sequence[Op]) -> tuple[list[tuple[int, Steps]], list[Result]]:
         reads: list[tuple[int, Steps]] = []
@@ -118,34 +137,45 @@ class HumanMemoryStore(BaseStore):
         return [*reads, *writes.values()], [None] * len(ops)
 
     def _put(self, op: PutOp) -> Steps:
-        earlier: list[MemoryDetail] = yield from _versions(op.namespace, op.key)
+        outdated: list[MemoryItem] = yield from _versions(op.namespace, op.key)
         if op.value is not None:
             if op.namespace not in self._namespaces:
                 yield _marker(op.namespace)
                 self._namespaces.add(op.namespace)
-            created = _created_at(earlier[0]) if earlier else None
+            created = None
+            if outdated:
+                detail: MemoryDetail = yield calls.inspect(outdated[0].memory_id, None)
+                created = _created_at(detail)
             yield _store(op, op.value, created)
-        for version in earlier:
-            yield calls.forget(version.memory_id, None)
+            # Of all who put this key now the last to look sees every version; the newest stays.
+            versions: list[MemoryItem] = yield from _versions(op.namespace, op.key)
+            outdated = versions[1:]
+        for version in outdated:
+            with suppress(MemoryNotFound):  # somebody else has forgotten it
+                yield calls.forget(version.memory_id, None)
 
 
 def _get(op: GetOp) -> Steps:
-    versions: list[MemoryDetail] = yield from _versions(op.namespace, op.key)
-    return _item(versions[0]) if versions else None
+    versions: list[MemoryItem] = yield from _versions(op.namespace, op.key)
+    if not versions:
+        return None
+    detail = yield calls.inspect(versions[0].memory_id, None)
+    return _item(detail)
 
 
 def _search(op: SearchOp) -> Steps:
     tag = _tag("p", op.namespace_prefix)
     wanted = op.offset + op.limit
     found: list[SearchItem] = []
+    seen: set[tuple[Path, str]] = set()
     if op.query:
         rows = yield calls.search(
             op.query,
             _FOUND_MAX if op.filter else min(wanted + 1, _FOUND_MAX),
             _NO_THRESHOLD,
-            {"tags": [tag], "types": [MEMORY_TYPE]},
+            {"tags": [tag, _INDEXED_TAG], "types": [MEMORY_TYPE]},
         )
-        scores = {row.memory_id: row.similarity for row in rows if _UNINDEXED_TAG not in row.tags}
+        scores = {row.memory_id: row.similarity for row in rows}
     else:
         listed = yield from _listed(tag)
         scores = dict.fromkeys((row.memory_id for row in listed), None)
@@ -154,7 +184,10 @@ def _search(op: SearchOp) -> Steps:
             break
         detail = yield calls.inspect(memory_id, None)
         item = _item(detail)
-        if _matches(item.value, op.filter):
+        name = (item.namespace, item.key)
+        # Two versions are found while one is replaced.
+        if name not in seen and _matches(item.value, op.filter):
+            seen.add(name)
             found.append(
                 SearchItem(
                     item.namespace, item.key, item.value, item.created_at, item.updated_at, score
@@ -177,12 +210,8 @@ def _list_namespaces(op: ListNamespacesOp) -> Steps:
 
 def _versions(namespace: Path, key: str) -> Steps:
     """Those that are not forgotten, the newest first; more than one only while one is replaced."""
-    rows = yield from _listed(_tag("k", (*namespace, key)))
-    details = []
-    for row in rows:
-        detail = yield calls.inspect(row.memory_id, None)
-        details.append(detail)
-    return sorted(details, key=lambda detail: str(detail.created_at), reverse=True)
+    rows: list[MemoryItem] = yield from _listed(_tag("k", (*namespace, key)))
+    return sorted(rows, key=lambda row: (row.created_at, row.memory_id), reverse=True)
 
 
 def _listed(tag: str) -> Steps:
@@ -213,8 +242,8 @@ def _store(op: PutOp, value: Mapping[str, Any], created_at: str | None) -> Call[
         _tag("k", (*op.namespace, op.key)),
         *(_tag("p", op.namespace[:depth]) for depth in range(len(op.namespace) + 1)),
     ]
-    if op.index is False:
-        tags.append(_UNINDEXED_TAG)
+    if op.index is not False:
+        tags.append(_INDEXED_TAG)
     more: calls.StoreMore = {"tags": tags, "metadata": metadata}
     return calls.store(_text(op, value), MEMORY_TYPE, None, more)
 

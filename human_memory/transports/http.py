@@ -3,14 +3,22 @@
 import asyncio
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import httpx
 import orjson
 
+from human_memory.addresses import without_password
 from human_memory.calls import Call
-from human_memory.exceptions import HumanMemoryError, ServiceUnavailable, error_of
+from human_memory.deadline import Deadline
+from human_memory.exceptions import (
+    HumanMemoryError,
+    ServiceUnavailable,
+    ValidationError,
+    error_of,
+)
 from human_memory.routes import IDEMPOTENCY_HEADER, NAMESPACE_HEADER, TIMEOUT_HEADER
 from schemas.limits import TIMEOUT_MS_MAX
 
@@ -26,6 +34,12 @@ class _Http:
 
     def __init__(self, base_url: str, timeout: float, headers: Mapping[str, str]) -> None:
         self._base_url = base_url
+        self._shown = without_password(base_url)
+        try:
+            httpx.URL(base_url)
+        except httpx.InvalidURL:
+            # Its text may show a part of the key, if the key is what makes it one.
+            raise HumanMemoryError(f"{self._shown!r} is no address of a memory") from None
         self._timeout = timeout
         self._headers = {
             "Content-Type": "application/json",
@@ -57,32 +71,43 @@ class _Http:
             return call.parse(response.json())
         except (ValueError, KeyError, TypeError) as error:
             raise HumanMemoryError(
-                f"{self._base_url} answered {call.route.method} {call.resource} with something "
+                f"{self._shown} answered {call.route.method} {call.resource} with something "
                 f"else than a memory server does: {error!r}; is it the right address?",
                 response.status_code,
             ) from error
 
-    def _pause(self, call: Call[Any], failure: httpx.Response | httpx.HTTPError) -> float | None:
-        """Seconds until it may be sent again, or None where that could do it twice."""
-        if isinstance(failure, httpx.Response):
-            if failure.status_code != 503 or not call.repeatable:
-                return None
-            asked = failure.headers.get("Retry-After", "0")
-            return min(float(asked) if asked.isdigit() else 0.0, RETRY_AFTER_SECONDS_MAX)
-        if isinstance(failure, _NEVER_SENT):
-            return 0.0
-        dropped = isinstance(failure, httpx.NetworkError | httpx.RemoteProtocolError)
-        return 0.0 if dropped and call.repeatable else None
+    def _pause(
+        self,
+        call: Call[Any],
+        failure: httpx.Response | httpx.HTTPError,
+        pause: float | None,
+        deadline: Deadline,
+    ) -> float | None:
+        """Seconds until it may be sent again, or None: that could do it twice, or is too late."""
+        asked = _asked_pause(call, failure)
+        if asked is None or pause is None:
+            return None
+        wait = max(asked, pause * _jitter())
+        return wait if wait < deadline.remaining_seconds() else None
 
     def _failed(self, call: Call[Any], failure: httpx.HTTPError) -> HumanMemoryError:
+        if isinstance(failure, httpx.PoolTimeout):
+            return ServiceUnavailable(
+                f"all connections of this client to {self._shown} were in use for "
+                f"{self._timeout:g} s; nothing was sent"
+            )
+        if isinstance(failure, httpx.LocalProtocolError):
+            return HumanMemoryError(
+                f"{call.route.method} {call.resource} is no request that HTTP can carry"
+            )
         if isinstance(failure, httpx.TimeoutException) and not isinstance(failure, _NEVER_SENT):
             return HumanMemoryError(
-                f"{self._base_url} did not answer {call.route.method} {call.resource} within "
+                f"{self._shown} did not answer {call.route.method} {call.resource} within "
                 f"{self._timeout:g} s; the outcome is unknown",
                 504,
             )
         return ServiceUnavailable(
-            f"no memory server answers at {self._base_url} ({failure or type(failure).__name__}); "
+            f"no memory server answers at {self._shown} ({failure or type(failure).__name__}); "
             "is it running (human-memory up), and is that its address?"
         )
 
@@ -100,19 +125,22 @@ class HttpTransport(_Http):
         Raises:
             HumanMemoryError: it failed.
         """
-        request = self._request(call)
+        with _sendable(call):
+            request = self._request(call)
+        deadline = Deadline.after(self._timeout)
         for pause in (*PAUSES_SECONDS, None):
             failure: httpx.Response | httpx.HTTPError
             try:
-                failure = self._client.request(**request)
+                with _sendable(call):
+                    failure = self._client.request(**request, timeout=deadline.remaining_seconds())
                 if failure.status_code < 400:
                     return self._answer(call, failure)
             except httpx.HTTPError as error:
                 failure = error
-            wait = self._pause(call, failure)
-            if wait is None or pause is None:
+            wait = self._pause(call, failure, pause, deadline)
+            if wait is None:
                 break
-            time.sleep(max(wait, pause * _jitter()))
+            time.sleep(wait)
         if isinstance(failure, httpx.Response):
             return self._answer(call, failure)
         raise self._failed(call, failure) from failure
@@ -131,19 +159,24 @@ class AsyncHttpTransport(_Http):
 
     async def send(self, call: Call[T]) -> T:
         """As `HttpTransport.send`."""
-        request = self._request(call)
+        with _sendable(call):
+            request = self._request(call)
+        deadline = Deadline.after(self._timeout)
         for pause in (*PAUSES_SECONDS, None):
             failure: httpx.Response | httpx.HTTPError
             try:
-                failure = await self._client.request(**request)
+                with _sendable(call):
+                    failure = await self._client.request(
+                        **request, timeout=deadline.remaining_seconds()
+                    )
                 if failure.status_code < 400:
                     return self._answer(call, failure)
             except httpx.HTTPError as error:
                 failure = error
-            wait = self._pause(call, failure)
-            if wait is None or pause is None:
+            wait = self._pause(call, failure, pause, deadline)
+            if wait is None:
                 break
-            await asyncio.sleep(max(wait, pause * _jitter()))
+            await asyncio.sleep(wait)
         if isinstance(failure, httpx.Response):
             return self._answer(call, failure)
         raise self._failed(call, failure) from failure
@@ -151,6 +184,29 @@ class AsyncHttpTransport(_Http):
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()
+
+
+@contextmanager
+def _sendable(call: Call[Any]) -> Iterator[None]:
+    """Texts that no URL can hold: lone surrogates, or more than 64 KiB of them."""
+    try:
+        yield
+    except (httpx.InvalidURL, UnicodeEncodeError) as error:
+        raise ValidationError(
+            f"{call.route.method} {call.route.path}: a URL can't hold what it was given ({error})"
+        ) from error
+
+
+def _asked_pause(call: Call[Any], failure: httpx.Response | httpx.HTTPError) -> float | None:
+    if isinstance(failure, httpx.Response):
+        if failure.status_code != 503 or not call.repeatable:
+            return None
+        asked = failure.headers.get("Retry-After", "0")
+        return min(float(asked) if asked.isdigit() else 0.0, RETRY_AFTER_SECONDS_MAX)
+    if isinstance(failure, _NEVER_SENT):
+        return 0.0
+    dropped = isinstance(failure, httpx.NetworkError | httpx.RemoteProtocolError)
+    return 0.0 if dropped and call.repeatable else None
 
 
 def _encoded(body: Mapping[str, Any]) -> bytes:

@@ -1,5 +1,6 @@
 """The memory as LangGraph's long-term store, with LangGraph itself."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import TypedDict
 
@@ -88,6 +89,31 @@ async def test_index_says_what_is_searched(store: HumanMemoryStore) -> None:
     found = await store.asearch(USERS, query="tea")
 
     assert [item.key for item in found] == ["a"]
+
+
+async def test_items_that_are_not_indexed_take_no_place_in_a_search(
+    store: HumanMemoryStore,
+) -> None:
+    for number in range(3):
+        await store.aput(USERS, f"hidden-{number}", {"text": "green tea"}, index=False)
+    await store.aput(USERS, "shown", {"text": "a pot of green tea in the garden"})
+
+    found = await store.asearch(USERS, query="green tea", limit=1)
+
+    assert [item.key for item in found] == ["shown"]
+
+
+async def test_key_that_many_put_and_delete_at_once_has_one_version(
+    store: HumanMemoryStore,
+) -> None:
+    await asyncio.gather(
+        *(store.aput(USERS, "k", {"n": n}) for n in range(4)), store.adelete(USERS, "k")
+    )
+    await store.aput(USERS, "k", {"n": 9})
+
+    found = await store.asearch(USERS)
+
+    assert [item.value for item in found] == [{"n": 9}]
 
 
 async def test_namespaces_are_listed_by_conditions(store: HumanMemoryStore) -> None:

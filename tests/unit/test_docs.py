@@ -1,6 +1,7 @@
 """What a user can set, watch or run has a heading in docs/reference/, and links lead somewhere."""
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -150,6 +151,17 @@ def test_the_readme_shows_the_examples_as_they_are(example: str) -> None:
     source = (ROOT / "examples" / example).read_text("utf-8").strip()
 
     assert f"```python\n{source}\n```" in (ROOT / "README.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/guide/mcp.md"])
+def test_assistants_are_told_where_the_memory_is(page: str) -> None:
+    # An assistant starts the command in a folder of its own, where no data folder says it.
+    text = (ROOT / page).read_text("utf-8")
+    (configuration,) = re.findall(r"```json\n(.*?\"mcpServers\".*?)```", text, re.DOTALL)
+
+    arguments = json.loads(configuration)["mcpServers"]["memory"]["args"]
+
+    assert arguments[:3] == ["mcp", "--server", "http://localhost:8000"]
 
 
 def test_pages_name_only_make_targets_that_exist() -> None:

@@ -1,7 +1,14 @@
 """The client over HTTP: what it sends, when it asks again, and what it raises."""
 
+import inspect
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from typing import Any
 
+import httpx
 import pytest
 
 from human_memory import (
@@ -64,6 +71,16 @@ def test_search_sends_times_and_filters_by_their_names_on_the_wire() -> None:
     assert asked.headers["authorization"] == "Bearer k"
 
 
+def test_strategy_runs_in_the_namespace_that_is_named() -> None:
+    report = Answer(200, {"strategy": "capacity_overflow", "memories_affected": 0})
+    with serving(report) as server, Memory(server.url, namespace="mine") as memory:
+        memory.forget_strategy("capacity_overflow", capacity=5, namespace="other")
+
+    (asked,) = server.asked
+    assert asked.headers["x-memory-namespace"] == "other"
+    assert asked.body == {"strategy": "capacity_overflow", "params": {"capacity": 5}}
+
+
 def test_names_and_ids_are_quoted_in_paths() -> None:
     concept = Answer(200, {"name": "C#", "type": "t", "activation": 0.5, "relationships": []})
     with serving(concept) as server, Memory(f"{server.url}/ns/alice") as memory:
@@ -79,6 +96,42 @@ def test_write_that_got_503_is_sent_again_under_the_same_key() -> None:
     first, second = (asked.headers["idempotency-key"] for asked in server.asked)
     assert created.memory_id == "m"
     assert first == second
+
+
+DECAYED = {"memories_processed": 1, "memories_decayed": 0}
+FORGOT = {"strategy": "rif", "memories_affected": 0}
+REPORT = dict.fromkeys(
+    ("episodes_replayed", "facts_extracted", "memories_pruned", "memories_downscaled"), 0
+)
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "report"),
+    [
+        ("decay", (), DECAYED),
+        ("consolidate", (), REPORT),
+        ("forget_strategy", ("rif",), FORGOT),
+    ],
+)
+def test_run_of_maintenance_that_got_503_is_asked_for_again_under_the_same_key(
+    method: str, arguments: tuple[str, ...], report: dict[str, Any]
+) -> None:
+    with serving(BUSY, Answer(200, report)) as server, Memory(server.url) as memory:
+        getattr(memory, method)(*arguments)
+
+    first, second = (asked.headers["idempotency-key"] for asked in server.asked)
+    assert first == second
+
+
+def test_forgetting_that_got_503_is_not_sent_again_as_it_may_have_been_done() -> None:
+    with (
+        serving(BUSY, Answer(200, {"deleted": True})) as server,
+        Memory(server.url) as memory,
+        pytest.raises(ServiceUnavailable),
+    ):
+        memory.forget("m")
+
+    assert len(server.asked) == 1
 
 
 def test_write_whose_connection_broke_is_sent_again() -> None:
@@ -125,6 +178,44 @@ def test_server_that_stays_unavailable_is_asked_three_times() -> None:
     assert len(server.asked) == 3
 
 
+@contextmanager
+def black_hole() -> Iterator[str]:
+    """An address where nothing answers, not even that nobody is there: its queue is full."""
+    with socket.socket() as listening, ExitStack() as stack:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listening.getsockname())
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+async def awaited(value: Any) -> Any:
+    return await value if inspect.isawaitable(value) else value
+
+
+async def test_all_tries_together_take_no_longer_than_the_timeout() -> None:
+    with black_hole() as address:
+        for asked in (Memory(address, timeout=0.5), AsyncMemory(address, timeout=0.5)):
+            began = time.monotonic()
+            with pytest.raises(ServiceUnavailable, match="no memory server answers"):
+                await awaited(asked.stats())
+            assert time.monotonic() - began < 1.0
+            await awaited(asked.close())
+
+
+def test_server_that_asks_for_more_patience_than_there_is_is_asked_once() -> None:
+    with (
+        serving(Answer(503, {"detail": "busy"}, {"Retry-After": "2"})) as server,
+        Memory(server.url, timeout=1) as memory,
+        pytest.raises(ServiceUnavailable, match="busy"),
+    ):
+        memory.stats()
+
+    assert len(server.asked) == 1
+
+
 @pytest.mark.parametrize(
     ("status", "error"), [(404, MemoryNotFound), (422, ValidationError), (413, HumanMemoryError)]
 )
@@ -147,6 +238,36 @@ def test_nobody_at_the_address_is_said_so_with_the_address() -> None:
 
     with Memory(address) as memory, pytest.raises(ServiceUnavailable, match=address):
         memory.stats()
+
+
+@pytest.mark.parametrize(
+    "answer", [Answer(200, {"hello": "world"}), Answer(drop=True)], ids=["other", "dropped"]
+)
+def test_no_failure_tells_the_key_that_is_in_the_address(answer: Answer) -> None:
+    with (
+        serving(answer) as server,
+        Memory(server.url.replace("http://", "http://any:secret@")) as memory,
+        pytest.raises(HumanMemoryError, match=server.url) as raised,
+    ):
+        memory.recall("m")
+
+    assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "htp://any:secret@host",
+        "any:secret@host:8000",
+        "kafka://any:secret@host/path",
+        "http://any:secret/1@host",
+    ],
+)
+def test_refused_address_is_told_without_its_key(address: str) -> None:
+    with pytest.raises(HumanMemoryError, match="is no address") as raised:
+        Memory(address)
+
+    assert "secret" not in str(raised.value)
 
 
 async def test_nobody_at_the_address_is_said_so_by_the_async_client_too() -> None:
@@ -187,10 +308,82 @@ def test_batches_are_sent_in_turn_and_progress_is_told() -> None:
     assert [len(asked.body["items"]) for asked in server.asked] == [2, 2, 1]
 
 
+@pytest.mark.parametrize(
+    ("key", "why"),
+    [
+        ("namespace", "itself"),
+        ("idempotency_key", "itself"),
+        ("tag", "'tag'$"),
+        ("type", "'type'$"),
+    ],
+)
+def test_item_of_a_batch_with_what_would_be_ignored_is_refused(key: str, why: str) -> None:
+    with Memory() as memory, pytest.raises(TypeError, match=why) as raised:
+        memory.store_batch(
+            [{"content": "x", "memory_type": "semantic"}, {"content": "x", key: "y"}]
+        )
+
+    assert repr(key) in str(raised.value)
+
+
 @pytest.mark.parametrize("address", ["localhost:8000", "ftp://host", "", "kafka://"])
 def test_what_is_no_address_is_refused_at_once(address: str) -> None:
     with pytest.raises(HumanMemoryError, match="address"):
         Memory(address)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"namespace": "Zürich"}, {"idempotency_key": "schlüssel"}, {"namespace": "a\r\nb: c"}],
+)
+def test_what_no_header_can_hold_is_refused_with_our_error(arguments: dict[str, str]) -> None:
+    with Memory() as memory, pytest.raises(ValidationError, match=next(iter(arguments))):
+        memory.store("x", **arguments)  # type: ignore[arg-type] # a table of keyword arguments
+
+
+@pytest.mark.parametrize("argument", ["namespace", "api_key"])
+def test_client_whose_headers_can_not_be_sent_is_refused_without_telling_them(
+    argument: str,
+) -> None:
+    with pytest.raises(ValidationError, match=argument) as raised:
+        Memory(**{argument: "gehe\u0131m"})  # type: ignore[arg-type] # a table of arguments
+
+    assert "gehe" not in str(raised.value)
+
+
+@pytest.mark.parametrize("memory_id", ["\ud800", "x" * 100_000])
+async def test_what_no_url_can_hold_is_refused_with_our_error(memory_id: str) -> None:
+    with Memory() as memory, pytest.raises(ValidationError, match="URL"):
+        memory.recall(memory_id)
+    async with AsyncMemory() as other:
+        with pytest.raises(ValidationError, match="URL"):
+            await other.list(tag=memory_id)
+
+
+@pytest.mark.parametrize(
+    ("failure", "text"),
+    [
+        (httpx.PoolTimeout("x"), "connections of this client"),
+        (httpx.LocalProtocolError("Illegal header value b'Bearer secret'"), "no request that HTTP"),
+    ],
+)
+def test_failures_of_the_client_itself_are_told_apart_from_no_server(
+    monkeypatch: pytest.MonkeyPatch, failure: httpx.HTTPError, text: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(httpx.Client, "request", fail)
+
+    with Memory() as memory, pytest.raises(HumanMemoryError, match=text) as raised:
+        memory.stats()
+
+    assert "secret" not in str(raised.value)
+
+
+def test_batch_size_that_is_none_is_refused_with_our_error() -> None:
+    with Memory() as memory, pytest.raises(ValidationError, match="batch_size"):
+        memory.store_batch([{"content": "x"}], batch_size=0)
 
 
 def test_unknown_argument_is_refused_by_name() -> None:
