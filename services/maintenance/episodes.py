@@ -58,7 +58,7 @@ class Gathered:
 
     @cached_property
     def occasion(self) -> IntArray:
-        """The occasion of each; what comes between two mentions of a thing holds it together."""
+        """The occasion of each: what is independent evidence."""
         sessions = [document.get("session") for document in self.documents]
         return occasions(self.states["created_ms"] / 1000.0, sessions)
 

@@ -10,7 +10,7 @@ from uuid import UUID
 import numpy as np
 
 from cognition.base_level import IntArray
-from cognition.clustering import ClusterRule, key_terms, medoid, mutual_clusters
+from cognition.clustering import ClusterRule, key_terms, medoid, mutual_clusters, nearest_elsewhere
 from cognition.consolidation import fact_confidence
 from cognition.text import terms, words
 from schemas.fields import Emotion, Source
@@ -23,6 +23,7 @@ from services.maintenance.wording import Wording, WordingFailed
 from services.maintenance.work import Work
 
 SEEDS_MAX, CLUSTERED_MAX, NEAREST = 2_000, 5_000, 10
+SEEDS_AT_ONCE = 256
 # A fact that says the same, or that comes of at least half of the same episodes, is the same.
 SAME_COSINE, SAME_MEMBERS = 0.9, 0.5
 CONFIDENCE_MIN = 0.5
@@ -263,16 +264,18 @@ def _newest(gathered: Gathered, rows: IntArray, count: int) -> IntArray:
 
 
 def _with_neighbours(gathered: Gathered, seeds: IntArray, episodes: IntArray) -> IntArray:
-    """The seeds and the episodes nearest to each, at most CLUSTERED_MAX."""
+    """The seeds and the episodes of other occasions nearest to each, at most CLUSTERED_MAX."""
     if len(episodes) <= NEAREST + 1:
         return episodes
     near = set(seeds.tolist())
-    for start in range(0, len(seeds), 512):
+    occasion = gathered.occasion
+    for start in range(0, len(seeds), SEEDS_AT_ONCE):
         if len(near) >= CLUSTERED_MAX:
             break
-        cosines = gathered.vectors[seeds[start : start + 512]] @ gathered.vectors[episodes].T
-        best = np.argpartition(-cosines, NEAREST, axis=1)[:, : NEAREST + 1]
-        near |= set(episodes[np.unique(best)].tolist())
+        some = seeds[start : start + SEEDS_AT_ONCE]
+        cosines = gathered.vectors[some] @ gathered.vectors[episodes].T
+        _, best = nearest_elsewhere(cosines, occasion[episodes], occasion[some], count=NEAREST)
+        near |= set(episodes[best].tolist())
     return np.array(sorted(near), np.intp)
 
 
