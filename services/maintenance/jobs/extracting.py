@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
+from pydantic import ValidationError
 
 from cognition.base_level import IntArray
 from cognition.clustering import ClusterRule, key_terms, medoid, mutual_clusters, nearest_elsewhere
@@ -28,6 +29,7 @@ SEEDS_AT_ONCE = 256
 SAME_COSINE, SAME_MEMBERS = 0.9, 0.5
 CONFIDENCE_MIN = 0.5
 KEY_TERMS = 5
+WORD_CHARACTERS_MAX = 64
 TOPICS = 2
 CONCEPT_ACTIVATION = 0.5
 
@@ -87,8 +89,13 @@ async def extract(work: Work, job: ConsolidationJob, gathered: Gathered) -> Extr
         if text is None:
             done.unworded += 1
             continue
+        try:
+            stored = await _store(work, gathered, cluster, text)
+        except ValidationError:  # a language model's sentence need not be what a memory may hold
+            done.unworded += 1
+            continue
+        done.facts.append(stored)
         await likeness.learn([text])
-        done.facts.append(await _store(work, gathered, cluster, text))
         await _relate(work, gathered, cluster)
         await work.progress("extract", done=number + 1, total=len(clusters), step=number + 1)
     return done
@@ -108,7 +115,7 @@ def clusters_of(gathered: Gathered, job: ConsolidationJob, *, now_ms: int) -> li
         occasion=gathered.occasion[near],
         rule=ClusterRule(neighbours=NEAREST, cosine_min=job.cosine_min),
     )
-    said = {int(i): terms(gathered.documents[i]["content"]) for i in near.tolist()}
+    said = {int(i): _named(terms(gathered.documents[i]["content"])) for i in near.tolist()}
     frequencies = Counter(term for each in said.values() for term in set(each))
     clusters = []
     for group in found:
@@ -223,11 +230,16 @@ def _topics(gathered: Gathered, cluster: Cluster) -> list[str]:
     """The first key terms as they are mostly written."""
     written: dict[str, Counter[str]] = {}
     for row in cluster.rows:
-        for word in words(gathered.documents[row]["content"]):
+        for word in _named(words(gathered.documents[row]["content"])):
             for term in terms(word):
                 written.setdefault(term, Counter())[word] += 1
     named = [written[term] for term in cluster.terms[:TOPICS] if term in written]
     return [min((-count, word) for word, count in forms.items())[1] for forms in named]
+
+
+def _named(found: list[str]) -> list[str]:
+    """Without keys, hashes and the like: they are no topic, and too long for a concept's name."""
+    return [word for word in found if len(word) <= WORD_CHARACTERS_MAX]
 
 
 def _says(gathered: Gathered, row: int, wanted: list[str]) -> bool:
