@@ -12,7 +12,7 @@ from cognition.errors import ParameterOutOfRange
 
 # Chains of neighbours that grow too large are cut by raising the floor in such steps.
 FLOOR_STEP = 0.05
-ROWS_AT_ONCE = 512
+ROWS_AT_ONCE = 256
 # What one session says within three hours is said on one occasion: until then a base level has
 # hardly begun to fall (its onset is 3 h 15 min).
 OCCASION_SECONDS = 3 * 3_600.0
