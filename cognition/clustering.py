@@ -12,10 +12,10 @@ from cognition.errors import ParameterOutOfRange
 
 # Chains of neighbours that grow too large are cut by raising the floor in such steps.
 FLOOR_STEP = 0.05
-ROWS_AT_ONCE = 512
-# What one session says within three hours of saying something else is said on one occasion: until
-# then a base level has hardly begun to fall (its onset is 3 h 15 min).
-OCCASION_GAP_SECONDS = 3 * 3_600.0
+ROWS_AT_ONCE = 256
+# What one session says within three hours is said on one occasion: until then a base level has
+# hardly begun to fall (its onset is 3 h 15 min).
+OCCASION_SECONDS = 3 * 3_600.0
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class ClusterRule:
     """When episodes are a cluster.
 
     Args:
-        neighbours: k, each must be among the other's k nearest.
+        neighbours: k, each must be the nearest of one of the other's k nearest occasions.
         cosine_min: the floor of the similarity, -1 to 1.
         occasions_min: so many occasions, at least, that the episodes come from.
         size_max: so many episodes, at most.
@@ -82,17 +82,17 @@ def occasions(
     seconds: FloatArray,
     sessions: Sequence[str | None],
     *,
-    gap_seconds: float = OCCASION_GAP_SECONDS,
+    length_seconds: float = OCCASION_SECONDS,
 ) -> IntArray:
     """Which occasion each episode belongs to: what is independent evidence, and what is not.
 
-    Episodes of one session are one occasion as long as none comes later than the gap after the one
-    before it. Without a session each is an occasion of its own.
+    Episodes of one session are one occasion until one comes later than that after the first of
+    them, which begins the next. Without a session each is an occasion of its own.
 
     Args:
         seconds: when each happened, in any order, shape (episodes,).
         sessions: the session of each, or None.
-        gap_seconds: the longest pause within an occasion.
+        length_seconds: how long an occasion lasts at most.
 
     Returns:
         For each episode the row of the first one of its occasion, shape (episodes,).
@@ -105,15 +105,16 @@ def occasions(
     [0, 0, 2, 3]
     """
     occasion = np.arange(len(seconds))
-    latest: dict[str, int] = {}
+    begun: dict[str, int] = {}
     for row in np.argsort(seconds, kind="stable").tolist():
         session = sessions[row]
         if session is None:
             continue
-        before = latest.get(session)
-        if before is not None and seconds[row] - seconds[before] <= gap_seconds:
-            occasion[row] = occasion[before]
-        latest[session] = row
+        first = begun.setdefault(session, row)
+        if seconds[row] - seconds[first] <= length_seconds:
+            occasion[row] = first
+        else:
+            begun[session] = row
     return occasion
 
 
@@ -126,9 +127,12 @@ def mutual_clusters(
 ) -> list[list[int]]:
     """Groups of episodes that say the same, as often as it takes to be no chance.
 
-    Two are joined if each is among the other's k nearest and their similarity is at least the
-    floor; a cluster is a connected component that comes from enough occasions. One that is too
-    large is split by a higher floor.
+    Two of different occasions are joined if each is the nearest of its occasion to the other, that
+    occasion is among the other's k nearest, and their similarity is at least the floor; two of one
+    occasion, if one is among the other's k nearest there. So no occasion is crowded out by another,
+    however often that repeats a thing. A cluster is a connected component that comes from enough
+    occasions. One that is too large is split by a higher floor; if nothing comes of that, it is the
+    medoid and those at the floor to it, from its occasions in turn.
 
     s_ij = cos_ij - w (1 - c_ij), c_ij the similarity of their contexts: what lies far apart in time
     must say the same more clearly.
@@ -143,8 +147,8 @@ def mutual_clusters(
         Rows of each cluster, ascending; clusters by their first row.
 
     Source: Brito et al. (1997), Statistics & Probability Letters 35:33, the mutual k-nearest-
-    neighbour graph; Howard & Kahana (2002), see `context_similarity`. Differs: the floor, and that
-    contexts are no part of the vectors.
+    neighbour graph; Howard & Kahana (2002), see `context_similarity`. Differs: the floor, that
+    neighbours are counted by occasion, and that contexts are no part of the vectors.
 
     >>> unit = np.array([[1.0, 0.0], [0.8, 0.6], [0.96, 0.28], [0.0, -1.0]])
     >>> mutual_clusters(unit, np.zeros(4))
@@ -153,23 +157,50 @@ def mutual_clusters(
     []
     """
     own = np.arange(len(vectors)) if occasion is None else occasion
-    pairs, similarities = _mutual_pairs(vectors, seconds, rule)
-    clusters: list[list[int]] = []
-    waiting = [(rule.cosine_min, np.arange(len(vectors)))]
-    while waiting:
-        floor, rows = waiting.pop()
-        inside = np.zeros(len(vectors), np.bool_)
-        inside[rows] = True
-        kept = pairs[(similarities >= floor) & inside[pairs[:, 0]] & inside[pairs[:, 1]]]
-        for component in _components(rows, kept):
-            if len(component) > rule.size_max and floor < 1:
-                waiting.append((floor + FLOOR_STEP, np.array(component, np.intp)))
-            elif (
-                len(component) <= rule.size_max
-                and len(np.unique(own[component])) >= rule.occasions_min
-            ):
-                clusters.append(component)
-    return sorted(clusters)
+    found = _Episodes(vectors, seconds, own, rule)
+    return sorted(_split(found, _pairs(found), np.arange(len(vectors)), rule.cosine_min))
+
+
+def nearest_elsewhere(
+    similarities: FloatArray, occasion: IntArray, own: IntArray, *, count: int
+) -> tuple[IntArray, IntArray]:
+    """The nearest episode of each of the nearest other occasions.
+
+    Args:
+        similarities: of some episodes to all, shape (some, all).
+        occasion: the occasion of each of all, shape (all,).
+        own: the occasion of each of some, shape (some,).
+        count: so many occasions, at most.
+
+    Returns:
+        Which of some, and which of all; of equals the first.
+
+    Source: Brito et al. (1997), see `mutual_clusters`. Differs: one neighbour of each occasion.
+
+    >>> alike = np.array([[1.0, 0.9, 0.8, 0.8, 0.7]])
+    >>> some, nearest = nearest_elsewhere(
+    ...     alike, np.array([0, 0, 2, 2, 4]), np.array([0]), count=2
+    ... )
+    >>> nearest.tolist()
+    [2, 4]
+    """
+    order = np.argsort(occasion, kind="stable")
+    names, starts, code = np.unique(occasion[order], return_index=True, return_inverse=True)
+    if len(names) == 0:
+        return np.zeros(0, np.intp), np.zeros(0, np.intp)
+    sorted_ = similarities[:, order]
+    best = np.maximum.reduceat(sorted_, starts, axis=1)
+    others = names[None, :] != own[:, None]
+    ranked = np.where(others, best, -np.inf)
+    chosen = others
+    if count < len(names):
+        near = np.argpartition(-ranked, count - 1, axis=1)[:, :count]
+        chosen = np.zeros_like(others)
+        np.put_along_axis(chosen, near, True, axis=1)
+        chosen &= others
+    some, places = np.nonzero((sorted_ == best[:, code]) & chosen[:, code])
+    _, first = np.unique(some * len(names) + code[places], return_index=True)
+    return some[first], order[places[first]]
 
 
 def medoid(vectors: FloatArray) -> int:
@@ -224,32 +255,99 @@ def key_terms(
     return sorted(often, key=lambda term: (-worth[term], term))[:count]
 
 
-def _mutual_pairs(
-    vectors: FloatArray, seconds: FloatArray, rule: ClusterRule
-) -> tuple[IntArray, FloatArray]:
-    """Pairs (i < j), each among the other's nearest, and how similar; in slices, not at once."""
-    size = len(vectors)
-    k = min(rule.neighbours, size - 1)
-    if k < 1:
-        return np.zeros((0, 2), np.intp), np.zeros(0)
-    nearest = np.zeros((size, k), np.intp)
-    similar = np.zeros((size, k))
+@dataclass(frozen=True)
+class _Episodes:
+    vectors: FloatArray
+    seconds: FloatArray
+    occasion: IntArray
+    rule: ClusterRule
+
+    def _alike(self, rows: IntArray) -> FloatArray:
+        """Of these to all. Rounded: both directions of a pair must be equal."""
+        contexts = context_similarity(
+            self.seconds[rows, None] - self.seconds[None, :],
+            context_seconds=self.rule.context_seconds,
+        )
+        cosines = self.vectors[rows] @ self.vectors.T
+        alike: FloatArray = np.round(cosines - self.rule.context_weight * (1 - contexts), 12)
+        return alike
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    one: IntArray
+    other: IntArray
+    similarities: FloatArray
+
+    def _among(self, rows: IntArray, size: int, floor: float) -> list[tuple[int, int]]:
+        inside = np.zeros(size, np.bool_)
+        inside[rows] = True
+        kept = (self.similarities >= floor) & inside[self.one] & inside[self.other]
+        return list(zip(self.one[kept].tolist(), self.other[kept].tolist(), strict=True))
+
+
+def _pairs(episodes: _Episodes) -> _Pairs:
+    """Which may be joined, and how similar they are; in slices, not at once."""
+    size, k = len(episodes.vectors), episodes.rule.neighbours
+    apart, within, similar = [], [], []
     for start in range(0, size, ROWS_AT_ONCE):
         rows = np.arange(start, min(start + ROWS_AT_ONCE, size))
-        contexts = context_similarity(
-            seconds[rows, None] - seconds[None, :], context_seconds=rule.context_seconds
-        )
-        likeness = vectors[rows] @ vectors.T - rule.context_weight * (1 - contexts)
-        likeness[np.arange(len(rows)), rows] = -np.inf
-        best = np.argpartition(-likeness, k - 1, axis=1)[:, :k]
-        nearest[rows], similar[rows] = best, np.take_along_axis(likeness, best, axis=1)
-    one, other = np.repeat(np.arange(size), k), nearest.ravel()
-    keys, back = one * size + other, other * size + one
-    mutual = np.isin(keys, back) & (one < other)
-    return np.stack([one[mutual], other[mutual]], axis=1), similar.ravel()[mutual]
+        alike = episodes._alike(rows)
+        own = episodes.occasion[rows]
+        some, other = nearest_elsewhere(alike, episodes.occasion, own, count=k)
+        apart.append(np.stack([rows[some], other]))
+        beside = np.where(own[:, None] == episodes.occasion[None, :], alike, -np.inf)
+        beside[np.arange(len(rows)), rows] = -np.inf
+        best = np.argpartition(-beside, min(k, size) - 1, axis=1)[:, :k]
+        here, place = np.nonzero(np.take_along_axis(beside, best, axis=1) > -np.inf)
+        within.append(np.stack([rows[here], best[here, place]]))
+        similar += [alike[some, other], alike[here, best[here, place]]]
+    if not apart:
+        return _Pairs(np.zeros(0, np.intp), np.zeros(0, np.intp), np.zeros(0))
+    one, other = np.concatenate(
+        [each for pair in zip(apart, within, strict=True) for each in pair], axis=1
+    )
+    beside = episodes.occasion[one] == episodes.occasion[other]
+    mutual = np.isin(one * size + other, other * size + one)
+    kept = beside | (mutual & (one < other))
+    return _Pairs(one[kept], other[kept], np.concatenate(similar)[kept])
 
 
-def _components(rows: IntArray, pairs: IntArray) -> list[list[int]]:
+def _split(episodes: _Episodes, pairs: _Pairs, rows: IntArray, floor: float) -> list[list[int]]:
+    """Clusters among these at the floor, or at a higher one where they are too large."""
+    rule, clusters = episodes.rule, []
+    for component in _components(rows, pairs._among(rows, len(episodes.vectors), floor)):
+        if len(np.unique(episodes.occasion[component])) < rule.occasions_min:
+            continue
+        if len(component) <= rule.size_max:
+            clusters.append(component)
+            continue
+        members = np.array(component, np.intp)
+        parts = _split(episodes, pairs, members, floor + FLOOR_STEP) if floor < 1 else []
+        clusters += parts or _around_medoid(episodes, members)
+    return clusters
+
+
+def _around_medoid(episodes: _Episodes, rows: IntArray) -> list[list[int]]:
+    """The medoid and those at the floor to it, from occasions in turn; if there are enough."""
+    rule = episodes.rule
+    middle = rows[medoid(episodes.vectors[rows])]
+    alike = episodes._alike(np.array([middle]))[0]
+    alike[middle] = np.inf
+    near = rows[alike[rows] >= rule.cosine_min]
+    near = near[np.argsort(-alike[near], kind="stable")]
+    before: Counter[int] = Counter()
+    turns = []
+    for row in near.tolist():
+        occasion = int(episodes.occasion[row])
+        turns.append(before[occasion])
+        before[occasion] += 1
+    if len(before) < rule.occasions_min:
+        return []
+    return [sorted(near[np.argsort(turns, kind="stable")][: rule.size_max].tolist())]
+
+
+def _components(rows: IntArray, pairs: list[tuple[int, int]]) -> list[list[int]]:
     """Connected components, each ascending."""
     parent = {int(row): int(row) for row in rows}
 
@@ -259,7 +357,7 @@ def _components(rows: IntArray, pairs: IntArray) -> list[list[int]]:
             row = parent[row]
         return row
 
-    for one, other in pairs.tolist():
+    for one, other in pairs:
         low, high = sorted((_root(one), _root(other)))
         parent[high] = low
     groups: dict[int, list[int]] = {}

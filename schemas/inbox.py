@@ -32,7 +32,9 @@ from schemas.parameters import Parameters
 
 _ADDED_BY = Field(
     None,
-    description="The run of maintenance that adds it: only where there is none, and until undone.",
+    description="The run of maintenance that adds it: only where there is none, and until undone. "
+    "Undoing the run removes all that came with its id while it was at work, whoever sent it; "
+    "leave it out of what shall stay.",
 )
 AccessKindReported = Literal["recall", "used", "rehearsal"]
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import orjson
 
+BEGIN = "begin"  # the phase of the first event of each attempt
+
 
 @dataclass(slots=True)
 class Run:

@@ -40,6 +40,7 @@ from schemas.replies import ErrorReply
 from services.common.due import lowest_threshold
 from services.common.levels import adjustments, base_levels, kernel_of, threshold_of
 from services.common.memories import ACTIVE, Memories
+from services.common.runs import BEGIN
 
 SOURCE = "/human-memory/maintenance"
 # What stays due though its time has come (a downscaling that did not happen) is looked at again.
@@ -193,9 +194,10 @@ def removed_event(
 def progressed_event(
     run: RunContext, phase: str, *, done: int = 0, total: int = 0, step: int = 0
 ) -> MaintenanceProgressed:
-    """How far a run is."""
+    """How far a run is. It begins anew with another command, so that is an event of its own."""
+    what = f"begin/{run.commanded_ms}" if phase == BEGIN else phase
     return MaintenanceProgressed(
-        **_around(run, str(run.run_id), f"maintenance.progressed.v1/{phase}", step),
+        **_around(run, str(run.run_id), f"maintenance.progressed.v1/{what}", step),
         data=ProgressedData(job=run.job, began_at=run.now_ms, phase=phase, done=done, total=total),
     )
 

@@ -28,8 +28,8 @@ class Gathered:
 
     Archived ones are evidence too: what comes back every ten days has faded in between. `vectors`
     have length 1. `faded`: which were archived when the run began. `learnt_ms`: when each was last
-    made, rehearsed or brought back; evidence that is older has had its effect. `active_less`: so
-    many fewer are active by what an earlier attempt of the run has done.
+    made, rehearsed or brought back; evidence that is older has had its effect. `now_ms`: the moment
+    of the run. `active_less`: so many fewer are active by what an earlier attempt has done.
     """
 
     ids: list[str]
@@ -39,6 +39,7 @@ class Gathered:
     documents: list[dict[str, Any]]
     faded: np.ndarray
     learnt_ms: np.ndarray
+    now_ms: int
     active_less: int = 0
 
     def __len__(self) -> int:
@@ -58,14 +59,18 @@ class Gathered:
 
     @cached_property
     def occasion(self) -> IntArray:
-        """The occasion of each; what comes between two mentions of a thing holds it together."""
+        """The occasion of each: what is independent evidence."""
         sessions = [document.get("session") for document in self.documents]
         return occasions(self.states["created_ms"] / 1000.0, sessions)
 
     def is_new_to(self, row: int, known: int) -> bool:
-        """Whether an episode came after what is known was last learnt."""
-        came_ms = max(self.states["created_ms"][row], self.states["recorded_ms"][row])
-        return bool(came_ms > self.learnt_ms[known])
+        """Whether an episode came after what is known was last learnt.
+
+        One recorded after the moment of the run is left to the next, or it would count in both.
+        """
+        recorded_ms = self.states["recorded_ms"][row]
+        came_ms = max(self.states["created_ms"][row], recorded_ms)
+        return bool(recorded_ms <= self.now_ms and came_ms > self.learnt_ms[known])
 
 
 async def gather(
@@ -91,7 +96,7 @@ async def gather(
     if not ids:
         nothing = np.zeros((0, 1), np.float32)
         return Gathered(
-            [], np.zeros(0, STATE), nothing, np.zeros(0), [], np.zeros(0, bool), np.zeros(0)
+            [], np.zeros(0, STATE), nothing, np.zeros(0), [], np.zeros(0, bool), np.zeros(0), now_ms
         )
     all_states = np.concatenate(states)
     statuses = [status_name(int(code)) for code in all_states["status"]]
@@ -110,6 +115,7 @@ async def gather(
         [documents[i] for i in kept],
         np.concatenate(faded)[kept],
         np.concatenate(learnt)[kept],
+        now_ms,
         active_less=archived_itself - (len(ids) - len(kept)),
     )
 

@@ -12,7 +12,7 @@ from schemas.fields import Message
 from schemas.replies import RunResult
 from services.common.embedder import Embedder
 from services.common.redis import REDIS_ERRORS
-from services.common.runs import Run
+from services.common.runs import BEGIN, Run
 from services.maintenance.domain import RunContext, completed_event, failed_event
 from services.maintenance.jobs.consolidation import consolidate
 from services.maintenance.jobs.decay import decay
@@ -76,7 +76,7 @@ class Runner:
         run = work.run
         if (done := await self._done(run)) is not None:
             return done, None
-        await work.progress("begin")
+        await work.progress(BEGIN)
         try:
             return await self._begun(work, parameters)
         except HEALS:
@@ -131,7 +131,7 @@ class Runner:
         known = await self._side.run(run.namespace, run.run_id)
         if known is None or known.completed_ms is None:
             return None
-        if known.error is None:
+        if known.error is None or known.undone_ms is not None:  # what is undone stays so
             return result_of(run, known)
         if known.commanded_ms == run.commanded_ms:  # the same command, delivered again
             raise error_from_reply(known.error["code"], known.error["message"], {})

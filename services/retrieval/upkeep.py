@@ -21,7 +21,7 @@ from schemas.ids import effect_id
 from schemas.limits import TIME_MS_MAX
 from services.common.in_force import InForce
 from services.common.read_model import TRACE, Status, bias_at, trace_id
-from services.common.runs import Run
+from services.common.runs import BEGIN, Run
 from services.retrieval.presentations import next_decay
 from services.retrieval.view import Memory, Namespace, Ref, View
 
@@ -69,6 +69,10 @@ def run_changed(view: View, event: RunEvent, offset: int) -> None:
     match event:
         case MaintenanceProgressed():
             run.phase, run.done, run.total = event.data.phase, event.data.done, event.data.total
+            if event.data.phase == BEGIN and run.error is not None and run.undone_ms is None:
+                run.completed_ms = run.error = None  # another command tries it again
+        case MaintenanceCompleted() if _is_late_failure(run, event):
+            view.ignored["late_failure"] += 1
         case MaintenanceCompleted():
             run.report, run.cancelled = dict(event.data.report), event.data.cancelled
             error = event.data.error
@@ -83,6 +87,11 @@ def run_changed(view: View, event: RunEvent, offset: int) -> None:
     if in_force != as_in_force(namespace):
         namespace.parameters = in_force
         touched.parameters = True
+
+
+def _is_late_failure(run: Run, event: MaintenanceCompleted) -> bool:
+    """Of an instance that no longer has the partition: another has brought the run to its end."""
+    return event.data.error is not None and run.completed_ms is not None and run.error is None
 
 
 def count_effect(view: View, event: MemoryEvent) -> None:

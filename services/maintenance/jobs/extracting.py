@@ -8,9 +8,10 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
+from pydantic import ValidationError
 
 from cognition.base_level import IntArray
-from cognition.clustering import ClusterRule, key_terms, medoid, mutual_clusters
+from cognition.clustering import ClusterRule, key_terms, medoid, mutual_clusters, nearest_elsewhere
 from cognition.consolidation import fact_confidence
 from cognition.text import terms, words
 from schemas.fields import Emotion, Source
@@ -23,10 +24,12 @@ from services.maintenance.wording import Wording, WordingFailed
 from services.maintenance.work import Work
 
 SEEDS_MAX, CLUSTERED_MAX, NEAREST = 2_000, 5_000, 10
+SEEDS_AT_ONCE = 256
 # A fact that says the same, or that comes of at least half of the same episodes, is the same.
 SAME_COSINE, SAME_MEMBERS = 0.9, 0.5
 CONFIDENCE_MIN = 0.5
 KEY_TERMS = 5
+WORD_CHARACTERS_MAX = 64
 TOPICS = 2
 CONCEPT_ACTIVATION = 0.5
 
@@ -86,8 +89,13 @@ async def extract(work: Work, job: ConsolidationJob, gathered: Gathered) -> Extr
         if text is None:
             done.unworded += 1
             continue
+        try:
+            stored = await _store(work, gathered, cluster, text)
+        except ValidationError:  # a language model's sentence need not be what a memory may hold
+            done.unworded += 1
+            continue
+        done.facts.append(stored)
         await likeness.learn([text])
-        done.facts.append(await _store(work, gathered, cluster, text))
         await _relate(work, gathered, cluster)
         await work.progress("extract", done=number + 1, total=len(clusters), step=number + 1)
     return done
@@ -107,7 +115,7 @@ def clusters_of(gathered: Gathered, job: ConsolidationJob, *, now_ms: int) -> li
         occasion=gathered.occasion[near],
         rule=ClusterRule(neighbours=NEAREST, cosine_min=job.cosine_min),
     )
-    said = {int(i): terms(gathered.documents[i]["content"]) for i in near.tolist()}
+    said = {int(i): _named(terms(gathered.documents[i]["content"])) for i in near.tolist()}
     frequencies = Counter(term for each in said.values() for term in set(each))
     clusters = []
     for group in found:
@@ -222,11 +230,16 @@ def _topics(gathered: Gathered, cluster: Cluster) -> list[str]:
     """The first key terms as they are mostly written."""
     written: dict[str, Counter[str]] = {}
     for row in cluster.rows:
-        for word in words(gathered.documents[row]["content"]):
+        for word in _named(words(gathered.documents[row]["content"])):
             for term in terms(word):
                 written.setdefault(term, Counter())[word] += 1
     named = [written[term] for term in cluster.terms[:TOPICS] if term in written]
     return [min((-count, word) for word, count in forms.items())[1] for forms in named]
+
+
+def _named(found: list[str]) -> list[str]:
+    """Without keys, hashes and the like: they are no topic, and too long for a concept's name."""
+    return [word for word in found if len(word) <= WORD_CHARACTERS_MAX]
 
 
 def _says(gathered: Gathered, row: int, wanted: list[str]) -> bool:
@@ -263,16 +276,18 @@ def _newest(gathered: Gathered, rows: IntArray, count: int) -> IntArray:
 
 
 def _with_neighbours(gathered: Gathered, seeds: IntArray, episodes: IntArray) -> IntArray:
-    """The seeds and the episodes nearest to each, at most CLUSTERED_MAX."""
+    """The seeds and the episodes of other occasions nearest to each, at most CLUSTERED_MAX."""
     if len(episodes) <= NEAREST + 1:
         return episodes
     near = set(seeds.tolist())
-    for start in range(0, len(seeds), 512):
+    occasion = gathered.occasion
+    for start in range(0, len(seeds), SEEDS_AT_ONCE):
         if len(near) >= CLUSTERED_MAX:
             break
-        cosines = gathered.vectors[seeds[start : start + 512]] @ gathered.vectors[episodes].T
-        best = np.argpartition(-cosines, NEAREST, axis=1)[:, : NEAREST + 1]
-        near |= set(episodes[np.unique(best)].tolist())
+        some = seeds[start : start + SEEDS_AT_ONCE]
+        cosines = gathered.vectors[some] @ gathered.vectors[episodes].T
+        _, best = nearest_elsewhere(cosines, occasion[episodes], occasion[some], count=NEAREST)
+        near |= set(episodes[best].tolist())
     return np.array(sorted(near), np.intp)
 
 

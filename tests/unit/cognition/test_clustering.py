@@ -12,12 +12,13 @@ from hypothesis.extra.numpy import arrays
 
 from cognition.base_level import FloatArray
 from cognition.clustering import (
-    OCCASION_GAP_SECONDS,
+    OCCASION_SECONDS,
     ClusterRule,
     context_similarity,
     key_terms,
     medoid,
     mutual_clusters,
+    nearest_elsewhere,
     occasions,
 )
 from cognition.errors import ParameterOutOfRange
@@ -127,7 +128,9 @@ def test_neighbour_in_time_comes_before_one_that_is_as_similar_long_ago() -> Non
     seconds=st.lists(st.floats(0, 1e6), max_size=12),
     data=st.data(),
 )
-def test_occasions_are_pauses_within_sessions(seconds: list[float], data: st.DataObject) -> None:
+def test_occasions_are_stretches_of_a_session_that_last_three_hours(
+    seconds: list[float], data: st.DataObject
+) -> None:
     names = st.lists(
         st.sampled_from(["a", "b", None]), min_size=len(seconds), max_size=len(seconds)
     )
@@ -143,8 +146,50 @@ def test_occasions_are_pauses_within_sessions(seconds: list[float], data: st.Dat
         rows = [i for i in range(len(seconds)) if sessions[i] == name]
         rows.sort(key=lambda i: (seconds[i], i))
         for before, after in pairwise(rows):
-            pause = seconds[after] - seconds[before] > OCCASION_GAP_SECONDS
-            assert (occasion[before] != occasion[after]) == pause
+            over = seconds[after] - seconds[occasion[before]] > OCCASION_SECONDS
+            assert (occasion[before] != occasion[after]) == over
+
+
+def test_session_that_never_pauses_is_another_occasion_every_three_hours() -> None:
+    seconds = every(1 / 24, 10)  # each hour
+
+    occasion = occasions(seconds, ["the only one"] * 10)
+
+    assert occasion.tolist() == [0] * 4 + [4] * 4 + [8] * 2
+
+
+@pytest.mark.parametrize("days", [[0.0, 2.0, 4.0, 6.0], [0.0, 0.5, 9.0, 9.5]])
+@pytest.mark.parametrize("turns", [3, 12, 40])
+def test_what_each_conversation_repeats_often_is_a_cluster_of_all_conversations(
+    days: list[float], turns: int
+) -> None:
+    # Context drifts: to each statement those of its own conversation are the nearest.
+    vectors = np.random.default_rng(7).normal([1.0, 0.0, 0.0], 0.05, (4 * turns, 3))
+    seconds = DAY_SECONDS * np.repeat(days, turns) + np.tile(60.0 * np.arange(turns), 4)
+    occasion = occasions(seconds, np.repeat(["a", "b", "c", "d"], turns).tolist())
+
+    (cluster,) = mutual_clusters(units(vectors), seconds, occasion=occasion)
+
+    assert len(cluster) == min(4 * turns, 30)
+    assert len(set(occasion[cluster].tolist())) == 4
+
+
+@given(points=POINTS, data=st.data(), count=st.integers(1, 4))
+def test_nearest_elsewhere_is_one_of_each_of_the_nearest_other_occasions(
+    points: FloatArray, data: st.DataObject, count: int
+) -> None:
+    alike = units(points) @ units(points).T
+    occasion = data.draw(arrays(np.intp, len(points), elements=st.integers(0, 5)))
+
+    some, nearest = nearest_elsewhere(alike, occasion, occasion, count=count)
+
+    for row in range(len(points)):
+        found = nearest[some == row]
+        other = set(occasion.tolist()) - {int(occasion[row])}
+        best = {name: alike[row, occasion == name].max() for name in other}
+        assert len(set(occasion[found].tolist())) == len(found) == min(count, len(other))
+        assert all(alike[row, each] == best[int(occasion[each])] for each in found)
+        assert sorted(alike[row, found]) == sorted(best.values())[len(best) - len(found) :]
 
 
 @given(gap=st.floats(0, 1e9), longer=st.floats(0, 1e9))

@@ -7,12 +7,12 @@ from uuid import UUID
 import pytest
 
 from bench.year.world import World, WorldLog, WorldSide
-from schemas.errors import MemoryServiceError, NotFound, Rejected, Unavailable
+from schemas.errors import DeadlineExceeded, MemoryServiceError, NotFound, Rejected, Unavailable
 from schemas.events import MaintenanceCompleted, MaintenanceProgressed
 from schemas.ids import derive
 from schemas.jobs import parameters_of
 from services.common.runs import Run, pack_run, unpack_run
-from services.maintenance.domain import RunContext, progressed_event
+from services.maintenance.domain import RunContext, failed_event, progressed_event
 from services.maintenance.jobs.undo import UndoJob
 from services.maintenance.ports import Page
 from services.maintenance.runner import Runner
@@ -151,3 +151,49 @@ async def test_undo_that_came_too_early_may_be_asked_for_again() -> None:
 
     assert summary_of(run.run_id, run_of(own, run.run_id)).status == "undone"
     assert summary_of(undo.run_id, run_of(own, undo.run_id)).status == "completed"
+
+
+async def test_failed_run_that_was_undone_stays_undone_whoever_asks_for_it_again() -> None:
+    own = world()
+    await episodes(own)
+    run = context(own)
+    with pytest.raises(MemoryServiceError):
+        await execute(own, BrokenSide(own), run)
+    await own.execute(context(own, job="undo"), UndoJob(run_id=run.run_id))
+    before = len(own.events)
+
+    await execute(own, WorldSide(own), replace(run, commanded_ms=run.commanded_ms + 1))
+
+    assert len(own.events) == before
+    assert summary_of(run.run_id, run_of(own, run.run_id)).status == "undone"
+
+
+async def test_failure_said_late_by_another_instance_leaves_a_completed_run_completed() -> None:
+    own = world()
+    await episodes(own)
+    run = context(own)
+    await execute(own, WorldSide(own), run)
+    report = dict(run_of(own, run.run_id).report)
+
+    late = failed_event(run, DeadlineExceeded("too late"))
+    assert isinstance(late, MaintenanceCompleted)
+    own.take(late)
+
+    summary = summary_of(run.run_id, run_of(own, run.run_id))
+    assert (summary.status, summary.error, summary.report) == ("completed", None, report)
+
+
+async def test_failed_run_that_is_tried_again_is_running_and_cannot_be_undone_meanwhile() -> None:
+    own = world()
+    await episodes(own)
+    run = context(own)
+    with pytest.raises(MemoryServiceError):
+        await execute(own, BrokenSide(own), run)
+    again = replace(run, commanded_ms=run.commanded_ms + 1)
+
+    with pytest.raises(Unavailable):
+        await execute(own, SilentSide(own), again)
+
+    assert summary_of(run.run_id, run_of(own, run.run_id)).status == "running"
+    with pytest.raises(Rejected, match="still at work"):
+        await own.execute(context(own, job="undo"), UndoJob(run_id=run.run_id))

@@ -1,5 +1,7 @@
 """What counts as a repetition: what one conversation says three times is said once."""
 
+import pytest
+
 from schemas.events import MemoryStored
 from tests.unit.services.maintenance.living import (
     DAY_MS,
@@ -90,6 +92,28 @@ async def test_evidence_strengthens_a_fact_once_however_often_it_is_looked_at() 
         reports.append(await own.run("consolidation", phases=["extract"]))
 
     assert [count(each, "facts_strengthened") for each in reports] == [1, 0, 0]
+
+
+@pytest.mark.parametrize("happened", [-2, -30])  # minutes before it was recorded
+async def test_evidence_recorded_after_the_moment_of_a_late_run_counts_once(happened: int) -> None:
+    own = world()
+    for day, when in enumerate(WHEN):
+        await store(own, f"Ann drinks green tea {when}", session=f"day {day}")
+    own.now_ms += MINUTE_MS
+    await own.run("consolidation")
+    own.now_ms += 20 * MINUTE_MS
+    slot_ms = own.now_ms
+    own.now_ms += MINUTE_MS
+    at_ms = own.now_ms + happened * MINUTE_MS
+    await store(own, "Ann drinks green tea now", session="day 4", occurred_at=at_ms)
+    late_ms = own.now_ms
+    strengthened = []
+    for moment in (slot_ms, late_ms + MINUTE_MS, late_ms + 2 * MINUTE_MS):
+        own.now_ms = moment
+        report = await own.run("consolidation", phases=["extract"])
+        strengthened.append(count(report, "facts_strengthened"))
+
+    assert strengthened == [0, 1, 0]
 
 
 async def test_sequence_seen_again_strengthens_its_skill_once() -> None:

@@ -11,7 +11,8 @@ from schemas.events import MemoryEvent
 from schemas.ids import derive, effect_id
 from schemas.inbox import Concept, InboxCommand, Relation
 from schemas.jobs import parameters_of
-from services.maintenance.domain import RunContext
+from services.common.runs import BEGIN
+from services.maintenance.domain import RunContext, progressed_event
 from services.maintenance.jobs.undo import UndoJob
 from services.maintenance.runner import Runner
 from services.maintenance.work import Work
@@ -125,6 +126,19 @@ async def test_undo_leaves_a_concept_that_somebody_related_since() -> None:
     assert set(graph.concepts) == {one}
     assert other not in graph.concepts
     assert set(graph.relations.values()) == {0.3}
+
+
+async def test_what_anybody_sends_with_the_id_of_a_run_at_work_is_undone_with_it() -> None:
+    own = world()
+    run = _context(own, "consolidation")
+    own.take(progressed_event(run, BEGIN))
+    for name, run_id in (("theirs", run.run_id), ("ours", None)):
+        await own.tell(Concept(namespace=own.namespace, name=name, run_id=run_id))
+    await own.execute(run, parameters_of("consolidation", {}))
+
+    await own.execute(_undo_of(own, run.run_id), UndoJob(run_id=run.run_id))
+
+    assert set(own.view.namespace(own.namespace).concepts) == {"ours"}
 
 
 async def test_cancelled_run_says_so_and_can_be_undone() -> None:
