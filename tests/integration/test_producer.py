@@ -17,9 +17,9 @@ from schemas.topics import EVENTS
 
 pytestmark = pytest.mark.integration
 # More than the 16 KiB that aiokafka puts into one batch, so that only a single record is too large.
-SMALL_BYTES_MAX = 20_000
+SMALL_BYTES_MAX = 300_000  # above one batch of the client
 FIRST = b"first"
-TOO_LARGE_FOR_THE_BROKER = b"x" * 30_000
+TOO_LARGE_FOR_THE_BROKER = b"x" * 400_000
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from services.retrieval.rebuild import rebuild
 from tests import builders
 from tests.engines import Engines
 from tests.integration.raw import Name, Raw
-from tests.integration.services_fixture import System, system_on
+from tests.integration.services_fixture import System, folded, system_on
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 STORE = encode(builders.store(namespace="bad/unreadable"))
@@ -26,8 +26,11 @@ async def own(
     """A system of its own: other tests read their topics with other clients."""
     folder = tmp_path_factory.mktemp("unreadable")
     async with system_on(stack.kafka, stack.redis, folder) as system:
-        system.start("ingest", "retrieval")
+        await system.start("ingest", "retrieval").ready()
         async with Raw(system) as raw:
+            # A read side that has never been folded into answers nobody.
+            assert (await raw.ask(INBOX, STORE)).error is None
+            await folded(system)
             yield system, raw
 
 
