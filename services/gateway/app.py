@@ -18,7 +18,7 @@ from schemas.errors import MemoryServiceError
 from services.common.logs import configure_logs
 from services.common.redis import connect
 from services.gateway.access import Access
-from services.gateway.answers import error_response, json_response
+from services.gateway.answers import RETRY_AFTER, error_response, json_response
 from services.gateway.documents import described_readiness, document
 from services.gateway.doors import Doors
 from services.gateway.endpoints import Endpoints
@@ -109,7 +109,9 @@ def _add_system_routes(app: FastAPI) -> None:
     async def ready() -> Response:
         status, checks = await app.state.readiness.state()
         body = {"status": status, "service": SERVICE, "version": __version__, "checks": checks}
-        return json_response(body, 503 if status == "unavailable" else 200)
+        if status == "unavailable":
+            return json_response(body, 503, RETRY_AFTER)
+        return json_response(body)
 
     @app.get("/metrics", include_in_schema=False)
     async def metrics() -> Response:
