@@ -11,6 +11,7 @@ from starlette.responses import Response, StreamingResponse
 
 from human_memory.api.problems import refused
 from human_memory.bus import Bus
+from human_memory.deadline import Deadline
 from schemas.errors import MemoryServiceError, Rejected
 from services.gateway import examples
 from services.gateway.benchmark import Benchmark, BenchmarkRequest
@@ -87,7 +88,7 @@ class Streams:
             )
         visitor = admitted(request, "admin", "benchmark")
         try:
-            body = await body_of(request)
+            body = await body_of(request, Deadline.after(self._settings.request_seconds_max))
             asked = BenchmarkRequest.model_validate_json(body or b"{}", strict=True)
         except ValidationError as error:
             raise refused(error, BenchmarkRequest) from None
