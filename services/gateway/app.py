@@ -129,10 +129,6 @@ def _add_errors(app: FastAPI) -> None:
     async def plain(_: Request, error: HTTPException) -> Response:
         return json_response({"detail": error.detail}, error.status_code, error.headers)
 
-    @app.exception_handler(Exception)
-    async def bug(_: Request, error: Exception) -> Response:  # which is logged, as it is raised on
-        return json_response({"detail": "internal error; the gateway's log says more"}, 500)
-
 
 def _add_middleware(app: FastAPI, settings: GatewaySettings) -> None:
     """The last is the outermost."""
@@ -141,6 +137,7 @@ def _add_middleware(app: FastAPI, settings: GatewaySettings) -> None:
         Doors,
         access=Access.of_file(settings.api_keys_file),
         in_flight_max=settings.requests_in_flight_max,
+        origins=settings.cors_origins,
     )
     if settings.cors_origins:
         app.add_middleware(
