@@ -79,7 +79,10 @@ async def working_memory(request: ApiRequest, asking: Asking) -> Json:
 
 async def _run(asking: Asking, job: str, parameters: dict[str, Any]) -> Json:
     await require_service(asking.bus.settings, "maintenance")
-    reply = await asking.request(asking.message(RunJob, job=job, parameters=parameters))
+    command = asking.message(
+        RunJob, job=job, parameters=parameters, idempotency_key=asking.idempotency_key
+    )
+    reply = await asking.request(command)
     result = reply.unwrap()
     await asking.visible(reply.position)
     if "report" not in result:

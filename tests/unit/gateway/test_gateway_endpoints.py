@@ -11,6 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from human_memory import routes
+from human_memory.api import upkeep
 from human_memory.api.service import OPERATIONS
 from schemas.errors import Rejected
 from schemas.replies import Reply
@@ -29,6 +30,7 @@ class Bus:
 
     def __init__(self) -> None:
         self.asked: list[Any] = []
+        self.settings: Any = None
 
     async def request(self, message: Any, **_: Any) -> Reply:
         self.asked.append(message)
@@ -164,3 +166,14 @@ async def test_what_is_not_ready_says_when_to_ask_again(monkeypatch: pytest.Monk
         answer = await speaking.get("/ready")
 
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+
+
+async def test_key_of_a_decay_reaches_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def there(*_: Any) -> None: ...
+
+    monkeypatch.setattr(upkeep, "require_service", there)
+    bus = Bus()
+    async with client(bus) as speaking:
+        await speaking.post("/v1/memories/decay", headers={"Idempotency-Key": "k"})
+
+    assert bus.asked[0].idempotency_key == "k"
