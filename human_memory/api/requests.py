@@ -159,7 +159,11 @@ class ConceptByName(ApiRequest):
     name: str
 
 
-SearchRequest = _request_of(Search, examples=({"query": "What does the user prefer?", "top_k": 5},))
+SearchRequest = _request_of(
+    Search,
+    examples=({"query": "What does the user prefer?", "top_k": 5},),
+    seed=(int | None, Field(None, description="The same seed gives the same noise.")),
+)
 RecallRequest = _request_of(
     Recall, without=frozenset({"as_of", "record_access", "explain"}), memory_id=(str, ...)
 )

@@ -34,7 +34,7 @@ class Bus:
 
     async def request(self, message: Any, **_: Any) -> Reply:
         self.asked.append(message)
-        return Reply(result={"memory_id": str(MEMORY)})
+        return Reply(result={"memory_id": str(MEMORY), "results": []})
 
     async def ask(self, message: Any, **more: Any) -> Any:
         return (await self.request(message, **more)).result
@@ -153,6 +153,15 @@ async def test_body_is_bounded_where_none_is_read(path: str) -> None:
 )
 def test_request_has_these_fields_and_no_inner_ones(route: routes.Route, fields: set[str]) -> None:
     assert set(OPERATIONS[route].request.model_fields) == fields
+
+
+@pytest.mark.parametrize(("seed", "asked"), [(-1, 2**63 - 1), (7, 7), (2**64 + 7, 7), (None, None)])
+async def test_any_whole_number_is_a_seed(seed: int | None, asked: int | None) -> None:
+    bus = Bus()
+    async with client(bus) as speaking:
+        await speaking.post("/v1/memories/search", json={"query": "a", "seed": seed})
+
+    assert bus.asked[0].seed == asked
 
 
 async def test_what_is_not_ready_says_when_to_ask_again(monkeypatch: pytest.MonkeyPatch) -> None:
