@@ -44,6 +44,11 @@ def run_id(job: str, namespace: str, slot_ms: int) -> UUID:
     return derive("run", job, namespace, slot_ms)
 
 
+def run_id_of_key(job: str, namespace: str, idempotency_key: str) -> UUID:
+    """A run that was asked for under a key: asked for again, it is the same run."""
+    return derive("run", "key", job, namespace, idempotency_key)
+
+
 def effect_id(run: UUID, subject: UUID | str, event_type: str, index: int = 0) -> UUID:
     """Id of the event of one type that a run led to for a memory: repeated, it is the same."""
     return event_id(derive("effect", str(run), str(subject)), event_type, index)

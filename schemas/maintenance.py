@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field, TypeAdapter
 
-from schemas.fields import Message, Metadata, Milliseconds, Namespace
+from schemas.fields import IdempotencyKey, Message, Metadata, Milliseconds, Namespace
 
 Job = Literal["decay", "consolidation", "capacity", "strategic_prune", "interference", "rif"]
 
@@ -18,6 +18,9 @@ class RunJob(Message):
     job: Job
     slot: Milliseconds | None = None
     parameters: Metadata = Field({}, description="Of the job, for this run.")
+    idempotency_key: IdempotencyKey | None = Field(
+        None, description="The same again is the same run. With a `slot` it means nothing."
+    )
 
 
 class CancelRun(Message):

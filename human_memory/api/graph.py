@@ -1,7 +1,6 @@
 """Operations on the graph of concepts."""
 
 import asyncio
-from typing import Any
 
 from human_memory.api.asking import Asking, Json
 from human_memory.api.requests import ApiRequest, ConceptByName
@@ -10,6 +9,9 @@ from schemas.inbox import Concept, Relation
 from schemas.queries import ConceptQuery, GraphExport, Spread
 
 _CONCEPT_FIELDS = ("name", "type", "activation", "relationships")
+# Where one record can't hold all; halved until a page fits, however long the names are.
+PAGE_RELATIONS_MAX = 8_192
+_KEY_FIELDS = ("source", "relation_type", "target", "direction")
 
 
 async def add_concept(request: ApiRequest, asking: Asking) -> Json:
@@ -20,8 +22,8 @@ async def add_concept(request: ApiRequest, asking: Asking) -> Json:
     command = asking.message(Concept, idempotency_key=asking.idempotency_key, **fields)
     reply = await asking.request(command)
     reply.unwrap()
-    return _concept(
-        await asking.ask(asking.message(ConceptQuery, name=command.name, after=reply.position))
+    return await _concept(
+        asking.message(ConceptQuery, name=command.name, after=reply.position), asking
     )
 
 
@@ -35,7 +37,7 @@ async def get_concept(request: ConceptByName, asking: Asking) -> Json:
         query = asking.message(ConceptQuery, name=request.name)
     except Rejected:
         raise NotFound(f"no concept is called {request.name[:80]!r}") from None
-    return _concept(await asking.ask(query))
+    return await _concept(query, asking)
 
 
 async def add_relation(request: ApiRequest, asking: Asking) -> Json:
@@ -73,5 +75,36 @@ async def export_graph(request: ApiRequest, asking: Asking) -> Json:
     return await asking.ask(asking.message(GraphExport, **request.model_dump(exclude_unset=True)))
 
 
-def _concept(result: dict[str, Any]) -> Json:
+async def _concept(query: ConceptQuery, asking: Asking) -> Json:
+    """The concept with all its relations, in pages where they are too many for one record."""
+    try:
+        result = await asking.ask(query)
+    except Rejected as error:
+        if not _too_many(error):
+            raise
+        result = await _paged(query, asking)
     return {name: result[name] for name in _CONCEPT_FIELDS}
+
+
+async def _paged(query: ConceptQuery, asking: Asking) -> Json:
+    limit, offset = PAGE_RELATIONS_MAX, 0
+    relations: dict[tuple[str, ...], Json] = {}
+    while True:
+        page = query.model_copy(update={"limit": limit, "offset": offset})
+        try:
+            result = await asking.ask(page)
+        except Rejected as error:
+            if limit == 1 or not _too_many(error):
+                raise
+            limit //= 2
+            continue
+        # One whose weight changes between two pages may be on both.
+        for each in result["relationships"]:
+            relations[tuple(each[name] for name in _KEY_FIELDS)] = each
+        offset += limit
+        if offset >= result["total"]:
+            return {**result, "relationships": list(relations.values())}
+
+
+def _too_many(error: Rejected) -> bool:
+    return error.details.get("limit") == "value_bytes"

@@ -14,6 +14,7 @@ from schemas.inbox import Access, Forget, Restore, Store
 from schemas.limits import FUTURE_SKEW_SECONDS_DEFAULT
 from schemas.queries import Inspect, ListMemories, Recall, Search, Stats
 
+SEEDS = 2**63  # that the bus knows
 _TIMES = ("created_at", "last_accessed", "accessed_at", "recorded_at")
 
 
@@ -56,7 +57,10 @@ async def store_batch(request: StoreBatchRequest, asking: Asking) -> Json:
 
 async def search(request: ApiRequest, asking: Asking) -> Json:
     """What is remembered about something."""
-    query = asking.message(Search, query_id=asking.query_id, wait="visible", **_given(request))
+    fields = _given(request)
+    if fields.get("seed") is not None:
+        fields["seed"] %= SEEDS  # any whole number is one over HTTP
+    query = asking.message(Search, query_id=asking.query_id, wait="visible", **fields)
     rows = [shown(row) for row in (await asking.ask(query))["results"]]
     return {"results": rows, "count": len(rows)}
 

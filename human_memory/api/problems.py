@@ -1,5 +1,6 @@
 """Errors as HTTP shows them: a status, and a `detail` that is a text or a list of problems."""
 
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -15,7 +16,7 @@ def refused(error: ValidationError, model: type[BaseModel], *, place: str = "bod
 
     Each has `loc` (`["body", "tags", 3]`), `msg`, which names the field too, and `type`.
     """
-    ours = rejected(error, TypeAdapter(model))
+    ours = rejected(error, _adapter(model))
     found = error.errors(include_url=False, include_context=False, include_input=False)
     ours.details["detail"] = [
         {
@@ -26,6 +27,11 @@ def refused(error: ValidationError, model: type[BaseModel], *, place: str = "bod
         for each, problem in zip(found, ours.details["problems"], strict=False)
     ]
     return ours
+
+
+@cache  # what is worked out from an adapter is kept by adapter: a new one each time would pile up
+def _adapter(model: type[BaseModel]) -> TypeAdapter[Any]:
+    return TypeAdapter(model)
 
 
 def problem(message: str, *, place: str, field: str | None = None) -> list[dict[str, Any]]:

@@ -19,7 +19,6 @@ from schemas.fields import (
     Content,
     Context,
     Emotion,
-    MemoryId,
     MemoryType,
     Message,
     Metadata,
@@ -41,11 +40,12 @@ from schemas.queries import (
 _UUID = re.compile(
     r"[0-9a-f]{32}|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE | re.ASCII
 )
-# What comes from elsewhere: from headers, from the route, or from the reply's way back.
+# What comes from elsewhere: from headers, from the route, from the reply's way back, or from a run
+# of maintenance.
 _NOT_IN_BODIES = {
     *("type", "namespace", "idempotency_key"),
     *(name for name in QueryBase.model_fields if name != "namespace"),
-    "wait",
+    *("wait", "run_id"),
 }
 
 
@@ -125,7 +125,7 @@ Goal = Annotated[str, StringConstraints(min_length=1, max_length=limits.GOAL_CHA
 
 
 class StrategyParams(ApiRequest):
-    """Parameters of the strategies; each reads its own."""
+    """Parameters of the strategies; each reads its own. What is no id is not found."""
 
     goals: Annotated[list[Goal], Field(max_length=limits.GOALS_MAX)] = Field(
         [], description="strategic_prune: what the memories that are kept have to do with."
@@ -133,10 +133,10 @@ class StrategyParams(ApiRequest):
     capacity: Annotated[int, Field(ge=1)] | None = Field(
         None, description="capacity_overflow: so many stay."
     )
-    memory_id: MemoryId | None = Field(
+    memory_id: str | None = Field(
         None, description="interference: the memory that others compete with; default: the newest."
     )
-    retrieved: Annotated[list[MemoryId], Field(max_length=limits.RETRIEVED_MAX)] | None = Field(
+    retrieved: Annotated[list[str], Field(max_length=limits.RETRIEVED_MAX)] | None = Field(
         None, description="rif: what was practised; default: what the latest search found."
     )
 
@@ -159,7 +159,11 @@ class ConceptByName(ApiRequest):
     name: str
 
 
-SearchRequest = _request_of(Search, examples=({"query": "What does the user prefer?", "top_k": 5},))
+SearchRequest = _request_of(
+    Search,
+    examples=({"query": "What does the user prefer?", "top_k": 5},),
+    seed=(int | None, Field(None, description="The same seed gives the same noise.")),
+)
 RecallRequest = _request_of(
     Recall, without=frozenset({"as_of", "record_access", "explain"}), memory_id=(str, ...)
 )

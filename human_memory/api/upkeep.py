@@ -4,7 +4,12 @@ from typing import Any
 
 from human_memory.api.asking import Asking, Json
 from human_memory.api.memories import known, shown
-from human_memory.api.requests import ApiRequest, ForgetStrategyRequest, StrategyParams
+from human_memory.api.requests import (
+    ApiRequest,
+    ForgetStrategyRequest,
+    StrategyParams,
+    memory_id_of,
+)
 from human_memory.groups import require_service
 from schemas.errors import DeadlineExceeded, Unavailable
 from schemas.maintenance import RunJob
@@ -53,7 +58,7 @@ async def forget_strategy(request: ForgetStrategyRequest, asking: Asking) -> Jso
     params: StrategyParams = request.params
     for memory_id in (params.memory_id, *(params.retrieved or ())):
         if memory_id is not None:
-            await known(asking, memory_id)
+            await known(asking, memory_id_of(memory_id))
     job = _STRATEGY_JOBS.get(request.strategy, request.strategy)
     given = params.model_dump(mode="json", exclude_none=True, exclude_unset=True)
     wanted = {name: given[name] for name in _PARAMETERS[request.strategy] if name in given}
@@ -74,7 +79,10 @@ async def working_memory(request: ApiRequest, asking: Asking) -> Json:
 
 async def _run(asking: Asking, job: str, parameters: dict[str, Any]) -> Json:
     await require_service(asking.bus.settings, "maintenance")
-    reply = await asking.request(asking.message(RunJob, job=job, parameters=parameters))
+    command = asking.message(
+        RunJob, job=job, parameters=parameters, idempotency_key=asking.idempotency_key
+    )
+    reply = await asking.request(command)
     result = reply.unwrap()
     await asking.visible(reply.position)
     if "report" not in result:

@@ -18,7 +18,7 @@ from schemas.errors import MemoryServiceError
 from services.common.logs import configure_logs
 from services.common.redis import connect
 from services.gateway.access import Access
-from services.gateway.answers import error_response, json_response
+from services.gateway.answers import RETRY_AFTER, error_response, json_response
 from services.gateway.documents import described_readiness, document
 from services.gateway.doors import Doors
 from services.gateway.endpoints import Endpoints
@@ -109,7 +109,9 @@ def _add_system_routes(app: FastAPI) -> None:
     async def ready() -> Response:
         status, checks = await app.state.readiness.state()
         body = {"status": status, "service": SERVICE, "version": __version__, "checks": checks}
-        return json_response(body, 503 if status == "unavailable" else 200)
+        if status == "unavailable":
+            return json_response(body, 503, RETRY_AFTER)
+        return json_response(body)
 
     @app.get("/metrics", include_in_schema=False)
     async def metrics() -> Response:
@@ -127,10 +129,6 @@ def _add_errors(app: FastAPI) -> None:
     async def plain(_: Request, error: HTTPException) -> Response:
         return json_response({"detail": error.detail}, error.status_code, error.headers)
 
-    @app.exception_handler(Exception)
-    async def bug(_: Request, error: Exception) -> Response:  # which is logged, as it is raised on
-        return json_response({"detail": "internal error; the gateway's log says more"}, 500)
-
 
 def _add_middleware(app: FastAPI, settings: GatewaySettings) -> None:
     """The last is the outermost."""
@@ -139,6 +137,7 @@ def _add_middleware(app: FastAPI, settings: GatewaySettings) -> None:
         Doors,
         access=Access.of_file(settings.api_keys_file),
         in_flight_max=settings.requests_in_flight_max,
+        origins=settings.cors_origins,
     )
     if settings.cors_origins:
         app.add_middleware(

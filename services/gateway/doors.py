@@ -1,11 +1,11 @@
-"""What every request passes before its route: namespace, request id, access, room, and the clock.
+"""What every request passes before its route: its id, origin, namespace, access, room, the clock.
 
 Plain ASGI: a layer of the framework's own would cost each request more than all of this.
 """
 
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
@@ -14,6 +14,7 @@ from uuid import uuid4
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from human_memory.api.problems import problem
@@ -34,7 +35,9 @@ IN_FLIGHT = Gauge("human_memory_http_requests_in_flight", "HTTP requests being s
 OPEN_PATHS = frozenset({"/health", "/ready"})
 # They last as long as the client likes, and are bounded by a number of their own.
 LASTING_PATHS = frozenset({"/v1/events", "/v1/benchmark/run", "/ws/stats"})
+WRITING_METHODS = frozenset({"POST", "DELETE"})
 RETRY_AFTER_SECONDS = "1"
+BUG = "internal error; the gateway's log says more"
 _PREFIX = b"/ns/"
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 log = structlog.get_logger(__name__)
@@ -48,6 +51,7 @@ class Visitor:
     request_id: str
     key: ApiKey | None = None
     route: str = "unmatched"
+    named: bool = False  # by header or path; else it is the default namespace
 
 
 class Refused(Exception):
@@ -63,9 +67,18 @@ class Refused(Exception):
 class Doors:
     """Wraps the application."""
 
-    def __init__(self, app: ASGIApp, *, access: Access, in_flight_max: int) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        access: Access,
+        in_flight_max: int,
+        origins: Collection[str] = (),
+    ) -> None:
+        """`origins`: whose pages may write and hold sockets, other than our own; `*` is all."""
         self._app = app
         self._access = access
+        self._origins = origins
         self._in_flight_max = in_flight_max
         self._in_flight = 0
 
@@ -80,7 +93,9 @@ class Doors:
         structlog.contextvars.bind_contextvars(request_id=visitor.request_id)
         answer = _Answer(send, visitor)
         try:
-            visitor.namespace = _namespace(scope, headers)
+            self._check_origin(scope, headers)
+            named = _namespace(scope, headers)
+            visitor.namespace, visitor.named = named or NAMESPACE_DEFAULT, named is not None
             visitor.key = self._admitted(scope, headers)
             await self._within_room(scope, receive, answer)
         except Refused as refused:
@@ -89,8 +104,27 @@ class Doors:
                 return
             response = json_response({"detail": refused.detail}, refused.status, refused.headers)
             await response(scope, receive, answer)
+        except ClientDisconnect:
+            pass  # nobody is there to hear of it
+        except Exception:
+            if scope["type"] == "websocket" or answer.has_begun:
+                raise  # the server logs it, and cuts the connection
+            log.exception("request failed", route=scope["path"])
+            response = json_response({"detail": BUG}, 500)
+            await response(scope, receive, answer)
         finally:
             answer.done()
+
+    def _check_origin(self, scope: Scope, headers: Headers) -> None:
+        """Browsers say where a page is from, and ask nobody before it posts a form or connects."""
+        if scope.get("method", "POST") not in WRITING_METHODS:
+            return
+        origin = headers.get("origin")
+        own = headers.get("host")
+        if origin is None or origin.partition("://")[2] == own:
+            return
+        if origin not in self._origins and "*" not in self._origins:
+            raise Refused(403, f"pages of {origin[:80]!r} are not in HUMAN_MEMORY_CORS_ORIGINS")
 
     def _admitted(self, scope: Scope, headers: Headers) -> ApiKey | None:
         if self._access.keys is None or scope["path"] in OPEN_PATHS:
@@ -131,6 +165,11 @@ class _Answer:
         self._began = time.perf_counter()
         self._status: int | None = None
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether its status is sent."""
+        return self._status is not None
+
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._status = message["status"]
@@ -149,7 +188,7 @@ def _request_id(headers: Headers) -> str:
     return sent if _REQUEST_ID.fullmatch(sent) else uuid4().hex
 
 
-def _namespace(scope: Scope, headers: Headers) -> str:
+def _namespace(scope: Scope, headers: Headers) -> str | None:
     """That of the path, which is taken out of it, or of the header."""
     by_header = headers.get(NAMESPACE_HEADER)
     by_path = _take_prefix(scope)
@@ -161,7 +200,7 @@ def _namespace(scope: Scope, headers: Headers) -> str:
     if by_header is not None and by_path is not None and by_header != by_path:
         words = f"{NAMESPACE_HEADER}: names {by_header!r}, but the path {by_path!r}"
         raise Refused(422, problem(words, place="header", field=NAMESPACE_HEADER))
-    return by_path or by_header or NAMESPACE_DEFAULT
+    return by_path or by_header
 
 
 def _take_prefix(scope: Scope) -> str | None:

@@ -1,5 +1,6 @@
 """The routes of the contract: each reads its request, asks the bus, and answers."""
 
+import asyncio
 import re
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -16,7 +17,7 @@ from human_memory.bus import Bus
 from human_memory.deadline import Deadline
 from human_memory.routes import IDEMPOTENCY_HEADER, TIMEOUT_HEADER, Route
 from schemas import limits
-from schemas.errors import NotFound, Rejected
+from schemas.errors import DeadlineExceeded, NotFound, Rejected
 from services.gateway.access import Right, right_for
 from services.gateway.answers import json_response
 from services.gateway.documents import described
@@ -55,15 +56,17 @@ class Endpoints:
     def _endpoint(self, route: Route) -> Endpoint:
         async def serve(request: Request) -> Response:
             visitor = admitted(request, right_for(route), route.name)
-            body = await _fields(route, request)
-            key = _idempotency_key(request)
+            deadline = Deadline.after(_seconds(request, self._seconds_max))
+            body = await _fields(route, request, deadline)
+            # What only looks is never a repeat: each recall counts.
+            key = _idempotency_key(request) if route.method == "POST" else None
             asking = Asking(
                 self.bus,
                 namespace=visitor.namespace,
-                deadline=Deadline.after(_seconds(request, self._seconds_max)),
+                deadline=deadline,
                 idempotency_key=key,
             )
-            if route.method != "POST" or key is None:
+            if key is None:
                 return json_response(await _answer(route, request, body, asking), route.status)
             return await self._once(route, request, body, asking)
 
@@ -75,8 +78,7 @@ class Endpoints:
         kept = KeptRequest.of(
             asking.namespace, asking.idempotency_key, path=request.url.path, body=body
         )
-        # A store is done once whoever asks, as its key makes its id: one look, after it, will do.
-        reply = None if route is routes.STORE else await self._kept.find(kept)
+        reply = await self._kept.find(kept)
         if reply is None:
             answer = await _answer(route, request, body, asking)
             reply = await self._kept.keep(kept, orjson.dumps(answer))
@@ -120,32 +122,39 @@ async def _answer(route: Route, request: Request, body: bytes, asking: Asking) -
     return await operation.perform(request_of_texts(route, texts), asking)
 
 
-async def _fields(route: Route, request: Request) -> bytes:
+async def _fields(route: Route, request: Request, deadline: Deadline) -> bytes:
     """The body, if the route has one: others may come with an empty one, or a lying type."""
-    if not route.has_body:
+    if request.method == "GET":
         return b""
     batch = route is routes.STORE_BATCH
-    return await body_of(
-        request, limits.HTTP_BATCH_BYTES_MAX if batch else limits.HTTP_BODY_BYTES_MAX
-    )
+    allowed = limits.HTTP_BATCH_BYTES_MAX if batch else limits.HTTP_BODY_BYTES_MAX
+    body = await body_of(request, deadline, allowed=allowed)
+    return body if route.has_body else b""
 
 
-async def body_of(request: Request, allowed: int = limits.HTTP_BODY_BYTES_MAX) -> bytes:
+async def body_of(
+    request: Request, deadline: Deadline, *, allowed: int = limits.HTTP_BODY_BYTES_MAX
+) -> bytes:
     """The whole body, announced or in chunks.
 
     Raises:
         HTTPException: 413, it has more bytes than allowed; they are not kept.
+        DeadlineExceeded: it came too slowly.
     """
     too_large = HTTPException(413, f"the body has more than {allowed:,} bytes")
     length = request.headers.get("content-length", "")
     if length.isdigit() and int(length) > allowed:
         raise too_large
     parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > allowed:
-            raise too_large
-        parts.append(part)
+    try:
+        async with asyncio.timeout(deadline.remaining_seconds()):
+            async for part in request.stream():
+                size += len(part)
+                if size > allowed:
+                    raise too_large
+                parts.append(part)
+    except TimeoutError:
+        raise DeadlineExceeded("the body came too slowly; nothing was done") from None
     return b"".join(parts)
 
 

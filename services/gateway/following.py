@@ -2,16 +2,15 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from typing import Any
 
 import orjson
 import structlog
 from aiokafka import TopicPartition
-from aiokafka.errors import KafkaError
 
 from human_memory.consumer import LogConsumer
-from human_memory.trouble import unavailable
+from human_memory.trouble import kafka_trouble
 from schemas.errors import Unavailable
 from schemas.topics import EVENTS
 from services.gateway.settings import GatewaySettings
@@ -19,6 +18,8 @@ from services.gateway.settings import GatewaySettings
 log = structlog.get_logger(__name__)
 # A follower that is so far behind has stopped reading.
 BACKLOG_MAX = 1_000
+START_TIMEOUT_SECONDS = 30.0
+STOPPING = "the gateway is stopping; try again"
 # What no follower can use and most of an event's bytes.
 _LEFT_OUT = ("embedding", "body_hash")
 POLL_TIMEOUT_MS = 60_000
@@ -34,7 +35,9 @@ class Follower:
         self._ended = False
 
     def give(self, event: Event) -> None:
-        """Hand over an event; one who does not keep up is let go."""
+        """Hand over an event; one who does not keep up is let go, and gets no later one either."""
+        if self._ended:
+            return
         try:
             self._events.put_nowait(event)
         except asyncio.QueueFull:
@@ -71,7 +74,9 @@ class Followers:
         self._settings = settings
         self._followers: set[Follower] = set()
         self._count = 0
-        self._starting = asyncio.Lock()
+        self._changing = asyncio.Lock()
+        self._opening: asyncio.Timeout | None = None
+        self._work: set[asyncio.Task[None]] = set()
         self._consumer: LogConsumer | None = None
         self._reader: asyncio.Task[None] | None = None
         self.closing = asyncio.Event()
@@ -81,8 +86,10 @@ class Followers:
         """One of the places for those who stay.
 
         Raises:
-            Unavailable: all are taken.
+            Unavailable: all are taken, or the gateway is stopping.
         """
+        if self.closing.is_set():
+            raise Unavailable(STOPPING)
         if self._count >= self._settings.followers_max:
             raise Unavailable(f"{self._settings.followers_max} clients follow already; try again")
         self._count += 1
@@ -96,55 +103,83 @@ class Followers:
         """A follower that gets every event from now on.
 
         Raises:
-            Unavailable: Kafka does not answer.
+            Unavailable: Kafka does not answer, or this gateway is stopping.
         """
         follower = Follower(namespace)
-        await self._start()
         self._followers.add(follower)
         try:
+            await self._to_its_end(self._start())
             yield follower
         finally:
             self._followers.discard(follower)
             if not self._followers:
-                await self._stop()
+                await self._to_its_end(self._stop())
 
     async def close(self) -> None:
         """End all of them."""
         self.closing.set()
         for follower in self._followers:
             follower.end()
-        await self._stop()
+        if self._opening is not None:
+            self._opening.reschedule(asyncio.get_running_loop().time())
+        await self._to_its_end(self._stop())
+        if self._work:
+            await asyncio.wait(self._work)
+
+    async def _to_its_end(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do it in a task of its own.
+
+        The framework cancels whoever answers a client that has gone, and again at each await.
+        """
+        task = asyncio.create_task(work)
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+        await asyncio.shield(task)
 
     async def _start(self) -> None:
-        async with self._starting:
-            if self._consumer is not None:
+        async with self._changing:
+            if self.closing.is_set():
+                raise Unavailable(STOPPING)
+            if self._reader is not None and not self._reader.done():
                 return
-            consumer = LogConsumer(
-                **self._settings.connection_arguments(),
-                client_id="human-memory-gateway-followers",
-                group_id=None,
-                auto_offset_reset="latest",
-            )
-            try:
+            await self._end_reading()
+            with kafka_trouble(self._settings, "following events"):
+                consumer = await self._positioned_consumer()
+            self._consumer = consumer
+            self._reader = asyncio.create_task(self._read(consumer))
+
+    async def _positioned_consumer(self) -> LogConsumer:
+        consumer = LogConsumer(
+            **self._settings.connection_arguments(),
+            client_id="human-memory-gateway-followers",
+            group_id=None,
+            auto_offset_reset="latest",
+        )
+        topic = self._settings.topic(EVENTS)
+        partitions = [TopicPartition(topic, n) for n in range(self._settings.partitions)]
+        try:
+            async with asyncio.timeout(START_TIMEOUT_SECONDS) as self._opening:
                 await consumer.start()
-                topic = self._settings.topic(EVENTS)
-                partitions = [TopicPartition(topic, n) for n in range(self._settings.partitions)]
                 consumer.assign(partitions)
                 await consumer.seek_to_end(*partitions)
                 for partition in partitions:
                     await consumer.position(partition)  # only now no event from now on is missed
-            except (KafkaError, OSError) as error:
-                await consumer.stop()
-                raise unavailable(self._settings, "following events", error) from error
-            self._consumer = consumer
-            self._reader = asyncio.create_task(self._read(consumer))
+        except BaseException:
+            await consumer.stop()
+            raise
+        finally:
+            self._opening = None
+        return consumer
 
     async def _stop(self) -> None:
-        async with self._starting:
+        async with self._changing:
             if self._followers and not self.closing.is_set():
                 return  # somebody came while the last one went
-            reader, self._reader = self._reader, None
-            consumer, self._consumer = self._consumer, None
+            await self._end_reading()
+
+    async def _end_reading(self) -> None:
+        reader, self._reader = self._reader, None
+        consumer, self._consumer = self._consumer, None
         if reader is not None:
             reader.cancel()
             await asyncio.wait([reader])

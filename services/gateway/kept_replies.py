@@ -12,6 +12,8 @@ from schemas.errors import Rejected, Unavailable
 from services.common.redis import REDIS_ERRORS, RedisClient
 
 KEPT_SECONDS = 24 * 3600
+# Of a longer one only its request is kept: a repeat is asked anew, and has no second effect.
+KEPT_BYTES_MAX = 262_144
 
 
 @dataclass(frozen=True)
@@ -39,14 +41,14 @@ class KeptReplies:
         self._prefix = prefix
 
     async def find(self, request: Request) -> bytes | None:
-        """The body of the first reply.
+        """The body of the first reply, if it was kept.
 
         Raises:
             Rejected: the key stands for another request.
             Unavailable: Redis does not answer.
         """
         try:
-            return _read(await self._redis.get(self._name(request)), request)
+            return _read(await self._redis.get(self._name(request)), request) or None
         except REDIS_ERRORS as error:
             raise Unavailable("kept replies can't be read: Redis does not answer") from error
 
@@ -56,7 +58,7 @@ class KeptReplies:
         Raises:
             As `find`.
         """
-        value = request.fingerprint.encode() + body
+        value = request.fingerprint.encode() + (body if len(body) <= KEPT_BYTES_MAX else b"")
         try:
             earlier = await self._redis.set(
                 self._name(request), value, ex=KEPT_SECONDS, nx=True, get=True

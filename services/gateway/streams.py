@@ -1,6 +1,7 @@
 """What stays open: events and benchmarks as server-sent events, stats over a websocket."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ from starlette.responses import Response, StreamingResponse
 
 from human_memory.api.problems import refused
 from human_memory.bus import Bus
+from human_memory.deadline import Deadline
 from schemas.errors import MemoryServiceError, Rejected
 from services.gateway import examples
 from services.gateway.benchmark import Benchmark, BenchmarkRequest
@@ -87,7 +89,7 @@ class Streams:
             )
         visitor = admitted(request, "admin", "benchmark")
         try:
-            body = await body_of(request)
+            body = await body_of(request, Deadline.after(self._settings.request_seconds_max))
             asked = BenchmarkRequest.model_validate_json(body or b"{}", strict=True)
         except ValidationError as error:
             raise refused(error, BenchmarkRequest) from None
@@ -112,11 +114,16 @@ class Streams:
         visitor.route = "stats_socket"
         wanted = namespace or visitor.namespace
         key = visitor.key
-        if not self._may_come_from(socket) or (
-            key is not None and not ("read" in key.rights and key.covers(wanted))
-        ):
+        if visitor.named and wanted != visitor.namespace:
             await socket.close(_POLICY_VIOLATION)
             return
+        if key is not None and not ("read" in key.rights and key.covers(wanted)):
+            await socket.close(_POLICY_VIOLATION)
+            return
+        with contextlib.suppress(WebSocketDisconnect):  # the client was faster
+            await self._serve_stats(socket, wanted)
+
+    async def _serve_stats(self, socket: WebSocket, wanted: str) -> None:
         try:
             with self.followers.place():
                 await socket.accept()
@@ -125,8 +132,6 @@ class Streams:
             await socket.close(_POLICY_VIOLATION)
         except MemoryServiceError:
             await socket.close(_TRY_AGAIN_LATER)
-        except WebSocketDisconnect:
-            pass
 
     async def _send_stats(self, socket: WebSocket, namespace: str) -> None:
         """Until the client goes, or we do."""
@@ -145,12 +150,6 @@ class Streams:
         finally:
             gone.cancel()
             closing.cancel()
-
-    def _may_come_from(self, socket: WebSocket) -> bool:
-        """Browsers say where a page is from, and ask nobody before they connect it."""
-        origin = socket.headers.get("origin")
-        own = f"{socket.url.scheme.replace('ws', 'http')}://{socket.headers.get('host')}"
-        return origin is None or origin == own or origin in self._settings.cors_origins
 
 
 async def _parts(follower: Follower, types: frozenset[str]) -> AsyncIterator[bytes]:

@@ -22,7 +22,7 @@ from schemas.errors import (
     Unavailable,
 )
 from schemas.fields import Message, rfc3339
-from schemas.ids import cause_of_record, derive
+from schemas.ids import cause_of_record, derive, run_id_of_key
 from schemas.ids import run_id as run_id_of_slot
 from schemas.jobs import parameters_of
 from schemas.maintenance import CancelRun, MaintenanceCommand, RunJob, UndoRun
@@ -309,14 +309,16 @@ def _context(command: RunJob, record: Any) -> RunContext:
     Raises:
         Rejected: its slot is in the future.
     """
-    if command.slot is None:
-        run_id = cause_of_record(record.topic, record.partition, record.offset, record.timestamp)
-        now_ms = record.timestamp
-    else:
+    now_ms = record.timestamp
+    if command.slot is not None:
         if command.slot > record.timestamp + FUTURE_SKEW_MS:
             raise Rejected(f"slot: {rfc3339(command.slot)} is in the future; leave it out")
         run_id = run_id_of_slot(command.job, command.namespace, command.slot)
         now_ms = command.slot
+    elif command.idempotency_key is not None:
+        run_id = run_id_of_key(command.job, command.namespace, command.idempotency_key)
+    else:
+        run_id = cause_of_record(record.topic, record.partition, record.offset, record.timestamp)
     return RunContext(
         run_id=run_id,
         namespace=command.namespace,

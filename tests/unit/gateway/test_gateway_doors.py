@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from prometheus_client import REGISTRY
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -38,10 +39,14 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
 
 @asynccontextmanager
 async def client(
-    app: ASGIApp = echo, *, keys: tuple[ApiKey, ...] | None = None, in_flight_max: int = 10
+    app: ASGIApp = echo,
+    *,
+    keys: tuple[ApiKey, ...] | None = None,
+    in_flight_max: int = 10,
+    origins: tuple[str, ...] = (),
 ) -> AsyncIterator[httpx.AsyncClient]:
     """Speaks to the doors around `app`."""
-    doors = Doors(app, access=Access(keys), in_flight_max=in_flight_max)
+    doors = Doors(app, access=Access(keys), in_flight_max=in_flight_max, origins=origins)
     transport = httpx.ASGITransport(doors)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as speaking:
         yield speaking
@@ -155,3 +160,51 @@ async def test_key_is_taken_as_bearer_token_or_basic_password(credentials: str) 
         answer = await speaking.get("/v1/stats", **given)
 
     assert answer.json()["key"] == "k"
+
+
+@pytest.mark.parametrize(
+    ("method", "origin", "origins", "status"),
+    [
+        ("POST", None, (), 200),
+        ("POST", "http://gateway", (), 200),
+        ("POST", "https://gateway", (), 200),  # a proxy speaks TLS for it
+        ("POST", "https://evil.example", (), 403),
+        ("DELETE", "https://evil.example", (), 403),
+        ("POST", "null", (), 403),
+        ("GET", "https://evil.example", (), 200),  # its page can't read the answer
+        ("POST", "https://app.example", ("https://app.example",), 200),
+        ("POST", "https://evil.example", ("https://app.example",), 403),
+        ("POST", "https://any.example", ("*",), 200),
+    ],
+)
+async def test_pages_of_other_origins_write_nothing(
+    method: str, origin: str | None, origins: tuple[str, ...], status: int
+) -> None:
+    headers = {} if origin is None else {"Origin": origin}
+    async with client(origins=origins) as speaking:
+        answer = await speaking.request(method, "/v1/memories", headers=headers)
+
+    assert answer.status_code == status
+
+
+def counted(status: str) -> float:
+    return (
+        REGISTRY.get_sample_value(
+            "human_memory_http_requests_total", {"route": "unmatched", "status": status}
+        )
+        or 0.0
+    )
+
+
+async def test_bug_is_answered_and_counted_like_any_other_request() -> None:
+    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+        raise RuntimeError("a bug")
+
+    before = counted("500")
+    async with client(broken) as speaking:
+        answer = await speaking.get("/v1/stats", headers={"X-Request-ID": "abc-1"})
+
+    assert answer.status_code == 500
+    assert "internal error" in answer.json()["detail"]
+    assert answer.headers["X-Request-ID"] == "abc-1"
+    assert counted("500") == before + 1

@@ -1,0 +1,188 @@
+"""The endpoints behind their doors, with a bus and kept replies of their own."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from human_memory import routes
+from human_memory.api import upkeep
+from human_memory.api.service import OPERATIONS
+from schemas.errors import Rejected
+from schemas.replies import Reply
+from services.gateway.access import Access
+from services.gateway.app import _add_errors
+from services.gateway.app import app as whole
+from services.gateway.doors import Doors
+from services.gateway.endpoints import Endpoints
+from services.gateway.kept_replies import Request as KeptRequest
+
+MEMORY = uuid4()
+
+
+class Bus:
+    """Answers everything with one result, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[Any] = []
+        self.settings: Any = None
+
+    async def request(self, message: Any, **_: Any) -> Reply:
+        self.asked.append(message)
+        return Reply(result={"memory_id": str(MEMORY), "results": []})
+
+    async def ask(self, message: Any, **more: Any) -> Any:
+        return (await self.request(message, **more)).result
+
+
+class Kept:
+    """Keeps replies in memory; one key stands for another request."""
+
+    async def find(self, request: KeptRequest) -> bytes | None:
+        if request.key == "taken":
+            raise Rejected("Idempotency-Key: was used before, for another request")
+        return None
+
+    async def keep(self, request: KeptRequest, body: bytes) -> bytes:
+        return await self.find(request) or body
+
+
+@asynccontextmanager
+async def client(bus: Bus) -> AsyncIterator[httpx.AsyncClient]:
+    """Speaks to the endpoints."""
+    endpoints = Endpoints(Kept(), seconds_max=5)  # type: ignore[arg-type] # has what is used
+    endpoints.bus = bus  # type: ignore[assignment] # likewise
+    app = FastAPI()
+    app.include_router(endpoints.router())
+    _add_errors(app)
+    transport = httpx.ASGITransport(Doors(app, access=Access(None), in_flight_max=10))
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as speaking:
+        yield speaking
+
+
+async def test_store_under_the_key_of_another_request_stores_nothing() -> None:
+    bus = Bus()
+    async with client(bus) as speaking:
+        answer = await speaking.post(
+            "/v1/memories", json={"content": "a"}, headers={"Idempotency-Key": "taken"}
+        )
+
+    assert (answer.status_code, bus.asked) == (422, [])
+
+
+async def test_key_on_a_recall_makes_it_no_repeat_of_another() -> None:
+    bus = Bus()
+    async with client(bus) as speaking:
+        answer = await speaking.get(f"/v1/memories/{MEMORY}", headers={"Idempotency-Key": "k"})
+
+    assert answer.status_code == 200
+    assert bus.asked[0].query_id is None
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"strategy": "interference", "params": {"memory_id": "no-id"}},
+        {"strategy": "rif", "params": {"retrieved": [str(MEMORY), "no-id"]}},
+    ],
+)
+async def test_strategy_about_what_is_no_id_is_not_found(params: dict[str, Any]) -> None:
+    async with client(Bus()) as speaking:
+        answer = await speaking.post("/v1/memories/forget-strategy", json=params)
+
+    assert answer.status_code == 404
+
+
+async def test_body_that_comes_too_slowly_gets_504() -> None:
+    async def slow() -> AsyncIterator[bytes]:
+        yield b'{"content": '
+        await asyncio.sleep(5)
+        yield b'"a"}'
+
+    bus = Bus()
+    async with client(bus) as speaking:
+        answer = await speaking.post("/v1/memories", content=slow(), headers={"X-Timeout-Ms": "20"})
+
+    assert (answer.status_code, bus.asked) == (504, [])
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/memories/decay", "/v1/graph/consolidate", f"/v1/memories/{UUID(int=1)}/restore"]
+)
+async def test_body_is_bounded_where_none_is_read(path: str) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(17):
+            yield b" " * 65_536
+
+    bus = Bus()
+    async with client(bus) as speaking:
+        announced = await speaking.post(path, content=b" " * (1024 * 1024 + 1))
+        in_chunks = await speaking.post(path, content=chunks())
+
+    assert (announced.status_code, in_chunks.status_code, bus.asked) == (413, 413, [])
+
+
+@pytest.mark.parametrize(
+    ("route", "fields"),
+    [
+        (routes.ADD_CONCEPT, {"name", "type", "activation", "aliases"}),
+        (routes.ADD_RELATION, {"source", "target", "relation_type", "weight"}),
+        (routes.USED, {"memory_ids", "kind", "context"}),
+        (routes.SPREAD, {"active_concepts", "depth", "limit"}),
+        (routes.EXPORT_GRAPH, {"limit"}),
+        (routes.RECALL, {"memory_id", "context"}),
+        (
+            routes.LIST,
+            {"offset", "limit", "cursor", "status", "type", "tag", "as_of"},
+        ),
+        (
+            routes.SEARCH,
+            {
+                *("query", "top_k", "min_activation", "types", "tags", "created_after"),
+                *("created_before", "context", "active_concepts", "as_of", "record_access"),
+                *("include_decayed", "noise", "seed", "explain", "parameters"),
+            },
+        ),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_request_has_these_fields_and_no_inner_ones(route: routes.Route, fields: set[str]) -> None:
+    assert set(OPERATIONS[route].request.model_fields) == fields
+
+
+@pytest.mark.parametrize(("seed", "asked"), [(-1, 2**63 - 1), (7, 7), (2**64 + 7, 7), (None, None)])
+async def test_any_whole_number_is_a_seed(seed: int | None, asked: int | None) -> None:
+    bus = Bus()
+    async with client(bus) as speaking:
+        await speaking.post("/v1/memories/search", json={"query": "a", "seed": seed})
+
+    assert bus.asked[0].seed == asked
+
+
+async def test_what_is_not_ready_says_when_to_ask_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Unready:
+        async def state(self) -> tuple[str, dict[str, str]]:
+            return "unavailable", {"kafka": "error"}
+
+    monkeypatch.setattr(whole.state, "readiness", Unready(), raising=False)
+    transport = httpx.ASGITransport(whole)
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as speaking:
+        answer = await speaking.get("/ready")
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+
+
+async def test_key_of_a_decay_reaches_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def there(*_: Any) -> None: ...
+
+    monkeypatch.setattr(upkeep, "require_service", there)
+    bus = Bus()
+    async with client(bus) as speaking:
+        await speaking.post("/v1/memories/decay", headers={"Idempotency-Key": "k"})
+
+    assert bus.asked[0].idempotency_key == "k"
