@@ -114,15 +114,23 @@ def as_in_force(namespace: Namespace) -> InForce:
 def taken_back(view: View, ref: Ref, run_id: UUID) -> Status | None:
     """Undo what a run did to a memory, as if it had never been; the status it has then.
 
-    Later uses of the memory stay; their decay is what it would be without the run's rehearsal, as
-    far as histories are not compacted. None if the run had done nothing to it.
+    Later uses of the memory stay; their decay is what it would be without the run's traces, as far
+    as histories are not compacted. None if the run had done nothing to it.
     """
     memory = view.memories[ref]
     state = memory.state
     mine = run_id.bytes
     kept = [c for c in state.changes if c.other != mine or c.what not in ("adjusted", "decayed")]
-    rehearsed = _without_rehearsal(view, ref, run_id)
-    if len(kept) == len(state.changes) and not rehearsed:
+    rehearsal = trace_id("rehearsal", effect_id(run_id, ref[1], "memory.accessed.v1"))
+    restore = trace_id("restore", effect_id(run_id, ref[1], "memory.restored.v1"))
+    revived_ms = _without_trace(view, ref, restore)
+    if revived_ms is not None:
+        state.access_count -= 1
+        brought_back = [c for c in kept if c.what == "active" and c.at_ms == revived_ms]
+        for change in brought_back[:1]:
+            kept.remove(change)
+    rehearsed_ms = _without_trace(view, ref, rehearsal)
+    if len(kept) == len(state.changes) and rehearsed_ms is None:
         return None
     state.changes = kept
     # In the order folded, which at the end of time is that of the list.
@@ -133,18 +141,18 @@ def taken_back(view: View, ref: Ref, run_id: UUID) -> Status | None:
     return statuses[-1] if statuses else "active"
 
 
-def _without_rehearsal(view: View, ref: Ref, run_id: UUID) -> bool:
+def _without_trace(view: View, ref: Ref, identity: int) -> int | None:
+    """Take a trace out of a memory's history; when it was laid down, None if there is none."""
     memory = view.memories[ref]
-    identity = trace_id("rehearsal", effect_id(run_id, ref[1], "memory.accessed.v1"))
     traces = np.frombuffer(memory.parts.traces, TRACE)
     places = np.flatnonzero(traces["id"] == identity)
     if len(places) == 0:
-        return False
+        return None
     kept = np.delete(traces, places)
     _respace(view, memory, kept, since=int(places[0]), namespace=ref[0])
     memory.parts = replace(memory.parts, traces=kept.tobytes())
     memory.state.presentations -= len(places)
-    return True
+    return int(traces["time_ms"][places[0]])
 
 
 def _respace(view: View, memory: Memory, traces: np.ndarray, *, since: int, namespace: str) -> None:

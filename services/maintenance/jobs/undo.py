@@ -3,22 +3,17 @@
 from collections import defaultdict
 from uuid import UUID
 
-import numpy as np
-
 from schemas.errors import NotFound, Rejected
 from schemas.events import (
     ConceptUpserted,
     MemoryAccessed,
     MemoryAdjusted,
     MemoryEvent,
-    MemoryRestored,
     MemoryStored,
     RelationUpserted,
 )
 from schemas.fields import Message
-from services.common.memories import ACTIVE
 from services.maintenance.domain import (
-    decayed_events,
     forgotten_event,
     removed_event,
     taken_back_event,
@@ -55,7 +50,6 @@ async def undo(work: Work, parameters: UndoJob) -> Outcome:
         for memory_id, taken in nats.items()
     ]
     await work.emit([*events, *(forgotten_event(work.run, each) for each in made)])
-    await _archive_again(work, [e.subject for e in effects if isinstance(e, MemoryRestored)])
     removed = await _take_out_of_graph(work, parameters.run_id, effects)
     await work.emit([undone_event(work.run, parameters.run_id)])
     return Outcome(
@@ -83,24 +77,14 @@ async def _take_out_of_graph(work: Work, undone: UUID, effects: list[MemoryEvent
     return len(names) - len(left)
 
 
-async def _archive_again(work: Work, revived: list[str]) -> None:
-    """Facts and skills that the run met again; the trace of that stays, as a use does."""
-    if not revived:
-        return
-    await work.folded()
-    page = await work.side.page(work.run.namespace, list(dict.fromkeys(revived)))
-    active = np.flatnonzero(page.memories.states["status"] == ACTIVE).tolist()
-    await work.emit(decayed_events(work.run, page.memories, active))
-
-
 def _by_memory(effects: list[MemoryEvent]) -> tuple[dict[str, float], list[str]]:
     """What was added to each memory that the run touched, and the memories that it made."""
     nats: defaultdict[str, float] = defaultdict(float)
     made: list[str] = []
     for event in effects:
         match event:
-            case MemoryRestored() | ConceptUpserted() | RelationUpserted():
-                pass  # archived again, one by one; taken out of the graph
+            case ConceptUpserted() | RelationUpserted():
+                pass  # taken out of the graph
             case MemoryStored():
                 made.append(event.subject)
             case MemoryAccessed():

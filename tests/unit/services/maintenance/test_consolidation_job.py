@@ -1,5 +1,6 @@
 """What a consolidation makes of a namespace, on a virtual clock."""
 
+from copy import deepcopy
 from uuid import UUID
 
 import pytest
@@ -226,7 +227,7 @@ async def test_what_comes_back_every_two_weeks_becomes_a_skill_though_it_fades_i
     assert result.report["phase_4_compiled"] == 1
 
 
-async def test_faded_fact_that_is_met_again_comes_back_and_undo_archives_it() -> None:
+async def test_faded_fact_that_is_met_again_comes_back_and_undo_leaves_it_as_it_was() -> None:
     own = world()
     await episodes(own)
     own.now_ms += HOUR_MS
@@ -235,6 +236,7 @@ async def test_faded_fact_that_is_met_again_comes_back_and_undo_archives_it() ->
     own.now_ms += 60 * DAY_MS
     await own.run("decay")
     assert status(own, fact) == "decayed"
+    before = deepcopy(own.view.memories[own.namespace, fact])
     await store(own, "Ann drinks green tea now", session="new")
     own.now_ms += HOUR_MS
 
@@ -250,4 +252,8 @@ async def test_faded_fact_that_is_met_again_comes_back_and_undo_archives_it() ->
         commanded_ms=own.now_ms,
     )
     await own.execute(context, UndoJob(run_id=result.run_id))
-    assert status(own, fact) == "decayed"
+    after = own.view.memories[own.namespace, fact]
+    assert after.parts == before.parts
+    assert after.state.changes == before.state.changes
+    for part in ("status", "bias", "access_count", "presentations"):
+        assert getattr(after.state, part) == getattr(before.state, part)
