@@ -108,6 +108,7 @@ async def test_partitions_can_move_while_the_fold_lets_queries_pass() -> None:
 
     await asyncio.wait_for(projection.ownership.on_partitions_revoked([EVENTS]), 20)
 
+    assert not handling.done()
     answered.set()
     await handling
 

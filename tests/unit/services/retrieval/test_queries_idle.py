@@ -69,6 +69,7 @@ async def test_query_that_waits_for_the_fold_does_not_hold_it_up() -> None:
 
     await asyncio.wait_for(asked.idle(60), 20)
 
+    assert not waits.folded.is_set()  # it waits still
     waits.folded.set()
     await asyncio.wait_for(asked.idle(60), 20)
 
@@ -78,3 +79,5 @@ async def test_nobody_is_let_pass_for_longer_than_asked() -> None:
     asked._idle.clear()
 
     await asyncio.wait_for(asked.idle(0.01), 20)
+
+    assert not asked._idle.is_set()
