@@ -39,11 +39,12 @@ def bm25_in_context(
     Args:
         matches: where the query's terms stand; rows of neighbours included.
         contributions: of `cognition.lexical.term_contributions`, shape (entries,).
-        neighbours: rows, shape (memories, distances), -1 for none.
+        neighbours: rows, shape (first, distances), of the first memories of `matches`, -1 for
+            none; those behind are only neighbours.
         shares: what a term in each neighbour is worth, shape (distances,), 0 to 1.
 
     Returns:
-        Shape (memories,), never below BM25 by itself.
+        Shape (first,), never below BM25 by itself.
 
     Source: Howard & Kahana (2002), Journal of Mathematical Psychology 46:269, temporal contiguity;
     the maximum is ours, as over paths in spreading activation.
@@ -54,7 +55,7 @@ def bm25_in_context(
     >>> bm25_in_context(found, np.array([2.0, 1.0, 1.0]), beside, shares=np.array([0.9])).tolist()
     [3.0, 2.8]
     """
-    total = np.zeros(matches.memories)
+    total = np.zeros(len(neighbours))
     for first in range(0, matches.terms, BLOCK_TERMS):
         best = _terms_in_context(matches, contributions, neighbours, (first, shares))
         total += best.sum(axis=1)
@@ -73,7 +74,7 @@ def _terms_in_context(
     own = np.zeros((matches.memories + 1, size))
     inside = (matches.term >= first) & (matches.term < first + size)
     own[matches.memory[inside], matches.term[inside] - first] = contributions[inside]
-    best = own[:-1].copy()
+    best = own[: len(neighbours)].copy()
     for rows, share in zip(neighbours.T, shares, strict=True):
         np.maximum(best, share * own[rows], out=best)
     return best
@@ -193,8 +194,9 @@ def cosine_in_context(
     ... ).round(4).tolist()
     [0.6]
     """
-    there = 2.0 - np.isnan(beside[0]) - np.isnan(beside[1])
-    before, after = np.nan_to_num(beside[0]), np.nan_to_num(beside[1])
+    first, last = np.isnan(beside[0]), np.isnan(beside[1])
+    there = 2.0 - first - last
+    before, after = np.where(first, 0.0, beside[0]), np.where(last, 0.0, beside[1])
     squares = (
         1.0
         + share**2 * there

@@ -98,10 +98,10 @@ class Evidence:
             self._contributions,
             self._near.neighbours,
             shares=parameters.neighbour_weight * WORD_SHARES,
-        )[:count]
+        )
         meaning = self._near.cosines_in_context(
             parameters.neighbour_weight * float(VECTOR_SHARES[0])
-        )[:count]
+        )
         # Two ways of summing differ in the last digit; neighbours never take words away.
         lexical = parameters.lexical_weight * np.maximum(0.0, words - self.bm25)
         context: FloatArray = lexical + parameters.cosine_weight * (meaning - self.cosines)
@@ -109,10 +109,11 @@ class Evidence:
 
 
 class _Nearby:
-    """The candidates, and behind them the memories up to two steps from one, all numbered anew.
+    """The candidates, behind them their neighbours, then the neighbours of those; numbered anew.
 
-    `neighbours`: numbers of those one before, one after, two before, two after; -1 where there is
-    none, or none that was visible at the moment asked about. Shape (memories, 4).
+    `neighbours`: of each candidate, numbers of those one before, one after, two before, two after;
+    -1 where there is none, or none that was visible at the moment asked about. Shape
+    (candidates, 4). `cosines`: of the query with the candidates and their neighbours.
     """
 
     def __init__(self, candidates: Candidates, question: Question) -> None:
@@ -120,17 +121,16 @@ class _Nearby:
         self._table = table
         self._count = len(rows)
         number = np.full(len(table) + 2, -1)  # NONE and NOT_HERE are nobody
-        number[rows] = np.arange(len(rows))
-        one = table.beside(rows)
-        near = np.zeros(len(table), np.bool_)
-        near[one] = near[table.beside(one)] = True
-        near[rows] = False
-        others = np.flatnonzero(near)
-        number[others] = len(rows) + np.arange(len(others))
+        groups = [rows]
+        for _ in range(2):
+            number[groups[-1]] = np.arange(len(groups[-1])) + sum(map(len, groups[:-1]))
+            beside = table.beside(groups[-1])
+            groups.append(beside[number[beside] < 0])
+        number[groups[-1]] = np.arange(len(groups[-1])) + sum(map(len, groups[:-1]))
         self._number = number
-        self.rows = np.concatenate([rows, others])
+        self.rows = np.concatenate(groups)
         self.lengths = table.column("length", self.rows).astype(np.float64)
-        before, after = table.around(self.rows)
+        before, after = table.around(rows)
         steps = [
             before,
             after,
@@ -140,7 +140,7 @@ class _Nearby:
         visible = np.append(_statuses(table, self.rows, question.as_of_ms) != DELETED, False)
         beside = np.stack([number[step] for step in steps], axis=1)
         self.neighbours: IntArray = np.where(visible[beside], beside, -1)
-        self.cosines = candidates.cosines_of(self.rows, question.unit)
+        self.cosines = candidates.cosines_of(np.concatenate(groups[:2]), question.unit)
 
     def id_of(self, number: int) -> str:
         """Id of a memory."""
@@ -156,18 +156,20 @@ class _Nearby:
 
     def cosines_in_context(self, share: float) -> FloatArray:
         """Cosine of the query with each candidate's vector in its context."""
-        with_next, across = self._table.cosines_beside(self.rows)
         before, after = self.neighbours[:, 0], self.neighbours[:, 1]
+        preceded, followed = before >= 0, after >= 0
+        with_before = np.zeros(self._count)
+        with_before[preceded] = self._table.cosines_ahead(self.rows[before[preceded]])
+        rows = self.rows[: self._count]
         cosines = np.append(self.cosines, np.nan)
-        ahead = np.append(with_next, 0.0)
         return cosine_in_context(
-            self.cosines,
+            self.cosines[: self._count],
             (cosines[before], cosines[after]),
             with_neighbours=(
-                np.where(before >= 0, ahead[before], 0.0),
-                np.where(after >= 0, with_next, 0.0),
+                with_before,
+                np.where(followed, self._table.cosines_ahead(rows), 0.0),
             ),
-            between=np.where((before >= 0) & (after >= 0), across, 0.0),
+            between=np.where(preceded & followed, self._table.cosines_across(rows), 0.0),
             share=share,
         )
 

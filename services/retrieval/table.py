@@ -194,14 +194,20 @@ class Table:
         cosines: FloatArray = np.einsum("ik,jk->ij", units, units).astype(np.float64)
         return cosines
 
-    def cosines_beside(self, rows: IntArray) -> tuple[FloatArray, FloatArray]:
-        """Cosine of each row with the next one, and of its two neighbours; 0 where one lacks."""
+    def cosines_ahead(self, rows: IntArray) -> FloatArray:
+        """Cosine of each row with the next one; 0 where there is none."""
+        after = self._after[rows]
+        new = np.isnan(self._with_next[rows]) & (after >= 0)
+        self._with_next[rows[new]] = self._pairs(rows[new], after[new])
+        return np.where(after >= 0, self._with_next[rows], 0.0)
+
+    def cosines_across(self, rows: IntArray) -> FloatArray:
+        """Cosine of each row's two neighbours; 0 where one lacks."""
         before, after = self.around(rows)
-        ahead = np.isnan(self._with_next[rows]) & (after >= 0)
-        self._with_next[rows[ahead]] = self._pairs(rows[ahead], after[ahead])
-        both = np.isnan(self._across[rows]) & (after >= 0) & (before >= 0)
-        self._across[rows[both]] = self._pairs(before[both], after[both])
-        return np.nan_to_num(self._with_next[rows]), np.nan_to_num(self._across[rows])
+        both = (before >= 0) & (after >= 0)
+        new = np.isnan(self._across[rows]) & both
+        self._across[rows[new]] = self._pairs(before[new], after[new])
+        return np.where(both, self._across[rows], 0.0)
 
     def _pairs(self, some: IntArray, others: IntArray) -> FloatArray:
         dots: FloatArray = np.einsum("ij,ij->i", self._units[some], self._units[others])
