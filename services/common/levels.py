@@ -19,7 +19,9 @@ from services.common.in_force import downscaling_at
 from services.common.memories import Memories
 from services.common.read_model import KINDS
 
-_NOT_MEANT = [KINDS.index(kind) + 1 for kind in ("search", "compacted", "inherited")]
+# By the code of a kind, which is a byte.
+_MEANT = np.ones(256, np.bool_)
+_MEANT[[KINDS.index(kind) + 1 for kind in ("search", "compacted", "inherited")]] = False
 
 
 @dataclass(frozen=True)
@@ -75,10 +77,8 @@ def activations(memories: Memories, now_ms: int, parameters: Parameters) -> Acti
     level = weight * base_levels(memories, now_ms, parameters)
     base = level
     if np.any(moved := felt != neutral):
-        base = level.copy()
-        some = memories.only(moved)
-        shift = neutral - felt[moved]
-        base[moved] = weight * base_levels(some, now_ms, parameters, shift=shift)
+        shifted = weight * base_levels(memories, now_ms, parameters, shift=neutral - felt)
+        base = np.where(moved, shifted, level)
     return Activations(
         base=base,
         emotion=level - base,
@@ -108,7 +108,7 @@ def last_used(memories: Memories, now_ms: int) -> np.ndarray:
     """When each memory was last created, recalled, used, restored or rehearsed, ms; shape
     (memories,). What was merely found, or inherited, does not count."""
     traces = memories.traces
-    meant = ~np.isin(traces["id"] >> np.uint64(56), _NOT_MEANT) & (traces["time_ms"] <= now_ms)
+    meant = _MEANT[traces["id"] >> np.uint64(56)] & (traces["time_ms"] <= now_ms)
     last: np.ndarray = np.full(len(memories), np.iinfo(np.int64).min)
     np.maximum.at(last, memories.memory_of_trace[meant], traces["time_ms"][meant])
     return last

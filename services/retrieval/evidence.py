@@ -22,7 +22,6 @@ from cognition.lexical import (
 )
 from cognition.matching import evidence_match
 from services.common.memories import DELETED, Memories
-from services.common.read_model import hash64
 from services.retrieval.association import association
 from services.retrieval.question import Candidates, Question
 from services.retrieval.table import Table
@@ -120,15 +119,11 @@ class _Nearby:
         table, rows = candidates.table, candidates.rows
         self._table = table
         self._count = len(rows)
-        number = np.full(len(table) + 2, -1)  # NONE and NOT_HERE are nobody
-        groups = [rows]
-        for _ in range(2):
-            number[groups[-1]] = np.arange(len(groups[-1])) + sum(map(len, groups[:-1]))
-            beside = table.beside(groups[-1])
-            groups.append(beside[number[beside] < 0])
-        number[groups[-1]] = np.arange(len(groups[-1])) + sum(map(len, groups[:-1]))
-        self._number = number
-        self.rows = np.concatenate(groups)
+        self._number = number = np.full(len(table) + 2, -1)  # NONE and NOT_HERE are nobody
+        _numbered(number, rows, first=0)
+        one = _numbered(number, table.beside(rows), first=len(rows))
+        two = _numbered(number, table.beside(one), first=len(rows) + len(one))
+        self.rows = np.concatenate([rows, one, two])
         self.lengths = table.column("length", self.rows).astype(np.float64)
         before, after = table.around(rows)
         steps = [
@@ -140,7 +135,7 @@ class _Nearby:
         visible = np.append(_statuses(table, self.rows, question.as_of_ms) != DELETED, False)
         beside = np.stack([number[step] for step in steps], axis=1)
         self.neighbours: IntArray = np.where(visible[beside], beside, -1)
-        self.cosines = candidates.cosines_of(np.concatenate(groups[:2]), question.unit)
+        self.cosines = candidates.cosines_of(self.rows[: len(rows) + len(one)], question.unit)
 
     def id_of(self, number: int) -> str:
         """Id of a memory."""
@@ -149,9 +144,8 @@ class _Nearby:
     def spoken_by(self, terms: tuple[str, ...]) -> FloatArray:
         """1 where a term of the query is of the speaker's name, else 0; of the candidates."""
         named = np.zeros(len(self.rows))
-        for term in terms:
-            here = self._number[self._table.spoken_by(hash64(term))]
-            named[here[here >= 0]] = 1.0
+        here = self._number[self._table.spoken_by(terms)]
+        named[here[here >= 0]] = 1.0
         return named[: self._count]
 
     def cosines_in_context(self, share: float) -> FloatArray:
@@ -172,6 +166,13 @@ class _Nearby:
             between=np.where(preceded & followed, self._table.cosines_across(rows), 0.0),
             share=share,
         )
+
+
+def _numbered(number: IntArray, rows: IntArray, *, first: int) -> IntArray:
+    """Those of `rows` that have no number yet; now they have."""
+    new = rows[number[rows] < 0]
+    number[new] = np.arange(first, first + len(new))
+    return new
 
 
 def _statuses(table: Table, rows: IntArray, as_of_ms: int | None) -> np.ndarray:

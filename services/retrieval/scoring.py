@@ -6,6 +6,7 @@ from uuid import UUID
 
 import numpy as np
 
+from cognition.base_level import IntArray
 from cognition.noise import logistic_noise
 from schemas.ids import derive
 from schemas.parameters import Parameters
@@ -64,7 +65,7 @@ def rank(query: Search, cause: UUID, candidates: Candidates, question: Question)
     passed = (codes == ACTIVE) | ((codes == DECAYED) & query.include_decayed)
     least = threshold_of(parameters) if query.min_activation is None else query.min_activation
     ranking = Ranking(
-        order=np.flatnonzero(passed).tolist(),
+        order=[],
         stored=now.states["status"],
         memories=memories,
         unrevised=parts,
@@ -72,7 +73,7 @@ def rank(query: Search, cause: UUID, candidates: Candidates, question: Question)
         evidence=evidence,
         least=least,
     )
-    return _ordered(ranking, query.top_k)
+    return _ordered(ranking, np.flatnonzero(passed), query.top_k)
 
 
 def revised(ranking: Ranking, successors: Mapping[int, int], parameters: Parameters) -> Ranking:
@@ -83,13 +84,14 @@ def revised(ranking: Ranking, successors: Mapping[int, int], parameters: Paramet
         states["superseded_by"][older] = np.void(UUID(ranking.memories.ids[newer]).bytes)
     memories = replace(ranking.memories, states=states)
     parts = without_stale_facts(memories, ranking.unrevised, parameters)
-    return _ordered(replace(ranking, memories=memories, parts=parts), len(ranking.order))
+    ranking = replace(ranking, memories=memories, parts=parts)
+    return _ordered(ranking, np.array(ranking.order, np.intp), len(ranking.order))
 
 
-def _ordered(ranking: Ranking, count: int) -> Ranking:
-    """The best `count` of those in `order` that are above the threshold."""
-    total, order = ranking.total, np.array(ranking.order, np.intp)
-    rows = _best(order[total[order] > ranking.least], total, count)
+def _ordered(ranking: Ranking, rows: IntArray, count: int) -> Ranking:
+    """With the best `count` of some rows that are above the threshold."""
+    total = ranking.total
+    rows = _best(rows[total[rows] > ranking.least], total, count)
     ids = np.array([ranking.memories.ids[i] for i in rows], dtype=str)
     best = rows[np.lexsort((ids, -ranking.evidence.cosines[rows], -total[rows]))]
     return replace(ranking, order=best[:count].tolist())

@@ -35,7 +35,7 @@ SOURCES_MAX = 20
 SMALL = 500
 # One with fewer than this is held whole: comparing so many vectors takes less than reading what an
 # index found among them. So many at a time are read until it is.
-HELD_WHOLE = 4_096
+HELD_WHOLE = 16_384
 READ_AHEAD = 500
 # Beside a memory with the words of the question often stands the one with the answer.
 CONTEXT_OF = 50
@@ -174,8 +174,10 @@ class _Reading:
         if len(self.table) >= SMALL and not held.small:  # it holds what was forgotten as well
             self._lexical = scan.matching(self.table, question, self.statistics, MATCHING)
             self.cosines = self.table.cosines(question.unit, self.rows)
-            near = scan.nearest(self.table, question, self.cosines, NEAREST)
-            self.rows = np.union1d(near, self._lexical)
+            chosen = np.zeros(len(self.table), np.bool_)
+            chosen[scan.nearest(self.table, question, self.cosines, NEAREST)] = True
+            chosen[self._lexical] = True
+            self.rows = np.flatnonzero(chosen)
 
     async def _begin_found(self, replies: list[Any]) -> None:
         count = len(self._question.statuses)
