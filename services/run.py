@@ -27,6 +27,9 @@ from services.common.settings import EmbedderSettings, ServiceSettings
 SERVICES = ("gateway", "ingest", "retrieval", "maintenance")
 # They embed no texts, so they need not wait for the model, nor hold it.
 WITHOUT_MODEL = {"gateway"}
+# Each slice of texts ends in Python: with Python's 5 ms the model's thread waits that long for its
+# turn while the event loop is busy, and a lone search took a tenth longer.
+SWITCH_SECONDS = 0.0005
 # Longer than the longest batch takes; then what still runs is cut off, as kill -9 would do.
 STOP_SECONDS_MAX = 15.0
 # Of these, so long for the HTTP requests in hand; new connections are refused at once.
@@ -102,6 +105,7 @@ def _event_loop(work: Coroutine[Any, Any, None]) -> None:
         import uvloop
 
         factory = uvloop.new_event_loop
+    sys.setswitchinterval(SWITCH_SECONDS)
     with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(work)
 

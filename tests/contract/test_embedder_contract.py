@@ -1,13 +1,14 @@
 """What every embedder must do: over a model of no meaning, and over the real one."""
 
 import asyncio
-from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import pytest
 
 from services.common.embedder import Embedder, MicroBatchingEmbedder, embedder_of, shared_embedder
-from services.common.model_files import DEFAULT_MODEL, load_model
+from services.common.encoder import Encoders
+from services.common.model_files import DEFAULT_MODEL, load_encoders
 from services.common.settings import EmbedderSettings
 from tests.contract.hash_model import hash_embedder
 
@@ -142,17 +143,18 @@ class TestRealModelWithCache(EmbedderContract):
         return _real(cache_texts=1_000)
 
 
-_loaded: list[Callable[[list[str]], np.ndarray]] = []
+@cache
+def _default_encoders() -> Encoders:
+    return load_encoders(DEFAULT_MODEL, threads=2)  # it takes seconds, and has no state
 
 
 def _real(*, cache_texts: int) -> MicroBatchingEmbedder:
-    def load() -> Callable[[list[str]], np.ndarray]:
-        if not _loaded:  # it takes seconds, and has no state
-            _loaded.append(load_model(DEFAULT_MODEL, threads=1))
-        return _loaded[0]
-
     return MicroBatchingEmbedder(
-        load, model=DEFAULT_MODEL, dimension=384, cache_texts=cache_texts, threads=2
+        _default_encoders,
+        model=DEFAULT_MODEL,
+        dimension=384,
+        cache_texts=cache_texts,
+        threads=2,
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from services.common.embedder import SLICE_TEXTS_MAX, MicroBatchingEmbedder
+from services.common.encoder import Encoders
 from tests.contract.hash_model import DIMENSION, hash_encode
 from tests.polling import eventually
 
@@ -20,17 +21,22 @@ class GatedModel:
     def __init__(self) -> None:
         self.gate = threading.Event()
         self.slices: list[list[str]] = []
+        self.alone: list[list[str]] = []
         self.loads = 0
         self.load_failures = 0
 
-    def load(self) -> "GatedModel":
+    def load(self) -> Encoders:
         self.loads += 1
         if self.load_failures:
             self.load_failures -= 1
             raise OSError("no model here")
-        return self
+        return Encoders(beside=self.encode, alone=self.encode_alone)
 
-    def __call__(self, texts: list[str]) -> NDArray[np.float32]:
+    def encode_alone(self, texts: list[str]) -> NDArray[np.float32]:
+        self.alone.append(texts)
+        return self.encode(texts)
+
+    def encode(self, texts: list[str]) -> NDArray[np.float32]:
         self.slices.append(texts)
         assert self.gate.wait(20)
         if POISON in texts:
@@ -232,7 +238,11 @@ async def test_cache_forgets_what_was_not_asked_for_longest(open_model: GatedMod
 
 
 async def test_model_of_another_dimension_is_an_error_and_no_hang() -> None:
-    embedder = MicroBatchingEmbedder(lambda: hash_encode, model="hash", dimension=DIMENSION + 1)
+    embedder = MicroBatchingEmbedder(
+        lambda: Encoders(beside=hash_encode, alone=hash_encode),
+        model="hash",
+        dimension=DIMENSION + 1,
+    )
 
     with pytest.raises(ValueError, match="HUMAN_MEMORY_EMBEDDING_DIMENSION"):
         await embedder.embed(["text"])
@@ -253,3 +263,18 @@ async def test_urgent_texts_that_wait_share_slices_with_others_of_like_length(
 
     short, long = [text for text in texts if len(text) == 5], [t for t in texts if len(t) == 50]
     assert model.slices == [["first"], short, long]
+
+
+async def test_only_a_text_with_nothing_beside_it_gets_all_threads(model: GatedModel) -> None:
+    embedder = model.embedder(threads=2)
+    first = asyncio.create_task(embedder.embed(["first"]))
+    await taken_up(model)
+    second = asyncio.create_task(embedder.embed(["second"]))
+    await taken_up(model, 2)
+    third = asyncio.create_task(embedder.embed(["third", "fourth"]))
+    model.gate.set()
+
+    await asyncio.gather(first, second, third)
+    await embedder.embed(["fifth"], urgent=True)
+
+    assert model.alone == [["first"], ["fifth"]]
