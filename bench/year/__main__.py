@@ -10,19 +10,22 @@ from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
-import numpy as np
 import structlog
 import typer
 
 from bench.year.life import DAY_MS, DAYS, HOUR_MS, Episode, episodes
 from bench.year.plots import draw
-from bench.year.world import World, WorldSide
+from bench.year.world import World, WorldSide, candidates_of, table_of
 from human_memory.conversation import read
+from schemas.ids import derive
 from schemas.inbox import Access, Store
-from schemas.parameters import Parameters
+from schemas.queries import Search
 from services.common.embedder import embedder_of
 from services.common.settings import EmbedderSettings
 from services.maintenance.domain import levels_of, slot_of
+from services.retrieval.scoring import rank
+from services.retrieval.search import question_of
+from services.retrieval.table import Table
 
 START_MS = round(datetime(2026, 1, 1, tzinfo=UTC).timestamp() * 1000)
 SEED = 7
@@ -113,26 +116,22 @@ async def _month(world: World, day: int) -> dict[str, Any]:
     for memory in world.memories().values():
         assert memory.document is not None
         kinds[f"{memory.document['type'].decode()} {memory.state.status}"] += 1
-    found = {question: await _found(world, question) for question in QUESTIONS}
+    table = table_of(world)
+    found = {question: await _found(world, table, question) for question in QUESTIONS}
     return {"day": day, "kinds": dict(kinds), "found": found}
 
 
-async def _found(world: World, question: str) -> dict[str, str]:
-    """What comes first, by meaning and by use, among what is active."""
-    (vector,) = (await world.embedder.embed([question])).astype(np.float32)
-    vector = vector / np.linalg.norm(vector)
-    parameters = Parameters()
-    best: tuple[float, str, str] = (-np.inf, "", "nothing")
-    async for page in WorldSide(world).pages(world.namespace, newest=10**9):
-        in_force = world.view.namespace(world.namespace).parameters
-        levels = levels_of(page.memories, world.now_ms, in_force)
-        match = parameters.cosine_weight * (page.vectors @ vector - parameters.cosine_neutral)
-        total = levels + match
-        if len(total) and float(total.max()) > best[0]:
-            name = page.memories.ids[int(total.argmax())]
-            document = world.memories()[name].document or {}
-            best = (float(total.max()), document["type"].decode(), document["content"].decode())
-    return {"type": best[1], "content": best[2][:160]}
+async def _found(world: World, table: Table, question: str) -> dict[str, str]:
+    """What a search puts first; it leaves no trace."""
+    (vector,) = await world.embedder.embed([question])
+    query = Search(namespace=world.namespace, query=question, top_k=1, record_access=False)
+    asked = question_of(query, vector, world.now_ms)
+    cause = derive("asked", question, world.now_ms)
+    ranking = rank(query, cause, candidates_of(world, table, asked), asked)
+    if not ranking.order:
+        return {"type": "", "content": "nothing"}
+    document = world.memories()[ranking.memories.ids[ranking.order[0]]].document or {}
+    return {"type": document["type"].decode(), "content": document["content"].decode()[:160]}
 
 
 def main(

@@ -22,7 +22,7 @@ from services.common.due import due_ms
 from services.common.embedder import Embedder
 from services.common.in_force import InForce
 from services.common.memories import Memories
-from services.common.read_model import TERM, Status, pack_element, pack_record
+from services.common.read_model import TERM, Status, hash64, pack_element, pack_record
 from services.common.runs import Run
 from services.ingest.domain import (
     Received,
@@ -37,7 +37,10 @@ from services.maintenance.adapters.redis_side import Page, Upkeep
 from services.maintenance.domain import RunContext
 from services.maintenance.runner import Runner
 from services.maintenance.wording import Wording
+from services.retrieval.association import Sources
 from services.retrieval.domain import fold
+from services.retrieval.question import Candidates, Question, Statistics
+from services.retrieval.table import Table
 from services.retrieval.view import Memory, View
 
 PAGE = 500
@@ -234,3 +237,23 @@ def _document(memory: Memory) -> dict[str, Any]:
         "memory_type": document["type"].decode(),
         **orjson.loads(document["more"]),
     }
+
+
+def table_of(world: World) -> Table:
+    """All memories as a search holds them."""
+    table = Table(world.embedder.dimension)
+    records = {name: pack_record(m.state, m.parts) for name, m in world.memories().items()}
+    table.put(records, at=len(world.events), fresh=True)
+    return table
+
+
+def candidates_of(world: World, table: Table, question: Question) -> Candidates:
+    """All of them, for one question."""
+    held = world.view.namespace(world.namespace)
+    frequencies = [held.document_frequencies.get(hash64(term), 0) for term in question.terms]
+    statistics = Statistics(
+        memories=held.statuses["active"] + held.statuses["decayed"],
+        length=held.length,
+        frequencies=np.array(frequencies, np.float64),
+    )
+    return Candidates(table, np.arange(len(table)), statistics, Sources(), held.parameters)
