@@ -366,7 +366,7 @@ class Layout:
         return f"{self._kind('relations')}:{namespace}:{concept.hex()}"
 
     def made(self, namespace: str) -> str:
-        """Hash: what of the graph a run of maintenance added, and nobody since; element to run."""
+        """Hash: what of the graph runs of maintenance added, and nobody else; element to runs."""
         return f"{self._kind('made')}:{namespace}"
 
     def links(self, namespace: str) -> str:

@@ -197,8 +197,10 @@ async def _relate(work: Work, gathered: Gathered, cluster: Cluster) -> None:
     """The two topics of a fact become concepts, related by how often they go together."""
     topics = _topics(gathered, cluster)
     run, namespace = work.run.run_id, work.run.namespace
-    # What an earlier attempt has added does not count: the relation may still be missing.
-    known = await work.side.concepts(namespace, topics, not_of=run)
+    # What an earlier attempt has added does not count: the relation may still be missing. Nor
+    # does what another run has: it must stay when that one is undone.
+    there = await work.side.concepts(namespace, topics)
+    known = {name for name, of_runs in there.items() if not of_runs}
     for name in topics:
         if name not in known:  # another one's type and activation stay as they are
             await _ask(
