@@ -160,7 +160,7 @@ class AsyncMemory:
     async def working_memory(
         self, *, namespace: str | None = None
     ) -> builtins.list[WorkingMemoryItem]:
-        """What is in focus now, the last first."""
+        """What is in focus now, the strongest first."""
         return await self._send(calls.working_memory(namespace))
 
     async def add_concept(

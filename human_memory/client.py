@@ -158,7 +158,7 @@ class Memory:
         return self._send(calls.list_page(offset, limit, more))
 
     def working_memory(self, *, namespace: str | None = None) -> builtins.list[WorkingMemoryItem]:
-        """What is in focus now, the last first."""
+        """What is in focus now, the strongest first."""
         return self._send(calls.working_memory(namespace))
 
     def add_concept(

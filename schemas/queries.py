@@ -434,7 +434,7 @@ class InFocus(Message):
 
 
 class WorkingMemoryResult(Message):
-    """The memories used last, the last one first."""
+    """Of the memories stored or used lately the most active, the most active first."""
 
     memories: list[InFocus]
     capacity: int

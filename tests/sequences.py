@@ -51,7 +51,8 @@ STATUS_CHANGES = ("forgotten", "restored", "decayed")
 USES = ("stored", "accessed")
 GRAPH = ("concept", "relation", "concept removed", "relation removed")
 # What a run of maintenance says of itself, does to memories, and has taken back.
-RUNS = ("progressed", "completed", "undone", "run decays", "run adjusts", "run rehearses", "undo")
+EFFECTS = ("run decays", "run adjusts", "run rehearses", "run revives")
+RUNS = ("progressed", "completed", "undone", *EFFECTS, "undo")
 ALL = (
     *USES, *USES, *USES, *USES, *STATUS_CHANGES, *GRAPH, *RUNS, "derived", "adjusted",
     "superseded", "parameters", "again",
@@ -117,6 +118,21 @@ def logs(
         }
         events.append(_event(draw, kind, envelope))
     return events
+
+
+@st.composite
+def effects(draw: st.DrawFn, run: UUID) -> list[MemoryEvent]:
+    """What a run does to memories of the first namespace."""
+    kinds = draw(st.lists(st.sampled_from(EFFECTS), min_size=1, max_size=8))
+    return [
+        _event_of_run(
+            draw,
+            kind,
+            run,
+            {"id": derive("effect", i), "time": draw(TIMES), "namespace": NAMESPACES[0]},
+        )
+        for i, kind in enumerate(kinds)
+    ]
 
 
 def _event(draw: st.DrawFn, kind: str, envelope: dict[str, Any]) -> MemoryEvent:
@@ -186,6 +202,12 @@ def _event_of_run(draw: st.DrawFn, kind: str, run: UUID, envelope: dict[str, Any
                 "subject": str(run),
             }
             return accessed_event(memory, kind="rehearsal", envelope=envelope | own)
+        case "run revives":
+            own = {
+                "id": effect_id(run, memory, "memory.restored.v1"),
+                "source": "/human-memory/maintenance",
+            }
+            return restored_event(memory, envelope=envelope | own)
         case _:
             assert kind == "undo"
             return adjusted_event(memory, 0.0, envelope=envelope, cause="undo", run_id=run)

@@ -195,10 +195,9 @@ class WorldSide:
     async def look_at_all(self, namespace: str, parameters: InForce) -> None:
         self.world._due.update(dict.fromkeys(self.world.memories(), 0.0))
 
-    async def concepts(self, namespace: str, names: list[str], *, not_of: UUID) -> set[str]:
+    async def concepts(self, namespace: str, names: list[str]) -> dict[str, bool]:
         held = self.world.view.namespace(namespace)
-        known = set(names) & set(held.concepts)
-        return {name for name in known if held.made.get(pack_element(name)) != not_of}
+        return {name: pack_element(name) in held.made for name in names if name in held.concepts}
 
     async def run(self, namespace: str, run_id: UUID) -> Run | None:
         return self.world.view.namespace(namespace).runs.get(run_id)

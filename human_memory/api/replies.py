@@ -35,7 +35,7 @@ class Accepted(BaseModel):
 
 
 class WorkingMemory(BaseModel):
-    """What is in focus, the last first."""
+    """What is in focus, the strongest first."""
 
     memories: list[models.WorkingMemoryItem]
     capacity: int

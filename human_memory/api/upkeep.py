@@ -72,7 +72,7 @@ async def forget_strategy(request: ForgetStrategyRequest, asking: Asking) -> Jso
 
 
 async def working_memory(request: ApiRequest, asking: Asking) -> Json:
-    """What the namespace is busy with, the last first."""
+    """What the namespace is busy with, the strongest first."""
     result = await asking.ask(asking.message(WorkingMemoryQuery))
     return {**result, "memories": [shown(row) for row in result["memories"]]}
 

@@ -135,7 +135,7 @@ async def undo(options: OneRunOptions) -> None:
 
 @command(others)
 async def focus(options: QueryOptions) -> None:
-    """Working memory: what the namespace is busy with right now, the last first.
+    """Working memory: what the namespace is busy with right now, the strongest first.
 
     Example: `human-memory focus -n acme/agent-7`
     """

@@ -21,8 +21,10 @@ STATUSES: tuple[Status, ...] = ("active", "decayed", "deleted")
 KINDS = (
     *("creation", "search", "recall", "used", "restore", "rehearsal", "compacted"),
     "inherited",  # from a memory it was made of
+    "revival",  # by a run of maintenance that met what was archived
 )
-NOT_COUNTED = ("rehearsal", "compacted", "inherited")  # a presentation, but not an access
+# A presentation, but not an access: nobody asked for the memory.
+NOT_COUNTED = ("rehearsal", "compacted", "inherited", "revival")
 
 RECENT_MAX = 1_000
 SEEN_EVENTS_MAX = 100_000
@@ -93,8 +95,9 @@ class State:
     """A memory's mutable part. `changes` are in the order folded.
 
     `previous` and `next`: ids of its neighbours in its session, by time. `length`: its terms,
-    each as often as it occurs. `presentations`: its traces, also those that were compacted;
-    `use`: their summed weight.
+    each as often as it occurs. `presentations`: its traces, also those that were compacted.
+    `use`: the summed weight of its accesses and of what it inherited; what runs of maintenance do
+    is in neither this nor `last_accessed_ms`, so that undoing one has nothing to lower there.
     """
 
     created_ms: int
@@ -328,7 +331,7 @@ class Layout:
         return f"{self._kind('recent')}:{namespace}"
 
     def frequent(self, namespace: str) -> str:
-        """Sorted set of the memories used most, by the summed weight of their presentations."""
+        """Sorted set of the memories used most, by `State.use`."""
         return f"{self._kind('frequent')}:{namespace}"
 
     def session(self, namespace: str, session: str) -> str:
@@ -363,7 +366,7 @@ class Layout:
         return f"{self._kind('relations')}:{namespace}:{concept.hex()}"
 
     def made(self, namespace: str) -> str:
-        """Hash: what of the graph a run of maintenance added, and nobody since; element to run."""
+        """Hash: what of the graph runs of maintenance added, and nobody else; element to runs."""
         return f"{self._kind('made')}:{namespace}"
 
     def links(self, namespace: str) -> str:

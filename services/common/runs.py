@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field, fields
 from typing import Any
+from uuid import UUID
 
 import orjson
 
@@ -31,6 +32,16 @@ class Run:
     cancelled: bool = False
     error: dict[str, Any] | None = None
     undone_ms: int | None = None
+
+
+def pack_run_ids(runs: frozenset[UUID]) -> bytes:
+    """Which runs have added something, as Redis keeps it."""
+    return ",".join(sorted(run.hex for run in runs)).encode()
+
+
+def unpack_run_ids(packed: bytes) -> frozenset[UUID]:
+    """What `pack_run_ids` took."""
+    return frozenset(UUID(run) for run in packed.decode().split(","))
 
 
 def pack_run(run: Run) -> bytes:

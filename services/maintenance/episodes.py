@@ -136,7 +136,7 @@ def _own_traces(memories: Memories, run_id: UUID) -> _Own:
         )
         return mine
 
-    restored = laid("restore", "memory.restored.v1")
+    restored = laid("revival", "memory.restored.v1")
     revived = np.zeros(len(memories), bool)
     revived[memories.memory_of_trace[restored]] = True
     return _Own(laid("rehearsal", "memory.accessed.v1") | restored, revived)
@@ -166,7 +166,7 @@ def _archived_by(memories: Memories, run_id: UUID) -> np.ndarray:
 
 
 def _learnt_ms(memories: Memories) -> np.ndarray:
-    kinds = [KINDS.index(kind) + 1 for kind in ("creation", "rehearsal", "restore")]
+    kinds = [KINDS.index(kind) + 1 for kind in ("creation", "rehearsal", "restore", "revival")]
     taught = np.isin(memories.traces["id"] >> np.uint64(56), kinds)
     learnt = np.full(len(memories), np.iinfo(np.int64).min)
     np.maximum.at(learnt, memories.memory_of_trace[taught], memories.traces["time_ms"][taught])

@@ -34,8 +34,8 @@ class ReadSide(Protocol):
         """All memories of a namespace, or those that changed last."""
         ...
 
-    async def concepts(self, namespace: str, names: list[str], *, not_of: UUID) -> set[str]:
-        """Which of these concepts there are, without what a run has added itself."""
+    async def concepts(self, namespace: str, names: list[str]) -> dict[str, bool]:
+        """Which of these concepts there are; True where none but runs have added it."""
         ...
 
     async def settle(self, namespace: str, page: Page, next_ms: np.ndarray) -> None:

@@ -6,6 +6,7 @@ import orjson
 
 CITED_MIN = 2
 FACT_CHARACTERS_MAX = 1_000
+SHOWN = 100  # characters of an answer, where it is said what is wrong with it
 INSTRUCTION = (
     "You read episodes of one memory that are about the same thing. Say in one short sentence what "
     "is true in general according to them. Claim nothing that is not supported by at least two of "
@@ -18,6 +19,10 @@ class WordingFailed(Exception):
     """The language model does not answer, or has been asked often enough."""
 
 
+class Nonsense(Exception):
+    """The language model has answered, but with no fact of these episodes; says what is wrong."""
+
+
 class Wording(Protocol):
     """Something that words facts."""
 
@@ -27,6 +32,7 @@ class Wording(Protocol):
         """One sentence that at least two of the texts support; None if there is none.
 
         Raises:
+            Nonsense: it may still word others.
             WordingFailed: there is no use in asking for more.
         """
         ...
@@ -42,19 +48,29 @@ def question(texts: list[str]) -> list[dict[str, str]]:
 
 
 def answer(content: str, episodes: int) -> str | None:
-    """The fact of an answer, if it is one that cites enough episodes.
+    """The fact of an answer; None if it says that there is none.
+
+    Raises:
+        Nonsense: it is not what was asked for, or cites too few of the episodes.
 
     >>> answer('{"fact": "Ann likes tea.", "episodes": [1, 3]}', 3)
     'Ann likes tea.'
-    >>> answer('{"fact": "Ann likes tea.", "episodes": [1, 7]}', 3) is None
-    True
+    >>> answer('{"fact": "Ann likes tea.", "episodes": [1, 7]}', 3)
+    Traceback (most recent call last):
+    services.maintenance.wording.Nonsense: it cites 1 of the 3 episodes; at least 2 must support it
     """
     try:
         given = orjson.loads(content)
-        fact, cited = given["fact"], {int(number) for number in given["episodes"]}
-    except (ValueError, KeyError, TypeError):
+        fact = given["fact"]
+        cited = set() if fact is None else {int(number) for number in given["episodes"]}
+    except (ValueError, LookupError, TypeError, OverflowError):
+        raise Nonsense(f"not the JSON that was asked for: {content[:SHOWN]!r}") from None
+    if fact is None:
         return None
-    supported = sum(1 <= number <= episodes for number in cited) >= CITED_MIN
-    if not isinstance(fact, str) or not fact.strip() or not supported:
-        return None
+    if not isinstance(fact, str) or not fact.strip():
+        raise Nonsense(f"a fact must be a sentence, not {repr(fact)[:SHOWN]}")
+    if (support := sum(1 <= number <= episodes for number in cited)) < CITED_MIN:
+        raise Nonsense(
+            f"it cites {support} of the {episodes} episodes; at least {CITED_MIN} must support it"
+        )
     return fact.strip()[:FACT_CHARACTERS_MAX]

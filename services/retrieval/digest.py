@@ -20,7 +20,7 @@ from services.common.read_model import (
     pack_record,
 )
 from services.common.redis import RedisClient
-from services.common.runs import pack_run
+from services.common.runs import pack_run, pack_run_ids
 from services.retrieval.graph import pack_concept, pack_parameters
 from services.retrieval.sequences import pack_place
 from services.retrieval.terms import concepts_of
@@ -90,7 +90,7 @@ def rows_of_view(view: View, name: str) -> Iterator[Row]:
     for (concept, field), weight in namespace.relations.items():
         yield f"relation:{concept}:{field.decode()}", repr(weight).encode()
     yield "graph", {element: float(offset) for element, offset in namespace.graph.items()}
-    yield "made", {element: run.hex.encode() for element, run in namespace.made.items()}
+    yield "made", {element: pack_run_ids(runs) for element, runs in namespace.made.items()}
     yield "runs", {id_.hex.encode(): pack_run(run) for id_, run in namespace.runs.items()}
     yield "runs by offset", {id_.hex: float(run.offset) for id_, run in namespace.runs.items()}
     for session, places in namespace.sessions.items():

@@ -47,7 +47,7 @@ from services.retrieval.inheritance import inherit
 from services.retrieval.presentations import present
 from services.retrieval.sequences import put_into_session
 from services.retrieval.terms import concepts_of, names_of, packed_terms, searchable
-from services.retrieval.upkeep import count_effect, run_changed, run_of, taken_back
+from services.retrieval.upkeep import count_effect, of_maintenance, run_changed, run_of, taken_back
 from services.retrieval.view import Memory, Needs, Ref, View
 
 ChangeOfOne = MemoryForgotten | MemoryRestored | MemoryDecayed | MemoryAdjusted | MemorySuperseded
@@ -186,9 +186,10 @@ def _changed(view: View, event: ChangeOfOne, offset: int) -> None:
         case MemoryForgotten() if state.status != "deleted":
             _change_status(view, ref, "deleted", event.time)
         case MemoryRestored() if state.status != "active":
-            _change_status(view, ref, "active", event.time)
+            revival = of_maintenance(event)  # known by its event when its run is undone
+            _change_status(view, ref, "active", event.time, by=event.id if revival else None)
             state.bias = 0.0
-            present(view, ref, event, kind="restore")
+            present(view, ref, event, kind="revival" if revival else "restore")
             view.touch(event.namespace).due.add(ref[1])
         case MemoryDecayed() if (
             # It was used since the decision was made: the decision is void.

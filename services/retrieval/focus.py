@@ -3,6 +3,7 @@
 import numpy as np
 
 from schemas.parameters import Parameters
+from services.common.levels import activations
 from services.common.memories import ACTIVE, Memories
 from services.common.read_model import KINDS
 
@@ -10,18 +11,23 @@ from services.common.read_model import KINDS
 DELIBERATE = [KINDS.index(kind) + 1 for kind in ("creation", "recall", "used", "restore")]
 
 
-def focus_of(memories: Memories, now_ms: int, parameters: Parameters) -> list[int]:
-    """Rows of the active memories in focus, the one used last first.
+def focus_of(memories: Memories, now_ms: int, parameters: Parameters) -> dict[int, float]:
+    """Rows of the memories in focus, the strongest first, with their activation.
 
-    At most `focus_capacity` of them, stored or used on purpose within `focus_seconds`.
+    Of the active memories that were stored or used on purpose within `focus_seconds`, the
+    `focus_capacity` with the highest activation. Of equal ones the one used last comes first.
 
-    Source: Cowan (2001), Behavioral and Brain Sciences 24:87, and Miller's seven for the capacity.
+    Source: Cowan (2001), Behavioral and Brain Sciences 24:87, and Miller's seven for the capacity;
+    activation decides what is held, as in Anderson, Reder & Lebiere (1996), Cognitive Psychology
+    30:221.
     """
     kinds = memories.traces["id"] >> np.uint64(56)
     meant = np.isin(kinds, DELIBERATE) & (memories.traces["time_ms"] <= now_ms)
     last_ms = np.full(len(memories), np.iinfo(np.int64).min)
     np.maximum.at(last_ms, memories.memory_of_trace[meant], memories.traces["time_ms"][meant])
     since_ms = now_ms - parameters.focus_seconds * 1000
-    inside = np.flatnonzero((last_ms >= since_ms) & (memories.states["status"] == ACTIVE))
-    latest = inside[np.argsort(-last_ms[inside], kind="stable")]
-    return [int(i) for i in latest[: parameters.focus_capacity]]
+    inside = (last_ms >= since_ms) & (memories.states["status"] == ACTIVE)
+    rows = np.flatnonzero(inside)
+    strength = activations(memories.only(inside), now_ms, parameters).total
+    best = np.lexsort((-last_ms[rows], -strength))[: parameters.focus_capacity]
+    return {int(rows[i]): float(strength[i]) for i in best}

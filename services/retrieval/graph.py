@@ -19,6 +19,9 @@ from services.common.read_model import hash64, pack_element, relation_field
 from services.retrieval.upkeep import count_effect
 from services.retrieval.view import Concept, Needs, View
 
+# What more runs than this have met is nobody's own any more, and stays.
+RUNS_KEPT_MAX = 64
+
 GraphEvent = ConceptUpserted | RelationUpserted | ConceptRemoved | RelationRemoved
 
 
@@ -28,11 +31,14 @@ def graph_references(event: GraphEvent, needs: Needs) -> None:
     match event:
         case ConceptUpserted():
             needs.concepts.add((name, subject))
+            if event.data.run_id is not None:
+                needs.made.add((name, pack_element(subject)))
         case RelationUpserted():
             needs.concepts |= {(name, subject), (name, event.data.target)}
             if event.data.run_id is not None:
                 kind, target = event.data.relation_type, event.data.target
                 needs.relations.add((name, subject, relation_field("out", kind, target)))
+                needs.made.add((name, _element(event)))
         case ConceptRemoved():
             needs.concepts.add((name, subject))
             needs.made.add((name, pack_element(subject)))
@@ -60,7 +66,7 @@ def _concept_upserted(view: View, event: ConceptUpserted, offset: int) -> None:
     namespace = view.namespace(event.namespace)
     data = event.data
     if data.run_id is not None and event.subject in namespace.concepts:
-        view.ignored["already_there"] += 1
+        _met_again(view, event, pack_element(event.subject))
         return
     namespace.concepts[event.subject] = Concept(
         data.concept_type, data.activation, tuple(data.aliases)
@@ -78,7 +84,7 @@ def _relation_upserted(view: View, event: RelationUpserted, offset: int) -> None
         view.ignored["unknown_concept"] += 1
         return
     if event.data.run_id is not None and ends[0] in namespace.relations:
-        view.ignored["already_there"] += 1
+        _met_again(view, event, _element(event))
         return
     for end in ends:
         namespace.relations[end] = event.data.weight
@@ -89,23 +95,52 @@ def _relation_upserted(view: View, event: RelationUpserted, offset: int) -> None
 def _upserted(
     view: View, event: ConceptUpserted | RelationUpserted, element: bytes, offset: int
 ) -> None:
-    namespace = view.namespace(event.namespace)
+    namespace, touched = view.namespace(event.namespace), view.touch(event.namespace)
     namespace.graph[element] = offset
-    view.touch(event.namespace).graph.add(element)
+    touched.graph.add(element)
+    touched.made.add(element)
     if event.data.run_id is None:
         namespace.made.pop(element, None)  # from now on it is somebody's
     else:
-        namespace.made[element] = event.data.run_id
+        namespace.made[element] = frozenset({event.data.run_id})
         count_effect(view, event)
 
 
+def _met_again(view: View, event: ConceptUpserted | RelationUpserted, element: bytes) -> None:
+    """A run would add what is there: what other runs have added stays until all are undone."""
+    namespace, run_id = view.namespace(event.namespace), event.data.run_id
+    runs = namespace.made.get(element)
+    if run_id is None or runs is None or run_id in runs:
+        view.ignored["already_there"] += 1
+        return
+    if len(runs) < RUNS_KEPT_MAX:
+        namespace.made[element] = runs | {run_id}
+    else:
+        del namespace.made[element]
+    view.touch(event.namespace).made.add(element)
+
+
+def _let_go(view: View, event: ConceptRemoved | RelationRemoved, element: bytes) -> bool:
+    """A run is undone that added an element; whether nobody else has."""
+    namespace, run_id = view.namespace(event.namespace), event.data.run_id
+    runs = namespace.made.get(element, frozenset())
+    if run_id not in runs:
+        return False
+    view.touch(event.namespace).made.add(element)
+    if others := runs - {run_id}:
+        namespace.made[element] = others
+        return False
+    del namespace.made[element]
+    return True
+
+
 def _concept_removed(view: View, event: ConceptRemoved, offset: int) -> None:
-    """A concept that the run added is gone, if nobody uses it."""
+    """A concept that the run added is gone, if nobody else has added it or uses it."""
     namespace = view.namespace(event.namespace)
     element = pack_element(event.subject)
     linked = namespace.links.get(hash64(event.subject), 0) > 0
     related = any(concept == event.subject for concept, _ in namespace.relations)
-    if namespace.made.get(element) != event.data.run_id or linked or related:
+    if not _let_go(view, event, element) or linked or related:
         view.ignored["no_effect"] += 1
         return
     del namespace.concepts[event.subject]
@@ -115,9 +150,9 @@ def _concept_removed(view: View, event: ConceptRemoved, offset: int) -> None:
 
 
 def _relation_removed(view: View, event: RelationRemoved) -> None:
-    """A relation that the run added is gone."""
+    """A relation that the run added is gone, if nobody else has added it."""
     namespace = view.namespace(event.namespace)
-    if namespace.made.get(_element(event)) != event.data.run_id:
+    if not _let_go(view, event, _element(event)):
         view.ignored["no_effect"] += 1
         return
     for end in _ends(event):
@@ -127,9 +162,7 @@ def _relation_removed(view: View, event: RelationRemoved) -> None:
 
 
 def _removed(view: View, event: ConceptRemoved | RelationRemoved, element: bytes) -> None:
-    namespace = view.namespace(event.namespace)
-    del namespace.made[element]
-    namespace.graph.pop(element, None)
+    view.namespace(event.namespace).graph.pop(element, None)
     view.touch(event.namespace).graph.add(element)
 
 

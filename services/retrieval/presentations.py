@@ -35,8 +35,8 @@ def present(
     trace = pack_trace(time_ms, identity, weight, decay_rate)
     memory.parts = replace(memory.parts, traces=memory.parts.traces + trace)
     state.presentations += 1
-    state.use += weight
     if kind not in NOT_COUNTED:
+        state.use += weight
         state.access_count += 1
         state.last_accessed_ms = max(state.last_accessed_ms, time_ms)
     if context:

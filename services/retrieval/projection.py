@@ -162,11 +162,12 @@ class LiveProjection:
         await batch.load(self._store)
         if not batch.decoded:
             self._next[tp] = batch.cursor
+            self._sought.pop(tp, None)  # applied, though the reply was lost
             return None
         if batch.decoded[0].record.offset > batch.cursor and self._sought.get(tp) != batch.cursor:
             # Redis fell back. If this is a hole in the log, the second look finds it again.
-            self._sought[tp] = batch.cursor
             await self._begin(tp)
+            self._sought[tp] = batch.cursor  # not before: if that fails, nobody has sought yet
             return None
         for each in batch.decoded:
             if each.error is not None and not each.dead_lettered:

@@ -29,6 +29,11 @@ RunEvent = MaintenanceProgressed | MaintenanceCompleted | MaintenanceUndone
 SOURCE = "/human-memory/maintenance"
 
 
+def of_maintenance(event: MemoryEvent) -> bool:
+    """Whether a run of maintenance, and no use of a memory, has led to an event."""
+    return event.source == SOURCE
+
+
 def run_of(event: MemoryEvent) -> UUID | None:
     """The run that an event belongs to, if any.
 
@@ -43,7 +48,7 @@ def run_of(event: MemoryEvent) -> UUID | None:
                 raise Rejected(f"subject: {event.type} needs a run's id") from None
         case MemoryDecayed() | MemoryAdjusted() | ConceptUpserted() | RelationUpserted():
             return event.data.run_id
-        case MemoryAccessed() if event.source == SOURCE:
+        case MemoryAccessed() if of_maintenance(event):
             try:
                 return UUID(event.subject)
             except ValueError:
@@ -119,18 +124,16 @@ def taken_back(view: View, ref: Ref, run_id: UUID) -> Status | None:
     """
     memory = view.memories[ref]
     state = memory.state
-    mine = run_id.bytes
-    kept = [c for c in state.changes if c.other != mine or c.what not in ("adjusted", "decayed")]
-    rehearsal = trace_id("rehearsal", effect_id(run_id, ref[1], "memory.accessed.v1"))
-    restore = trace_id("restore", effect_id(run_id, ref[1], "memory.restored.v1"))
-    revived_ms = _without_trace(view, ref, restore)
-    if revived_ms is not None:
-        state.access_count -= 1
-        brought_back = [c for c in kept if c.what == "active" and c.at_ms == revived_ms]
-        for change in brought_back[:1]:
-            kept.remove(change)
-    rehearsed_ms = _without_trace(view, ref, rehearsal)
-    if len(kept) == len(state.changes) and rehearsed_ms is None:
+    rehearsed, revived = (
+        effect_id(run_id, ref[1], effect) for effect in ("memory.accessed.v1", "memory.restored.v1")
+    )
+    mine = {(run_id.bytes, "adjusted"), (run_id.bytes, "decayed"), (revived.bytes, "active")}
+    kept = [change for change in state.changes if (change.other, change.what) not in mine]
+    found = [
+        _without_trace(view, ref, trace_id(kind, effect))
+        for kind, effect in (("rehearsal", rehearsed), ("revival", revived))
+    ]
+    if len(kept) == len(state.changes) and not any(found):
         return None
     state.changes = kept
     # In the order folded, which at the end of time is that of the list.
@@ -141,18 +144,18 @@ def taken_back(view: View, ref: Ref, run_id: UUID) -> Status | None:
     return statuses[-1] if statuses else "active"
 
 
-def _without_trace(view: View, ref: Ref, identity: int) -> int | None:
-    """Take a trace out of a memory's history; when it was laid down, None if there is none."""
+def _without_trace(view: View, ref: Ref, identity: int) -> bool:
+    """Take a trace out of a memory's history; whether it was there."""
     memory = view.memories[ref]
     traces = np.frombuffer(memory.parts.traces, TRACE)
     places = np.flatnonzero(traces["id"] == identity)
     if len(places) == 0:
-        return None
+        return False
     kept = np.delete(traces, places)
     _respace(view, memory, kept, since=int(places[0]), namespace=ref[0])
     memory.parts = replace(memory.parts, traces=kept.tobytes())
     memory.state.presentations -= len(places)
-    return int(traces["time_ms"][places[0]])
+    return True
 
 
 def _respace(view: View, memory: Memory, traces: np.ndarray, *, since: int, namespace: str) -> None:

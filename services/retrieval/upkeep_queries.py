@@ -17,7 +17,6 @@ from schemas.queries import (
 )
 from schemas.replies import ErrorReply, Reply
 from services.common.in_force import unpack_parameters
-from services.common.levels import activations
 from services.common.live_build import Commands, LiveBuild, position_of
 from services.common.memories import Memories
 from services.common.read_model import RECENT_MAX, Layout
@@ -77,7 +76,7 @@ class UpkeepQueries:
         )
 
     async def working_memory(self, query: WorkingMemoryQuery, now_ms: int) -> Reply:
-        """What was stored, recalled or used last, the last first; reading it changes nothing."""
+        """What is in focus, the strongest first; reading it changes nothing."""
         namespace, partition = query.namespace, self._build.partition(query.namespace)
 
         def queue(layout: Layout) -> Commands:
@@ -93,12 +92,11 @@ class UpkeepQueries:
         _, records = await self._build.records(namespace, ids, cursor)
         held = [(id_, each) for id_, each in zip(ids, records, strict=True) if each is not None]
         memories = Memories.of([id_ for id_, _ in held], [each for _, each in held])
-        rows = focus_of(memories, now_ms, parameters)
-        total = activations(memories, now_ms, parameters).total
+        focus = focus_of(memories, now_ms, parameters)
         documents = await self._reader.documents(
             namespace,
-            [memories.ids[i] for i in rows],
-            ["active"] * len(rows),
+            [memories.ids[i] for i in focus],
+            ["active"] * len(focus),
             ["content", "type", "more"],
         )
         result = WorkingMemoryResult(
@@ -107,11 +105,13 @@ class UpkeepQueries:
                     memory_id=UUID(memories.ids[i]),
                     content=content.decode(),
                     memory_type=(memory_type or b"unknown").decode(),
-                    activation=float(total[i]),
+                    activation=activation,
                     last_accessed=int(memories.states["last_accessed_ms"][i]),
                     concepts=orjson.loads(more or b"{}").get("concepts", []),
                 )
-                for i, (content, memory_type, more) in zip(rows, documents, strict=True)
+                for (i, activation), (content, memory_type, more) in zip(
+                    focus.items(), documents, strict=True
+                )
                 if content is not None
             ],
             capacity=parameters.focus_capacity,

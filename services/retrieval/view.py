@@ -48,8 +48,8 @@ class Namespace:
     `statuses` counts memories, `length` the terms of those that are not deleted. Of those
     `document_frequencies` counts the ones with a term, `links` the ones linked to a concept.
     `sessions` lists places by time. `relations` and `graph`, the offsets of the last events on
-    concepts and relations, are known only where they are being folded. `made`: which of those a
-    run of maintenance has added, and nobody since.
+    concepts and relations, are known only where they are being folded. `made`: which of those
+    runs of maintenance have added, and nobody else since; those runs, but for the undone.
     """
 
     statuses: Counter[Status] = field(default_factory=Counter)
@@ -62,7 +62,7 @@ class Namespace:
     concepts: dict[str, Concept] = field(default_factory=dict)
     relations: dict[tuple[str, bytes], float] = field(default_factory=dict)
     graph: dict[bytes, int] = field(default_factory=dict)
-    made: dict[bytes, UUID] = field(default_factory=dict)
+    made: dict[bytes, frozenset[UUID]] = field(default_factory=dict)
     # Offset of the last event on a concept: who keeps their names knows when they changed.
     vocabulary: int | None = None
 
@@ -77,6 +77,7 @@ class Touched:
     concepts: set[str] = field(default_factory=set)
     relations: set[tuple[str, bytes]] = field(default_factory=set)
     graph: set[bytes] = field(default_factory=set)
+    made: set[bytes] = field(default_factory=set)
     places: list[tuple[str, Place]] = field(default_factory=list)
     parameters: bool = False
     runs: set[UUID] = field(default_factory=set)

@@ -160,7 +160,7 @@ def _write(held: View, view: View, name: str, touched: Touched) -> None:
     _overwrite(namespace.concepts, after.concepts, touched.concepts)
     _overwrite(namespace.relations, after.relations, touched.relations)
     _overwrite(namespace.graph, after.graph, touched.graph)
-    _overwrite(namespace.made, after.made, touched.graph)
+    _overwrite(namespace.made, after.made, touched.made)
     if touched.concepts:
         namespace.vocabulary = after.vocabulary
     namespace.parameters = after.parameters

@@ -208,15 +208,19 @@ async def test_what_cannot_be_done_is_said(keeper: Agent) -> None:
         await keeper.tell(RunQuery(namespace=keeper.namespace, run_id=unknown))
 
 
-async def test_working_memory_is_what_was_used_last(keeper: Agent) -> None:
+async def test_working_memory_is_what_is_strongest_of_what_was_used_lately(keeper: Agent) -> None:
+    recalled = await keeper.store("The doctor comes at four.")
+    await keeper.recall(recalled)
+    await keeper.recall(recalled)
     memories = [await keeper.store(f"Errand {number}.") for number in range(9)]
-    await keeper.access(memories[0])
 
     focus = await keeper.tell(WorkingMemoryQuery(namespace=keeper.namespace, after=keeper.position))
 
     found = [each["memory_id"] for each in focus["memories"]]
-    assert found == [str(each) for each in (memories[0], *reversed(memories[3:]))]
+    assert found == [str(each) for each in (recalled, *reversed(memories[3:]))]
     assert focus["capacity"] == 7
+    strengths = [each["activation"] for each in focus["memories"]]
+    assert strengths == sorted(strengths, reverse=True)
 
 
 async def test_run_whose_member_is_killed_is_done_once_by_another(

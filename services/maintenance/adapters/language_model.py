@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import httpx
+import orjson
 import structlog
 
 from services.maintenance.settings import MaintenanceSettings
@@ -13,6 +14,8 @@ log = structlog.get_logger(__name__)
 TRIES = 3
 BACKOFF_SECONDS = 0.5
 ANSWER_BYTES_MAX = 100_000
+# No connection, an error, or an answer of another form; InvalidURL is no HTTPError.
+FAILURES = (httpx.HTTPError, httpx.InvalidURL, ValueError, LookupError, TypeError)
 
 
 class LanguageModel:
@@ -33,12 +36,15 @@ class LanguageModel:
             if self._left <= 0:
                 raise WordingFailed("the language model's calls for one run are used up")
             self._left -= 1
+            if attempt > 0:
+                await asyncio.sleep(BACKOFF_SECONDS * 2 ** (attempt - 1))
             try:
                 return answer(await self._asked(texts), len(texts))
-            except (httpx.HTTPError, TimeoutError, ValueError, LookupError, TypeError) as error:
+            except (TimeoutError, httpx.TimeoutException):
+                failure = f"nothing within {self._timeout:g} s"
+            except FAILURES as error:
                 failure = f"{type(error).__name__}: {error}"[:200]
-                log.warning("language model", error=failure, attempt=attempt)
-                await asyncio.sleep(BACKOFF_SECONDS * 2**attempt)
+            log.warning("language model", error=failure, attempt=attempt)
         raise WordingFailed(f"the language model does not answer: {failure}")
 
     async def _asked(self, texts: list[str]) -> str:
@@ -56,7 +62,7 @@ class LanguageModel:
         response.raise_for_status()
         if len(response.content) > ANSWER_BYTES_MAX:
             raise ValueError(f"an answer of {len(response.content):,} bytes")
-        content = response.json()["choices"][0]["message"]["content"]
+        content = orjson.loads(response.content)["choices"][0]["message"]["content"]
         if not isinstance(content, str):
             raise TypeError("an answer without text")
         return content

@@ -103,10 +103,10 @@ class RedisSide:
         _, (records, changed) = await self._read(namespace, queue, atomic=True)
         return _page(ids, records, changed)
 
-    async def concepts(self, namespace: str, names: list[str], *, not_of: UUID) -> set[str]:
-        """Which of these concepts there are, without what a run has added itself."""
+    async def concepts(self, namespace: str, names: list[str]) -> dict[str, bool]:
+        """Which of these concepts there are; True where none but runs have added it."""
         if not names:
-            return set()
+            return {}
 
         def queue(layout: Layout) -> Commands:
             elements = [pack_element(name) for name in names]
@@ -116,11 +116,10 @@ class RedisSide:
             ]
 
         _, (found, made) = await self._read(namespace, queue, atomic=True)
-        own = not_of.hex.encode()
         return {
-            name
-            for name, value, by in zip(names, found, made, strict=True)
-            if value is not None and by != own
+            name: runs is not None
+            for name, value, runs in zip(names, found, made, strict=True)
+            if value is not None
         }
 
     async def pages(self, namespace: str, *, newest: int | None = None) -> AsyncIterator[Page]:

@@ -18,7 +18,8 @@ async def consolidate(work: Work, job: ConsolidationJob) -> Outcome:
     """A consolidation run.
 
     What it looks at is what there was when it began. A language model that does not answer ends
-    its phase without (more) facts, and the rest runs.
+    its phase without more facts, one that answers nonsense leaves a cluster without; the report
+    says so, and the rest runs.
     """
     run = work.run
     upkeep = await work.side.upkeep(run.namespace)

@@ -20,7 +20,7 @@ from schemas.jobs import ConsolidationJob
 from services.maintenance.domain import rehearsed_event, revived_event
 from services.maintenance.episodes import FACT, RUN_METADATA, SKILL, Gathered
 from services.maintenance.likeness import Likeness
-from services.maintenance.wording import Wording, WordingFailed
+from services.maintenance.wording import Nonsense, Wording, WordingFailed
 from services.maintenance.work import Work
 
 SEEDS_MAX, CLUSTERED_MAX, NEAREST = 2_000, 5_000, 10
@@ -42,6 +42,11 @@ class Extracted:
     strengthened: int = 0
     unworded: int = 0
     error: str | None = None
+
+    def leave(self, why: str | None = None) -> None:
+        """A cluster stays without a fact; the first reason is told."""
+        self.unworded += 1
+        self.error = self.error or why
 
 
 @dataclass(frozen=True)
@@ -83,16 +88,19 @@ async def extract(work: Work, job: ConsolidationJob, gathered: Gathered) -> Extr
             continue
         try:
             text = await _worded(work.wording, gathered, cluster)
+        except Nonsense as error:
+            done.leave(f"the language model answers nonsense: {error}")
+            continue
         except WordingFailed as error:
             done.error = str(error)
             break
         if text is None:
-            done.unworded += 1
+            done.leave()
             continue
         try:
             stored = await _store(work, gathered, cluster, text)
-        except ValidationError:  # a language model's sentence need not be what a memory may hold
-            done.unworded += 1
+        except ValidationError:
+            done.leave("a sentence was worded that no memory may hold")
             continue
         done.facts.append(stored)
         await likeness.learn([text])
@@ -189,8 +197,10 @@ async def _relate(work: Work, gathered: Gathered, cluster: Cluster) -> None:
     """The two topics of a fact become concepts, related by how often they go together."""
     topics = _topics(gathered, cluster)
     run, namespace = work.run.run_id, work.run.namespace
-    # What an earlier attempt has added does not count: the relation may still be missing.
-    known = await work.side.concepts(namespace, topics, not_of=run)
+    # What an earlier attempt has added does not count: the relation may still be missing. Nor
+    # does what another run has: it must stay when that one is undone.
+    there = await work.side.concepts(namespace, topics)
+    known = {name for name, of_runs in there.items() if not of_runs}
     for name in topics:
         if name not in known:  # another one's type and activation stay as they are
             await _ask(

@@ -19,7 +19,9 @@ SALIENT = 0.2
 OLD_SHARE = 0.2
 # Of those that are neither salient nor contradicted at most half: all of them would be none.
 PLAIN_SHARE = 0.5
-ROWS_AT_ONCE = 512
+ROWS_AT_ONCE = 256
+# What two computations of the same key may differ by.
+KEY_ERROR = 1e-9
 
 
 async def replay(work: Work, job: ConsolidationJob, gathered: Gathered) -> int:
@@ -39,26 +41,50 @@ def drawn(gathered: Gathered, job: ConsolidationJob, *, now_ms: int, seed: str) 
         return []
     recent = gathered.recent(now_ms - round(1000 * job.window_seconds))
     new, old = episodes[recent[episodes]], episodes[~recent[episodes]]
-    keys = _keys(gathered, episodes, seed)
-    best = np.full(len(gathered), -np.inf)
-    best[episodes] = keys
     marked = new[_marked(gathered, new)]
     plain = np.setdiff1d(new, marked)
     from_new = min(len(marked) + round(PLAIN_SHARE * len(plain)), job.replays_max)
     from_old = min(len(old), round(OLD_SHARE * from_new / (1 - OLD_SHARE)))
     from_new = min(from_new, job.replays_max - from_old)
     # What moved us, or was contradicted, comes before what was merely said.
-    ranked = [*_by(best, marked), *_by(best, plain)]
-    return [*ranked[:from_new], *_by(best, old)[:from_old]]
+    from_marked = min(from_new, len(marked))
+    return [
+        *_first(gathered, marked, from_marked, seed=seed),
+        *_first(gathered, plain, from_new - from_marked, seed=seed),
+        *_first(gathered, old, from_old, seed=seed),
+    ]
 
 
-def _keys(gathered: Gathered, rows: IntArray, seed: str) -> FloatArray:
-    facts = gathered.of_type(FACT)
-    covered = _highest(gathered.vectors[rows], gathered.vectors[facts]) >= COVERED_COSINE
+def _first(gathered: Gathered, rows: IntArray, count: int, *, seed: str) -> list[int]:
+    """The rows with the highest keys, the highest first.
+
+    How new a memory is takes a comparison with all others, 20,000 at most. So it is worked out in
+    the order of the keys that all would have if they were wholly new, and only until nothing that
+    is left can have as high a key as those found: of few more than are drawn.
+    """
+    if count == 0:
+        return []
+    wholly_new = np.ones(len(rows)), np.ones(len(rows))
+    at_most = _keys(gathered, rows, seed=seed, news=wholly_new)
+    order = np.lexsort((rows, -at_most))
+    found: list[tuple[float, int]] = []
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        if start >= count and -found[count - 1][0] > at_most[order[start]] + KEY_ERROR:
+            break
+        some = rows[order[start : start + ROWS_AT_ONCE]]
+        keys = _keys(gathered, some, seed=seed, news=_news(gathered, some))
+        found = sorted([*found, *zip((-keys).tolist(), some.tolist(), strict=True)])
+    return [row for _, row in found[:count]]
+
+
+def _keys(
+    gathered: Gathered, rows: IntArray, *, seed: str, news: tuple[FloatArray, FloatArray]
+) -> FloatArray:
+    novelty, surprise = news
     priorities = replay_priority(
         gathered.levels[rows],
-        novelty=np.where(covered, COVERED_NOVELTY, 1.0),
-        surprise=_surprise(gathered, rows),
+        novelty=novelty,
+        surprise=surprise,
         conflict=(gathered.states["superseded_ms"][rows] > 0).astype(np.float64),
         emotion=np.clip(intensity(gathered.states)[rows], 0.0, 1.0),
     )
@@ -78,24 +104,15 @@ def _marked(gathered: Gathered, rows: IntArray) -> np.ndarray:
     return marked
 
 
-def _surprise(gathered: Gathered, rows: IntArray) -> FloatArray:
-    """1 - the highest cosine to an older memory."""
+def _news(gathered: Gathered, rows: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Novelty: whether a fact covers each. Surprise: 1 - the highest cosine to an older memory."""
     created = gathered.states["created_ms"]
-    surprise = np.ones(len(rows))
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        some = rows[start : start + ROWS_AT_ONCE]
-        cosines = gathered.vectors[some] @ gathered.vectors.T
-        older = created[None, :] < created[some][:, None]
-        highest = np.where(older, cosines, 0.0).max(axis=1, initial=0.0)
-        surprise[start : start + len(some)] = 1.0 - np.clip(highest, 0.0, 1.0)
-    return surprise
-
-
-def _highest(vectors: np.ndarray, others: np.ndarray) -> FloatArray:
-    if len(others) == 0 or len(vectors) == 0:
-        return np.full(len(vectors), -1.0)
-    highest: FloatArray = (vectors @ others.T).max(axis=1).astype(np.float64)
-    return highest
+    cosines = gathered.vectors[rows] @ gathered.vectors.T
+    facts = gathered.of_type(FACT)
+    covered = cosines[:, facts].max(axis=1, initial=-1.0) >= COVERED_COSINE
+    cosines[created[None, :] >= created[rows][:, None]] = 0.0
+    highest = cosines.max(axis=1, initial=0.0).astype(np.float64)
+    return np.where(covered, COVERED_NOVELTY, 1.0), 1.0 - np.clip(highest, 0.0, 1.0)
 
 
 def _uniforms(gathered: Gathered, rows: IntArray, seed: str) -> FloatArray:
@@ -107,7 +124,3 @@ def _uniforms(gathered: Gathered, rows: IntArray, seed: str) -> FloatArray:
         np.frombuffer(b"".join(hashes), "<u8").astype(np.float64) + 0.5
     ) / 2.0**64
     return np.clip(uniforms, 1e-12, 1 - 1e-12)
-
-
-def _by(keys: FloatArray, rows: IntArray) -> list[int]:
-    return [int(i) for i in sorted(rows.tolist(), key=lambda i: (-keys[i], i))]

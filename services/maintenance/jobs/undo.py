@@ -73,7 +73,7 @@ async def _take_out_of_graph(work: Work, undone: UUID, effects: list[MemoryEvent
     await work.emit([removed_event(work.run, undone, each) for each in added])
     await work.folded()
     names = list(dict.fromkeys(each.subject for each in concepts))
-    left = await work.side.concepts(work.run.namespace, names, not_of=work.run.run_id)
+    left = await work.side.concepts(work.run.namespace, names)
     return len(names) - len(left)
 
 

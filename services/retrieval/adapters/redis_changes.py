@@ -13,7 +13,7 @@ from services.common.read_model import (
     pack_record,
 )
 from services.common.redis import Word
-from services.common.runs import pack_run
+from services.common.runs import pack_run, pack_run_ids
 from services.retrieval.graph import pack_concept, pack_parameters
 from services.retrieval.sequences import pack_place
 from services.retrieval.terms import concepts_of
@@ -103,10 +103,12 @@ def _graph(namespace: Namespace, name: str, touched: Touched, layout: Layout) ->
             yield ["ZADD", layout.graph(name), namespace.graph[element], element]
         else:
             yield ["ZREM", layout.graph(name), element]
-    made = {each: namespace.made[each].hex for each in touched.graph & namespace.made.keys()}
+    made = {
+        each: pack_run_ids(namespace.made[each]) for each in touched.made & namespace.made.keys()
+    }
     if made:
         yield ["HSET", layout.made(name), *_words(made)]
-    if others := touched.graph - made.keys():
+    if others := touched.made - made.keys():
         yield ["HDEL", layout.made(name), *others]
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from services.common.read_model import STATUSES, Layout, hash64, unpack_record
 from services.common.redis import RedisClient, Word, execute
-from services.common.runs import unpack_run
+from services.common.runs import unpack_run, unpack_run_ids
 from services.retrieval.graph import unpack_concept, unpack_parameters
 from services.retrieval.sequences import unpack_place
 from services.retrieval.terms import concepts_of, names_of
@@ -181,7 +181,7 @@ def _queue_graph(reads: _Reads, view: View, layout: Layout, needs: Needs) -> Non
 
         def made(reply: bytes | None, name: str = name, element: bytes = element) -> None:
             if reply is not None:
-                view.namespace(name).made[element] = UUID(reply.decode())
+                view.namespace(name).made[element] = unpack_run_ids(reply)
 
         reads.add(made, "HGET", layout.made(name), element)
 

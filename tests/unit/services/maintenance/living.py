@@ -1,5 +1,6 @@
 """A world to run jobs in, and what tests ask of it."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from bench.year.world import World, WorldSide
 from schemas.events import MemoryEvent, MemoryStored
 from schemas.inbox import Access, Store
 from schemas.replies import RunResult
-from services.common.read_model import TRACE, kind_of
+from services.common.read_model import TRACE, kind_of, pack_record
 from services.maintenance.domain import levels_of
 from services.retrieval.digest import namespace_digest, rows_of_view
 from tests.unit.services.maintenance.words import WordEmbedder
@@ -95,17 +96,19 @@ def digest(own: World) -> bytes:
     for name, value in rows_of_view(own.view, own.namespace):
         kind = name.partition(":")[0]
         memory = name.split(":")[1] if kind in ("document", "record", "contexts") else ""
-        if kind in ("changed", "frequent", "runs", "runs by offset") or memory in gone:
+        if kind in ("changed", "runs", "runs by offset") or memory in gone:
             continue
-        if kind in ("vocabulary", "parameters", "counts", "recent"):
+        if kind in ("vocabulary", "parameters", "counts"):
             continue
+        if kind in ("recent", "frequent"):
+            assert isinstance(value, dict)
+            value = {str(each): float(score) for each, score in value.items() if each not in gone}
         if kind == "graph":
             assert isinstance(value, dict)
             value = dict.fromkeys(value, 0.0)  # but not where in the log
         if kind == "record":
-            state = own.memories()[memory].state
-            value = repr((state.status, state.bias, state.presentations, state.changes)).encode()
-            value += own.memories()[memory].parts.traces
+            held = own.memories()[memory]
+            value = pack_record(replace(held.state, offset=0), held.parts)
         rows.append((name, value))
     return namespace_digest(rows)
 

@@ -11,7 +11,7 @@ from schemas.ids import derive
 from schemas.parameters import Parameters
 from services.maintenance.domain import RunContext, levels_of
 from services.maintenance.jobs.undo import UndoJob
-from services.maintenance.wording import WordingFailed
+from services.maintenance.wording import Nonsense, WordingFailed
 from tests.unit.services.maintenance.living import (
     DAY_MS,
     HOUR_MS,
@@ -157,7 +157,18 @@ class Tiring:
         self.asked += 1
         if self.asked > 2:
             raise WordingFailed("nobody answers any more")
-        return None if self.asked == 1 else "Ann likes tea."
+        if self.asked == 1:
+            raise Nonsense("42")
+        return "Ann likes tea."
+
+
+class Babbling:
+    """A language model that never says anything else."""
+
+    name = "babbling"
+
+    async def fact(self, texts: list[str]) -> str | None:
+        raise Nonsense("42")
 
 
 class Speaking:
@@ -179,6 +190,22 @@ async def test_without_its_language_model_the_phase_says_so_and_the_rest_runs() 
 
     assert result.report["facts_extracted"] == 0
     assert result.report["extract_error"] == "nobody answers"
+    assert count(result, "memories_downscaled") > 0
+
+
+async def test_language_model_that_answers_nonsense_leaves_no_facts_and_the_phase_says_so() -> None:
+    own = world()
+    own.wording = Babbling()
+    for thing in ("green tea daily", "kites in wind"):
+        for when in ("now", "then", "soon"):
+            await store(own, f"{thing} {when}")
+    own.now_ms += HOUR_MS
+
+    result = await own.run("consolidation")
+
+    assert count(result, "facts_extracted") == 0
+    assert count(result, "clusters_unworded") == 2
+    assert result.report["extract_error"] == "the language model answers nonsense: 42"
     assert count(result, "memories_downscaled") > 0
 
 
@@ -253,7 +280,4 @@ async def test_faded_fact_that_is_met_again_comes_back_and_undo_leaves_it_as_it_
     )
     await own.execute(context, UndoJob(run_id=result.run_id))
     after = own.view.memories[own.namespace, fact]
-    assert after.parts == before.parts
-    assert after.state.changes == before.state.changes
-    for part in ("status", "bias", "access_count", "presentations"):
-        assert getattr(after.state, part) == getattr(before.state, part)
+    assert (after.parts, after.state) == (before.parts, before.state)

@@ -1,50 +1,16 @@
 """A language model that answers, answers nonsense, is slow, fails or is down."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-
 import orjson
 import pytest
 
 from services.maintenance.adapters import language_model
 from services.maintenance.adapters.language_model import LanguageModel, wording_of
 from services.maintenance.settings import MaintenanceSettings
-from services.maintenance.wording import WordingFailed, answer, question
+from services.maintenance.wording import Nonsense, WordingFailed, question
+from tests.language_model import LocalModel, http, said
 
 TEXTS = ["Ann drinks tea.", "Ann had tea.", "Tea for Ann."]
 GOOD = '{"fact": "Ann likes tea.", "episodes": [1, 2]}'
-
-
-@asynccontextmanager
-async def served(reply: Callable[[int], bytes | None]) -> AsyncIterator[tuple[str, list[bytes]]]:
-    """An API whose n-th answer is `reply(n)`, None for silence; its URL, and what it was sent."""
-    asked: list[bytes] = []
-
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
-        asked.append(await reader.readexactly(length))
-        body = reply(len(asked))
-        if body is None:
-            await reader.read()  # until the other side gives up
-        else:
-            writer.write(body)
-            await writer.drain()
-        writer.close()
-
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
-    async with server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", asked
-
-
-def http(body: bytes, status: str = "200 OK") -> bytes:
-    head = f"HTTP/1.1 {status}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
-    return head.encode() + body
-
-
-def said(content: str) -> bytes:
-    return http(orjson.dumps({"choices": [{"message": {"content": content}}]}))
 
 
 def model(url: str, *, calls: int = 20, timeout: float = 5.0) -> LanguageModel:
@@ -65,74 +31,93 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_fact_comes_from_the_answer_and_the_episodes_are_in_the_question() -> None:
-    async with served(lambda _: said(GOOD)) as (url, asked):
-        assert await model(url).fact(TEXTS) == "Ann likes tea."
+    async with LocalModel(lambda *_: said(GOOD)) as api:
+        assert await model(api.url).fact(TEXTS) == "Ann likes tea."
 
-    sent = orjson.loads(asked[0])
+    sent = orjson.loads(api.asked[0])
     assert sent["model"] == "small"
     assert "2. Ann had tea." in sent["messages"][1]["content"]
 
 
+@pytest.mark.parametrize("content", ['{"fact": null, "episodes": []}', '{"fact": null}'])
+async def test_episodes_that_have_nothing_in_common_give_no_fact(content: str) -> None:
+    async with LocalModel(lambda *_: said(content)) as api:
+        assert await model(api.url).fact(TEXTS) is None
+
+    assert len(api.asked) == 1
+
+
 @pytest.mark.parametrize(
-    "content",
+    ("content", "why"),
     [
-        "I think that Ann likes tea!",
-        '{"fact": "Ann likes tea."}',
-        '{"fact": "Ann likes tea.", "episodes": [1]}',
-        '{"fact": "Ann likes tea.", "episodes": [1, 9]}',
-        '{"fact": null, "episodes": []}',
-        '{"fact": ["Ann"], "episodes": [1, 2]}',
-        "[]",
+        ("I think that Ann likes tea!", "not the JSON that was asked for: 'I think"),
+        ('{"fact": "Ann likes tea."}', "not the JSON"),
+        ('{"answer": 42}', "not the JSON"),
+        ("[]", "not the JSON"),
+        ("[" * 90_000, "not the JSON"),
+        ('{"fact": "Ann likes tea.", "episodes": [1e300, null]}', "not the JSON"),
+        ('{"fact": ["Ann"], "episodes": [1, 2]}', "must be a sentence"),
+        ('{"fact": " ", "episodes": [1, 2]}', "must be a sentence"),
+        ('{"fact": "Ann likes tea.", "episodes": [1]}', "cites 1 of the 3"),
+        ('{"fact": "Ann likes tea.", "episodes": [1, 1, 9]}', "cites 1 of the 3"),
+        ('{"fact": "Ann likes tea.", "episodes": [8, 9]}', "cites 0 of the 3"),
     ],
 )
-async def test_answer_that_is_no_fact_is_none(content: str) -> None:
-    async with served(lambda _: said(content)) as (url, asked):
-        assert await model(url).fact(TEXTS) is None
+async def test_answer_that_is_no_fact_is_refused_and_says_why(content: str, why: str) -> None:
+    async with LocalModel(lambda *_: said(content)) as api:
+        with pytest.raises(Nonsense, match=why):
+            await model(api.url).fact(TEXTS)
 
-    assert len(asked) == 1
+    assert len(api.asked) == 1  # asked again it would say the same
 
 
 async def test_failure_that_heals_is_tried_again() -> None:
     broken = http(b"busy", "503 Service Unavailable")
-    async with served(lambda n: broken if n < 3 else said(GOOD)) as (url, asked):
-        assert await model(url).fact(TEXTS) == "Ann likes tea."
+    async with LocalModel(lambda n, _: broken if n < 3 else said(GOOD)) as api:
+        assert await model(api.url).fact(TEXTS) == "Ann likes tea."
 
-    assert len(asked) == 3
+    assert len(api.asked) == 3
 
 
-@pytest.mark.parametrize("body", [b"{}", b"not json", b'{"choices": []}', None])
+@pytest.mark.parametrize(
+    "body",
+    [b"{}", b"not json", b'{"choices": []}', b"[" * 90_000, b"\xff", b" " * 200_000, None],
+)
 async def test_model_that_never_answers_properly_ends_the_phase(body: bytes | None) -> None:
-    async with served(lambda _: None if body is None else http(body)) as (url, asked):
+    async with LocalModel(lambda *_: None if body is None else http(body)) as api:
         with pytest.raises(WordingFailed, match="does not answer"):
-            await model(url, timeout=0.2).fact(TEXTS)
+            await model(api.url, timeout=0.2).fact(TEXTS)
 
-    assert len(asked) == 3
+    assert len(api.asked) == 3
 
 
-async def test_model_that_is_down_ends_the_phase() -> None:
-    async with served(lambda _: None) as (url, _):
-        pass
+async def test_model_that_is_too_slow_is_said_to_be() -> None:
+    async with LocalModel(lambda *_: None) as api:
+        with pytest.raises(WordingFailed, match=r"nothing within 0\.2 s"):
+            await model(api.url, timeout=0.2).fact(TEXTS)
 
-    with pytest.raises(WordingFailed):
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/v1", "http://localhost:port/v1", "nowhere"])
+async def test_model_that_is_not_there_ends_the_phase(url: str) -> None:
+    with pytest.raises(WordingFailed, match="does not answer"):
         await model(url).fact(TEXTS)
 
 
 async def test_calls_of_a_run_are_counted() -> None:
-    async with served(lambda _: said(GOOD)) as (url, asked):
-        own = model(url, calls=2)
+    async with LocalModel(lambda *_: said(GOOD)) as api:
+        own = model(api.url, calls=2)
         await own.fact(TEXTS)
         await own.fact(TEXTS)
 
         with pytest.raises(WordingFailed, match="used up"):
             await own.fact(TEXTS)
 
-    assert len(asked) == 2
+    assert len(api.asked) == 2
 
 
 def test_without_a_url_no_model_is_asked() -> None:
     assert wording_of(MaintenanceSettings()) is None
 
 
-def test_question_and_answer_are_bounded_by_the_episodes() -> None:
+def test_question_is_one_for_all_episodes() -> None:
     assert len(question(TEXTS)) == 2
-    assert answer(GOOD, 1) is None

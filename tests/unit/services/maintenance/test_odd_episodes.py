@@ -41,5 +41,6 @@ async def test_sentence_no_memory_may_hold_leaves_its_cluster_without_a_fact() -
     result = await own.run("consolidation")
 
     assert count(result, "clusters_unworded") == 1
+    assert result.report["extract_error"] == "a sentence was worded that no memory may hold"
     assert count(result, "facts_extracted") == 1
     assert len(contents(own, "semantic")) == 1

@@ -19,9 +19,11 @@ from services.maintenance.work import Work
 from tests.unit.services.maintenance.living import (
     DAY_MS,
     HOUR_MS,
+    count,
     digest,
     episodes,
     level,
+    store,
     use,
     world,
 )
@@ -107,6 +109,30 @@ async def test_undo_keeps_what_the_graph_had_before_and_what_others_use_since() 
     assert set(graph.concepts) == {"drinks"}
     assert graph.concepts["drinks"].concept_type == "deed"
     assert graph.relations == {}
+
+
+@pytest.mark.parametrize("first_undone", [0, 1])
+async def test_topic_of_two_runs_is_there_until_both_are_undone(first_undone: int) -> None:
+    own = world()
+    graph = own.view.namespace(own.namespace)
+    runs = []
+    for kind in ("kites", "boats"):
+        for when in ("now", "then", "soon"):
+            await store(own, f"{kind} harbour {when} {kind}")
+        own.now_ms += HOUR_MS
+        runs.append(await own.run("consolidation", phases=["extract"]))
+    topics = set(graph.concepts)
+    assert [count(run, "facts_extracted") for run in runs] == [1, 1]
+    assert [count(run, "concepts_added") for run in runs] == [2, 1]  # they share one
+    assert len(topics) == 3
+
+    one, other = runs[first_undone], runs[1 - first_undone]
+    await own.execute(_undo_of(own, one.run_id), UndoJob(run_id=one.run_id))
+    shared = set(graph.concepts)
+    await own.execute(_undo_of(own, other.run_id), UndoJob(run_id=other.run_id))
+
+    assert len(shared) == 2
+    assert (graph.concepts, graph.relations, graph.made) == ({}, {}, {})
 
 
 async def test_undo_leaves_a_concept_that_somebody_related_since() -> None:

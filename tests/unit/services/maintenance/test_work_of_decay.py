@@ -68,7 +68,7 @@ class Large:
     async def look_at_all(self, namespace: str, parameters: InForce) -> None:
         raise AssertionError("the due index is there")
 
-    async def concepts(self, namespace: str, names: list[str], *, not_of: UUID) -> set[str]:
+    async def concepts(self, namespace: str, names: list[str]) -> dict[str, bool]:
         raise AssertionError("decay needs no concepts")
 
     async def documents(

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from schemas.events import AccessKind, MemoryEvent
 from schemas.parameters import Parameters
+from services.common.levels import activations
 from services.common.memories import ACTIVE
 from services.retrieval.domain import fold_log
 from services.retrieval.focus import focus_of
@@ -37,7 +38,7 @@ def in_focus(*events: MemoryEvent, now_ms: int, **parameters: float) -> list[str
 
 @settings(max_examples=20)
 @given(logs(kinds=(*USES, *STATUS_CHANGES)), TIMES, st.integers(0, 5), SPANS)
-def test_focus_holds_the_latest_that_were_used_on_purpose_within_the_window(
+def test_focus_holds_the_strongest_that_were_used_on_purpose_within_the_window(
     events: list[MemoryEvent], now_ms: int, capacity: int, seconds: float
 ) -> None:
     folded_memories = of_namespace(fold_log(at_offsets(events)))
@@ -55,9 +56,27 @@ def test_focus_holds_the_latest_that_were_used_on_purpose_within_the_window(
     there = [row for row in last if row in active]
     assert len(found) == min(capacity, len(there))
     assert set(found) <= set(there)
-    times = [last[row] for row in found]
-    assert times == sorted(times, reverse=True)
-    assert all(last[row] <= min(times, default=0) for row in set(there) - set(found) if found)
+    total = activations(memories, now_ms, Parameters()).total
+    assert list(found.values()) == pytest.approx([total[row] for row in found])
+    ordered = [(found[row], last[row]) for row in found]
+    assert ordered == sorted(ordered, reverse=True)
+    left = [total[row] for row in set(there) - set(found)]
+    assert max(left, default=-np.inf) <= min(found.values(), default=np.inf) + 1e-9
+
+
+@given(st.lists(st.integers(0, HOUR_MS), min_size=1, max_size=12), st.integers(0, 12))
+def test_focus_of_memories_used_once_each_holds_the_latest_the_latest_first(
+    ages_ms: list[int], capacity: int
+) -> None:
+    memories = memories_of(
+        folded(*[stored(str(i), TIME_MS - age) for i, age in enumerate(ages_ms)]).memories
+    )
+
+    found = focus_of(memories, TIME_MS, Parameters(focus_capacity=capacity))
+
+    assert [TIME_MS - memories.states["created_ms"][row] for row in found] == (
+        sorted(ages_ms)[:capacity]
+    )
 
 
 @pytest.mark.parametrize(
@@ -77,6 +96,27 @@ def test_window_ends_after_an_hour(age_ms: int, inside: bool) -> None:
     found = in_focus(stored("ann", TIME_MS - age_ms), now_ms=TIME_MS)
 
     assert found == [str(memory_id("ann"))] * inside
+
+
+def test_memory_recalled_twice_keeps_its_seat_before_newer_ones() -> None:
+    old, now_ms = memory_id("ann"), TIME_MS + HOUR_MS
+    recalls = [
+        accessed_event(old, envelope=around(TIME_MS + minute * 60_000, minute)) for minute in (1, 2)
+    ]
+    newer = [stored(str(i), TIME_MS + (10 + i) * 60_000) for i in range(3)]
+    latest = [str(memory_id(str(i))) for i in (2, 1, 0)]
+
+    held = {"now_ms": now_ms, "focus_capacity": 3}
+    assert in_focus(stored("ann"), *recalls, *newer, **held) == [str(old), *latest[:2]]
+    assert in_focus(stored("ann"), *newer, **held) == latest
+
+
+def test_of_equally_strong_memories_the_one_used_last_comes_first() -> None:
+    # Without weight of the base level all are equal, so that only the time of use decides.
+    events = [stored(str(i), TIME_MS - i) for i in (1, 0, 2)]
+    latest = [str(memory_id(str(i))) for i in range(3)]
+
+    assert in_focus(*events, now_ms=TIME_MS, base_level_weight=0.0) == latest
 
 
 def test_seven_are_held_unless_told_otherwise_the_latest_first() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from services.common.read_model import relation_field
 from services.retrieval.digest import digest_of_view
 from services.retrieval.domain import fold, fold_log
 from services.retrieval.graph import (
+    RUNS_KEPT_MAX,
     pack_concept,
     pack_parameters,
     unpack_concept,
@@ -29,6 +31,7 @@ from tests.builders import (
     concept_removed_event,
     forgotten_event,
     parameters_event,
+    progressed_event,
     relation_event,
     relation_removed_event,
     stored_event,
@@ -199,7 +202,7 @@ def test_what_a_run_adds_is_its_own_and_gone_when_it_is_taken_back() -> None:
     removed = folded(*ADDED, *REMOVED)
 
     graph = removed.namespaces[NAMESPACE]
-    assert set(added.namespaces[NAMESPACE].made.values()) == {RUN}
+    assert set(added.namespaces[NAMESPACE].made.values()) == {frozenset({RUN})}
     assert len(added.namespaces[NAMESPACE].made) == 3
     assert (graph.concepts, graph.relations, graph.graph, graph.made) == ({}, {}, {}, {})
     assert graph.vocabulary == len(ADDED) + len(REMOVED) - 1  # whoever keeps names looks again
@@ -262,6 +265,57 @@ def test_another_run_takes_nothing_away() -> None:
 
     assert len(view.namespaces[NAMESPACE].graph) == 3
     assert view.ignored == {"no_effect": 2}
+
+
+def _of(run: UUID) -> tuple[list[MemoryEvent], list[MemoryEvent]]:
+    """What a run adds to the graph, and what takes it away."""
+    added: list[MemoryEvent] = [
+        concept_event("tea", envelope=at(0, str(run)), run_id=run),
+        concept_event("cup", envelope=at(1, str(run)), run_id=run),
+        relation_event("tea", "cup", envelope=at(2, str(run)), run_id=run),
+    ]
+    removed: list[MemoryEvent] = [
+        relation_removed_event("tea", "cup", envelope=at(3, str(run)), run_id=run),
+        concept_removed_event("tea", run, envelope=at(4, str(run))),
+        concept_removed_event("cup", run, envelope=at(5, str(run))),
+    ]
+    return added, removed
+
+
+@given(st.permutations(range(3)))
+def test_what_several_runs_add_is_there_until_the_last_of_them_is_undone(order: list[int]) -> None:
+    runs = [_of(derive("run", number)) for number in range(3)]
+    events = [event for added, _ in runs for event in added]
+
+    for number in order:
+        assert len(folded(*events).namespaces[NAMESPACE].graph) == 3
+        events += runs[number][1]
+
+    graph = folded(*events).namespaces[NAMESPACE]
+    assert (graph.concepts, graph.relations, graph.graph, graph.made) == ({}, {}, {}, {})
+
+
+def test_what_another_run_meets_again_is_no_effect_of_it_and_keeps_its_place_in_the_log() -> None:
+    one, other = _of(RUN)[0], _of(derive("another run"))[0]
+    began = [
+        progressed_event(run, envelope=at(9, str(run))) for run in (RUN, derive("another run"))
+    ]
+
+    alone, both = folded(*began, *one), folded(*began, *one, *other)
+
+    assert both.namespaces[NAMESPACE].graph == alone.namespaces[NAMESPACE].graph
+    effects = [run.effects.total() for run in both.namespaces[NAMESPACE].runs.values()]
+    assert effects == [3, 0]
+
+
+def test_what_too_many_runs_have_met_is_nobodys_own_and_stays() -> None:
+    runs = [_of(derive("run", number)) for number in range(RUNS_KEPT_MAX + 1)]
+    added = [event for events, _ in runs for event in events]
+
+    view = folded(*added, *[event for _, events in runs for event in events])
+
+    assert set(view.namespaces[NAMESPACE].concepts) == {"tea", "cup"}
+    assert view.namespaces[NAMESPACE].made == {}
 
 
 def test_what_is_gone_may_come_again() -> None:

@@ -1,15 +1,20 @@
 """Where the live fold begins, and until when queries wait: Redis may be older than the log."""
 
 import asyncio
-from typing import cast
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from aiokafka import TopicPartition
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from services.common import ownership
 from services.common.dead_letters import DeadLetters
 from services.retrieval.adapters.redis_projection import RedisProjection
+from services.retrieval.ports import Outcome
 from services.retrieval.projection import LiveProjection
+from services.retrieval.view import Needs, View
+from tests.builders import concept_event
 
 EVENTS = TopicPartition("memory.events", 0)
 LOG_END = 500
@@ -163,3 +168,78 @@ async def test_redis_that_falls_back_meanwhile_has_queries_wait_for_what_was_fol
 
     assert store.awaited == 450
     assert consumer.at == 200
+
+
+class FallingStore(Store):
+    """A Redis that falls back when a test says so, and fails in between."""
+
+    def __init__(self, cursor: int) -> None:
+        super().__init__(cursor)
+        self.index_fails = self.reply_is_lost = False
+        self.applied: list[int] = []
+
+    def fall_back(self) -> None:
+        """It is empty again."""
+        self.at, self.opened = 0, False
+
+    async def ensure_index(self, version: int) -> None:
+        if self.index_fails:
+            self.index_fails = False
+            raise RedisConnectionError
+
+    async def load(self, partition: int, version: int, needs: Needs) -> tuple[int, View]:
+        return self.at, View()
+
+    async def apply(
+        self, partition: int, version: int, view: View, *, cursor: int, next_cursor: int
+    ) -> Outcome:
+        self.applied.append(cursor)
+        self.at = next_cursor
+        if self.reply_is_lost:
+            self.reply_is_lost = False
+            raise RedisConnectionError
+        return Outcome("applied", next_cursor)
+
+
+def record(offset: int) -> Any:
+    """An event in the log."""
+    value = concept_event("tea").model_dump_json().encode()
+    return SimpleNamespace(topic=EVENTS.topic, partition=0, offset=offset, value=value)
+
+
+async def folding(store: FallingStore) -> LiveProjection:
+    """A member that has the partition."""
+    projection = LiveProjection(
+        cast("RedisProjection", store), cast("DeadLetters", None), let_pass=at_once
+    )
+    projection.subscriber = Subscriber(Consumer(None))
+    await projection.ownership.on_partitions_assigned([EVENTS])
+    return projection
+
+
+async def test_fold_goes_back_though_redis_fails_while_it_does() -> None:
+    store = FallingStore(10)
+    projection = await folding(store)
+    store.fall_back()
+    store.index_fails = True
+
+    await projection.handle((record(10),))
+
+    assert store.applied == []  # what lies between is not lost as a hole in the log
+    assert projection.subscriber.consumer.at == 0
+
+
+async def test_fold_goes_back_twice_to_the_same_cursor_though_a_reply_was_lost_between() -> None:
+    store = FallingStore(10)
+    projection = await folding(store)
+    store.fall_back()
+    await projection.handle((record(10),))
+    store.reply_is_lost = True
+    await projection.handle((record(0),))
+    store.fall_back()
+    projection.subscriber.consumer.at = 1
+
+    await projection.handle((record(1),))
+
+    assert store.applied == [0]
+    assert projection.subscriber.consumer.at == 0
