@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from uuid import UUID
 
 import numpy as np
@@ -66,6 +67,18 @@ class Memories:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def only(self, which: np.ndarray) -> "Memories":
+        """Some of them, by a mask of shape (memories,)."""
+        mine = which[self.memory_of_trace]
+        return Memories(
+            list(compress(self.ids, which)),
+            self.states[which],
+            self.traces[mine],
+            (np.cumsum(which) - 1)[self.memory_of_trace[mine]],
+            list(compress(self.changes, which)),
+            list(compress(self.concepts, which)),
+        )
 
     def links(self) -> tuple[np.ndarray, IntArray]:
         """All concepts linked to these memories, and to which each is."""
