@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from types import TracebackType
 from typing import Self
 
@@ -41,6 +42,7 @@ ROUNDS_MAX = 3
 # replies fill, 64 searches in flight waited for each other while the processors idled. It stays
 # below what a topic takes at once.
 BATCH_BYTES_MAX = 256 * 1024
+KEY_BYTES_REMEMBERED_MAX = 128  # as long as a namespace may be
 
 _WEDGED = (OutOfOrderSequenceNumber, UnknownProducerId, ProducerFenced, ProducerClosed)
 _log = logging.getLogger(__name__)
@@ -206,12 +208,14 @@ class DurableProducer:
                     # The rest stays behind, so that nothing overtakes this record.
                     refused = [error] * (len(records) - len(futures))
                     break
-            answers = await asyncio.gather(*futures, return_exceptions=True)
+            for future in futures:
+                if not future.done():  # those of one batch are done together, and one wakes us
+                    await asyncio.wait([future])
         except BaseException:
             for future in futures:
                 future.cancel()  # nobody will look at them any more
             raise
-        return [*answers, *refused]
+        return [*map(_outcome, futures), *refused]
 
     async def _enqueue(
         self, producer: AIOKafkaProducer, record: Outgoing
@@ -266,7 +270,16 @@ def partition_of(key: bytes, partitions: int) -> int:
     >>> partition_of(b"acme/agent-7", 6)
     1
     """
+    if len(key) > KEY_BYTES_REMEMBERED_MAX:
+        return _hashed(key, partitions)
+    return _remembered(key, partitions)
+
+
+def _hashed(key: bytes, partitions: int) -> int:
     return int((murmur2(key) & 0x7FFFFFFF) % partitions)
+
+
+_remembered = lru_cache(4_096)(_hashed)  # aiokafka hashes in Python
 
 
 async def _partition(producer: AIOKafkaProducer, record: Outgoing) -> int | None:
@@ -279,6 +292,12 @@ async def _partition(producer: AIOKafkaProducer, record: Outgoing) -> int | None
             f"not {record.partition}"
         )
     return record.partition
+
+
+def _outcome(future: "asyncio.Future[RecordMetadata]") -> RecordMetadata | BaseException:
+    if future.cancelled():
+        return asyncio.CancelledError()
+    return future.exception() or future.result()
 
 
 def _is_wedge(error: BaseException) -> bool:

@@ -3,6 +3,7 @@
 import math
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -37,6 +38,7 @@ class Message(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+@lru_cache(1_024)  # a store's moment is written in its event twice, and in its reply
 def rfc3339(time_ms: int) -> str:
     """Milliseconds since the epoch as RFC 3339 in UTC.
 

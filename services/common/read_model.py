@@ -165,6 +165,10 @@ class Parts:
     concepts: bytes
     traces: bytes
 
+    def with_traces(self, traces: bytes) -> "Parts":
+        """The same, but for the traces."""
+        return Parts(self.vector, self.terms, self.concepts, traces)
+
 
 def pack_record(state: State, parts: Parts) -> bytes:
     """A memory's record."""

@@ -1,5 +1,7 @@
 """The one way to connect to Redis."""
 
+import asyncio
+import math
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -20,6 +22,7 @@ TRANSIENT = (RedisConnectionError, RedisTimeoutError, BusyLoadingError, OSError)
 REDIS_ERRORS = (RedisError, OSError)
 CONNECTIONS_MAX = 32
 WAIT_SECONDS = 5.0
+REPLY_SECONDS_MAX = 30.0
 
 
 def connect(url: str) -> RedisClient:
@@ -31,7 +34,7 @@ def connect(url: str) -> RedisClient:
         url,
         max_connections=CONNECTIONS_MAX,
         timeout=WAIT_SECONDS,
-        socket_timeout=30.0,
+        socket_timeout=REPLY_SECONDS_MAX,
         socket_connect_timeout=2.0,
         retry=Retry(NoBackoff(), 0),
         decode_responses=False,
@@ -48,8 +51,13 @@ async def execute(client: RedisClient, commands: Sequence[Sequence[Word]]) -> li
     packed = b"".join([hiredis.pack_command(cast("Any", tuple(words))) for words in commands])
     connection = await client.connection_pool.get_connection()
     try:
-        await connection.send_packed_command([packed])
-        return [await _reply(connection) for _ in commands]
+        # One timer for all replies: redis-py would begin and end one for each.
+        async with asyncio.timeout(REPLY_SECONDS_MAX):
+            await connection.send_packed_command([packed])
+            return [await _reply(connection) for _ in commands]
+    except TimeoutError:
+        await connection.disconnect(nowait=True)
+        raise RedisTimeoutError(f"no reply within {REPLY_SECONDS_MAX:g} s") from None
     except BaseException:
         # What is still to come belongs to nobody.
         await connection.disconnect(nowait=True)
@@ -60,6 +68,6 @@ async def execute(client: RedisClient, commands: Sequence[Sequence[Word]]) -> li
 
 async def _reply(connection: Any) -> Any:
     try:
-        return await connection.read_response()
+        return await connection.read_response(timeout=math.inf)
     except ResponseError as error:
         return error

@@ -4,6 +4,7 @@ import base64
 import hashlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -47,6 +48,8 @@ from schemas.inbox import (
 from schemas.limits import CONCEPTS_MAX
 
 SOURCE = "/human-memory/ingest"
+_DAY_MS = 86_400_000
+_FLOAT16 = np.dtype("<f2")
 _EVENT_TYPES = {
     "store": "memory.stored.v1",
     "access": "memory.accessed.v1",
@@ -121,15 +124,21 @@ def indexed_text(store: Store, time_ms: int) -> str:
     >>> indexed_text(Store(namespace="a", content="Hi", speaker="Ada"), 1_683_504_000_000)
     '[08 May 2023] Ada: Hi'
     """
-    date = datetime.fromtimestamp(time_ms / 1000, UTC)
     said = f"{store.speaker}: {store.content}" if store.speaker else store.content
+    return f"[{_date(time_ms // _DAY_MS)}] {said}"
+
+
+@lru_cache(1_024)
+def _date(day: int) -> str:
+    """A day since 1970 as texts have it."""
+    date = datetime.fromtimestamp(day * _DAY_MS / 1000, UTC)
     # Not %Y: it pads the year on some platforms only.
-    return f"[{date:%d %b} {date.year:04}] {said}"
+    return f"{date:%d %b} {date.year:04}"
 
 
 def embedding_of(vector: np.ndarray, model: str) -> Embedding:
     """A float16 vector of shape (dimension,) as it goes into an event."""
-    data = base64.b64encode(vector.astype("<f2").tobytes()).decode()
+    data = base64.b64encode(vector.astype(_FLOAT16, copy=False).tobytes()).decode()
     return Embedding.model_construct(model=model, dimension=len(vector), data=data)
 
 
@@ -148,8 +157,7 @@ def event_of(
         case Store():
             assert worked_out is not None
             data = _stored_data(command, received, time_ms, worked_out)
-            # What `store` was checked for need not be checked again: half the cost of an event.
-            return MemoryStored.model_construct(**around, subject=str(cause), data=data)
+            return MemoryStored(**around, subject=str(cause), data=data)
         case Access():
             ids = dict.fromkeys(command.memory_ids)
             accesses = [AccessedMemory(memory_id=each, kind=command.kind) for each in ids]
@@ -191,6 +199,7 @@ def event_of(
 def _stored_data(
     store: Store, received: Received, time_ms: int, worked_out: WorkedOut
 ) -> StoredData:
+    # What `store` was checked for need not be checked again: half the cost of an event.
     return StoredData.model_construct(
         content=store.content,
         indexed_text=indexed_text(store, time_ms),

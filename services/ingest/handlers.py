@@ -278,13 +278,12 @@ def _reply(item: Item) -> Reply:
     assert item.received is not None
     result: StoreResult | AcceptedResult
     if isinstance(item.command, Store):
-        result = StoreResult.model_construct(
+        result = StoreResult(
             memory_id=cause_of(item.command, item.received),
             activation=FRESH_ACTIVATION,
             created_at=item.time_ms,
         )
     else:
         assert item.event_id is not None
-        result = AcceptedResult.model_construct(event_id=item.event_id)
-    # Constructed, as above: what we made ourselves need not be checked.
-    return Reply.model_construct(result=result.model_dump(mode="json"), position=item.position)
+        result = AcceptedResult(event_id=item.event_id)
+    return Reply(result=result.model_dump(mode="json"), position=item.position)

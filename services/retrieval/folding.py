@@ -31,11 +31,9 @@ def decode(record: Any) -> Decoded:
     if isinstance(record, UnreadableRecord):
         return Decoded(record, error=Rejected(record.reason))
     try:
-        event = decode_event(record.value)
-        references(event, Needs())
+        return Decoded(record, event=decode_event(record.value))
     except Rejected as error:
         return Decoded(record, error=error)
-    return Decoded(record, event=event)
 
 
 @dataclass(slots=True)
@@ -56,7 +54,10 @@ class Batch:
         needs = Needs()
         for each in self.decoded:
             if each.event is not None:
-                references(each.event, needs)
+                try:
+                    references(each.event, needs)
+                except Rejected as error:
+                    each.event, each.error = None, error
         self.cursor, self.view = await projection.load(self.partition, self.version, needs)
         self.decoded = [each for each in self.decoded if each.record.offset >= self.cursor]
         for each in self.decoded:

@@ -42,7 +42,7 @@ def graph_references(event: GraphEvent, needs: Needs) -> None:
         case ConceptRemoved():
             needs.concepts.add((name, subject))
             needs.made.add((name, pack_element(subject)))
-            needs.links.add((name, hash64(subject)))
+            needs.links[name].add(hash64(subject))
             needs.related.add((name, subject))
         case RelationRemoved():
             needs.made.add((name, _element(event)))

@@ -1,7 +1,5 @@
 """What a memory has from those that it was made of: their uses."""
 
-from dataclasses import replace
-
 import numpy as np
 
 from schemas.events import MemoryStored
@@ -44,7 +42,7 @@ def inherit(view: View, ref: Ref, event: MemoryStored) -> None:
             arousal=memory.state.arousal,
             salience=memory.state.salience,
         )
-    memory.parts = replace(memory.parts, traces=traces.tobytes())
+    memory.parts = memory.parts.with_traces(traces.tobytes())
     memory.state.presentations = len(traces)
     memory.state.use = float(traces["weight"].sum(dtype=np.float64))
 

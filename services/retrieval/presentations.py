@@ -1,6 +1,5 @@
 """Traces: what one use of a memory leaves behind."""
 
-from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -25,7 +24,7 @@ def present(
     memory = view.memories[ref]
     time_ms, identity = event.time, trace_id(kind, event.id)
     traces = np.frombuffer(memory.parts.traces, TRACE)
-    if identity in traces["id"]:
+    if len(traces) and identity in traces["id"]:
         return False
     state, parameters = memory.state, view.namespace(ref[0]).parameters
     decay_rate = next_decay(
@@ -33,7 +32,7 @@ def present(
     )
     weight = weight_of(kind, parameters)
     trace = pack_trace(time_ms, identity, weight, decay_rate)
-    memory.parts = replace(memory.parts, traces=memory.parts.traces + trace)
+    memory.parts = memory.parts.with_traces(memory.parts.traces + trace)
     state.presentations += 1
     if kind not in NOT_COUNTED:
         state.use += weight
@@ -44,7 +43,7 @@ def present(
     if len(traces) >= ACCESS_HISTORY_MAX:
         _forget_oldest_context(memory)
     if len(traces) >= TRACES_MAX:
-        memory.parts = replace(memory.parts, traces=_compacted(memory.parts.traces, parameters))
+        memory.parts = memory.parts.with_traces(_compacted(memory.parts.traces, parameters))
     return True
 
 

@@ -1,6 +1,7 @@
 """The live projection: keeps Redis equal to the fold of the log, whatever dies when."""
 
 import asyncio
+import collections
 from collections.abc import Awaitable, Callable
 from itertools import groupby
 from typing import Any
@@ -200,8 +201,11 @@ class LiveProjection:
         return Batch(tp.partition, self._versions[tp], left)
 
     def _count(self, batch: Batch) -> None:
-        for each in batch.decoded:
-            FOLDED.labels(each.event.type if each.event and not each.error else "none").inc()
+        types = collections.Counter(
+            each.event.type if each.event and not each.error else "none" for each in batch.decoded
+        )
+        for event_type, count in types.items():
+            FOLDED.labels(event_type).inc(count)
         assert batch.view is not None
         for why, count in batch.view.ignored.items():
             IGNORED.labels(why).inc(count)

@@ -1,7 +1,9 @@
 """Terms of a text as the read side keeps them."""
 
+import struct
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -9,18 +11,37 @@ import numpy as np
 from cognition.text import terms
 from services.common.read_model import TERM, hash64
 
+_COUNTS = struct.Struct("<HH")  # of TERM, behind the hash
+# BM25 has saturated long before a count is at its end.
+_COUNT_MAX = 2**16 - 1
+assert 8 + _COUNTS.size == TERM.itemsize
 
-@lru_cache(4_096)
-def packed_terms(text: str, speaker: str | None) -> tuple[bytes, int]:
-    """A text's terms with their counts, in the order of their hashes (see TERM), and its length."""
-    counts = Counter(hash64(term) for term in terms(text))
-    rows = np.zeros(len(counts), TERM)
-    rows["term"] = np.frombuffer(b"".join(counts), "<u8")
-    # BM25 has saturated long before a count is at its end.
-    rows["count"] = np.minimum(list(counts.values()), np.iinfo(TERM["count"]).max)
-    if speaker is not None:
-        rows["speaker"] = np.isin(rows["term"], hashes_of(terms(speaker)))
-    return np.sort(rows, order="term").tobytes(), counts.total()
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """A text's terms.
+
+    `packed`: with their counts, in the order of their hashes (see TERM). `names`: the hashes
+    alone. `length`: how many, each as often as it occurs. `searchable`: what the index gets to see
+    of the text: the terms that it is scored by, and no others.
+    """
+
+    packed: bytes
+    names: list[bytes]
+    length: int
+    searchable: str
+
+
+@lru_cache(4_096)  # asked for when it is known what to read, and again in the fold
+def terms_of(text: str, speaker: str | None) -> Terms:
+    """The terms of a text; those of its speaker's name are marked."""
+    said = terms(text)
+    counts = Counter(map(hash64, said))
+    spoken = set(map(hash64, terms(speaker))) if speaker is not None else ()
+    # Little-endian, as in TERM: the order of the numbers, not of the bytes.
+    names = sorted(counts, key=lambda name: name[::-1])
+    packed = [name + _COUNTS.pack(min(counts[name], _COUNT_MAX), name in spoken) for name in names]
+    return Terms(b"".join(packed), names, len(said), index_word(" ".join(said)))
 
 
 def hashes_of(names: Iterable[str]) -> np.ndarray:
@@ -30,18 +51,12 @@ def hashes_of(names: Iterable[str]) -> np.ndarray:
 
 def names_of(packed: bytes) -> list[bytes]:
     """The hashes of packed terms, each as `hash64` gives it."""
-    hashes = np.frombuffer(packed, TERM)["term"].tobytes()
-    return [hashes[at : at + 8] for at in range(0, len(hashes), 8)]
+    return [packed[at : at + 8] for at in range(0, len(packed), TERM.itemsize)]
 
 
 def concepts_of(packed: bytes) -> list[bytes]:
     """The hashes of packed concepts."""
     return [packed[at : at + 8] for at in range(0, len(packed), 8)]
-
-
-def searchable(text: str) -> str:
-    """What the index gets to see of a text: the terms that it is scored by, and no others."""
-    return " ".join(index_word(term) for term in terms(text))
 
 
 def index_word(term: str) -> str:

@@ -1,7 +1,8 @@
 """What the fold works on: the part of the read side that some events touch, and its changes."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from functools import partial
 from uuid import UUID
 
 from schemas.parameters import Parameters
@@ -10,6 +11,7 @@ from services.common.read_model import Parts, State, Status
 from services.common.runs import Run
 
 Ref = tuple[str, UUID]
+ByNamespace = defaultdict[str, set[bytes]]
 # Where a memory lies in its session: when, offset of its event, id.
 Place = tuple[int, int, UUID]
 
@@ -129,8 +131,8 @@ class Needs:
     events: list[bytes] = field(default_factory=list)
     namespaces: set[str] = field(default_factory=set)
     places: set[tuple[str, str, int]] = field(default_factory=set)
-    terms: set[tuple[str, bytes]] = field(default_factory=set)
-    links: set[tuple[str, bytes]] = field(default_factory=set)
+    terms: ByNamespace = field(default_factory=partial(defaultdict, set))
+    links: ByNamespace = field(default_factory=partial(defaultdict, set))
     concepts: set[tuple[str, str]] = field(default_factory=set)
     runs: set[tuple[str, UUID]] = field(default_factory=set)
     made: set[tuple[str, bytes]] = field(default_factory=set)

@@ -121,11 +121,9 @@ def _known(held: Namespace, name: str, needs: Needs) -> Namespace:
         statuses=held.statuses.copy(),
         length=held.length,
         document_frequencies={
-            term: held.document_frequencies.get(term, 0)
-            for whose, term in needs.terms
-            if whose == name
+            term: held.document_frequencies.get(term, 0) for term in needs.terms.get(name, ())
         },
-        links={link: held.links.get(link, 0) for whose, link in needs.links if whose == name},
+        links={link: held.links.get(link, 0) for link in needs.links.get(name, ())},
         sessions=sessions,
         parameters=held.parameters,
         runs={

@@ -95,6 +95,22 @@ class TestRedisProjection(ProjectionContract):
     def projection(self, side: RedisSide) -> RedisSide:
         return side
 
+    async def test_batch_of_more_different_words_than_lua_takes_at_once_is_folded(
+        self, side: RedisSide
+    ) -> None:
+        # A memory of 32,768 characters may have so many by itself.
+        words = " ".join(f"{number:x}" for number in range(6_000))
+        events: list[MemoryEvent] = [
+            small_stored(ANN, envelope=around(TIME_MS), content=words),
+            forgotten_event(ANN, envelope=around(TIME_MS + 1)),
+        ]
+        await side.live_version(0)
+
+        for offset, event in enumerate(events):
+            await fold_all(side, [[(offset, event)]], partition=0)
+
+        assert await side.digest(0, 1) == digest_of(at_offsets(events))
+
     async def test_memory_is_found_in_the_index_of_its_status_only(self, side: RedisSide) -> None:
         steps: list[tuple[MemoryEvent, Status]] = [
             (small_stored(ANN, envelope=around(TIME_MS)), "active"),

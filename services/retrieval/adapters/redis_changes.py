@@ -1,6 +1,8 @@
 """What the fold changed, as commands for Redis: absolute values only, so a repeat is harmless."""
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from services.common.due import due_ms
@@ -17,48 +19,65 @@ from services.common.runs import pack_run, pack_run_ids
 from services.retrieval.graph import pack_concept, pack_parameters
 from services.retrieval.sequences import pack_place
 from services.retrieval.terms import concepts_of
-from services.retrieval.view import Memory, Namespace, Ref, Touched, View
+from services.retrieval.view import Memory, Namespace, Touched, View
 
 Commands = Iterator[list[Word]]
+Scores = Iterable[tuple[int | float, Word]]
+# Lua can hand 8,000 words to a command. Even: what comes in pairs stays together.
+WORDS_MAX = 4_000
 
 
 def changes(view: View, layout: Layout, next_cursor: int) -> Commands:
     """The commands that write what changed in `view`."""
     for name, touched in view.touched.items():
-        for memory_id in touched.memories:
-            yield from _memory(view.memories[name, memory_id], (name, memory_id), layout)
+        memories = {str(each): view.memories[name, each] for each in touched.memories}
+        for memory_id, memory in memories.items():
+            yield from _memory(memory, (name, memory_id), layout)
+        yield from _lists(memories, name, layout)
         yield from _namespace(view.namespaces[name], name, touched, layout)
         yield from _due(view, name, touched, layout)
     if view.seen_now:
-        for event_id, offset in view.seen_now.items():
-            yield ["ZADD", layout.seen, offset, event_id]
+        seen = ((offset, event_id) for event_id, offset in view.seen_now.items())
+        yield from _scored(["ZADD", layout.seen], seen)
         yield ["ZREMRANGEBYSCORE", layout.seen, "-inf", f"({next_cursor - SEEN_EVENTS_MAX}"]
 
 
-def _memory(memory: Memory, ref: Ref, layout: Layout) -> Commands:
-    namespace, memory_id = ref
+def _memory(memory: Memory, ref: tuple[str, str], layout: Layout) -> Commands:
     state = memory.state
-    name = str(memory_id)
-    document = layout.document(state.status, namespace, memory_id)
     if memory.document is not None:
-        yield ["HSET", document, *_words(memory.document)]
+        yield ["HSET", layout.document(state.status, *ref), *_words(memory.document)]
     elif memory.document_status is not None and memory.document_status != state.status:
-        yield ["RENAME", layout.document(memory.document_status, *ref), document]
+        before = layout.document(memory.document_status, *ref)
+        yield ["RENAME", before, layout.document(state.status, *ref)]
     yield ["SET", layout.record(*ref), pack_record(state, memory.parts)]
     if memory.contexts:
-        yield ["HSET", layout.contexts(*ref), *_words(memory.contexts)]
+        yield from _cut(["HSET", layout.contexts(*ref)], _words(memory.contexts))
     if memory.contexts_dropped:
-        yield ["HDEL", layout.contexts(*ref), *memory.contexts_dropped]
-    yield ["ZADD", layout.changed(namespace), memory.changed_at, name]
-    yield ["ZADD", layout.recent(namespace), "GT", state.last_accessed_ms, name]
-    if state.use > 1:
-        yield ["ZADD", layout.frequent(namespace), "GT", state.use, name]
-    if memory.document is not None or memory.document_status != state.status:
-        for concept in concepts_of(memory.parts.concepts):
-            if state.status == "deleted":
-                yield ["ZREM", layout.linked(namespace, concept), name]
-            else:
-                yield ["ZADD", layout.linked(namespace, concept), state.offset, name]
+        yield from _cut(["HDEL", layout.contexts(*ref)], [*memory.contexts_dropped])
+
+
+def _lists(memories: Mapping[str, Memory], name: str, layout: Layout) -> Commands:
+    """The lists that name memories: a command for many takes half of what one for each takes."""
+    states = [(memory_id, memory.state) for memory_id, memory in memories.items()]
+    changed = ((memory.changed_at, memory_id) for memory_id, memory in memories.items())
+    yield from _scored(["ZADD", layout.changed(name)], changed)
+    recent = ((state.last_accessed_ms, memory_id) for memory_id, state in states)
+    yield from _scored(["ZADD", layout.recent(name), "GT"], recent)
+    frequent = ((state.use, memory_id) for memory_id, state in states if state.use > 1)
+    yield from _scored(["ZADD", layout.frequent(name), "GT"], frequent)
+    linked: defaultdict[bytes, list[tuple[int, Word]]] = defaultdict(list)
+    unlinked: defaultdict[bytes, list[Word]] = defaultdict(list)
+    for memory_id, memory in memories.items():
+        if _is_elsewhere(memory):
+            for concept in concepts_of(memory.parts.concepts):
+                if memory.state.status == "deleted":
+                    unlinked[concept].append(memory_id)
+                else:
+                    linked[concept].append((memory.state.offset, memory_id))
+    for concept, scores in linked.items():
+        yield from _scored(["ZADD", layout.linked(name, concept)], scores)
+    for concept, gone in unlinked.items():
+        yield from _cut(["ZREM", layout.linked(name, concept)], gone)
 
 
 def _namespace(namespace: Namespace, name: str, touched: Touched, layout: Layout) -> Commands:
@@ -107,34 +126,48 @@ def _graph(namespace: Namespace, name: str, touched: Touched, layout: Layout) ->
         each: pack_run_ids(namespace.made[each]) for each in touched.made & namespace.made.keys()
     }
     if made:
-        yield ["HSET", layout.made(name), *_words(made)]
+        yield from _cut(["HSET", layout.made(name)], _words(made))
     if others := touched.made - made.keys():
-        yield ["HDEL", layout.made(name), *others]
+        yield from _cut(["HDEL", layout.made(name)], [*others])
 
 
 def _due(view: View, name: str, touched: Touched, layout: Layout) -> Commands:
     """Only ever earlier: what may be later, maintenance finds when it looks."""
-    gone = []
+    gone: list[Word] = []
+    due: list[tuple[float, Word]] = []
     parameters = view.namespaces[name].parameters
     for memory_id in touched.memories:
         memory = view.memories[name, memory_id]
         if memory.state.status != "active":
-            if memory.document is not None or memory.document_status != memory.state.status:
+            if _is_elsewhere(memory):
                 gone.append(str(memory_id))
         elif memory_id in touched.due and not memory.state.pinned:
             score = due_ms(memory.state, memory.parts.traces, parameters)
-            yield ["ZADD", layout.due(name), "LT", score, str(memory_id)]
-    if gone:
-        yield ["ZREM", layout.due(name), *gone]
+            due.append((score, str(memory_id)))
+    yield from _scored(["ZADD", layout.due(name), "LT"], due)
+    yield from _cut(["ZREM", layout.due(name)], gone)
+
+
+def _is_elsewhere(memory: Memory) -> bool:
+    """Whether its document is not yet where a memory of its status has it."""
+    return memory.document is not None or memory.document_status != memory.state.status
 
 
 def _counts(key: str, counts: dict[bytes, int], touched: set[bytes]) -> Commands:
     some = {field: counts[field] for field in touched if counts[field]}
-    none = [field for field in touched if not counts[field]]
-    if some:
-        yield ["HSET", key, *_words(some)]
-    if none:
-        yield ["HDEL", key, *none]
+    none: list[Word] = [field for field in touched if not counts[field]]
+    yield from _cut(["HSET", key], _words(some))
+    yield from _cut(["HDEL", key], none)
+
+
+def _scored(head: list[Word], scores: Scores) -> Commands:
+    return _cut(head, list(chain.from_iterable(scores)))
+
+
+def _cut(head: list[Word], words: Sequence[Word]) -> Commands:
+    """One command, or several where Lua could not take so many words; none without words."""
+    for at in range(0, len(words), WORDS_MAX):
+        yield [*head, *words[at : at + WORDS_MAX]]
 
 
 def _words(fields: Mapping[Any, Word]) -> list[Word]:

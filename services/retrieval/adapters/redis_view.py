@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +11,7 @@ from services.common.runs import unpack_run, unpack_run_ids
 from services.retrieval.graph import unpack_concept, unpack_parameters
 from services.retrieval.sequences import unpack_place
 from services.retrieval.terms import concepts_of, names_of
-from services.retrieval.view import Memory, Needs, Ref, View
+from services.retrieval.view import ByNamespace, Memory, Needs, Ref, View
 
 Use = Callable[[Any], None]
 
@@ -90,10 +89,10 @@ async def _load_rest(redis: RedisClient, view: View, layout: Layout, needs: Need
     }
     _queue_memories(reads, view, layout, [ref for ref in neighbours if ref not in view.memories])
     counted = [(ref[0], view.memories[ref]) for ref in needs.counted if ref in view.memories]
-    terms = {(name, term) for name, memory in counted for term in names_of(memory.parts.terms)}
-    links = {
-        (name, link) for name, memory in counted for link in concepts_of(memory.parts.concepts)
-    }
+    terms, links = ByNamespace(set), ByNamespace(set)
+    for name, memory in counted:
+        terms[name].update(names_of(memory.parts.terms))
+        links[name].update(concepts_of(memory.parts.concepts))
     _queue_counts(reads, view, layout, terms=terms, links=links)
     await reads.run()
 
@@ -131,16 +130,16 @@ def _queue_counts(
     view: View,
     layout: Layout,
     *,
-    terms: set[tuple[str, bytes]],
-    links: set[tuple[str, bytes]],
+    terms: ByNamespace,
+    links: ByNamespace,
 ) -> None:
-    for name in {name for name, _ in chain(terms, links)}:
+    for name in terms.keys() | links.keys():
         namespace = view.namespace(name)
         for key, counts, wanted in (
             (layout.document_frequencies(name), namespace.document_frequencies, terms),
             (layout.links(name), namespace.links, links),
         ):
-            fields = [field for whose, field in wanted if whose == name]
+            fields = list(wanted.get(name, ()))
 
             def use(
                 reply: list[bytes | None],

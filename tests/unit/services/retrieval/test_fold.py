@@ -8,7 +8,7 @@ from schemas.events import MemoryEvent
 from schemas.limits import ACCESS_HISTORY_MAX
 from services.common.read_model import NOBODY, hash64
 from services.retrieval.domain import fold, references
-from services.retrieval.terms import packed_terms
+from services.retrieval.terms import terms_of
 from services.retrieval.view import Needs, View
 from tests.builders import (
     NAMESPACE,
@@ -282,8 +282,8 @@ def test_needs_are_what_the_fold_of_an_event_reads() -> None:
     assert list(needed(accessed_event(ANN, BOB)).memories) == [(NAMESPACE, ANN), (NAMESPACE, BOB)]
     stored = needed(stored_event(ANN, "Tea, tea.", session="monday", concepts=["tea", "cup"]))
     assert list(stored.memories) == [(NAMESPACE, ANN)]
-    assert stored.terms == {(NAMESPACE, hash64("tea"))}
-    assert stored.links == {(NAMESPACE, hash64("tea")), (NAMESPACE, hash64("cup"))}
+    assert stored.terms == {NAMESPACE: {hash64("tea")}}
+    assert stored.links == {NAMESPACE: {hash64("tea"), hash64("cup")}}
     assert stored.places == {(NAMESPACE, "monday", TIME_MS)}
     for changed in (forgotten_event(ANN), restored_event(ANN)):
         assert needed(changed).counted == {(NAMESPACE, ANN)}
@@ -305,9 +305,9 @@ def test_terms_are_those_of_the_indexed_text_and_know_the_speaker() -> None:
     )
 
     memory = only(view)
-    packed, length = packed_terms("Ann Lee: Four teas, Ann.", "Ann Lee")
-    assert memory.parts.terms == packed
-    assert memory.state.length == length == 5
+    terms = terms_of("Ann Lee: Four teas, Ann.", "Ann Lee")
+    assert memory.parts.terms == terms.packed
+    assert memory.state.length == terms.length == 5
     assert term_rows(memory) == {
         "ann": (2, True), "lee": (1, True), "four": (1, False), "tea": (1, False),
     }  # fmt: skip
