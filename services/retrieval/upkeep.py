@@ -153,7 +153,7 @@ def _without_trace(view: View, ref: Ref, identity: int) -> bool:
         return False
     kept = np.delete(traces, places)
     _respace(view, memory, kept, since=int(places[0]), namespace=ref[0])
-    memory.parts = replace(memory.parts, traces=kept.tobytes())
+    memory.parts = memory.parts.with_traces(kept.tobytes())
     memory.state.presentations -= len(places)
     return True
 
