@@ -90,10 +90,10 @@ class MicroBatchingEmbedder:
 
     A slice takes what is pending: urgent texts first, and such of like length together, since a
     batch costs as much as its longest text times its size. Slices side by side, each in one
-    thread, take a tenth less than one after the other in all threads. Urgent ones get half of the
-    threads at most: what comes meanwhile shares the next slice, and a text among eight costs half
-    of one alone. Only a text that nothing else is pending or at work beside gets all threads: it
-    takes a quarter less.
+    thread, take a tenth less than one after the other in all threads. Urgent slices
+    take half of the threads at most: what comes meanwhile shares the next one, and a text among
+    eight costs half of one alone. Only a text that nothing else is pending or at work beside gets
+    several threads (`Encoders.alone`): it takes a quarter less.
     """
 
     def __init__(

@@ -21,7 +21,7 @@ _OUTPUT = "last_hidden_state"
 
 @dataclass(frozen=True)
 class Encoders:
-    """A model to be called in two ways, to the same result, each from several threads at once.
+    """A model to be called in two ways, each from several threads at once.
 
     `beside`: in the calling thread, beside other calls. `alone`: in several, for a text that
     nothing else runs beside.

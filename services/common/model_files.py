@@ -39,11 +39,15 @@ def load_encoders(name: str, *, threads: int) -> Encoders:
     The second takes as much memory again (110 MB for the default model), so a model that needs
     torch is loaded once and called one way.
     """
-    beside = load_model(name, threads=1)
-    alone = _plain(name, min(threads, ALONE_THREADS_MAX)) if threads > 1 else None
-    if alone is not None:
-        alone(["warm up"])
-    return Encoders(beside, alone or beside)
+    beside = alone = _plain(name, 1)
+    if beside is None:
+        beside = alone = usual_encoder(sentence_transformer(name, threads=1))
+    elif threads > 1:
+        alone = _plain(name, min(threads, ALONE_THREADS_MAX))
+    assert alone is not None
+    for encode in (beside, alone):
+        encode(["warm up"])
+    return Encoders(beside, alone)
 
 
 def _plain(name: str, threads: int) -> Encode | None:

@@ -30,6 +30,7 @@ class Progress:
     def begin(self) -> None:
         """Know nothing: partitions are given out anew."""
         self._next.clear()
+        self._sought.clear()
         self._uncommitted.clear()
 
     async def left_of(

@@ -59,17 +59,20 @@ def answer(content: str, episodes: int) -> str | None:
     Traceback (most recent call last):
     services.maintenance.wording.Nonsense: it cites 1 of the 3 episodes; at least 2 must support it
     """
+    shown = repr(content[:SHOWN])
     try:
         given = orjson.loads(content)
         fact = given["fact"]
-        cited = set() if fact is None else {int(number) for number in given["episodes"]}
-    except (ValueError, LookupError, TypeError, OverflowError):
-        raise Nonsense(f"not the JSON that was asked for: {content[:SHOWN]!r}") from None
+        cited = [] if fact is None else given["episodes"]
+    except (ValueError, LookupError, TypeError):
+        raise Nonsense(f"not the JSON that was asked for: {shown}") from None
     if fact is None:
         return None
     if not isinstance(fact, str) or not fact.strip():
-        raise Nonsense(f"a fact must be a sentence, not {repr(fact)[:SHOWN]}")
-    if (support := sum(1 <= number <= episodes for number in cited)) < CITED_MIN:
+        raise Nonsense(f"a fact must be a sentence: {shown}")
+    if not isinstance(cited, list) or any(type(number) is not int for number in cited):
+        raise Nonsense(f"episodes must be a list of their numbers: {shown}")
+    if (support := sum(1 <= number <= episodes for number in set(cited))) < CITED_MIN:
         raise Nonsense(
             f"it cites {support} of the {episodes} episodes; at least {CITED_MIN} must support it"
         )

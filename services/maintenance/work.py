@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.events import MemoryEvent
+from schemas.ids import cause_of_key
 from services.common.embedder import Embedder
+from services.common.memories import status_name
+from services.common.read_model import Status
 from services.maintenance.domain import RunContext, progressed_event
 from services.maintenance.ports import Log, ReadSide
 from services.maintenance.wording import Wording
@@ -63,6 +66,19 @@ class Work:
         await self.folded()
         known = await self.side.run(self.run.namespace, self.run.run_id)
         return known.effects[event_type] if known is not None else 0
+
+    async def stored(self, idempotency_key: str) -> tuple[Status, str] | None:
+        """What is stored under a key: its status, and what it says unless it is deleted."""
+        namespace = self.run.namespace
+        name = str(cause_of_key(namespace, idempotency_key))
+        page = await self.side.page(namespace, [name])
+        if page.missing:
+            return None
+        status = status_name(int(page.memories.states["status"][0]))
+        if status == "deleted":
+            return status, ""
+        (document,) = await self.side.documents(namespace, [name], [status])
+        return status, document["content"]
 
     def check(self) -> None:
         """Raise RunCancelled if somebody wants the run to stop."""

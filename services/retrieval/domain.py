@@ -35,6 +35,7 @@ from schemas.limits import TIME_MS_MAX
 from services.common.read_model import (
     NOBODY,
     SEEN_EVENTS_MAX,
+    STATUSES,
     TAG_SEPARATOR,
     Change,
     Parts,
@@ -186,7 +187,10 @@ def _changed(view: View, event: ChangeOfOne, offset: int) -> None:
     match event:
         case MemoryForgotten() if state.status != "deleted":
             _change_status(view, ref, "deleted", event.time)
-        case MemoryRestored() if state.status != "active":
+        case MemoryRestored() if state.status != "active" or (
+            # Else it would be archived again when the run is undone.
+            not of_maintenance(event) and _revived_by_a_run(state)
+        ):
             revival = of_maintenance(event)  # known by its event when its run is undone
             _change_status(view, ref, "active", event.time, by=event.id if revival else None)
             state.bias = 0.0
@@ -220,6 +224,12 @@ def _changed(view: View, event: ChangeOfOne, offset: int) -> None:
             view.ignored["no_effect"] += 1
             return
     _touch(view, ref, offset)
+
+
+def _revived_by_a_run(state: State) -> bool:
+    """Whether a memory is active because a run of maintenance has met it again."""
+    last = next((each for each in reversed(state.changes) if each.what in STATUSES), None)
+    return last is not None and last.what == "active" and last.other != NOBODY
 
 
 def _known(view: View, event: MemorySuperseded) -> bool:

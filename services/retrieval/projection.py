@@ -85,6 +85,7 @@ class LiveProjection:
 
     async def _assigned(self, partitions: list[TopicPartition]) -> None:
         self._next.clear()
+        self._sought.clear()
         self.stopped.clear()
         for tp in partitions:
             await self._begin(tp)

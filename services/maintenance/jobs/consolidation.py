@@ -54,6 +54,7 @@ async def consolidate(work: Work, job: ConsolidationJob) -> Outcome:
                     "facts_extracted": len(done.facts),
                     "facts_strengthened": done.strengthened,
                     "clusters_unworded": done.unworded,
+                    "facts_left": done.left,
                     "concepts_added": await work.effects("concept.upserted.v1"),
                     "facts": done.facts[:IDS_REPORTED],
                 }

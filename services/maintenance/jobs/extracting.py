@@ -36,11 +36,12 @@ CONCEPT_ACTIVATION = 0.5
 
 @dataclass
 class Extracted:
-    """What the phase did."""
+    """What the phase did. `left`: facts that were forgotten or undone, and are not made again."""
 
     facts: list[str] = field(default_factory=list)
     strengthened: int = 0
     unworded: int = 0
+    left: int = 0
     error: str | None = None
 
     def leave(self, why: str | None = None) -> None:
@@ -86,8 +87,13 @@ async def extract(work: Work, job: ConsolidationJob, gathered: Gathered) -> Extr
                 await work.emit([event(work.run, gathered.ids[fact])])
                 done.strengthened += 1
             continue
+        there = await work.stored(fact_key(gathered, cluster))
+        if there is not None and there[0] == "deleted":
+            done.left += 1
+            continue
         try:
-            text = await _worded(work.wording, gathered, cluster)
+            # What an earlier attempt at this run has stored keeps its words.
+            text = there[1] if there else await _worded(work.wording, gathered, cluster)
         except Nonsense as error:
             done.leave(f"the language model answers nonsense: {error}")
             continue

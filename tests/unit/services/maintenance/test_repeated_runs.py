@@ -92,6 +92,22 @@ async def test_run_killed_anywhere_and_done_again_leaves_what_one_run_leaves(job
     assert appends > 0
 
 
+async def test_fact_that_was_undone_is_not_learnt_again_from_the_same_episodes() -> None:
+    own = world()
+    await episodes(own)
+    own.now_ms += HOUR_MS
+    first = await own.run("consolidation")
+    await own.execute(_undo_of(own, first.run_id), UndoJob(run_id=first.run_id))
+    undone = digest(own)
+
+    again = await own.run("consolidation", phases=["extract"])
+
+    assert count(first, "facts_extracted") >= 1
+    assert count(again, "facts_extracted") == count(again, "concepts_added") == 0
+    assert again.report["facts_left"] == first.report["facts_extracted"]
+    assert digest(own) == undone
+
+
 async def test_undo_keeps_what_the_graph_had_before_and_what_others_use_since() -> None:
     own = world()
     await episodes(own)

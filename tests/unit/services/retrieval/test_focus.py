@@ -18,6 +18,7 @@ from tests.builders import (
     forgotten_event,
     memory_id,
     restored_event,
+    stored_event,
 )
 from tests.sequences import STATUS_CHANGES, TIMES, USES, around, at_offsets, logs, small_stored
 from tests.unit.services.retrieval.asking import of_namespace
@@ -137,3 +138,16 @@ def test_what_is_not_active_is_in_nobodys_focus_until_it_comes_back() -> None:
         assert in_focus(fresh, left, now_ms=TIME_MS) == []
         back = restored_event(name, envelope=around(TIME_MS - 100))
         assert in_focus(stored("ann", ago), left, back, now_ms=TIME_MS) == [str(name)]
+
+
+def test_fact_that_was_made_of_others_takes_no_seat_until_it_is_used() -> None:
+    told = [stored(name) for name in "abc"]
+    sources = [{"memory_id": memory_id(name), "weight": 1.0} for name in "abc"]
+    fact = stored_event(
+        memory_id("fact"), envelope=around(TIME_MS + 1, "fact"), derived_from=sources
+    )
+    used = accessed_event(memory_id("fact"), kind="used", envelope=around(TIME_MS + 2, "use"))
+
+    names = [str(memory_id(name)) for name in "abc"]
+    assert sorted(in_focus(*told, fact, now_ms=TIME_MS + 9)) == sorted(names)
+    assert in_focus(*told, fact, used, now_ms=TIME_MS + 9)[0] == str(memory_id("fact"))

@@ -95,3 +95,16 @@ def test_use_after_the_run_stays_when_the_run_is_undone(time_ms: int, uses: int)
     without = folded(stored_event(ANN), *later)
     assert only(with_run).state == only(without).state
     assert only(with_run).parts == only(without).parts
+
+
+def test_memory_that_somebody_restored_after_a_run_had_stays_when_the_run_is_undone() -> None:
+    archived: list[MemoryEvent] = [stored_event(ANN), decayed_event(ANN, envelope=at(1))]
+    revived = restored_event(ANN, envelope=of_run("memory.restored.v1", at(2)))
+    by_hand = restored_event(ANN, envelope=at(3, "by hand"))
+    undo = adjusted_event(ANN, 0.0, envelope=at(4, "undo"), cause="undo", run_id=RUN)
+
+    undone = only(folded(*archived, revived, by_hand, undo))
+
+    without = only(folded(*archived, by_hand))
+    assert (undone.state.status, undone.parts) == ("active", without.parts)
+    assert undone.state == without.state

@@ -243,3 +243,19 @@ async def test_fold_goes_back_twice_to_the_same_cursor_though_a_reply_was_lost_b
 
     assert store.applied == [0]
     assert projection.subscriber.consumer.at == 0
+
+
+async def test_member_that_comes_back_takes_no_lost_events_for_a_hole_it_has_seen_before() -> None:
+    store = FallingStore(10)
+    projection = await folding(store)
+    store.fall_back()
+    await projection.handle((record(10),))
+    await projection.ownership.on_partitions_revoked([EVENTS])
+    store.at = 50  # another member has gone on
+    await projection.ownership.on_partitions_assigned([EVENTS])
+    store.fall_back()
+
+    await projection.handle((record(50),))
+
+    assert store.applied == []
+    assert projection.subscriber.consumer.at == 0
