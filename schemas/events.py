@@ -292,6 +292,9 @@ class CompletedData(Message):
     commanded_at: Milliseconds | None = None
     cancelled: bool = False
     error: ErrorReply | None = None
+    seconds: Annotated[float, Field(ge=0)] | None = Field(
+        None, description="How long the attempt took that came to the end."
+    )
 
 
 class MaintenanceCompleted(Event):

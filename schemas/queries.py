@@ -22,6 +22,7 @@ from schemas.fields import (
     Position,
     QueryText,
     Session,
+    Source,
     Speaker,
     Tag,
     Tags,
@@ -313,6 +314,10 @@ class InspectResult(RecallResult):
     pinned: bool
     recorded_at: Milliseconds
     superseded_by: MemoryId | None = None
+    derived_from: list[Source] = Field([], description="The memories it was made of.")
+    derivatives: list[MemoryId] = Field(
+        [], description="Memories that were made of it and are not deleted, at most 100."
+    )
 
 
 class Listed(Message):
@@ -401,6 +406,8 @@ class GraphResult(Message):
 class RunSummary(Message):
     """`effects` counts what the read side has folded of the run, by kind of event.
 
+    A run stands for one moment, so `completed_at` is `began_at`; `seconds` says how long it took.
+
     `error`: why it failed, if it did; also of one that was undone afterwards.
     """
 
@@ -417,6 +424,9 @@ class RunSummary(Message):
     report: dict[str, JsonValue] = {}
     error: ErrorReply | None = None
     downscaling_nats: float | None = None
+    seconds: float | None = Field(
+        None, description="How long the attempt took that came to the end."
+    )
 
 
 class RunsResult(Message):

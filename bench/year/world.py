@@ -129,6 +129,7 @@ class World:
             log=WorldLog(self),
             embedder=self.embedder,
             wording=lambda: self.wording,
+            clock=lambda: 0.0,
         )
         result, _ = await runner.execute(runner.work_of(context), parameters)
         return result

@@ -78,12 +78,13 @@ async def runs(options: RunsOptions) -> None:
         options.print_reply(reply)
         return
     assert reply.result is not None
-    rows = table("began", "job", "status", "report", "run")
+    console = out()
     for each in reply.result["runs"]:
-        rows.add_row(
-            when(each["began_at"]), each["job"], each["status"], _report(each), each["run_id"]
-        )
-    out().print(rows)
+        # An id is there to be copied: on a line of its own it is whole, however narrow that is.
+        line = f"{when(each['began_at'])}  {each['job']:<15}  {each['status']}"
+        console.print(line, markup=False, style="bold", soft_wrap=True)
+        console.print(each["run_id"], markup=False, soft_wrap=True)
+        print_indented(console, Text(_report(each)))
 
 
 @dataclass(frozen=True, kw_only=True)

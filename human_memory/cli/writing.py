@@ -198,6 +198,7 @@ class ParametersOptions(BusOptions):
         list[str],
         typer.Argument(metavar="NAME=NUMBER...", help="Parameters that differ from the defaults."),
     ] = field(default_factory=list)
+    defaults: Annotated[bool, typer.Option(help="Take back all that was set.")] = False
 
 
 @command(app)
@@ -207,6 +208,8 @@ async def parameters(options: ParametersOptions) -> None:
     Example: `human-memory parameters horizon_seconds=2592000 -n acme/agent-7`
     """
     given = dict(_parameter(value) for value in options.values)
+    if not given and not options.defaults:
+        raise typer.BadParameter("give NAME=NUMBER, or --defaults to take back all that was set")
     message = SetParameters.model_validate({"namespace": options.namespace, "parameters": given})
     await _accepted(options, message, f"parameters of {options.namespace} are set")
 

@@ -32,6 +32,7 @@ class Run:
     cancelled: bool = False
     error: dict[str, Any] | None = None
     undone_ms: int | None = None
+    seconds: float | None = None
 
 
 def pack_run_ids(runs: frozenset[UUID]) -> bytes:

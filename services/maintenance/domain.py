@@ -203,7 +203,12 @@ def progressed_event(
 
 
 def completed_event(
-    run: RunContext, report: dict[str, Any], *, nats: float | None, cancelled: bool
+    run: RunContext,
+    report: dict[str, Any],
+    *,
+    nats: float | None,
+    cancelled: bool,
+    seconds: float,
 ) -> MaintenanceCompleted:
     """A run is over: always its last event."""
     return MaintenanceCompleted(
@@ -215,6 +220,7 @@ def completed_event(
             downscaling_nats=nats,
             commanded_at=run.commanded_ms,
             cancelled=cancelled,
+            seconds=seconds,
         ),
     )
 

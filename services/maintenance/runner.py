@@ -1,5 +1,6 @@
 """One run from its command to its report: each run once, whatever is repeated or dies."""
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -50,11 +51,14 @@ class Runner:
         log: Log,
         embedder: Embedder,
         wording: Callable[[], Wording | None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`clock`: in seconds, for how long runs take."""
         self._side = side
         self._log = log
         self._embedder = embedder
         self._wording = wording
+        self._clock = clock
 
     def work_of(self, run: RunContext) -> Work:
         """A run to be done."""
@@ -97,14 +101,17 @@ class Runner:
         await work.folded()
         if (done := await self._done(run)) is not None:
             return done, work.position
-        cancelled = False
+        cancelled, began = False, self._clock()
         with RUN_SECONDS.labels(run.job).time():
             try:
                 outcome = await JOBS[run.job](work, parameters)
             except RunCancelled:
                 cancelled = True
                 outcome = Outcome({"effects": await self._effects(work)})
-        event = completed_event(run, outcome.report, nats=outcome.nats, cancelled=cancelled)
+        seconds = round(self._clock() - began, 3)
+        event = completed_event(
+            run, outcome.report, nats=outcome.nats, cancelled=cancelled, seconds=seconds
+        )
         (position,) = await self._log.append([event])
         RUNS.labels(run.job, "cancelled" if cancelled else "completed").inc()
         log.info("run", job=run.job, namespace=run.namespace, report=outcome.report)

@@ -8,8 +8,8 @@ from schemas.events import MemoryEvent
 from schemas.ids import cause_of_key
 from services.common.embedder import Embedder
 from services.common.memories import status_name
-from services.common.read_model import Status
 from services.maintenance.domain import RunContext, progressed_event
+from services.maintenance.episodes import RUN_METADATA
 from services.maintenance.ports import Log, ReadSide
 from services.maintenance.wording import Wording
 
@@ -26,6 +26,14 @@ class Outcome:
 
     report: dict[str, Any]
     nats: float | None = None
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A memory that there is. `content`: what it says, if this run has made it and it is there."""
+
+    memory_id: str
+    content: str | None = None
 
 
 @dataclass(kw_only=True)
@@ -67,8 +75,8 @@ class Work:
         known = await self.side.run(self.run.namespace, self.run.run_id)
         return known.effects[event_type] if known is not None else 0
 
-    async def stored(self, idempotency_key: str) -> tuple[Status, str] | None:
-        """What is stored under a key: its status, and what it says unless it is deleted."""
+    async def stored(self, idempotency_key: str) -> Stored | None:
+        """What is stored under a key, if anything is."""
         namespace = self.run.namespace
         name = str(cause_of_key(namespace, idempotency_key))
         page = await self.side.page(namespace, [name])
@@ -76,9 +84,10 @@ class Work:
             return None
         status = status_name(int(page.memories.states["status"][0]))
         if status == "deleted":
-            return status, ""
+            return Stored(name)
         (document,) = await self.side.documents(namespace, [name], [status])
-        return status, document["content"]
+        mine = document.get("metadata", {}).get(RUN_METADATA) == str(self.run.run_id)
+        return Stored(name, document["content"] if mine else None)
 
     def check(self) -> None:
         """Raise RunCancelled if somebody wants the run to stop."""

@@ -317,7 +317,7 @@ def _document(event: MemoryStored, vector: bytes, terms: Terms) -> dict[str, byt
     ):
         if value is not None:
             more[name] = value
-    return {
+    document = {
         "ns": event.namespace.encode(),
         "type": data.memory_type.encode(),
         "tags": TAG_SEPARATOR.join(data.tags).encode(),
@@ -328,3 +328,7 @@ def _document(event: MemoryStored, vector: bytes, terms: Terms) -> dict[str, byt
         "model": data.embedding.model.encode(),
         "more": orjson.dumps(more, option=orjson.OPT_SORT_KEYS),
     }
+    if data.derived_from:
+        names = [str(source.memory_id) for source in data.derived_from]
+        document["sources"] = TAG_SEPARATOR.join(names).encode()
+    return document

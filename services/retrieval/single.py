@@ -111,6 +111,8 @@ class SingleMemory:
             pinned=state.pinned,
             recorded_at=state.recorded_ms,
             superseded_by=_superseded_by(memories),
+            derived_from=more.get("derived_from", []),
+            derivatives=await self._reader.derivatives(query.namespace, query.memory_id),
         )
         return Reply(result=result.model_dump(mode="json"), position=position)
 

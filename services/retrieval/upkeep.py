@@ -83,6 +83,7 @@ def run_changed(view: View, event: RunEvent, offset: int) -> None:
             error = event.data.error
             run.error = None if error is None else {"code": error.code, "message": error.message}
             run.completed_ms, run.completed_offset = event.time, offset
+            run.seconds = event.data.seconds
             run.commanded_ms, run.nats = event.data.commanded_at, event.data.downscaling_nats
             if run.nats is not None:
                 in_force = in_force.with_downscaling(run.began_ms, run.nats, run_id.hex)

@@ -136,6 +136,7 @@ def summary_of(run_id: UUID, run: Run) -> RunSummary:
         report=run.report,
         error=ErrorReply(**run.error) if run.error is not None else None,
         downscaling_nats=run.nats,
+        seconds=run.seconds,
     )
 
 

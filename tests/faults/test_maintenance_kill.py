@@ -154,7 +154,9 @@ async def _left(system: System, namespace: str) -> Left:
         memories={content: sorted(each, key=repr) for content, each in memories.items()},
         graph=[sorted(known.concepts.items()), sorted(known.relations.items())],
         status=None if run.completed_ms is None else "completed",
-        report={name: value for name, value in run.report.items() if name != "facts"},
+        report={
+            name: value for name, value in run.report.items() if name not in ("facts", "skills")
+        },
         effects=dict(run.effects),
     )
 

@@ -40,9 +40,12 @@ class Skill:
         return "; ".join(f"{number}. {step}" for number, step in enumerate(self.steps, start=1))
 
 
-async def compile_skills(work: Work, job: ConsolidationJob, gathered: Gathered) -> tuple[int, int]:
-    """Store new skills, strengthen those that were seen again; how many of both."""
-    new = again = 0
+async def compile_skills(
+    work: Work, job: ConsolidationJob, gathered: Gathered
+) -> tuple[list[str], int]:
+    """Store new skills, strengthen those that were seen again; ids of those, how many of these."""
+    new: list[str] = []
+    again = 0
     known = [int(i) for i in gathered.of_type(SKILL)]
     likeness = Likeness(work.embedder)
     await likeness.learn([gathered.documents[row]["content"] for row in known])
@@ -51,12 +54,13 @@ async def compile_skills(work: Work, job: ConsolidationJob, gathered: Gathered) 
         nearest, cosine = await likeness.nearest(skill.text)
         if cosine < SAME_SKILL_COSINE:
             there = await work.stored(skill_key(gathered, skill))
-            if there is not None and there[0] == "deleted":
+            if there is not None and there.content is None:
                 continue
-            _, position = await work.log.ask(_store(work, gathered, skill))
-            work.position = position or work.position
+            if there is None:
+                result, position = await work.log.ask(_store(work, gathered, skill))
+                work.position = position or work.position
             await likeness.learn([skill.text])
-            new += 1
+            new.append(there.memory_id if there else result["memory_id"])
         elif nearest < len(known) and _adds_to(gathered, known[nearest], skill):
             event = revived_event if gathered.faded[known[nearest]] else rehearsed_event
             await work.emit([event(work.run, gathered.ids[known[nearest]])])

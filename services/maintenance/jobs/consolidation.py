@@ -7,7 +7,7 @@ from schemas.jobs import ConsolidationJob
 from services.maintenance.episodes import gather
 from services.maintenance.jobs.compiling import compile_skills
 from services.maintenance.jobs.decay import sweep
-from services.maintenance.jobs.extracting import extract
+from services.maintenance.jobs.extracting import Extracted, extract
 from services.maintenance.jobs.replaying import replay
 from services.maintenance.work import Outcome, Work
 
@@ -49,17 +49,8 @@ async def consolidate(work: Work, job: ConsolidationJob) -> Outcome:
             case "replay":
                 report["episodes_replayed"] = await replay(work, job, gathered)
             case "extract":
-                done = await extract(work, job, gathered)
-                report |= {
-                    "facts_extracted": len(done.facts),
-                    "facts_strengthened": done.strengthened,
-                    "clusters_unworded": done.unworded,
-                    "facts_left": done.left,
-                    "concepts_added": await work.effects("concept.upserted.v1"),
-                    "facts": done.facts[:IDS_REPORTED],
-                }
-                if done.error is not None:
-                    report["extract_error"] = done.error[:500]
+                report |= _extraction(await extract(work, job, gathered))
+                report["concepts_added"] = await work.effects("concept.upserted.v1")
             case "prune":
                 nats = log(parameters.downscaling_factor)
                 await work.folded()  # what was replayed is spared
@@ -71,6 +62,23 @@ async def consolidate(work: Work, job: ConsolidationJob) -> Outcome:
                 report["memories_downscaled"] = max(0, active - spared)
             case "compile":
                 new, again = await compile_skills(work, job, gathered)
-                report |= {"phase_4_compiled": new, "skills_strengthened": again}
+                report |= {
+                    "phase_4_compiled": len(new),
+                    "skills_strengthened": again,
+                    "skills": new[:IDS_REPORTED],
+                }
     await work.folded()
     return Outcome(report, nats)
+
+
+def _extraction(done: Extracted) -> dict[str, Any]:
+    report: dict[str, Any] = {
+        "facts_extracted": len(done.facts),
+        "facts_strengthened": done.strengthened,
+        "clusters_unworded": done.unworded,
+        "facts_left": done.left,
+        "facts": done.facts[:IDS_REPORTED],
+    }
+    if done.error is not None:
+        report["extract_error"] = done.error[:500]
+    return report

@@ -36,7 +36,7 @@ CONCEPT_ACTIVATION = 0.5
 
 @dataclass
 class Extracted:
-    """What the phase did. `left`: facts that were forgotten or undone, and are not made again."""
+    """What the phase did. `left`: facts of just these episodes, made or forgotten before."""
 
     facts: list[str] = field(default_factory=list)
     strengthened: int = 0
@@ -88,12 +88,12 @@ async def extract(work: Work, job: ConsolidationJob, gathered: Gathered) -> Extr
                 done.strengthened += 1
             continue
         there = await work.stored(fact_key(gathered, cluster))
-        if there is not None and there[0] == "deleted":
+        if there is not None and there.content is None:
             done.left += 1
             continue
         try:
             # What an earlier attempt at this run has stored keeps its words.
-            text = there[1] if there else await _worded(work.wording, gathered, cluster)
+            text = there.content if there else await _worded(work.wording, gathered, cluster)
         except Nonsense as error:
             done.leave(f"the language model answers nonsense: {error}")
             continue
@@ -104,7 +104,7 @@ async def extract(work: Work, job: ConsolidationJob, gathered: Gathered) -> Extr
             done.leave()
             continue
         try:
-            stored = await _store(work, gathered, cluster, text)
+            stored = there.memory_id if there else await _store(work, gathered, cluster, text)
         except ValidationError:
             done.leave("a sentence was worded that no memory may hold")
             continue

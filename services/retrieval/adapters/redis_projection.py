@@ -64,6 +64,7 @@ class RedisProjection:
                     "ns", "TAG", "SEPARATOR", "\x1f", "CASESENSITIVE",
                     "type", "TAG", "SEPARATOR", "\x1f", "CASESENSITIVE",
                     "tags", "TAG", "SEPARATOR", "\x1f", "CASESENSITIVE",
+                    "sources", "TAG", "SEPARATOR", "\x1f",
                     "created", "NUMERIC",
                     "text", "TEXT", "NOSTEM",
                     "vector", "VECTOR", "FLAT", 6,

@@ -8,10 +8,12 @@ from schemas.parameters import Parameters
 from services.common.live_build import Commands, LiveBuild, position_of
 from services.common.memories import Memories
 from services.common.read_model import STATUSES, Layout, State, Status, unpack_record
+from services.retrieval.adapters.redis_projection import INDEXED
 from services.retrieval.graph import unpack_parameters
 
 READ_AT_ONCE = 1_000
 WHOLE_AT_ONCE = 2
+DERIVATIVES_MAX = 100
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,23 @@ class RedisReader:
             contexts=contexts,
             parameters=unpack_parameters(parameters),
         )
+
+    async def derivatives(self, namespace: str, memory_id: UUID) -> list[str]:
+        """Memories that were made of one and are not deleted."""
+
+        def queue(layout: Layout) -> Commands:
+            return [
+                [
+                    "FT.SEARCH", layout.index(status), "@ns:{$ns} @sources:{$source}",
+                    "PARAMS", 4, "ns", namespace, "source", str(memory_id),
+                    "NOCONTENT", "LIMIT", 0, DERIVATIVES_MAX, "DIALECT", 2,
+                ]
+                for status in INDEXED
+            ]  # fmt: skip
+
+        _, replies = await self._build.read(self._build.partition(namespace), queue)
+        keys = [key for _, *found in replies for key in found]
+        return sorted(key[-36:].decode() for key in keys)[:DERIVATIVES_MAX]
 
     async def documents(
         self, namespace: str, ids: list[str], statuses: list[Status], fields: list[str]
