@@ -259,8 +259,10 @@ async def _completed(system: System, namespace: str, count: int) -> bool:
 async def test_consolidation_makes_facts_and_skills_that_searches_find(
     keeper: Agent, kept: System
 ) -> None:
-    for number, when in enumerate(("every morning", "in the morning", "each morning")):
+    told = [
         await keeper.store(f"Ann drinks green tea {when}.", session=f"tea {number}")
+        for number, when in enumerate(("every morning", "in the morning", "each morning"))
+    ]
     for day, box in enumerate(("red", "blue", "green")):
         for step in (f"Open the {box} box.", "Press the start button.", "Write the result down."):
             await keeper.store(step, session=f"lab {day}")
@@ -271,11 +273,18 @@ async def test_consolidation_makes_facts_and_skills_that_searches_find(
     assert result["report"]["phase_4_compiled"] >= 1
     (fact, *_) = await keeper.search("What does Ann drink?", types=["semantic"])
     assert "tea" in fact["content"]
+    inspected = await keeper.inspect(UUID(fact["memory_id"]))
+    assert {source["memory_id"] for source in inspected["derived_from"]} == set(map(str, told))
+    assert (await keeper.inspect(told[0]))["derivatives"] == [fact["memory_id"]]
     (skill, *_) = await keeper.search("How do I start it?", types=["procedural"])
     assert "2. Press the start button." in skill["content"]
     undone = await keeper.tell(UndoRun(namespace=keeper.namespace, run_id=UUID(result["run_id"])))
     assert undone["report"]["memories_deleted"] >= 2
     assert await keeper.search("What does Ann drink?", types=["semantic"]) == []
+    assert (await keeper.inspect(told[0]))["derivatives"] == []
+    again = await run(keeper, "consolidation")
+    assert (again["report"]["facts_extracted"], again["report"]["phase_4_compiled"]) == (0, 0)
+    await keeper.tell(UndoRun(namespace=keeper.namespace, run_id=UUID(again["run_id"])))
     assert result["report"]["concepts_added"] == undone["report"]["concepts_removed"] > 0
     graph = await keeper.tell(GraphExport(namespace=keeper.namespace, after=keeper.position))
     assert (graph["total"], graph["edges"]) == (0, [])
