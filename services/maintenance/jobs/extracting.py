@@ -254,8 +254,8 @@ def _topics(gathered: Gathered, cluster: Cluster) -> list[str]:
 
 
 def _named(found: list[str]) -> list[str]:
-    """Without keys, hashes and the like: they are no topic, and too long for a concept's name."""
-    return [word for word in found if len(word) <= WORD_CHARACTERS_MAX]
+    """Without numbers, keys, hashes and the like, which are no topic; some are too long for one."""
+    return [word for word in found if len(word) <= WORD_CHARACTERS_MAX and not word.isnumeric()]
 
 
 def _says(gathered: Gathered, row: int, wanted: list[str]) -> bool:

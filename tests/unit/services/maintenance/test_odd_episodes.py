@@ -30,6 +30,20 @@ async def test_key_of_many_characters_is_no_topic_and_the_fact_is_learnt() -> No
     assert "key" in names
 
 
+async def test_number_is_no_topic() -> None:
+    own = world()
+    for when in ("today", "again", "late"):
+        await store(own, f"42 42 42 tram {when}")
+    own.now_ms += HOUR_MS
+
+    result = await own.run("consolidation")
+
+    assert count(result, "facts_extracted") == 1
+    names = own.view.namespace(own.namespace).concepts
+    assert "tram" in names
+    assert "42" not in names
+
+
 async def test_sentence_no_memory_may_hold_leaves_its_cluster_without_a_fact() -> None:
     own = world()
     own.wording = Blank()
