@@ -4,11 +4,13 @@ Reads and maintenance compute it alike, so that what a list shows as faded is wh
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
 from cognition.base_level import (
     FloatArray,
+    IntArray,
     Kernel,
     base_level,
     emotional_decay_rate,
@@ -73,12 +75,13 @@ def activations(memories: Memories, now_ms: int, parameters: Parameters) -> Acti
         effect=parameters.arousal_effect,
         decay_rate_min=min(parameters.decay_rate_min, parameters.decay_rate),
     )
-    weight = parameters.base_level_weight
-    level = weight * base_levels(memories, now_ms, parameters)
+    past = _Past.of(memories, now_ms)
+    level = parameters.base_level_weight * past.base_levels(past.decay_rates, parameters)
     base = level
     if np.any(moved := felt != neutral):
-        shifted = weight * base_levels(memories, now_ms, parameters, shift=neutral - felt)
-        base = np.where(moved, shifted, level)
+        shifted = past.shifted(neutral - felt, parameters)
+        decay_rates = np.where(moved[past.memory_of_trace], shifted, past.decay_rates)
+        base = parameters.base_level_weight * past.base_levels(decay_rates, parameters)
     return Activations(
         base=base,
         emotion=level - base,
@@ -114,25 +117,53 @@ def last_used(memories: Memories, now_ms: int) -> np.ndarray:
     return last
 
 
-def base_levels(
-    memories: Memories, now_ms: int, parameters: Parameters, *, shift: FloatArray | None = None
-) -> FloatArray:
-    """B of each memory, its traces' decays shifted by `shift`, shape (memories,)."""
-    traces, memory_of_trace = memories.traces, memories.memory_of_trace
-    moments_ms = np.maximum(now_ms, memories.states["created_ms"])[memory_of_trace]
-    past = traces["time_ms"] <= moments_ms
-    if not past.all():
-        traces, memory_of_trace = traces[past], memory_of_trace[past]
-        moments_ms = moments_ms[past]
-    decays = traces["decay_rate"].astype(np.float64)
-    if shift is not None:
+def base_levels(memories: Memories, now_ms: int, parameters: Parameters) -> FloatArray:
+    """B of each memory, shape (memories,)."""
+    past = _Past.of(memories, now_ms)
+    return past.base_levels(past.decay_rates, parameters)
+
+
+@dataclass(frozen=True)
+class _Past:
+    """The traces of some memories up to a moment, shape (traces,) each."""
+
+    ages_seconds: FloatArray
+    decay_rates: FloatArray
+    weights: FloatArray
+    memory_of_trace: IntArray
+    memories: int
+
+    @classmethod
+    def of(cls, memories: Memories, now_ms: int) -> Self:
+        traces, memory_of_trace = memories.traces, memories.memory_of_trace
+        moments_ms = np.maximum(now_ms, memories.states["created_ms"])[memory_of_trace]
+        past = traces["time_ms"] <= moments_ms
+        if not past.all():
+            traces, memory_of_trace = traces[past], memory_of_trace[past]
+            moments_ms = moments_ms[past]
+        return cls(
+            (moments_ms - traces["time_ms"]) / 1000.0,
+            traces["decay_rate"].astype(np.float64),
+            traces["weight"].astype(np.float64),
+            memory_of_trace,
+            len(memories),
+        )
+
+    def shifted(self, shift: FloatArray, parameters: Parameters) -> FloatArray:
+        """The decays, each shifted by that of its memory."""
         # Traces laid down under other parameters may be shifted too far.
-        decays = np.maximum(decays + shift[memory_of_trace], parameters.decay_rate_min)
-    return base_level(
-        (moments_ms - traces["time_ms"]) / 1000.0,
-        decays,
-        weights=traces["weight"].astype(np.float64),
-        memory_of_trace=memory_of_trace,
-        memories=len(memories),
-        kernel=kernel_of(parameters),
-    )
+        rates: FloatArray = np.maximum(
+            self.decay_rates + shift[self.memory_of_trace], parameters.decay_rate_min
+        )
+        return rates
+
+    def base_levels(self, decay_rates: FloatArray, parameters: Parameters) -> FloatArray:
+        """B of each memory, with these decays of the traces."""
+        return base_level(
+            self.ages_seconds,
+            decay_rates,
+            weights=self.weights,
+            memory_of_trace=self.memory_of_trace,
+            memories=self.memories,
+            kernel=kernel_of(parameters),
+        )

@@ -151,7 +151,8 @@ class Table:
             absent = self._states[side][rows[neighbours == NOT_HERE]]
             found |= {str(UUID(bytes=each.tobytes())): None for each in absent}
             here = neighbours[neighbours >= 0]
-            found |= {self.ids[row]: None for row in here.tolist() if not self._fresh[row]}
+            changed = here[np.frombuffer(self._fresh, np.uint8)[here] == 0]
+            found |= dict.fromkeys(self.names(changed))
         return list(found)
 
     def matches(self, terms: Sequence[str], rows: IntArray) -> Matches:

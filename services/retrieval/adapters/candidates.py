@@ -115,9 +115,10 @@ class _Reading:
         rest, others = await self._first_round_trip()
         if self._whole:
             await self._begin_whole()
+            await self._take(self.table.rows(others))  # they are all there
         else:
             await self._begin_found(rest)
-        await self._add(others)
+            await self._add(others)
 
     async def _first_round_trip(self) -> tuple[list[Any], list[str]]:
         """What the index found, if it was asked, and what was used last and most."""
