@@ -1,7 +1,6 @@
 """The one way to connect to Redis."""
 
 import asyncio
-import math
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -9,7 +8,7 @@ import hiredis
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import BusyLoadingError, RedisError, ResponseError
+from redis.exceptions import BusyLoadingError, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
@@ -54,7 +53,7 @@ async def execute(client: RedisClient, commands: Sequence[Sequence[Word]]) -> li
         # One timer for all replies: redis-py would begin and end one for each.
         async with asyncio.timeout(REPLY_SECONDS_MAX):
             await connection.send_packed_command([packed])
-            return [await _reply(connection) for _ in commands]
+            return [await connection._parser.read_response() for _ in commands]
     except TimeoutError:
         await connection.disconnect(nowait=True)
         raise RedisTimeoutError(f"no reply within {REPLY_SECONDS_MAX:g} s") from None
@@ -64,10 +63,3 @@ async def execute(client: RedisClient, commands: Sequence[Sequence[Word]]) -> li
         raise
     finally:
         await client.connection_pool.release(connection)
-
-
-async def _reply(connection: Any) -> Any:
-    try:
-        return await connection.read_response(timeout=math.inf)
-    except ResponseError as error:
-        return error

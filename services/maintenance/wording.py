@@ -1,11 +1,12 @@
 """How a fact is worded by a language model: what it is asked, and what of its answer is taken."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import orjson
 
 CITED_MIN = 2
 FACT_CHARACTERS_MAX = 1_000
+DIGITS_MAX = 10
 SHOWN = 100  # characters of an answer, where it is said what is wrong with it
 INSTRUCTION = (
     "You read episodes of one memory that are about the same thing. Say in one short sentence what "
@@ -70,10 +71,26 @@ def answer(content: str, episodes: int) -> str | None:
         return None
     if not isinstance(fact, str) or not fact.strip():
         raise Nonsense(f"a fact must be a sentence: {shown}")
-    if not isinstance(cited, list) or any(type(number) is not int for number in cited):
+    numbers = set(map(_number, cited)) if isinstance(cited, list) else {None}
+    if None in numbers:
         raise Nonsense(f"episodes must be a list of their numbers: {shown}")
-    if (support := sum(1 <= number <= episodes for number in set(cited))) < CITED_MIN:
+    if (support := len(numbers & set(range(1, episodes + 1)))) < CITED_MIN:
         raise Nonsense(
             f"it cites {support} of the {episodes} episodes; at least {CITED_MIN} must support it"
         )
     return fact.strip()[:FACT_CHARACTERS_MAX]
+
+
+def _number(given: Any) -> int | None:
+    """A whole number, also as a string or with a point, as models write them."""
+    match given:
+        case bool():
+            return None
+        case int():
+            return given
+        case float() if given.is_integer():
+            return int(given)
+        case str() if given.isdecimal() and len(given) < DIGITS_MAX:
+            return int(given)
+        case _:
+            return None

@@ -187,10 +187,7 @@ def _changed(view: View, event: ChangeOfOne, offset: int) -> None:
     match event:
         case MemoryForgotten() if state.status != "deleted":
             _change_status(view, ref, "deleted", event.time)
-        case MemoryRestored() if state.status != "active" or (
-            # Else it would be archived again when the run is undone.
-            not of_maintenance(event) and _revived_by_a_run(state)
-        ):
+        case MemoryRestored() if _has_effect(event, state):
             revival = of_maintenance(event)  # known by its event when its run is undone
             _change_status(view, ref, "active", event.time, by=event.id if revival else None)
             state.bias = 0.0
@@ -226,8 +223,13 @@ def _changed(view: View, event: ChangeOfOne, offset: int) -> None:
     _touch(view, ref, offset)
 
 
-def _revived_by_a_run(state: State) -> bool:
-    """Whether a memory is active because a run of maintenance has met it again."""
+def _has_effect(event: MemoryRestored, state: State) -> bool:
+    """Whether a restoration changes anything."""
+    if of_maintenance(event):
+        return state.status == "decayed"  # what was forgotten meanwhile stays so
+    if state.status != "active":
+        return True
+    # Brought back by a run: without this it would be archived again when the run is undone.
     last = next((each for each in reversed(state.changes) if each.what in STATUSES), None)
     return last is not None and last.what == "active" and last.other != NOBODY
 

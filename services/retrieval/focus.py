@@ -8,6 +8,8 @@ from services.common.memories import ACTIVE, Memories
 from services.common.read_model import KINDS
 
 # What was merely found is not in anyone's focus: else a search would steer the next one.
+# Memories accessed last. Reads of working memory and searches choose among the same.
+CHOSEN_FROM = 100
 _CREATION, _INHERITED = (KINDS.index(kind) + 1 for kind in ("creation", "inherited"))
 DELIBERATE = [_CREATION, *(KINDS.index(kind) + 1 for kind in ("recall", "used", "restore"))]
 

@@ -112,7 +112,9 @@ class SingleMemory:
             recorded_at=state.recorded_ms,
             superseded_by=_superseded_by(memories),
             derived_from=more.get("derived_from", []),
-            derivatives=await self._reader.derivatives(query.namespace, query.memory_id),
+            derivatives=await self._reader.derivatives(
+                query.namespace, query.memory_id, until_ms=query.as_of
+            ),
         )
         return Reply(result=result.model_dump(mode="json"), position=position)
 

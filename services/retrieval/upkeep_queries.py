@@ -19,10 +19,10 @@ from schemas.replies import ErrorReply, Reply
 from services.common.in_force import unpack_parameters
 from services.common.live_build import Commands, LiveBuild, position_of
 from services.common.memories import Memories
-from services.common.read_model import RECENT_MAX, Layout
+from services.common.read_model import Layout
 from services.common.runs import Run, unpack_run
 from services.retrieval.adapters.redis_reader import RedisReader
-from services.retrieval.focus import focus_of
+from services.retrieval.focus import CHOSEN_FROM, focus_of
 
 # Of one job among many others: so many of all runs are looked through.
 LOOKED_THROUGH_MAX = 1_000
@@ -82,7 +82,7 @@ class UpkeepQueries:
         def queue(layout: Layout) -> Commands:
             recent = layout.recent(namespace)
             return [
-                ["ZREVRANGE", recent, 0, RECENT_MAX - 1],
+                ["ZREVRANGE", recent, 0, CHOSEN_FROM - 1],
                 ["GET", layout.parameters(namespace)],
             ]
 

@@ -275,7 +275,10 @@ async def test_consolidation_makes_facts_and_skills_that_searches_find(
     assert "tea" in fact["content"]
     inspected = await keeper.inspect(UUID(fact["memory_id"]))
     assert {source["memory_id"] for source in inspected["derived_from"]} == set(map(str, told))
-    assert (await keeper.inspect(told[0]))["derivatives"] == [fact["memory_id"]]
+    source = await keeper.inspect(told[0])
+    assert source["derivatives"] == [fact["memory_id"]]
+    then = await keeper.inspect(told[0], as_of=source["created_at"])
+    assert then["derivatives"] == []
     (skill, *_) = await keeper.search("How do I start it?", types=["procedural"])
     assert "2. Press the start button." in skill["content"]
     undone = await keeper.tell(UndoRun(namespace=keeper.namespace, run_id=UUID(result["run_id"])))

@@ -39,6 +39,12 @@ class Skill:
         """The steps, numbered."""
         return "; ".join(f"{number}. {step}" for number, step in enumerate(self.steps, start=1))
 
+    @property
+    def key(self) -> str:
+        """The skill of these steps, however often they are seen."""
+        steps = "\x1f".join(step.casefold() for step in self.steps)
+        return f"skill:{hashlib.sha256(steps.encode()).hexdigest()}"
+
 
 async def compile_skills(
     work: Work, job: ConsolidationJob, gathered: Gathered
@@ -53,8 +59,9 @@ async def compile_skills(
         work.check()
         nearest, cosine = await likeness.nearest(skill.text)
         if cosine < SAME_SKILL_COSINE:
-            there = await work.stored(skill_key(gathered, skill))
+            there = await work.stored(skill.key)
             if there is not None and there.content is None:
+                await likeness.learn([skill.text])
                 continue
             if there is None:
                 result, position = await work.log.ask(_store(work, gathered, skill))
@@ -77,16 +84,6 @@ def _adds_to(gathered: Gathered, known: int, skill: Skill) -> bool:
     )
 
 
-def skill_key(gathered: Gathered, skill: Skill) -> str:
-    """The skill of these steps, as far as the newest session goes that shows it.
-
-    One that was forgotten or undone comes back with the next session, not before.
-    """
-    newest = max(skill.rows, key=lambda row: (gathered.states["created_ms"][row], row))
-    said = "\x1f".join([*(step.casefold() for step in skill.steps), gathered.ids[newest]])
-    return f"skill:{hashlib.sha256(said.encode()).hexdigest()}"
-
-
 def skills_of(gathered: Gathered, job: ConsolidationJob) -> list[Skill]:
     """Sequences that several sessions show, the most useful first."""
     sessions = _sessions(gathered)
@@ -100,7 +97,7 @@ def skills_of(gathered: Gathered, job: ConsolidationJob) -> list[Skill]:
 def _store(work: Work, gathered: Gathered, skill: Skill) -> Store:
     return Store(
         namespace=work.run.namespace,
-        idempotency_key=skill_key(gathered, skill),
+        idempotency_key=skill.key,
         occurred_at=work.run.now_ms,
         content=skill.text,
         memory_type=SKILL,

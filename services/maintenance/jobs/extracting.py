@@ -90,6 +90,7 @@ async def extract(work: Work, job: ConsolidationJob, gathered: Gathered) -> Extr
         there = await work.stored(fact_key(gathered, cluster))
         if there is not None and there.content is None:
             done.left += 1
+            await likeness.learn([gathered.documents[cluster.middle]["content"]])
             continue
         try:
             # What an earlier attempt at this run has stored keeps its words.

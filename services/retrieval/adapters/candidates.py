@@ -14,11 +14,11 @@ import numpy as np
 from cognition.base_level import FloatArray, IntArray
 from schemas.parameters import Parameters
 from services.common.live_build import Commands, LiveBuild, position_of
-from services.common.read_model import RECENT_MAX, Layout, hash64
+from services.common.read_model import Layout, hash64
 from services.retrieval import scan
 from services.retrieval.adapters.filters import NO_FILTERS
 from services.retrieval.association import Fan, Sources
-from services.retrieval.focus import focus_of
+from services.retrieval.focus import CHOSEN_FROM, focus_of
 from services.retrieval.graph import unpack_parameters
 from services.retrieval.question import Candidates, Question, Statistics
 from services.retrieval.table import Table
@@ -27,7 +27,7 @@ from services.retrieval.terms import concepts_of, index_word
 
 NEAREST = 200
 MATCHING = 200
-RECENT = 100
+RECENT = CHOSEN_FROM  # working memory is chosen among the same
 FREQUENT = 100
 LINKED = 200  # to all sources together, and to what is related to them
 SOURCES_MAX = 20
@@ -213,22 +213,12 @@ class _Reading:
         return Sources(tuple(concepts), fans | near, self.statistics.memories)
 
     async def _in_focus(self) -> list[bytes]:
-        rows = self._used_lately() if self._whole else await self._read(self._recent)
+        rows = await self._read(self._recent)
         if not self.table.column("concepts", rows).any():
             return []
         memories = self.table.memories(rows)
         focus = focus_of(memories, self._question.now_ms, self.parameters)
         return [concept for i in focus for concept in concepts_of(memories.concepts[i])]
-
-    def _used_lately(self) -> IntArray:
-        """Those that a look at working memory would choose from."""
-        last_ms = self.table.column("last_accessed_ms", slice(0, len(self.table)))
-        since_ms = self._question.now_ms - self.parameters.focus_seconds * 1000
-        rows = np.flatnonzero(last_ms >= since_ms)
-        if len(rows) <= RECENT_MAX:
-            return rows
-        latest: IntArray = rows[np.argpartition(-last_ms[rows], RECENT_MAX)[:RECENT_MAX]]
-        return latest
 
     async def context(self) -> None:
         """Read the neighbours of candidates in their sessions, two steps to both sides.

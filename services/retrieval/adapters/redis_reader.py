@@ -86,13 +86,16 @@ class RedisReader:
             parameters=unpack_parameters(parameters),
         )
 
-    async def derivatives(self, namespace: str, memory_id: UUID) -> list[str]:
-        """Memories that were made of one and are not deleted."""
+    async def derivatives(
+        self, namespace: str, memory_id: UUID, *, until_ms: int | None
+    ) -> list[str]:
+        """Memories that were made of one, by a moment if one is given, and are not deleted."""
+        until = "" if until_ms is None else f" @created:[-inf {until_ms}]"
 
         def queue(layout: Layout) -> Commands:
             return [
                 [
-                    "FT.SEARCH", layout.index(status), "@ns:{$ns} @sources:{$source}",
+                    "FT.SEARCH", layout.index(status), "@ns:{$ns} @sources:{$source}" + until,
                     "PARAMS", 4, "ns", namespace, "source", str(memory_id),
                     "NOCONTENT", "LIMIT", 0, DERIVATIVES_MAX, "DIALECT", 2,
                 ]

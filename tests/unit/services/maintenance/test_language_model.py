@@ -39,6 +39,12 @@ async def test_fact_comes_from_the_answer_and_the_episodes_are_in_the_question()
     assert "2. Ann had tea." in sent["messages"][1]["content"]
 
 
+async def test_numbers_of_episodes_may_be_written_as_models_write_them() -> None:
+    content = '{"fact": "Ann likes tea.", "episodes": ["1", 3.0]}'
+    async with LocalModel(lambda *_: said(content)) as api:
+        assert await model(api.url).fact(TEXTS) == "Ann likes tea."
+
+
 @pytest.mark.parametrize("content", ['{"fact": null, "episodes": []}', '{"fact": null}'])
 async def test_episodes_that_have_nothing_in_common_give_no_fact(content: str) -> None:
     async with LocalModel(lambda *_: said(content)) as api:
@@ -56,6 +62,7 @@ async def test_episodes_that_have_nothing_in_common_give_no_fact(content: str) -
         ("[]", "not the JSON"),
         ("[" * 90_000, "not the JSON"),
         ('{"fact": "Ann likes tea.", "episodes": [1e300, null]}', "a list of their numbers"),
+        ('{"fact": "Ann likes tea.", "episodes": ["x1", 2]}', "a list of their numbers"),
         ('{"fact": "Ann likes tea.", "episodes": "12"}', "a list of their numbers"),
         ('{"fact": "Ann likes tea.", "episodes": [1.2, 2.9]}', "a list of their numbers"),
         ('{"fact": "Ann likes tea.", "episodes": [true, 2]}', "a list of their numbers"),

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.events import MemoryEvent
-from services.common.read_model import hash64
 from services.retrieval.adapters import candidates
 from services.retrieval.adapters.candidates import CandidateReader
 from services.retrieval.question import Candidates
@@ -228,18 +227,3 @@ def test_few_memories_are_all_candidates_however_many_were_forgotten(
     asked(build, reader)
 
     assert set(asked(build, reader)) >= set(ids("efg"))
-
-
-def test_working_memory_steers_searches_however_much_was_found_since(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(candidates, "RECENT", 1)
-    build, reader = build_of(*"bcd")
-    told = around(TIME_MS, "tea")
-    build.take(small_stored(memory_id("a"), envelope=told, concepts=["tea"]))
-    for number, name in enumerate("bcd"):
-        build.take(accessed_event(memory_id(name), envelope=around(TIME_MS + 99, number)))
-
-    _, found = asyncio.run(reader.candidates(question(now_ms=TIME_MS + 100)))
-
-    assert found.sources.concepts == (hash64("tea"),)

@@ -16,6 +16,7 @@ from tests.builders import (
     accessed_event,
     adjusted_event,
     decayed_event,
+    forgotten_event,
     memory_id,
     restored_event,
     stored_event,
@@ -108,3 +109,16 @@ def test_memory_that_somebody_restored_after_a_run_had_stays_when_the_run_is_und
     without = only(folded(*archived, by_hand))
     assert (undone.state.status, undone.parts) == ("active", without.parts)
     assert undone.state == without.state
+
+
+def test_run_brings_back_nothing_that_somebody_has_forgotten_meanwhile() -> None:
+    forgotten: list[MemoryEvent] = [
+        stored_event(ANN),
+        decayed_event(ANN, envelope=at(1)),
+        forgotten_event(ANN, envelope=at(2)),
+    ]
+    revived = restored_event(ANN, envelope=of_run("memory.restored.v1", at(3)))
+
+    found = only(folded(*forgotten, revived))
+
+    assert found.state == only(folded(*forgotten)).state
