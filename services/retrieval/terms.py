@@ -32,7 +32,7 @@ class Terms:
     searchable: str
 
 
-# Asked for when it is known what to read, and again in the fold; a batch of long texts takes 300 MB.
+# Asked for when it is known what to read, and in the fold; a batch of long texts takes 300 MB.
 @lru_cache(512)
 def terms_of(text: str, speaker: str | None) -> Terms:
     """The terms of a text; those of its speaker's name are marked."""
