@@ -13,7 +13,7 @@ TEXTS = ["Ann drinks tea.", "Ann had tea.", "Tea for Ann."]
 GOOD = '{"fact": "Ann likes tea.", "episodes": [1, 2]}'
 
 
-def model(url: str, *, calls: int = 20, timeout: float = 5.0) -> LanguageModel:
+def model(url: str, *, calls: int = 20, timeout: float = 60.0) -> LanguageModel:
     return LanguageModel(
         MaintenanceSettings(
             language_model_url=url,
@@ -91,13 +91,12 @@ async def test_failure_that_heals_is_tried_again() -> None:
 
 
 @pytest.mark.parametrize(
-    "body",
-    [b"{}", b"not json", b'{"choices": []}', b"[" * 90_000, b"\xff", b" " * 200_000, None],
+    "body", [b"{}", b"not json", b'{"choices": []}', b"[" * 90_000, b"\xff", b" " * 200_000]
 )
-async def test_model_that_never_answers_properly_ends_the_phase(body: bytes | None) -> None:
-    async with LocalModel(lambda *_: None if body is None else http(body)) as api:
+async def test_model_that_never_answers_properly_ends_the_phase(body: bytes) -> None:
+    async with LocalModel(lambda *_: http(body)) as api:
         with pytest.raises(WordingFailed, match="does not answer"):
-            await model(api.url, timeout=0.2).fact(TEXTS)
+            await model(api.url).fact(TEXTS)
 
     assert len(api.asked) == 3
 
