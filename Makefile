@@ -116,7 +116,7 @@ $(READY): $(BOOTSTRAPPED) requirements.lock requirements-programs.lock pyproject
 	@echo "setup: fetching Kafka"
 	@$(PYTHON) -m stack prepare
 	@echo "setup: preparing the embedding model"
-	@$(PYTHON) -W ignore -c 'from services.common.model_files import DEFAULT_MODEL, load_model; \
+	@$(PYTHON) -W ignore -c 'from services.common.embedding.model_files import DEFAULT_MODEL, load_model; \
 		load_model(DEFAULT_MODEL, threads=1)'
 	@touch $@
 	@echo "setup: done"

@@ -19,7 +19,13 @@ from bench.gold_rows import (
     floats,
     number,
 )
-from cognition.alternatives import (
+from cognition.base_level import ACT_R, FloatArray, Kernel
+from cognition.consolidation import learnt_utility
+from cognition.crossing import crossing_time
+from cognition.hops import Graph, walk_probabilities
+from cognition.matching import cosine_calibration, cosine_match, partial_match
+from cognition.noise import logistic_quantile, noise_deviation
+from cognition.reference.alternatives import (
     core_affect,
     emotional_activation,
     environment_odds,
@@ -28,14 +34,8 @@ from cognition.alternatives import (
     predictive_performance,
     source_strength,
 )
-from cognition.approximations import hybrid_base_level, optimised_base_level
-from cognition.base_level import ACT_R, FloatArray, Kernel
-from cognition.consolidation import learnt_utility
-from cognition.crossing import crossing_time
-from cognition.hops import Graph, walk_probabilities
-from cognition.inhibition import base_level_inhibition
-from cognition.matching import cosine_calibration, cosine_match, partial_match
-from cognition.noise import logistic_quantile, noise_deviation
+from cognition.reference.approximations import hybrid_base_level, optimised_base_level
+from cognition.reference.inhibition import base_level_inhibition
 from cognition.retrieval import (
     CHOICE_SCALE,
     age_at_probability,

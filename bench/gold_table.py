@@ -18,11 +18,11 @@ from bench.gold_rows import (
     number,
     same,
 )
-from cognition.approximations import hybrid_base_level, optimised_base_level
 from cognition.base_level import ACT_R, FloatArray
-from cognition.inhibition import base_level_inhibition
 from cognition.matching import partial_match
 from cognition.noise import logistic_noise, noise_deviation
+from cognition.reference.approximations import hybrid_base_level, optimised_base_level
+from cognition.reference.inhibition import base_level_inhibition
 from cognition.retrieval import retrieval_latency
 from cognition.spacing import presentation_decays
 from cognition.spreading import Links, association_strengths, weighted_spread

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.material import Memory
-from human_memory.producer import DurableProducer
+from human_memory.bus.producer import DurableProducer
 from schemas.events import MemoryEvent
 from schemas.topics import INBOX
 from services.common.event_log import EventAppender

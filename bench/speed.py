@@ -25,12 +25,12 @@ from bench.rows import QUICK_DIVISOR, REPLAY, REPLAY_EXPLANATION, ROWS, Row
 from bench.system import System, running
 from bench.texts import load_conversation
 from bench.workbench import Encode, Workbench
-from human_memory.bus import Bus
-from human_memory.producer import DurableProducer
+from human_memory.bus.bus import Bus
+from human_memory.bus.producer import DurableProducer
 from schemas.errors import MemoryServiceError
-from services.common.model_files import load_model
+from services.common.embedding.model_files import load_model
 from services.common.redis import connect
-from services.retrieval.rebuild import rebuild
+from services.projection.rebuild import rebuild
 from services.retrieval.settings import RetrievalSettings
 from stack.errors import StackError
 

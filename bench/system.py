@@ -11,13 +11,13 @@ from tempfile import TemporaryDirectory
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from human_memory.children import Children
-from human_memory.supervisor import START_FAILURES_MAX, tail
-from human_memory.topics import apply_topics
+from human_memory.bus.topics import apply_topics
+from human_memory.local.children import Children
+from human_memory.local.supervisor import START_FAILURES_MAX, tail
 from schemas.topics import TOPICS
-from services.common.read_model import redis_prefix
 from services.common.redis import connect
-from services.retrieval.hold import unlink
+from services.projection.pause import unlink
+from services.readside.layout import redis_prefix
 from services.retrieval.settings import RetrievalSettings
 from stack.errors import StackError
 from stack.local import LocalStack

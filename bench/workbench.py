@@ -17,15 +17,15 @@ from bench.material import LARGE_NAMESPACE, SEARCHED_NAMESPACE, Item, Memory
 from bench.rows import Row
 from bench.system import System
 from human_memory import routes
-from human_memory.bus import Bus
-from human_memory.producer import DurableProducer, partition_of
+from human_memory.bus.bus import Bus
+from human_memory.bus.producer import DurableProducer, partition_of
 from human_memory.routes import Route
 from schemas.codec import encode
 from schemas.parameters import ParameterOverrides
 from schemas.queries import Ping, Search
 from schemas.replies import Reply
-from services.common.read_model import Control, Layout, redis_prefix
 from services.common.redis import RedisClient
+from services.readside.layout import Control, Layout, redis_prefix
 from services.retrieval.adapters.candidates import NEAREST, SEARCH_TIMEOUT_MS
 
 Encode = Callable[[list[str]], NDArray[np.float32]]

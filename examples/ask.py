@@ -2,8 +2,8 @@
 
 import asyncio
 
-from human_memory.bus import Bus
-from human_memory.settings import KafkaSettings
+from human_memory.bus.bus import Bus
+from human_memory.bus.settings import KafkaSettings
 from schemas.inbox import Store
 from schemas.queries import Search
 

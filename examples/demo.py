@@ -24,14 +24,14 @@ from rich.table import Table
 from rich.text import Text
 
 from human_memory import conversation
-from human_memory.bus import Bus
+from human_memory.bus.bus import Bus
+from human_memory.bus.settings import KafkaSettings
 from human_memory.cli.output import progress_bar
 from human_memory.cli.rendering import when
 from human_memory.cli.replaying import lose_and_rebuild, rebuild_module
 from human_memory.conversation import Dialogue, Question
-from human_memory.instance import Instance
-from human_memory.settings import KafkaSettings
-from human_memory.supervisor import Plan, require_linux, supervised
+from human_memory.local.instance import Instance
+from human_memory.local.supervisor import Plan, require_linux, supervised
 from schemas.errors import MemoryServiceError
 from schemas.fields import rfc3339
 from schemas.ids import cause_of_key
@@ -101,8 +101,8 @@ def demo(
 async def tell(instance: Instance, dialogues: list[Dialogue]) -> bool:
     """The story; whether every digest was as before."""
     kafka = KafkaSettings(kafka=instance.kafka, topic_prefix="", partitions=instance.partitions)
-    services = import_module("services.retrieval.settings")
-    settings = services.RetrievalSettings(
+    services = import_module("services.projection.settings")
+    settings = services.ProjectionSettings(
         kafka=instance.kafka, redis=instance.redis, topic_prefix="", partitions=instance.partitions
     )
     questions = chosen(dialogues)

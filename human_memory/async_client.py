@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
-from human_memory import calls
-from human_memory.calls import (
+from human_memory._client import calls
+from human_memory._client.calls import (
     BATCH_SIZE_DEFAULT,
     Call,
     ConceptMore,
@@ -15,7 +15,7 @@ from human_memory.calls import (
     SearchMore,
     StoreMore,
 )
-from human_memory.connecting import connect_async
+from human_memory._client.connecting import connect_async
 from human_memory.models import (
     Concept,
     ConsolidationReport,

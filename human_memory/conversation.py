@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from human_memory.bus import Bus
+from human_memory.bus.bus import Bus
 from schemas.errors import Rejected
 from schemas.fields import Milliseconds, Namespace
 from schemas.inbox import Store

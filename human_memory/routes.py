@@ -74,3 +74,5 @@ IDEMPOTENCY_HEADER = "Idempotency-Key"
 REQUEST_ID_HEADER = "X-Request-ID"
 TIMEOUT_HEADER = "X-Timeout-Ms"
 NAMESPACE_DEFAULT = "default"
+# As schemas.limits has it, which this package alone does not bring along; a test compares.
+TIMEOUT_MS_MAX = 600_000

@@ -19,10 +19,10 @@ import uvicorn
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
-from human_memory.topics import require_topics
-from human_memory.trouble import unavailable
+from human_memory.bus.errors import unavailable
+from human_memory.bus.topics import require_topics
 from schemas.errors import MemoryServiceError, Unavailable
-from services.common.embedder import embedder_of
+from services.common.embedding.embedder import embedder_of
 from services.common.settings import EmbedderSettings, ServiceSettings
 
 SERVICES = ("gateway", "ingest", "retrieval", "maintenance")

@@ -7,8 +7,8 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from hypothesis import settings as hypothesis_settings
 
-from human_memory.settings import KafkaSettings
-from human_memory.topics import apply_topics
+from human_memory.bus.settings import KafkaSettings
+from human_memory.bus.topics import apply_topics
 from schemas.topics import TOPICS
 from tests.engines import Engines, engines
 

@@ -28,10 +28,10 @@ from bench.maintenance.material import Maker
 from bench.maintenance.searching import Searching
 from bench.system import System, running
 from bench.texts import Recombiner, load_conversation
-from human_memory.bus import Bus
-from human_memory.producer import DurableProducer
+from human_memory.bus.bus import Bus
+from human_memory.bus.producer import DurableProducer
 from schemas.errors import MemoryServiceError
-from services.common.model_files import load_model
+from services.common.embedding.model_files import load_model
 from services.common.redis import connect
 from stack.errors import StackError
 

@@ -8,17 +8,17 @@ import numpy as np
 
 from bench.maintenance.lab import Lab, timed
 from cognition.crossing import Traces, seconds_to_threshold
-from human_memory.producer import Outgoing
+from human_memory.bus.producer import Outgoing
 from schemas.codec import encode
 from schemas.events import MemoryEvent
 from schemas.ids import derive
 from schemas.parameters import Parameters
-from services.common.due import lowest_threshold
-from services.common.levels import kernel_of
-from services.common.memories import Memories
-from services.common.read_model import split_record
 from services.common.redis import Word, execute
-from services.maintenance.domain import RunContext, decayed_events, progressed_event
+from services.maintenance.decisions import RunContext, decayed_events, progressed_event
+from services.readside.activation import kernel_of
+from services.readside.columns import Memories
+from services.readside.due_index import lowest_threshold
+from services.readside.layout import split_record
 
 PAGE = 500
 SLICE = 512

@@ -14,15 +14,15 @@ from bench.machine import cpu_seconds
 from bench.maintenance.material import Layer, in_parts
 from bench.maintenance.process import Process
 from bench.system import System
-from human_memory.bus import Bus
-from human_memory.producer import DurableProducer, partition_of
+from human_memory.bus.bus import Bus
+from human_memory.bus.producer import DurableProducer, partition_of
 from schemas.inbox import SetParameters
 from schemas.limits import TIMEOUT_MS_MAX
 from schemas.maintenance import Job, RunJob
 from schemas.parameters import Parameters
 from schemas.queries import RunQuery, Search
-from services.common.read_model import Control, Layout, redis_prefix
 from services.common.redis import RedisClient
+from services.readside.layout import Control, Layout, redis_prefix
 
 Encode = Callable[[list[str]], NDArray[np.float32]]
 Say = Callable[[str], None]

@@ -25,9 +25,9 @@ from bench.quality.material import MOMENTS, Asked, Loaded, asked, loaded
 from bench.quality.metrics import MAIN_METRIC
 from bench.quality.plot import draw
 from bench.system import System, running
-from human_memory.bus import Bus
+from human_memory.bus.bus import Bus
+from human_memory.bus.producer import DurableProducer
 from human_memory.conversation import Conversation, read
-from human_memory.producer import DurableProducer
 from schemas.errors import MemoryServiceError
 from services.common.event_log import EventAppender
 from stack.errors import StackError

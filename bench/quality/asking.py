@@ -7,7 +7,7 @@ import numpy as np
 
 from bench.quality.material import MOMENTS, Asked, Loaded
 from bench.quality.metrics import METRICS, Values, values_of
-from human_memory.bus import Bus
+from human_memory.bus.bus import Bus
 from human_memory.conversation import last_position, publish
 from schemas.parameters import ParameterOverrides
 from schemas.queries import Ping, Search

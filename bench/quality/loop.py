@@ -18,7 +18,7 @@ import numpy as np
 from bench.quality.asking import TIMEOUT_SECONDS, Advance, Keys, search_of
 from bench.quality.material import HOUR_MS, LATE_MS, Asked, Loaded
 from bench.quality.metrics import METRICS, Values, values_of
-from human_memory.bus import Bus
+from human_memory.bus.bus import Bus
 from schemas.events import AccessedData, AccessedMemory, AccessKind, MemoryAccessed
 from schemas.ids import derive, event_id
 from schemas.parameters import ParameterOverrides

@@ -20,12 +20,12 @@ from human_memory.conversation import read
 from schemas.ids import derive
 from schemas.inbox import Access, Store
 from schemas.queries import Search
-from services.common.embedder import embedder_of
+from services.common.embedding.embedder import embedder_of
 from services.common.settings import EmbedderSettings
-from services.maintenance.domain import levels_of, slot_of
-from services.retrieval.scoring import rank
-from services.retrieval.search import question_of
-from services.retrieval.table import Table
+from services.maintenance.decisions import levels_of, slot_of
+from services.retrieval.search.column_cache import Table
+from services.retrieval.search.ranking import rank
+from services.retrieval.search.search import question_of
 
 START_MS = round(datetime(2026, 1, 1, tzinfo=UTC).timestamp() * 1000)
 SEED = 7

@@ -18,12 +18,7 @@ from schemas.inbox import InboxCommand, InboxMessage, Store
 from schemas.jobs import parameters_of
 from schemas.maintenance import Job
 from schemas.replies import RunResult
-from services.common.due import due_ms
-from services.common.embedder import Embedder
-from services.common.in_force import InForce
-from services.common.memories import Memories
-from services.common.read_model import TERM, Status, hash64, pack_element, pack_record
-from services.common.runs import Run
+from services.common.embedding.embedder import Embedder
 from services.ingest.domain import (
     Received,
     WorkedOut,
@@ -34,14 +29,19 @@ from services.ingest.domain import (
 )
 from services.maintenance.adapters.kafka_log import effects_in
 from services.maintenance.adapters.redis_side import Page, Upkeep
-from services.maintenance.domain import RunContext
+from services.maintenance.decisions import RunContext
+from services.maintenance.phrasing import Wording
 from services.maintenance.runner import Runner
-from services.maintenance.wording import Wording
-from services.retrieval.association import Sources
-from services.retrieval.domain import fold
-from services.retrieval.question import Candidates, Question, Statistics
-from services.retrieval.table import Table
-from services.retrieval.view import Memory, View
+from services.projection.fold.fold import fold
+from services.projection.fold.view import Memory, View
+from services.readside.columns import Memories
+from services.readside.due_index import due_ms
+from services.readside.layout import TERM, Status, hash64, pack_element, pack_record
+from services.readside.parameters import InForce
+from services.readside.runs import Run
+from services.retrieval.search.association import Sources
+from services.retrieval.search.column_cache import Table
+from services.retrieval.search.plan import Candidates, Question, Statistics
 
 PAGE = 500
 

@@ -7,13 +7,13 @@ import typer
 from pydantic import ValidationError
 from rich.text import Text
 
+from human_memory.bus.producer import DurableProducer, Outgoing
+from human_memory.bus.settings import KafkaSettings
 from human_memory.cli.command import command
 from human_memory.cli.options import JsonOption, KafkaOptions
 from human_memory.cli.output import out, print_json
 from human_memory.cli.records import Reader, as_json, reading
 from human_memory.cli.rendering import print_indented
-from human_memory.producer import DurableProducer, Outgoing
-from human_memory.settings import KafkaSettings
 from schemas.dead_letters import HEADER_PREFIX, DeadLetterReason
 from schemas.errors import NotFound, Rejected
 from schemas.fields import rfc3339

@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from human_memory import AsyncMemory
-from human_memory import instance as instances
 from human_memory.cli.command import command
 from human_memory.cli.options import DataOptions
 from human_memory.exceptions import HumanMemoryError
+from human_memory.local import instance as instances
 
 app = typer.Typer()
 SERVER_DEFAULT = "http://localhost:8000"

@@ -8,12 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
-from human_memory import instance as instances
-from human_memory.bus import Bus, Request
+from human_memory.bus.bus import Bus, Request
+from human_memory.bus.settings import KafkaSettings
 from human_memory.cli.output import print_json
-from human_memory.instance import Instance
+from human_memory.local import instance as instances
+from human_memory.local.instance import Instance
 from human_memory.paths import data_folder
-from human_memory.settings import KafkaSettings
 from schemas.replies import Reply
 
 REDIS_DEFAULT = "redis://127.0.0.1:6379/0"

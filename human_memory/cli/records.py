@@ -10,9 +10,9 @@ import orjson
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from human_memory.consumer import LogConsumer
-from human_memory.settings import KafkaSettings
-from human_memory.trouble import TOPICS_REMEDY, kafka_trouble
+from human_memory.bus.consumer import LogConsumer
+from human_memory.bus.errors import TOPICS_REMEDY, kafka_trouble
+from human_memory.bus.settings import KafkaSettings
 from schemas.errors import Unavailable
 
 POLL_MS = 200

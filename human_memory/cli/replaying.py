@@ -11,11 +11,11 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress
 
+from human_memory.bus.settings import KafkaSettings
 from human_memory.cli.command import command
 from human_memory.cli.options import JsonOption, ServerOptions
 from human_memory.cli.output import out, print_json, progress_bar, table
 from human_memory.cli.records import group_progress
-from human_memory.settings import KafkaSettings
 from schemas.errors import InvariantBroken, Unavailable
 from schemas.topics import EVENTS
 
@@ -31,8 +31,8 @@ class ReadSideOptions(ServerOptions, JsonOption):
 
     def retrieval_settings(self) -> Any:
         """Retrieval's own settings, with the same addresses that a client uses."""
-        settings = import_module("services.retrieval.settings")
-        return settings.RetrievalSettings(**self.overrides(), redis=self.redis_url())
+        settings = import_module("services.projection.settings")
+        return settings.ProjectionSettings(**self.overrides(), redis=self.redis_url())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,9 +163,9 @@ async def _folded(settings: KafkaSettings) -> tuple[int, int]:
 
 
 def rebuild_module() -> Any:
-    """`services.retrieval.rebuild`."""
+    """`services.projection.rebuild`."""
     # By name: the command line needs none of the services' packages for anything else.
-    return import_module("services.retrieval.rebuild")
+    return import_module("services.projection.rebuild")
 
 
 def _print_report(report: Any) -> None:

@@ -14,14 +14,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from human_memory import instance as instances
-from human_memory.addresses import without_password
+from human_memory._client.addresses import without_password
+from human_memory.bus.settings import KafkaSettings
 from human_memory.cli.command import command
 from human_memory.cli.options import DataOptions, JsonOption, ServerOptions
 from human_memory.cli.output import out, print_json
-from human_memory.instance import Instance
-from human_memory.settings import KafkaSettings
-from human_memory.supervisor import Plan, Supervisor, require_linux, tail
+from human_memory.local import instance as instances
+from human_memory.local.instance import Instance
+from human_memory.local.supervisor import Plan, Supervisor, require_linux, tail
 from stack.errors import StackError
 from stack.local import LocalStack
 from stack.processes import is_alive, kill, wait_until

@@ -4,10 +4,10 @@ from dataclasses import asdict, dataclass
 
 import typer
 
+from human_memory.bus.topics import apply_topics, check_topics
 from human_memory.cli.command import command
 from human_memory.cli.options import JsonOption, KafkaOptions
 from human_memory.cli.output import out, print_json
-from human_memory.topics import apply_topics, check_topics
 
 app = typer.Typer(help="Create or check the topics in Kafka.", no_args_is_help=True)
 

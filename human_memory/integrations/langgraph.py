@@ -29,9 +29,9 @@ from langgraph.store.base import (
     tokenize_path,
 )
 
-from human_memory import calls
-from human_memory.calls import Call
-from human_memory.connecting import connect, connect_async
+from human_memory._client import calls
+from human_memory._client.calls import Call
+from human_memory._client.connecting import connect, connect_async
 from human_memory.exceptions import MemoryNotFound
 from human_memory.models import MemoryDetail, MemoryItem, MemoryPage
 

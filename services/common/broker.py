@@ -10,7 +10,7 @@ from faststream.kafka.prometheus import KafkaPrometheusMiddleware
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 from prometheus_client import REGISTRY
 
-from human_memory.consumer import LogConsumer
+from human_memory.bus.consumer import LogConsumer
 from services.common.settings import ServiceSettings
 
 _SASL = {

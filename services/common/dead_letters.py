@@ -5,7 +5,7 @@ from typing import Any
 import structlog
 from prometheus_client import Counter
 
-from human_memory.producer import DurableProducer
+from human_memory.bus.producer import DurableProducer
 from schemas.dead_letters import DeadLetterReason
 from schemas.errors import MemoryServiceError
 from schemas.topics import CORRELATION_ID

@@ -1,7 +1,7 @@
 """Appending to memory.events: what every writer of the log does the same way."""
 
-from human_memory.producer import DurableProducer, Outgoing
-from human_memory.settings import KafkaSettings
+from human_memory.bus.producer import DurableProducer, Outgoing
+from human_memory.bus.settings import KafkaSettings
 from schemas.codec import encode
 from schemas.events import MemoryEvent
 from schemas.topics import CONTENT_TYPE, EVENTS, JSON

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from human_memory.settings import KafkaSettings
+from human_memory.bus.settings import KafkaSettings
 
 
 class ServiceSettings(KafkaSettings):

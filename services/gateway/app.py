@@ -12,19 +12,19 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import HTMLResponse, Response
 
 from human_memory import __version__
-from human_memory.bus import Bus
-from human_memory.topics import require_topics
+from human_memory.bus.bus import Bus
+from human_memory.bus.topics import require_topics
 from schemas.errors import MemoryServiceError
 from services.common.logs import configure_logs
 from services.common.redis import connect
 from services.gateway.access import Access
-from services.gateway.answers import RETRY_AFTER, error_response, json_response
 from services.gateway.documents import described_readiness, document
-from services.gateway.doors import Doors
 from services.gateway.endpoints import Endpoints
-from services.gateway.following import Followers
-from services.gateway.kept_replies import KeptReplies
+from services.gateway.event_feed import Followers
+from services.gateway.idempotency_cache import KeptReplies
+from services.gateway.middleware import Doors
 from services.gateway.readiness import Readiness
+from services.gateway.responses import RETRY_AFTER, error_response, json_response
 from services.gateway.settings import GatewaySettings
 from services.gateway.shared_stats import SharedStats
 from services.gateway.streams import Streams

@@ -9,9 +9,9 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
 from human_memory import routes
-from human_memory.api.service import Asking, perform
-from human_memory.bus import Bus
+from human_memory.bus.bus import Bus
 from human_memory.deadline import Deadline
+from human_memory.operations.service import Asking, perform
 from schemas import limits
 
 MEMORY_TYPE = "benchmark"

@@ -9,8 +9,8 @@ from pydantic.json_schema import models_json_schema
 from starlette.responses import Response
 
 from human_memory import __version__, routes
-from human_memory.api import replies
-from human_memory.api.service import OPERATIONS
+from human_memory.operations import replies
+from human_memory.operations.service import OPERATIONS
 from human_memory.routes import IDEMPOTENCY_HEADER, NAMESPACE_HEADER, TIMEOUT_HEADER, Route
 from schemas import limits
 from services.gateway.benchmark import BenchmarkRequest

@@ -11,19 +11,25 @@ from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import Response
 
 from human_memory import routes
-from human_memory.api.problems import problem
-from human_memory.api.service import OPERATIONS, Asking, perform, request_of, request_of_texts
-from human_memory.bus import Bus
+from human_memory.bus.bus import Bus
 from human_memory.deadline import Deadline
+from human_memory.operations.problems import problem
+from human_memory.operations.service import (
+    OPERATIONS,
+    Asking,
+    perform,
+    request_of,
+    request_of_texts,
+)
 from human_memory.routes import IDEMPOTENCY_HEADER, TIMEOUT_HEADER, Route
 from schemas import limits
 from schemas.errors import DeadlineExceeded, NotFound, Rejected
 from services.gateway.access import Right, right_for
-from services.gateway.answers import json_response
 from services.gateway.documents import described
-from services.gateway.doors import Visitor
-from services.gateway.kept_replies import KeptReplies
-from services.gateway.kept_replies import Request as KeptRequest
+from services.gateway.idempotency_cache import KeptReplies
+from services.gateway.idempotency_cache import Request as KeptRequest
+from services.gateway.middleware import Visitor
+from services.gateway.responses import json_response
 
 Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
 

@@ -7,8 +7,8 @@ from collections.abc import Awaitable
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from human_memory.api.service import PROBE_NAMESPACE, PROBE_SECONDS_MAX, probe
-from human_memory.bus import Bus
+from human_memory.bus.bus import Bus
+from human_memory.operations.service import PROBE_NAMESPACE, PROBE_SECONDS_MAX, probe
 from schemas.errors import MemoryServiceError
 from schemas.queries import Ping
 from schemas.topics import EVENTS

@@ -5,9 +5,9 @@ import time
 from typing import Any
 
 from human_memory import routes
-from human_memory.api.service import Asking, perform
-from human_memory.bus import Bus
+from human_memory.bus.bus import Bus
 from human_memory.deadline import Deadline
+from human_memory.operations.service import Asking, perform
 
 KEPT_SECONDS = 1.9  # just less than the pause between two looks
 NAMESPACES_MAX = 1_000

@@ -10,16 +10,16 @@ from fastapi import APIRouter, HTTPException, Query, Request, WebSocket, WebSock
 from pydantic import ValidationError
 from starlette.responses import Response, StreamingResponse
 
-from human_memory.api.problems import refused
-from human_memory.bus import Bus
+from human_memory.bus.bus import Bus
 from human_memory.deadline import Deadline
+from human_memory.operations.problems import refused
 from schemas.errors import MemoryServiceError, Rejected
 from services.gateway import examples
 from services.gateway.benchmark import Benchmark, BenchmarkRequest
 from services.gateway.documents import described_stream
-from services.gateway.doors import Visitor
 from services.gateway.endpoints import admitted, body_of
-from services.gateway.following import Follower, Followers
+from services.gateway.event_feed import Follower, Followers
+from services.gateway.middleware import Visitor
 from services.gateway.settings import GatewaySettings
 from services.gateway.shared_stats import SharedStats
 

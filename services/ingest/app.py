@@ -9,25 +9,25 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from faststream import AckPolicy
 from faststream.asgi import AsgiFastStream
 
-from human_memory.producer import DurableProducer
-from human_memory.topics import require_topics
+from human_memory.bus.producer import DurableProducer
+from human_memory.bus.topics import require_topics
 from schemas.topics import DEAD_LETTERS, INBOX, REPLIES
 from services.common import health
 from services.common.broker import PAUSE_MS, make_broker
 from services.common.dead_letters import DeadLetters
-from services.common.embedder import Embedder, embedder_of
-from services.common.live_build import LiveBuild
+from services.common.embedding.embedder import Embedder, embedder_of
+from services.common.envelope import Replier
 from services.common.logs import configure_logs
 from services.common.ownership import REBALANCE_TIMEOUT_MS, SESSION_TIMEOUT_MS
-from services.common.read_model import redis_prefix
 from services.common.redis import RedisClient, connect
-from services.common.replies import Replier
-from services.common.waiting import Waits
 from services.ingest.adapters.kafka_event_log import KafkaEventLog
 from services.ingest.adapters.redis_vocabularies import RedisVocabularies
 from services.ingest.handlers import Ingest, Limits
 from services.ingest.settings import IngestSettings
 from services.ingest.visible import VisibleReplies
+from services.readside.layout import redis_prefix
+from services.readside.live_build import LiveBuild
+from services.readside.visibility import Waits
 
 SERVICE = "ingest"
 HTTP_PORT = 8001

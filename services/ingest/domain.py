@@ -10,7 +10,7 @@ from uuid import UUID
 
 import numpy as np
 
-from cognition.emotion import appraise
+from cognition.language.emotion import appraise
 from schemas.errors import Rejected
 from schemas.events import (
     AccessedData,

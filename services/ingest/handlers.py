@@ -20,9 +20,9 @@ from schemas.events import MemoryEvent, MemoryStored
 from schemas.inbox import Concept, InboxMessage, Store
 from schemas.replies import AcceptedResult, Reply, StoreResult, error_reply
 from services.common.dead_letters import DeadLetters
-from services.common.embedder import Embedder
+from services.common.embedding.embedder import Embedder
+from services.common.envelope import Envelope, Replier, ReplyAddress
 from services.common.ownership import Ownership
-from services.common.replies import Envelope, Replier, ReplyAddress
 from services.ingest.domain import (
     Received,
     WorkedOut,

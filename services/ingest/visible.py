@@ -6,8 +6,8 @@ from collections.abc import Callable
 from human_memory.deadline import Deadline
 from schemas.errors import Unavailable
 from schemas.replies import Reply, error_reply
-from services.common.replies import Envelope, Replier, ReplyAddress
-from services.common.waiting import Waits
+from services.common.envelope import Envelope, Replier, ReplyAddress
+from services.readside.visibility import Waits
 
 DRAIN_SECONDS_MAX = 5.0
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from cognition.text import words
+from cognition.language.text import words
 
 
 class Vocabulary:

@@ -10,22 +10,19 @@ from faststream import AckPolicy
 from faststream.asgi import AsgiFastStream
 from faststream.kafka import KafkaBroker
 
-from human_memory.bus import Bus
-from human_memory.producer import DurableProducer
-from human_memory.topics import require_topics
+from human_memory.bus.bus import Bus
+from human_memory.bus.producer import DurableProducer
+from human_memory.bus.topics import require_topics
 from schemas.maintenance import Job
 from schemas.topics import DEAD_LETTERS, MAINTENANCE, REPLIES
 from services.common import health
 from services.common.broker import PAUSE_MS, make_broker
 from services.common.dead_letters import DeadLetters
-from services.common.embedder import embedder_of
-from services.common.live_build import LiveBuild
+from services.common.embedding.embedder import embedder_of
+from services.common.envelope import Replier
 from services.common.logs import configure_logs
 from services.common.ownership import REBALANCE_TIMEOUT_MS, SESSION_TIMEOUT_MS
-from services.common.read_model import redis_prefix
 from services.common.redis import connect
-from services.common.replies import Replier
-from services.common.waiting import Waits
 from services.maintenance.adapters.kafka_log import KafkaLog
 from services.maintenance.adapters.language_model import wording_of
 from services.maintenance.adapters.redis_side import RedisSide
@@ -33,6 +30,9 @@ from services.maintenance.clock import Clock
 from services.maintenance.handlers import Commands
 from services.maintenance.runner import Runner
 from services.maintenance.settings import MaintenanceSettings
+from services.readside.layout import redis_prefix
+from services.readside.live_build import LiveBuild
+from services.readside.visibility import Waits
 
 SERVICE = "maintenance"
 HTTP_PORT = 8003

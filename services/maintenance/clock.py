@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from prometheus_client import Counter
 
-from human_memory.producer import DurableProducer, Outgoing
+from human_memory.bus.producer import DurableProducer, Outgoing
 from schemas.codec import encode
 from schemas.errors import MemoryServiceError
 from schemas.ids import run_id
@@ -15,7 +15,7 @@ from schemas.maintenance import Job, RunJob
 from schemas.topics import CONTENT_TYPE, JSON
 from services.common.redis import REDIS_ERRORS
 from services.maintenance.adapters.redis_side import RedisSide, Upkeep
-from services.maintenance.domain import slot_of
+from services.maintenance.decisions import slot_of
 
 log = structlog.get_logger(__name__)
 SLOTS = Counter("human_memory_slots_total", "Commands published by the clock", ["job"])

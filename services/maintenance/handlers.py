@@ -28,9 +28,9 @@ from schemas.jobs import parameters_of
 from schemas.maintenance import CancelRun, MaintenanceCommand, RunJob, UndoRun
 from schemas.replies import Reply, RunResult, error_reply
 from services.common.dead_letters import DeadLetters
+from services.common.envelope import Envelope, Replier, ReplyAddress
 from services.common.ownership import BACKOFF_SECONDS, Ownership
-from services.common.replies import Envelope, Replier, ReplyAddress
-from services.maintenance.domain import RunContext
+from services.maintenance.decisions import RunContext
 from services.maintenance.jobs.undo import UndoJob
 from services.maintenance.offsets import Offsets
 from services.maintenance.runner import HEALS, Runner

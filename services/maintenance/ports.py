@@ -8,11 +8,11 @@ import numpy as np
 
 from schemas.events import MemoryEvent
 from schemas.inbox import InboxCommand
-from services.common.in_force import InForce
-from services.common.read_model import Status
-from services.common.runs import Run
 from services.maintenance.adapters.redis_side import Page as Page
 from services.maintenance.adapters.redis_side import Upkeep as Upkeep
+from services.readside.layout import Status
+from services.readside.parameters import InForce
+from services.readside.runs import Run
 
 
 class ReadSide(Protocol):

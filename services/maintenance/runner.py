@@ -11,17 +11,17 @@ from prometheus_client import Counter, Histogram
 from schemas.errors import DeadlineExceeded, MemoryServiceError, Unavailable, error_from_reply
 from schemas.fields import Message
 from schemas.replies import RunResult
-from services.common.embedder import Embedder
+from services.common.embedding.embedder import Embedder
 from services.common.redis import REDIS_ERRORS
-from services.common.runs import BEGIN, Run
-from services.maintenance.domain import RunContext, completed_event, failed_event
+from services.maintenance.decisions import RunContext, completed_event, failed_event
 from services.maintenance.jobs.consolidation import consolidate
 from services.maintenance.jobs.decay import decay
 from services.maintenance.jobs.forgetting import STRATEGIES
 from services.maintenance.jobs.undo import undo
+from services.maintenance.phrasing import Wording
 from services.maintenance.ports import Log, ReadSide
-from services.maintenance.wording import Wording
 from services.maintenance.work import Outcome, RunCancelled, Work
+from services.readside.runs import BEGIN, Run
 
 log = structlog.get_logger(__name__)
 RUNS = Counter("human_memory_runs_total", "Maintenance runs by how they ended", ["job", "outcome"])

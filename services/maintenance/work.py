@@ -6,12 +6,12 @@ from typing import Any
 
 from schemas.events import MemoryEvent
 from schemas.ids import cause_of_key
-from services.common.embedder import Embedder
-from services.common.memories import status_name
-from services.maintenance.domain import RunContext, progressed_event
-from services.maintenance.episodes import RUN_METADATA
+from services.common.embedding.embedder import Embedder
+from services.maintenance.decisions import RunContext, progressed_event
+from services.maintenance.phrasing import Wording
 from services.maintenance.ports import Log, ReadSide
-from services.maintenance.wording import Wording
+from services.maintenance.snapshot import RUN_METADATA
+from services.readside.columns import status_name
 
 APPEND_AT_ONCE = 500
 

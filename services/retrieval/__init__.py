@@ -1,1 +1,1 @@
-"""The read side: folds the log into Redis, answers queries, appends the accesses they caused."""
+"""Queries: answers from the read side, and the accesses that they caused."""

@@ -11,37 +11,37 @@ from faststream import AckPolicy
 from faststream.asgi import AsgiFastStream
 from faststream.kafka import KafkaBroker
 
-from human_memory.producer import DurableProducer
-from human_memory.topics import require_topics
+from human_memory.bus.producer import DurableProducer
+from human_memory.bus.topics import require_topics
 from schemas.topics import DEAD_LETTERS, EVENTS, QUERIES, REPLIES
 from services.common import health
 from services.common.broker import PAUSE_MS, make_broker
 from services.common.dead_letters import DeadLetters
-from services.common.embedder import Embedder, embedder_of
+from services.common.embedding.embedder import Embedder, embedder_of
+from services.common.envelope import Replier
 from services.common.event_log import EventAppender
-from services.common.live_build import LiveBuild
 from services.common.logs import configure_logs
 from services.common.ownership import REBALANCE_TIMEOUT_MS, SESSION_TIMEOUT_MS
-from services.common.read_model import redis_prefix
 from services.common.redis import RedisClient, connect
-from services.common.replies import Replier
-from services.common.waiting import Waits
+from services.projection.adapters.redis_projection import RedisProjection
+from services.projection.live import LAG_READY_MAX, LiveProjection
+from services.readside.layout import redis_prefix
+from services.readside.live_build import LiveBuild
+from services.readside.visibility import Waits
 from services.retrieval.adapters.candidates import CandidateReader
 from services.retrieval.adapters.graph_reader import GraphReader
 from services.retrieval.adapters.graph_snapshots import GraphSnapshots
-from services.retrieval.adapters.redis_projection import RedisProjection
 from services.retrieval.adapters.redis_reader import RedisReader
-from services.retrieval.documents import Documents
-from services.retrieval.graph_cache import GraphCache
-from services.retrieval.graph_queries import GraphQueries
+from services.retrieval.graph.cache import GraphCache
+from services.retrieval.graph.queries import GraphQueries
 from services.retrieval.handlers import Queries
-from services.retrieval.overview import Overview
-from services.retrieval.projection import LAG_READY_MAX, LiveProjection
-from services.retrieval.search import Searcher
+from services.retrieval.queries.one_memory import SingleMemory
+from services.retrieval.queries.overview import Overview
+from services.retrieval.queries.runs import UpkeepQueries
+from services.retrieval.search.cached_namespaces import Tables
+from services.retrieval.search.documents import Documents
+from services.retrieval.search.search import Searcher
 from services.retrieval.settings import RetrievalSettings
-from services.retrieval.single import SingleMemory
-from services.retrieval.tables import Tables
-from services.retrieval.upkeep_queries import UpkeepQueries
 
 SERVICE = "retrieval"
 HTTP_PORT = 8002

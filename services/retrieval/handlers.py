@@ -36,13 +36,13 @@ from schemas.queries import (
 )
 from schemas.replies import Reply, error_reply
 from services.common.dead_letters import DeadLetters
-from services.common.replies import Envelope, Replier
-from services.common.waiting import Waits
-from services.retrieval.graph_queries import GraphQueries
-from services.retrieval.overview import Overview
-from services.retrieval.search import Searcher
-from services.retrieval.single import SingleMemory
-from services.retrieval.upkeep_queries import UpkeepQueries
+from services.common.envelope import Envelope, Replier
+from services.readside.visibility import Waits
+from services.retrieval.graph.queries import GraphQueries
+from services.retrieval.queries.one_memory import SingleMemory
+from services.retrieval.queries.overview import Overview
+from services.retrieval.queries.runs import UpkeepQueries
+from services.retrieval.search.search import Searcher
 
 log = structlog.get_logger(__name__)
 IN_FLIGHT = Gauge("human_memory_queries_in_flight", "Queries being answered")

@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from services.common.settings import EmbedderSettings
+from services.projection.settings import ProjectionSettings
 
 
-class RetrievalSettings(EmbedderSettings):
+class RetrievalSettings(ProjectionSettings):
     """Environment: HUMAN_MEMORY_<NAME>."""
 
     queries_in_flight_max: int = Field(
@@ -13,7 +13,4 @@ class RetrievalSettings(EmbedderSettings):
     )
     graph_snapshots: str = Field(
         "", description="Folder for snapshots of graphs; empty: they are read from Redis at start."
-    )
-    fold_batch_max: int = Field(
-        200, ge=1, le=1_000, description="Events folded at once; queries wait for a batch's CPU."
     )

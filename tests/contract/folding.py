@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from schemas.events import MemoryEvent
-from services.retrieval.folding import Batch, Decoded
-from services.retrieval.ports import Outcome, Projection
+from services.projection.batch import Batch, Decoded
+from services.projection.ports import Outcome, Projection
 
 Offsets = Sequence[tuple[int, MemoryEvent]]
 

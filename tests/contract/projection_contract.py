@@ -12,13 +12,15 @@ from hypothesis import strategies as st
 
 from schemas.events import AccessKind, MemoryEvent
 from schemas.ids import effect_id
-from services.common.read_model import TRACE
-from services.retrieval import digest, domain, presentations
-from services.retrieval.adapters import redis_changes
-from services.retrieval.digest import digest_of_view
-from services.retrieval.domain import fold, fold_log
-from services.retrieval.ports import Outcome
-from services.retrieval.view import Namespace, Needs, Ref, View
+from services.projection import digest
+from services.projection.adapters import redis_changes
+from services.projection.digest import digest_of_view
+from services.projection.fold import fold as domain
+from services.projection.fold import presentations
+from services.projection.fold.fold import fold, fold_log
+from services.projection.fold.view import Namespace, Needs, Ref, View
+from services.projection.ports import Outcome
+from services.readside.layout import TRACE
 from tests.builders import (
     TIME_MS,
     accessed_event,

@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable
 
 from schemas.ids import derive
-from services.common.read_model import STATE, STATUSES, Layout, hash64, relation_field
 from services.common.redis import RedisClient
+from services.readside.layout import STATE, STATUSES, Layout, hash64, relation_field
 from tests.builders import memory_id
 
 NAMESPACE = "acme/one"

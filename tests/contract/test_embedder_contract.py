@@ -6,11 +6,16 @@ from functools import cache
 import numpy as np
 import pytest
 
-from services.common.embedder import Embedder, MicroBatchingEmbedder, embedder_of, shared_embedder
-from services.common.encoder import Encoders
-from services.common.model_files import DEFAULT_MODEL, load_encoders
+from services.common.embedding.embedder import (
+    Embedder,
+    MicroBatchingEmbedder,
+    embedder_of,
+    shared_embedder,
+)
+from services.common.embedding.encoder import Encoders
+from services.common.embedding.model_files import DEFAULT_MODEL, load_encoders
 from services.common.settings import EmbedderSettings
-from tests.contract.hash_model import hash_embedder
+from tests.fakes.hash_model import hash_embedder
 
 TEXTS = [
     "Tea is at four.",

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.common.encoder import PlainModel, usual_encoder
-from services.common.model_files import DEFAULT_MODEL, load_model, sentence_transformer
+from services.common.embedding.encoder import PlainModel, usual_encoder
+from services.common.embedding.model_files import DEFAULT_MODEL, load_model, sentence_transformer
 
 TEXTS = [
     "Tea is at four.",
@@ -42,7 +42,7 @@ def test_direct_vectors_are_those_of_sentence_transformers() -> None:
 def test_default_model_needs_no_torch_once_it_is_known() -> None:
     load_model(DEFAULT_MODEL, threads=1)
     code = (
-        "import sys; from services.common.model_files import DEFAULT_MODEL, load_model; "
+        "import sys; from services.common.embedding.model_files import DEFAULT_MODEL, load_model; "
         "load_model(DEFAULT_MODEL, threads=1); "
         "assert not {'torch', 'transformers', 'sentence_transformers'} & set(sys.modules)"
     )

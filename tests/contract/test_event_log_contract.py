@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from human_memory.producer import DurableProducer
-from human_memory.settings import KafkaSettings
+from human_memory.bus.producer import DurableProducer
+from human_memory.bus.settings import KafkaSettings
 from schemas.events import MemoryEvent
 from schemas.ids import derive
 from schemas.topics import EVENTS
@@ -15,7 +15,7 @@ from services.ingest.adapters.kafka_event_log import RETRY_MS, KafkaEventLog
 from services.ingest.domain import SOURCE
 from services.ingest.ports import EventLog
 from tests.builders import forgotten_event, stored_event
-from tests.contract.memory_event_log import MemoryEventLog
+from tests.fakes.event_log import MemoryEventLog
 
 MINUTE_MS = 60_000
 

@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 import pytest
 
 from schemas.events import MemoryEvent
-from services.common.read_model import Status
 from services.common.redis import RedisClient, connect
-from services.retrieval.adapters.redis_projection import RedisProjection
-from services.retrieval.digest import digest_of_build
-from services.retrieval.hold import unlink
-from services.retrieval.ports import Outcome
+from services.projection.adapters.redis_projection import RedisProjection
+from services.projection.digest import digest_of_build
+from services.projection.pause import unlink
+from services.projection.ports import Outcome
+from services.readside.layout import Status
 from tests.builders import (
     TIME_MS,
     accessed_event,
@@ -25,10 +25,10 @@ from tests.builders import (
     superseded_event,
 )
 from tests.contract.folding import fold_all, fold_into
-from tests.contract.memory_projection import MemoryProjection
 from tests.contract.projection_contract import ProjectionContract, digest_of
 from tests.contract.projection_damages import ANN, BOB, DAMAGES, NAMESPACE, RUN, Damage
 from tests.engines import Engines
+from tests.fakes.projection import MemoryProjection
 from tests.sequences import DIMENSION, around, at_offsets, small_stored
 
 

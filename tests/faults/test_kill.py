@@ -12,13 +12,13 @@ from uuid import UUID
 
 import pytest
 
-from human_memory.bus import Bus, Request
+from human_memory.bus.bus import Bus, Request
 from schemas.errors import DeadlineExceeded, Unavailable
 from schemas.events import MemoryAccessed, MemoryStored
 from schemas.ids import cause_of_key, event_id, query_cause
 from schemas.topics import DEAD_LETTERS, EVENTS
-from services.retrieval.folding import decode
-from services.retrieval.rebuild import rebuild
+from services.projection.batch import decode
+from services.projection.rebuild import rebuild
 from tests import builders
 from tests.engines import Engines
 from tests.integration.agent import NO_THRESHOLD, Agent

@@ -13,7 +13,7 @@ from schemas.fields import Emotion
 from schemas.maintenance import RunJob
 from schemas.queries import GraphExport
 from schemas.topics import EVENTS
-from services.retrieval.folding import decode
+from services.projection.batch import decode
 from tests import builders
 from tests.engines import Engines
 from tests.integration.agent import Agent

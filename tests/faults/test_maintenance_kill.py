@@ -25,10 +25,10 @@ from schemas.fields import Emotion
 from schemas.jobs import PHASES
 from schemas.maintenance import CancelRun, RunJob
 from schemas.topics import EVENTS
-from services.common.read_model import TRACE, kind_of
-from services.retrieval.domain import fold
-from services.retrieval.folding import decode
-from services.retrieval.view import View
+from services.projection.batch import decode
+from services.projection.fold.fold import fold
+from services.projection.fold.view import View
+from services.readside.layout import TRACE, kind_of
 from tests import builders
 from tests.engines import Engines
 from tests.integration.agent import Agent

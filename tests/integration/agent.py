@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from human_memory.bus import Bus, Request
+from human_memory.bus.bus import Bus, Request
 from tests import builders
 
 PATIENCE_SECONDS = 60.0

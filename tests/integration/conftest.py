@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from human_memory.bus import Bus
+from human_memory.bus.bus import Bus
 from tests.engines import Engines
 from tests.integration.agent import Agent
 from tests.integration.published_client import install_published_client

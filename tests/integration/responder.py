@@ -9,7 +9,7 @@ from typing import Any, Self
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from human_memory.settings import KafkaSettings
+from human_memory.bus.settings import KafkaSettings
 from schemas.topics import CORRELATION_ID, QUERIES, REPLY_PARTITION, REPLY_TO, Topic
 
 PONG = b'{"result":{"version":"test"},"position":"0:1"}'

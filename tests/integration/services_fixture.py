@@ -16,18 +16,18 @@ import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from human_memory.bus import Bus
-from human_memory.topics import apply_topics
+from human_memory.bus.bus import Bus
+from human_memory.bus.topics import apply_topics
 from schemas.errors import Rejected
 from schemas.topics import EVENTS, TOPICS, Topic
-from services.common.read_model import redis_prefix
 from services.common.redis import RedisClient, connect
-from services.retrieval.digest import combined_digest, digest_of_view
-from services.retrieval.domain import fold
-from services.retrieval.folding import decode
-from services.retrieval.rebuild import drop_read_side, live_digest
+from services.projection.batch import decode
+from services.projection.digest import combined_digest, digest_of_view
+from services.projection.fold.fold import fold
+from services.projection.fold.view import View
+from services.projection.rebuild import drop_read_side, live_digest
+from services.readside.layout import redis_prefix
 from services.retrieval.settings import RetrievalSettings
-from services.retrieval.view import View
 from stack.processes import Launch, ProcessId, is_alive, kill, spawn, terminate
 from stack.state import free_port
 from tests.polling import eventually

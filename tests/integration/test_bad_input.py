@@ -10,8 +10,8 @@ import orjson
 import pytest
 from aiokafka.errors import MessageSizeTooLargeError
 
-from human_memory.bus import Bus
-from human_memory.producer import partition_of
+from human_memory.bus.bus import Bus
+from human_memory.bus.producer import partition_of
 from schemas import limits
 from schemas.codec import encode
 from schemas.errors import LimitExceeded, Rejected, Unavailable
@@ -26,7 +26,7 @@ from schemas.topics import (
     TIMEOUT_MS,
     Topic,
 )
-from services.retrieval.rebuild import drop_read_side, rebuild
+from services.projection.rebuild import drop_read_side, rebuild
 from tests import builders
 from tests.engines import Engines
 from tests.integration.agent import Agent, ids

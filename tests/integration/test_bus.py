@@ -8,10 +8,10 @@ from contextlib import AsyncExitStack
 import pytest
 from aiokafka import AIOKafkaConsumer
 
-from human_memory.bus import Bus, Request
-from human_memory.deadline import Deadline
-from human_memory.producer import partition_of
-from human_memory.settings import KafkaSettings
+from human_memory.bus.bus import Bus, Request
+from human_memory.bus.deadline import deadline_of_record
+from human_memory.bus.producer import partition_of
+from human_memory.bus.settings import KafkaSettings
 from schemas.errors import DeadlineExceeded, LimitExceeded, NotFound, Rejected, Unavailable
 from schemas.topics import (
     CONTENT_TYPE,
@@ -112,7 +112,7 @@ async def test_request_carries_what_a_service_needs_to_answer_in_time(
     assert 0 <= int(request.headers[REPLY_PARTITION]) < settings.partitions
     assert request.headers[CONTENT_TYPE] == JSON.encode()
     assert request.headers[CORRELATION_ID]
-    left = Deadline.of_record(
+    left = deadline_of_record(
         request.headers[TIMEOUT_MS], recorded_ms=request.timestamp, now_ms=request.timestamp
     )
     assert 0 < left.remaining_seconds() <= 7.0

@@ -12,8 +12,8 @@ from uuid import uuid4
 
 import pytest
 
-from human_memory.producer import DurableProducer
-from human_memory.settings import KafkaSettings
+from human_memory.bus.producer import DurableProducer
+from human_memory.bus.settings import KafkaSettings
 from schemas.topics import EVENTS, QUERIES, Topic
 from tests.integration.installation import ROOT, Installation
 

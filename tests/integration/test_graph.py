@@ -12,11 +12,11 @@ from typing import Any
 import orjson
 import pytest
 
-from human_memory.bus import Request
+from human_memory.bus.bus import Request
 from schemas.errors import NotFound
 from schemas.queries import ConceptQuery, GraphExport, Spread
+from services.projection.rebuild import drop_read_side
 from services.retrieval.adapters.graph_snapshots import GraphSnapshots
-from services.retrieval.rebuild import drop_read_side
 from tests import builders
 from tests.engines import Engines
 from tests.integration.agent import PATIENCE_SECONDS, Agent

@@ -7,8 +7,8 @@ from uuid import UUID, uuid4
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from human_memory.bus import Bus
-from human_memory.producer import partition_of
+from human_memory.bus.bus import Bus
+from human_memory.bus.producer import partition_of
 from schemas.codec import encode
 from schemas.errors import NotFound, Rejected
 from schemas.events import MemoryAccessed, MemoryStored
@@ -16,7 +16,7 @@ from schemas.fields import milliseconds, rfc3339
 from schemas.ids import cause_of_key, cause_of_record
 from schemas.inbox import Store
 from schemas.topics import EVENTS, INBOX
-from services.retrieval.folding import decode
+from services.projection.batch import decode
 from tests import builders
 from tests.builders import TIME_MS
 from tests.integration.agent import PATIENCE_SECONDS, Agent, ids

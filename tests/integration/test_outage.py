@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from human_memory.bus import Bus
-from human_memory.producer import DurableProducer
-from human_memory.settings import KafkaSettings
-from human_memory.topics import apply_topics
+from human_memory.bus.bus import Bus
+from human_memory.bus.producer import DurableProducer
+from human_memory.bus.settings import KafkaSettings
+from human_memory.bus.topics import apply_topics
 from schemas.errors import DeadlineExceeded, Unavailable
 from schemas.replies import Reply
 from schemas.topics import EVENTS, REPLIES
-from services.common.replies import SEND_SECONDS_MAX, Replier, ReplyAddress
+from services.common.envelope import SEND_SECONDS_MAX, Replier, ReplyAddress
 from stack import LocalStack, UnsupportedPlatform
 from tests.builders import ping, store
 from tests.integration.responder import PONG, Responder

@@ -9,8 +9,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import MessageSizeTooLargeError, OutOfOrderSequenceNumber
 
-from human_memory.producer import DurableProducer, Outgoing, partition_of
-from human_memory.settings import KafkaSettings
+from human_memory.bus.producer import DurableProducer, Outgoing, partition_of
+from human_memory.bus.settings import KafkaSettings
 from schemas.errors import LimitExceeded, Rejected, Unavailable
 from schemas.limits import RECORD_BYTES_MAX
 from schemas.topics import EVENTS

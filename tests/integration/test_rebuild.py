@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from human_memory.bus import Bus
-from human_memory.producer import partition_of
+from human_memory.bus.bus import Bus
+from human_memory.bus.producer import partition_of
 from schemas.errors import InvariantBroken, Unavailable
-from services.common.read_model import Layout
-from services.retrieval.hold import HOLD_SECONDS
-from services.retrieval.rebuild import drop_read_side, live_digest, rebuild
+from services.projection.pause import HOLD_SECONDS
+from services.projection.rebuild import drop_read_side, live_digest, rebuild
+from services.readside.layout import Layout
 from stack.processes import Launch, ProcessId, kill, spawn
 from tests import builders
 from tests.integration.agent import PATIENCE_SECONDS, Agent, ids
@@ -143,13 +143,13 @@ def start_rebuild(system: System, log: Path) -> ProcessId:
     """A rebuild in a process of its own, which holds the first partition for ever."""
     program = (
         "import asyncio, sys\n"
-        "from services.retrieval import rebuild as module\n"
-        "from services.retrieval.settings import RetrievalSettings\n"
+        "from services.projection import rebuild as module\n"
+        "from services.projection.settings import ProjectionSettings\n"
         "async def stuck(*_):\n"
         "    print('holding', flush=True)\n"
         "    await asyncio.Event().wait()\n"
         "module.digest_of_build = stuck\n"
-        "asyncio.run(module.rebuild(RetrievalSettings()))\n"
+        "asyncio.run(module.rebuild(ProjectionSettings()))\n"
     )
     return spawn(
         Launch(

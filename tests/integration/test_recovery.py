@@ -8,15 +8,15 @@ from uuid import UUID
 
 import pytest
 
-from human_memory.bus import Bus
+from human_memory.bus.bus import Bus
+from human_memory.bus.producer import partition_of
 from human_memory.cli.records import group_progress
-from human_memory.producer import partition_of
 from schemas.errors import DeadlineExceeded, MemoryServiceError, Unavailable
 from schemas.replies import Reply
 from schemas.topics import DEAD_LETTERS, EVENTS
-from services.common.read_model import Control
-from services.retrieval.folding import decode
-from services.retrieval.rebuild import live_digest
+from services.projection.batch import decode
+from services.projection.rebuild import live_digest
+from services.readside.layout import Control
 from stack import LocalStack, UnsupportedPlatform
 from tests import builders
 from tests.integration.agent import Agent

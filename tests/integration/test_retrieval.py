@@ -7,14 +7,14 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from human_memory.bus import Bus
-from human_memory.producer import partition_of
+from human_memory.bus.bus import Bus
+from human_memory.bus.producer import partition_of
 from schemas.errors import NotFound, Rejected, Unavailable
 from schemas.events import MemoryAccessed
 from schemas.fields import rfc3339
 from schemas.topics import EVENTS
-from services.retrieval.folding import decode
-from services.retrieval.rebuild import live_digest
+from services.projection.batch import decode
+from services.projection.rebuild import live_digest
 from tests import builders
 from tests.builders import TIME_MS
 from tests.integration.agent import NO_THRESHOLD, PATIENCE_SECONDS, Agent, ids

@@ -8,8 +8,8 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from human_memory.settings import KafkaSettings
-from human_memory.topics import apply_topics, check_topics, require_topics
+from human_memory.bus.settings import KafkaSettings
+from human_memory.bus.topics import apply_topics, check_topics, require_topics
 from schemas.errors import Rejected, Unavailable
 from schemas.topics import EVENTS, INBOX, TOPICS, Topic
 from tests.engines import Engines

@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from human_memory.consumer import UnreadableRecord
+from human_memory.bus.consumer import UnreadableRecord
 from schemas.codec import encode
 from schemas.topics import EVENTS, INBOX, QUERIES, Topic
-from services.retrieval.rebuild import rebuild
+from services.projection.rebuild import rebuild
 from tests import builders
 from tests.engines import Engines
 from tests.integration.raw import Name, Raw

@@ -7,11 +7,11 @@ from uuid import UUID
 
 import pytest
 
-from human_memory.bus import Bus
-from human_memory.producer import partition_of
+from human_memory.bus.bus import Bus
+from human_memory.bus.producer import partition_of
 from schemas.errors import NotFound, Unavailable
 from schemas.inbox import InboxCommand
-from services.common.read_model import Control
+from services.readside.layout import Control
 from tests import builders
 from tests.integration.agent import NO_THRESHOLD, PATIENCE_SECONDS, Row
 from tests.integration.services_fixture import System, cursor_of

@@ -5,10 +5,10 @@ from uuid import UUID
 import orjson
 from aiokafka import TopicPartition
 
-from human_memory.consumer import LogConsumer
-from human_memory.producer import DurableProducer
-from human_memory.settings import KafkaSettings
-from human_memory.trouble import kafka_trouble
+from human_memory.bus.consumer import LogConsumer
+from human_memory.bus.errors import kafka_trouble
+from human_memory.bus.producer import DurableProducer
+from human_memory.bus.settings import KafkaSettings
 from schemas.limits import TIMEOUT_MS_MAX
 from services.common.event_log import EventAppender
 from services.ingest.domain import SOURCE

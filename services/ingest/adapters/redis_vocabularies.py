@@ -8,10 +8,10 @@ from typing import Any
 import orjson
 import structlog
 
-from human_memory.producer import partition_of
-from services.common.read_model import Control, Layout
+from human_memory.bus.producer import partition_of
 from services.common.redis import REDIS_ERRORS, RedisClient, Word, execute
 from services.ingest.vocabulary import Vocabulary
+from services.readside.layout import Control, Layout
 
 log = structlog.get_logger(__name__)
 NAMESPACES_MAX = 1_000

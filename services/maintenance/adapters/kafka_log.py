@@ -6,12 +6,12 @@ from uuid import UUID
 
 from aiokafka import TopicPartition
 
-from human_memory.bus import Bus
-from human_memory.consumer import LogConsumer
+from human_memory.bus.bus import Bus
+from human_memory.bus.consumer import LogConsumer
+from human_memory.bus.errors import kafka_trouble
+from human_memory.bus.producer import DurableProducer, partition_of
+from human_memory.bus.settings import KafkaSettings
 from human_memory.deadline import Deadline
-from human_memory.producer import DurableProducer, partition_of
-from human_memory.settings import KafkaSettings
-from human_memory.trouble import kafka_trouble
 from schemas.codec import decode_event
 from schemas.errors import MemoryServiceError
 from schemas.events import (
@@ -28,9 +28,9 @@ from schemas.ids import effect_id
 from schemas.inbox import InboxCommand
 from schemas.topics import EVENTS
 from services.common.event_log import EventAppender
-from services.common.runs import Run
-from services.common.waiting import Waits
-from services.maintenance.episodes import RUN_METADATA
+from services.maintenance.snapshot import RUN_METADATA
+from services.readside.runs import Run
+from services.readside.visibility import Waits
 
 FOLD_SECONDS_MAX = 60.0
 INBOX_SECONDS_MAX = 60.0

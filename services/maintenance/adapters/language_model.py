@@ -7,8 +7,8 @@ import httpx
 import orjson
 import structlog
 
+from services.maintenance.phrasing import WordingFailed, answer, question
 from services.maintenance.settings import MaintenanceSettings
-from services.maintenance.wording import WordingFailed, answer, question
 
 log = structlog.get_logger(__name__)
 TRIES = 3

@@ -10,13 +10,13 @@ import numpy as np
 import orjson
 
 from schemas.errors import Unavailable
-from services.common.due import due_fingerprint
-from services.common.in_force import InForce, unpack_parameters
-from services.common.live_build import LiveBuild
-from services.common.memories import Memories
-from services.common.read_model import STATUSES, TERM, Layout, Status, pack_element, split_record
 from services.common.redis import REDIS_ERRORS, RedisClient, Word, execute
-from services.common.runs import Run, unpack_run
+from services.readside.columns import Memories
+from services.readside.due_index import due_fingerprint
+from services.readside.layout import STATUSES, TERM, Layout, Status, pack_element, split_record
+from services.readside.live_build import LiveBuild
+from services.readside.parameters import InForce, unpack_parameters
+from services.readside.runs import Run, unpack_run
 
 SETTLE = files("services.maintenance").joinpath("lua/settle.lua").read_text()
 PAGE = 500

@@ -12,9 +12,9 @@ from cognition.sequences import Pattern, frequent_sequences
 from schemas.fields import Source
 from schemas.inbox import Store
 from schemas.jobs import ConsolidationJob
-from services.maintenance.domain import rehearsed_event, revived_event
-from services.maintenance.episodes import FACT, RUN_METADATA, SKILL, Gathered
-from services.maintenance.likeness import Likeness
+from services.maintenance.decisions import rehearsed_event, revived_event
+from services.maintenance.similarity import Likeness
+from services.maintenance.snapshot import FACT, RUN_METADATA, SKILL, Gathered
 from services.maintenance.work import Work
 
 EPISODES_MAX = 2_000

@@ -4,11 +4,11 @@ from math import log
 from typing import Any
 
 from schemas.jobs import ConsolidationJob
-from services.maintenance.episodes import gather
 from services.maintenance.jobs.compiling import compile_skills
 from services.maintenance.jobs.decay import sweep
 from services.maintenance.jobs.extracting import Extracted, extract
 from services.maintenance.jobs.replaying import replay
+from services.maintenance.snapshot import gather
 from services.maintenance.work import Outcome, Work
 
 IDS_REPORTED = 20

@@ -2,9 +2,9 @@
 
 from schemas.jobs import DecayJob
 from schemas.parameters import Parameters
-from services.common.in_force import InForce
-from services.maintenance.domain import decayed_events, decide
+from services.maintenance.decisions import decayed_events, decide
 from services.maintenance.work import Outcome, Work
+from services.readside.parameters import InForce
 
 SWEPT_AT_ONCE = 500
 

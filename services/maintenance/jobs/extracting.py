@@ -13,14 +13,14 @@ from pydantic import ValidationError
 from cognition.base_level import IntArray
 from cognition.clustering import ClusterRule, key_terms, medoid, mutual_clusters, nearest_elsewhere
 from cognition.consolidation import fact_confidence
-from cognition.text import terms, words
+from cognition.language.text import terms, words
 from schemas.fields import Emotion, Source
 from schemas.inbox import Concept, InboxCommand, Relation, Store
 from schemas.jobs import ConsolidationJob
-from services.maintenance.domain import rehearsed_event, revived_event
-from services.maintenance.episodes import FACT, RUN_METADATA, SKILL, Gathered
-from services.maintenance.likeness import Likeness
-from services.maintenance.wording import Nonsense, Wording, WordingFailed
+from services.maintenance.decisions import rehearsed_event, revived_event
+from services.maintenance.phrasing import Nonsense, Wording, WordingFailed
+from services.maintenance.similarity import Likeness
+from services.maintenance.snapshot import FACT, RUN_METADATA, SKILL, Gathered
 from services.maintenance.work import Work
 
 SEEDS_MAX, CLUSTERED_MAX, NEAREST = 2_000, 5_000, 10

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from cognition.text import terms
+from cognition.language.text import terms
 from schemas.errors import NotFound
 from schemas.jobs import CapacityJob, InterferenceJob, RifJob, StrategicPruneJob
-from services.common.memories import ACTIVE
-from services.common.read_model import KINDS, hash64
-from services.maintenance.domain import adjusted_event, decayed_events, levels_of
+from services.maintenance.decisions import adjusted_event, decayed_events, levels_of
 from services.maintenance.ports import Page
 from services.maintenance.work import Outcome, Work
+from services.readside.columns import ACTIVE
+from services.readside.layout import KINDS, hash64
 
 _SEARCH = np.uint64(KINDS.index("search") + 1)
 # Which memories of a page are lowered, and by how many nats each; 0: spared.

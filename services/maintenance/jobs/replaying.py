@@ -8,8 +8,8 @@ import numpy as np
 from cognition.base_level import FloatArray, IntArray
 from cognition.consolidation import replay_keys, replay_priority
 from schemas.jobs import ConsolidationJob
-from services.maintenance.domain import rehearsed_event
-from services.maintenance.episodes import FACT, SKILL, Gathered
+from services.maintenance.decisions import rehearsed_event
+from services.maintenance.snapshot import FACT, SKILL, Gathered
 from services.maintenance.work import Work
 
 # A fact covers a memory that it is this similar to, and what is known already gains little.

@@ -13,17 +13,17 @@ import numpy as np
 
 from cognition.base_level import FloatArray, IntArray
 from schemas.parameters import Parameters
-from services.common.live_build import Commands, LiveBuild, position_of
-from services.common.read_model import Layout, hash64
-from services.retrieval import scan
-from services.retrieval.adapters.filters import NO_FILTERS
-from services.retrieval.association import Fan, Sources
-from services.retrieval.focus import CHOSEN_FROM, focus_of
-from services.retrieval.graph import unpack_parameters
-from services.retrieval.question import Candidates, Question, Statistics
-from services.retrieval.table import Table
-from services.retrieval.tables import Held, Tables
-from services.retrieval.terms import concepts_of, index_word
+from services.readside.layout import Layout, hash64
+from services.readside.live_build import Commands, LiveBuild, position_of
+from services.readside.parameters import unpack_parameters
+from services.readside.terms import concepts_of, index_word
+from services.retrieval.search import scan
+from services.retrieval.search.association import Fan, Sources
+from services.retrieval.search.cached_namespaces import Held, Tables
+from services.retrieval.search.column_cache import Table
+from services.retrieval.search.filters import NO_FILTERS
+from services.retrieval.search.plan import Candidates, Question, Statistics
+from services.retrieval.working_memory import CHOSEN_FROM, focus_of
 
 NEAREST = 200
 MATCHING = 200

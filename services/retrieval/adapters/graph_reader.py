@@ -4,11 +4,10 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 from schemas.errors import Unavailable
-from services.common.live_build import Commands, LiveBuild, position_of
-from services.common.read_model import Layout, hash64, relation_field, unpack_element
-from services.retrieval.graph import unpack_concept
-from services.retrieval.held_graph import Mark, Relation
-from services.retrieval.view import Concept
+from services.readside.concepts import Concept, unpack_concept
+from services.readside.layout import Layout, hash64, relation_field, unpack_element
+from services.readside.live_build import Commands, LiveBuild, position_of
+from services.retrieval.graph.cached_graph import Mark, Relation
 
 CHANGES_AT_ONCE = 5_000
 

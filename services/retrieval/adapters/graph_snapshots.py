@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 import structlog
 
-from services.retrieval.held_graph import HeldGraph
-from services.retrieval.view import Concept
+from services.readside.concepts import Concept
+from services.retrieval.graph.cached_graph import HeldGraph
 
 log = structlog.get_logger(__name__)
 # Of the file; one of another format is not read.

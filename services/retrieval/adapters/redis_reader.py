@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from schemas.parameters import Parameters
-from services.common.live_build import Commands, LiveBuild, position_of
-from services.common.memories import Memories
-from services.common.read_model import STATUSES, Layout, State, Status, unpack_record
-from services.retrieval.adapters.redis_projection import INDEXED
-from services.retrieval.graph import unpack_parameters
+from services.readside.columns import Memories
+from services.readside.layout import INDEXED, STATUSES, Layout, State, Status, unpack_record
+from services.readside.live_build import Commands, LiveBuild, position_of
+from services.readside.parameters import unpack_parameters
 
 READ_AT_ONCE = 1_000
 WHOLE_AT_ONCE = 2

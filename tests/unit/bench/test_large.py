@@ -11,8 +11,8 @@ from bench.workbench import COSINE_ONLY
 from schemas.codec import decode_event, encode
 from schemas.events import MemoryStored
 from schemas.parameters import Parameters
-from services.retrieval.domain import fold
-from services.retrieval.view import View
+from services.projection.fold.fold import fold
+from services.projection.fold.view import View
 
 NOW_MS = 1_750_000_000_000
 MODEL = "made-up"

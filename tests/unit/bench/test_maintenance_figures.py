@@ -9,7 +9,7 @@ import pytest
 from bench.maintenance import bounds
 from bench.maintenance.figures import Cost, Run, growth, latencies, typical
 from bench.maintenance.process import Process, memory_mib
-from services.maintenance import episodes
+from services.maintenance import snapshot as episodes
 from services.maintenance.jobs import extracting
 
 

@@ -17,9 +17,9 @@ from bench.texts import load_conversation
 from cognition.clustering import mutual_clusters, occasions
 from schemas.jobs import ConsolidationJob
 from schemas.parameters import Parameters
-from services.common.due import due_ms
-from services.retrieval.domain import fold
-from services.retrieval.view import Memory, View
+from services.projection.fold.fold import fold
+from services.projection.fold.view import Memory, View
+from services.readside.due_index import due_ms
 
 NOW_MS = 1_790_000_000_000
 WINDOW_MS = round(1000 * ConsolidationJob().window_seconds)

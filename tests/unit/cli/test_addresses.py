@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from human_memory import instance as instances
 from human_memory.cli.options import REDIS_DEFAULT, ServerOptions
-from human_memory.instance import Instance, sole_supervisor
+from human_memory.local import instance as instances
+from human_memory.local.instance import Instance, sole_supervisor
 from stack.processes import start_ticks
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from human_memory.children import SERVICES, probe
+from human_memory.local.children import SERVICES, probe
 
 ROOT = Path(__file__).parents[3]
 

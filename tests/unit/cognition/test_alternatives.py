@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cognition.alternatives import (
+from cognition.errors import ParameterOutOfRange
+from cognition.reference.alternatives import (
     core_affect,
     environment_odds,
     learnt_association,
@@ -15,7 +16,6 @@ from cognition.alternatives import (
     predictive_performance,
     source_strength,
 )
-from cognition.errors import ParameterOutOfRange
 
 
 @pytest.mark.parametrize("arousal", [0.5, 0.9])

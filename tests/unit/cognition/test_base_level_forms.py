@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cognition.approximations import hybrid_base_level, optimised_base_level
 from cognition.base_level import ACT_R, SERVICE, Kernel
 from cognition.errors import ParameterOutOfRange
-from cognition.inhibition import base_level_inhibition
+from cognition.reference.approximations import hybrid_base_level, optimised_base_level
+from cognition.reference.inhibition import base_level_inhibition
 from cognition.spacing import presentation_decays
 from tests.unit.cognition.histories import YEAR_SECONDS, Trace, level, presented
 

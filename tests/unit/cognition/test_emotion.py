@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cognition.base_level import emotional_decay_rate
-from cognition.emotion import Appraisal, appraise
+from cognition.language.emotion import Appraisal, appraise
 
 NEUTRAL = Appraisal(valence=0.0, arousal=0.1, salience=0.5)
 WORDS = ["good", "terrible", "not", "very", "VERY", "love", "HATE", "the", "urgent", "no", "!", "❤️"]
@@ -108,7 +108,7 @@ def test_a_text_all_in_capitals_shouts_no_word_above_the_others() -> None:
 
 
 def test_importing_loads_no_lexicon() -> None:
-    program = "import sys, cognition.emotion; sys.exit('vader' in sys.modules)"
+    program = "import sys, cognition.language.emotion; sys.exit('vader' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 

@@ -9,14 +9,15 @@ import pytest
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "reference" / "model.md").read_text("utf-8")
 SECTIONS = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
-MODULES = sorted(path.stem for path in (ROOT / "cognition").glob("*.py") if path.stem != "__init__")
+FILES = {path.stem: path for path in (ROOT / "cognition").rglob("*.py")}
+MODULES = sorted(FILES.keys() - {"__init__"})
 # Their equations stand on the quality page, where they were measured.
 ELSEWHERE = {"lexical", "context"}
 
 
 def public_functions(module: str) -> set[str]:
     """What a module offers."""
-    tree = ast.parse((ROOT / "cognition" / f"{module}.py").read_text("utf-8"))
+    tree = ast.parse(FILES[module].read_text("utf-8"))
     return {
         node.name
         for node in tree.body

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cognition.assertions import CHARACTERS_MAX, read
-from cognition.supersession import COSINE_MIN, Statement, supersedes
+from cognition.language.assertions import CHARACTERS_MAX, read
+from cognition.language.supersession import COSINE_MIN, Statement, supersedes
 
 Pair = tuple[str, str]
 DAY_MS = 86_400_000

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cognition.text import STOP_WORDS, terms, words
+from cognition.language.text import STOP_WORDS, terms, words
 
 
 @pytest.mark.parametrize(

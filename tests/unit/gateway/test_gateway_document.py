@@ -7,7 +7,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from human_memory import routes
-from human_memory.api.service import request_of
+from human_memory.operations.service import request_of
 from human_memory.routes import Route
 from services.gateway.app import app
 

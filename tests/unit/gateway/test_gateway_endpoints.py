@@ -11,16 +11,16 @@ import pytest
 from fastapi import FastAPI
 
 from human_memory import routes
-from human_memory.api import upkeep
-from human_memory.api.service import OPERATIONS
+from human_memory.operations import maintenance as upkeep
+from human_memory.operations.service import OPERATIONS
 from schemas.errors import Rejected
 from schemas.replies import Reply
 from services.gateway.access import Access
 from services.gateway.app import _add_errors
 from services.gateway.app import app as whole
-from services.gateway.doors import Doors
 from services.gateway.endpoints import Endpoints
-from services.gateway.kept_replies import Request as KeptRequest
+from services.gateway.idempotency_cache import Request as KeptRequest
+from services.gateway.middleware import Doors
 
 MEMORY = uuid4()
 

@@ -7,8 +7,8 @@ from fastapi import FastAPI
 
 from schemas.errors import Unavailable
 from services.gateway.access import Access
-from services.gateway.doors import Doors
-from services.gateway.following import Followers
+from services.gateway.event_feed import Followers
+from services.gateway.middleware import Doors
 from services.gateway.settings import GatewaySettings
 from services.gateway.streams import Streams
 

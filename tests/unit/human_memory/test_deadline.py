@@ -2,7 +2,8 @@
 
 import pytest
 
-from human_memory.deadline import Deadline, checked_timeout
+from human_memory.bus.deadline import checked_timeout, deadline_of_record
+from human_memory.deadline import Deadline
 from schemas.errors import LimitExceeded, Rejected
 from schemas.limits import TIMEOUT_MS_DEFAULT, TIMEOUT_MS_MAX
 
@@ -57,25 +58,25 @@ def test_header_of_an_expired_deadline_is_the_least_a_server_takes(clock: Manual
 
 
 def test_time_spent_on_the_way_counts(clock: ManualClock) -> None:
-    deadline = Deadline.of_record(b"1000", recorded_ms=50_000, now_ms=50_400, clock=clock)
+    deadline = deadline_of_record(b"1000", recorded_ms=50_000, now_ms=50_400, clock=clock)
 
     assert deadline.remaining_seconds() == pytest.approx(0.6)
 
 
 def test_record_older_than_its_timeout_is_expired(clock: ManualClock) -> None:
-    deadline = Deadline.of_record(b"1000", recorded_ms=50_000, now_ms=51_000, clock=clock)
+    deadline = deadline_of_record(b"1000", recorded_ms=50_000, now_ms=51_000, clock=clock)
 
     assert deadline.expired
 
 
 def test_wall_clock_behind_the_broker_wins_no_time(clock: ManualClock) -> None:
-    deadline = Deadline.of_record(b"1000", recorded_ms=50_000, now_ms=10_000, clock=clock)
+    deadline = deadline_of_record(b"1000", recorded_ms=50_000, now_ms=10_000, clock=clock)
 
     assert deadline.remaining_seconds() == pytest.approx(1.0)
 
 
 def test_record_without_the_header_gets_the_default(clock: ManualClock) -> None:
-    deadline = Deadline.of_record(None, recorded_ms=0, now_ms=0, clock=clock)
+    deadline = deadline_of_record(None, recorded_ms=0, now_ms=0, clock=clock)
 
     assert deadline.remaining_seconds() == pytest.approx(TIMEOUT_MS_DEFAULT / 1000)
 
@@ -83,12 +84,12 @@ def test_record_without_the_header_gets_the_default(clock: ManualClock) -> None:
 @pytest.mark.parametrize("header", [b"", b"-1", b"1.5", b"soon", b"\xff", b"0", b"9" * 99, "²"])
 def test_header_that_is_no_number_of_milliseconds_is_refused_by_name(header: bytes | str) -> None:
     with pytest.raises(Rejected, match="header timeout_ms"):
-        Deadline.of_record(header, recorded_ms=0, now_ms=0)
+        deadline_of_record(header, recorded_ms=0, now_ms=0)
 
 
 def test_header_over_the_limit_names_it() -> None:
     with pytest.raises(LimitExceeded, match="header timeout_ms") as caught:
-        Deadline.of_record(str(TIMEOUT_MS_MAX + 1), recorded_ms=0, now_ms=0)
+        deadline_of_record(str(TIMEOUT_MS_MAX + 1), recorded_ms=0, now_ms=0)
 
     assert caught.value.details["allowed"] == TIMEOUT_MS_MAX
 

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from human_memory.settings import KafkaSettings
+from human_memory.bus.settings import KafkaSettings
 from schemas.topics import EVENTS
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from human_memory.producer import BATCH_BYTES_MAX, DurableProducer, Outgoing, partition_of
-from human_memory.settings import KafkaSettings
+from human_memory.bus.producer import BATCH_BYTES_MAX, DurableProducer, Outgoing, partition_of
+from human_memory.bus.settings import KafkaSettings
 from schemas.errors import LimitExceeded, Unavailable
 from schemas.limits import DEAD_LETTER_BYTES_MAX, RECORD_BYTES_MAX
 from schemas.topics import DEAD_LETTERS, EVENTS, TOPICS

@@ -10,8 +10,8 @@ from packaging.requirements import Requirement
 
 import human_memory
 from human_memory import AsyncMemory, Memory, routes
-from human_memory.api.replies import REPLIES
-from human_memory.api.service import OPERATIONS
+from human_memory.operations.replies import REPLIES
+from human_memory.operations.service import OPERATIONS
 
 HEAVY = {"aiokafka", "fastapi", "numpy", "redis", "torch", "sentence_transformers", "stack"}
 

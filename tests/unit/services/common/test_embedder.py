@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from services.common.embedder import SLICE_TEXTS_MAX, MicroBatchingEmbedder
-from services.common.encoder import Encoders
-from tests.contract.hash_model import DIMENSION, hash_encode
+from services.common.embedding.embedder import SLICE_TEXTS_MAX, MicroBatchingEmbedder
+from services.common.embedding.encoder import Encoders
+from tests.fakes.hash_model import DIMENSION, hash_encode
 from tests.polling import eventually
 
 POISON = "poison"

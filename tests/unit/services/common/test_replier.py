@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from aiokafka.structs import RecordMetadata
 
-from human_memory.producer import Outgoing
+from human_memory.bus.producer import Outgoing
 from schemas.replies import Reply
-from services.common import replies
-from services.common.replies import SEND_SECONDS_MAX, Replier, ReplyAddress
+from services.common import envelope as replies
+from services.common.envelope import SEND_SECONDS_MAX, Replier, ReplyAddress
 from tests.builders import store
 from tests.polling import eventually
 from tests.unit.services.ingest.inbox import REPLIES, ZERO, Member, Producer, asking, record

@@ -8,7 +8,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.structs import RecordMetadata
 
-from human_memory.producer import DurableProducer, Outgoing
+from human_memory.bus.producer import DurableProducer, Outgoing
 from schemas.codec import decode_reply, encode
 from schemas.dead_letters import DeadLetterReason
 from schemas.errors import Unavailable
@@ -16,14 +16,14 @@ from schemas.inbox import InboxMessage
 from schemas.replies import Reply
 from schemas.topics import CORRELATION_ID, REPLY_PARTITION, REPLY_TO
 from services.common.dead_letters import DeadLetters
-from services.common.replies import Replier
-from services.common.waiting import Waits
+from services.common.envelope import Replier
 from services.ingest.handlers import Ingest, Limits
 from services.ingest.visible import VisibleReplies
+from services.readside.visibility import Waits
 from tests.builders import TIME_MS
-from tests.contract.hash_model import hash_embedder
-from tests.contract.memory_event_log import PARTITIONS, MemoryEventLog
-from tests.contract.memory_vocabularies import MemoryVocabularies
+from tests.fakes.event_log import PARTITIONS, MemoryEventLog
+from tests.fakes.hash_model import hash_embedder
+from tests.fakes.vocabularies import MemoryVocabularies
 
 INBOX, REPLIES, LETTERS = "memory.inbox", "memory.replies", "memory.dead-letters"
 REPLY_PARTITIONS = 6

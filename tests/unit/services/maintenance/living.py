@@ -10,9 +10,9 @@ from bench.year.world import World, WorldSide
 from schemas.events import MemoryEvent, MemoryStored
 from schemas.inbox import Access, Store
 from schemas.replies import RunResult
-from services.common.read_model import TRACE, kind_of, pack_record
-from services.maintenance.domain import levels_of
-from services.retrieval.digest import namespace_digest, rows_of_view
+from services.maintenance.decisions import levels_of
+from services.projection.digest import namespace_digest, rows_of_view
+from services.readside.layout import TRACE, kind_of, pack_record
 from tests.unit.services.maintenance.words import WordEmbedder
 
 START_MS = 1_750_000_000_000

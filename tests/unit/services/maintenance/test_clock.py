@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.ids import run_id
-from services.maintenance.domain import slot_of
+from services.maintenance.decisions import slot_of
 from services.maintenance.offsets import Offsets
 
 HALF_HOUR_MS = 1_800_000

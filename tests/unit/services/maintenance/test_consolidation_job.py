@@ -9,9 +9,9 @@ from bench.year.world import WorldSide
 from schemas.events import MemoryStored
 from schemas.ids import derive
 from schemas.parameters import Parameters
-from services.maintenance.domain import RunContext, levels_of
+from services.maintenance.decisions import RunContext, levels_of
 from services.maintenance.jobs.undo import UndoJob
-from services.maintenance.wording import Nonsense, WordingFailed
+from services.maintenance.phrasing import Nonsense, WordingFailed
 from tests.unit.services.maintenance.living import (
     DAY_MS,
     HOUR_MS,

@@ -11,13 +11,13 @@ from schemas.errors import DeadlineExceeded, MemoryServiceError, NotFound, Rejec
 from schemas.events import MaintenanceCompleted, MaintenanceProgressed
 from schemas.ids import derive
 from schemas.jobs import parameters_of
-from services.common.runs import Run, pack_run, unpack_run
-from services.maintenance.domain import RunContext, failed_event, progressed_event
+from services.maintenance.decisions import RunContext, failed_event, progressed_event
 from services.maintenance.jobs.undo import UndoJob
 from services.maintenance.ports import Page
 from services.maintenance.runner import Runner
-from services.retrieval.domain import fold_log
-from services.retrieval.upkeep_queries import summary_of
+from services.projection.fold.fold import fold_log
+from services.readside.runs import Run, pack_run, unpack_run
+from services.retrieval.queries.runs import summary_of
 from tests.unit.services.maintenance.living import episodes, store, world
 
 PRUNE = parameters_of("strategic_prune", {"goals": ["kites"]})

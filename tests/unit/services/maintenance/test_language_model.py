@@ -5,8 +5,8 @@ import pytest
 
 from services.maintenance.adapters import language_model
 from services.maintenance.adapters.language_model import LanguageModel, wording_of
+from services.maintenance.phrasing import Nonsense, WordingFailed, question
 from services.maintenance.settings import MaintenanceSettings
-from services.maintenance.wording import Nonsense, WordingFailed, question
 from tests.language_model import LocalModel, http, said
 
 TEXTS = ["Ann drinks tea.", "Ann had tea.", "Tea for Ann."]

@@ -11,11 +11,11 @@ from schemas.events import MemoryEvent
 from schemas.ids import derive, effect_id
 from schemas.inbox import Concept, InboxCommand, Relation
 from schemas.jobs import parameters_of
-from services.common.runs import BEGIN
-from services.maintenance.domain import RunContext, progressed_event
+from services.maintenance.decisions import RunContext, progressed_event
 from services.maintenance.jobs.undo import UndoJob
 from services.maintenance.runner import Runner
 from services.maintenance.work import Work
+from services.readside.runs import BEGIN
 from tests.unit.services.maintenance.living import (
     DAY_MS,
     HOUR_MS,

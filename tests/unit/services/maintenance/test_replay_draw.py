@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from cognition.consolidation import replay_keys, replay_priority
 from schemas.jobs import ConsolidationJob
-from services.common.read_model import STATE
-from services.maintenance.episodes import FACT, Gathered
 from services.maintenance.jobs import replaying
 from services.maintenance.jobs.replaying import COVERED_COSINE, COVERED_NOVELTY, drawn
+from services.maintenance.snapshot import FACT, Gathered
+from services.readside.layout import STATE
 from tests.unit.services.maintenance.living import HOUR_MS, START_MS
 
 SEED = "run"

@@ -4,15 +4,15 @@ from dataclasses import dataclass, field, replace
 from typing import cast
 from uuid import UUID
 
-from human_memory.producer import DurableProducer, Outgoing
+from human_memory.bus.producer import DurableProducer, Outgoing
 from schemas.codec import decode_maintenance
 from schemas.ids import run_id
 from schemas.maintenance import Job, RunJob
 from schemas.parameters import Parameters
-from services.common.in_force import InForce
-from services.common.runs import Run
 from services.maintenance.adapters.redis_side import RedisSide, Upkeep
 from services.maintenance.clock import Clock
+from services.readside.parameters import InForce
+from services.readside.runs import Run
 
 HALF_HOUR_MS, HOUR_MS, SIX_HOURS_MS = 1_800_000, 3_600_000, 21_600_000
 NOW_MS = 1_750_075_200_000  # 2025-06-16T12:00:00Z, a slot of all three jobs

@@ -13,13 +13,13 @@ from bench.year.world import World, WorldLog, WorldSide
 from schemas.events import MemoryEvent
 from schemas.inbox import InboxCommand
 from schemas.jobs import parameters_of
-from services.common.in_force import InForce
-from services.common.memories import Memories
-from services.common.read_model import Status, pack_record
-from services.common.runs import Run
 from services.maintenance.adapters.redis_side import Page, Upkeep
-from services.maintenance.domain import RunContext
+from services.maintenance.decisions import RunContext
 from services.maintenance.runner import Runner
+from services.readside.columns import Memories
+from services.readside.layout import Status, pack_record
+from services.readside.parameters import InForce
+from services.readside.runs import Run
 from tests.unit.services.maintenance.living import DAY_MS, START_MS, store, world
 
 DUE = 1_000

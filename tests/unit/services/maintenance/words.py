@@ -4,8 +4,8 @@ import hashlib
 
 import numpy as np
 
-from cognition.text import terms
-from services.common.embedder import Vectors
+from cognition.language.text import terms
+from services.common.embedding.embedder import Vectors
 
 DIMENSION = 64
 

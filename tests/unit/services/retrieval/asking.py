@@ -7,16 +7,16 @@ import numpy as np
 
 from schemas.ids import derive
 from schemas.queries import Search
-from services.common.read_model import hash64
-from services.retrieval.association import Fan, Sources
-from services.retrieval.evidence import Evidence
-from services.retrieval.question import Candidates, Question, Statistics
-from services.retrieval.scoring import Ranking, rank
-from services.retrieval.search import question_of
-from services.retrieval.view import Memory, Ref, View
+from services.projection.fold.view import Memory, Ref, View
+from services.readside.layout import hash64
+from services.retrieval.search.association import Fan, Sources
+from services.retrieval.search.evidence import Evidence
+from services.retrieval.search.plan import Candidates, Question, Statistics
+from services.retrieval.search.ranking import Ranking, rank
+from services.retrieval.search.search import question_of
 from tests.builders import TIME_MS, search
 from tests.sequences import NAMESPACES
-from tests.unit.services.retrieval.folds import table_of
+from tests.unit.services.projection.folds import table_of
 
 NAMESPACE = NAMESPACES[0]
 CAUSE = derive("cause")

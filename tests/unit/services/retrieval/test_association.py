@@ -11,16 +11,16 @@ from cognition.base_level import FloatArray
 from cognition.spreading import Links, maximum_strength, spreading_activation
 from schemas.events import MemoryEvent
 from schemas.parameters import Parameters
-from services.common.memories import Memories
-from services.common.read_model import hash64
-from services.retrieval.association import Fan, Sources, association
-from services.retrieval.domain import fold_log
-from services.retrieval.terms import concepts_of
-from services.retrieval.view import View
+from services.projection.fold.fold import fold_log
+from services.projection.fold.view import View
+from services.readside.columns import Memories
+from services.readside.layout import hash64
+from services.readside.terms import concepts_of
+from services.retrieval.search.association import Fan, Sources, association
 from tests.builders import TIME_MS, concept_event, forgotten_event, memory_id, relation_event
 from tests.sequences import CONCEPTS, around, at_offsets, logs, small_stored
+from tests.unit.services.projection.folds import folded, memories_of
 from tests.unit.services.retrieval.asking import of_namespace, sources_of
-from tests.unit.services.retrieval.folds import folded, memories_of
 
 EXAMPLES = settings(max_examples=20)
 ONE_HOP = Parameters(hops_max=1)

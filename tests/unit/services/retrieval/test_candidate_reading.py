@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from schemas.events import MemoryEvent
 from services.retrieval.adapters import candidates
 from services.retrieval.adapters.candidates import CandidateReader
-from services.retrieval.question import Candidates
-from services.retrieval.tables import Tables
+from services.retrieval.search.cached_namespaces import Tables
+from services.retrieval.search.plan import Candidates
 from tests.builders import TIME_MS, accessed_event, forgotten_event, memory_id, restored_event
 from tests.sequences import DIMENSION, around, small_stored
+from tests.unit.services.projection.folded_build import FoldedBuild
+from tests.unit.services.projection.folds import table_of
 from tests.unit.services.retrieval.asking import NAMESPACE, of_namespace, question
-from tests.unit.services.retrieval.folded_build import FoldedBuild
-from tests.unit.services.retrieval.folds import table_of
 
 NAMES = "abcdefg"
 TURNS = st.lists(st.integers(0, 4), min_size=1, max_size=40)

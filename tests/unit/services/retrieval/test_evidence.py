@@ -13,13 +13,14 @@ from cognition.lexical import inverse_document_frequency
 from schemas.events import MemoryEvent
 from schemas.parameters import ParameterOverrides
 from schemas.queries import Search
-from services.common.read_model import TERM, hash64
-from services.retrieval.domain import fold_log
-from services.retrieval.evidence import Evidence
-from services.retrieval.question import Question
-from services.retrieval.view import Memory, View
+from services.projection.fold.fold import fold_log
+from services.projection.fold.view import Memory, View
+from services.readside.layout import TERM, hash64
+from services.retrieval.search.evidence import Evidence
+from services.retrieval.search.plan import Question
 from tests.builders import TIME_MS, embedding, forgotten_event, memory_id, search
 from tests.sequences import CONCEPTS, DIMENSION, around, at_offsets, logs, small_stored
+from tests.unit.services.projection.folds import folded
 from tests.unit.services.retrieval.asking import (
     CUE,
     candidates_of,
@@ -27,7 +28,6 @@ from tests.unit.services.retrieval.asking import (
     of_namespace,
     question,
 )
-from tests.unit.services.retrieval.folds import folded
 
 EXAMPLES = settings(max_examples=20)
 WITHOUT_DELETION = ("stored", "stored", "stored", "accessed", "concept", "relation", "superseded")

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from schemas.events import AccessKind, MemoryEvent
 from schemas.parameters import Parameters
-from services.common.levels import activations
-from services.common.memories import ACTIVE
-from services.retrieval.domain import fold_log
-from services.retrieval.focus import focus_of
+from services.projection.fold.fold import fold_log
+from services.readside.activation import activations
+from services.readside.columns import ACTIVE
+from services.retrieval.working_memory import focus_of
 from tests.builders import (
     TIME_MS,
     accessed_event,
@@ -21,8 +21,8 @@ from tests.builders import (
     stored_event,
 )
 from tests.sequences import STATUS_CHANGES, TIMES, USES, around, at_offsets, logs, small_stored
+from tests.unit.services.projection.folds import HOUR_MS, folded, kinds, memories_of, traces_of
 from tests.unit.services.retrieval.asking import of_namespace
-from tests.unit.services.retrieval.folds import HOUR_MS, folded, kinds, memories_of, traces_of
 
 SPANS = st.sampled_from([1.0, 3_600.0, 86_400.0 * 30])
 

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from schemas.errors import Unavailable
 from schemas.events import MemoryEvent
 from schemas.ids import derive
-from services.retrieval import graph_cache
+from services.projection.fold.fold import fold_log
+from services.readside.concepts import Concept
 from services.retrieval.adapters import graph_reader
 from services.retrieval.adapters.graph_reader import GraphReader
 from services.retrieval.adapters.graph_snapshots import GraphSnapshots
-from services.retrieval.domain import fold_log
-from services.retrieval.graph_cache import GraphCache
-from services.retrieval.held_graph import HeldGraph, Relation
-from services.retrieval.view import Concept
+from services.retrieval.graph import cache as graph_cache
+from services.retrieval.graph.cache import GraphCache
+from services.retrieval.graph.cached_graph import HeldGraph, Relation
 from tests.builders import (
     NAMESPACE,
     concept_event,
@@ -26,7 +26,7 @@ from tests.builders import (
     relation_removed_event,
     stored_event,
 )
-from tests.unit.services.retrieval.folded_graph import FoldedGraph
+from tests.unit.services.projection.folded_graph import FoldedGraph
 
 PREFIX = "hm::"
 NAMES = ("tea", "cup", "jam", "a\x1fb", "日本")

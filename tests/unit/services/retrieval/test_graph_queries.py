@@ -8,10 +8,10 @@ from schemas.events import MemoryEvent
 from schemas.queries import ConceptQuery, GraphExport, Spread
 from services.retrieval.adapters.graph_reader import GraphReader
 from services.retrieval.adapters.graph_snapshots import GraphSnapshots
-from services.retrieval.graph_cache import GraphCache
-from services.retrieval.graph_queries import GraphQueries
+from services.retrieval.graph.cache import GraphCache
+from services.retrieval.graph.queries import GraphQueries
 from tests.builders import NAMESPACE, concept_event, relation_event
-from tests.unit.services.retrieval.folded_graph import FoldedGraph
+from tests.unit.services.projection.folded_graph import FoldedGraph
 
 README: list[MemoryEvent] = [
     concept_event("Python", concept_type="language", activation=0.9),
@@ -163,7 +163,7 @@ async def test_unknown_concept_is_not_found_by_name(name: str) -> None:
 async def test_hub_too_large_for_a_record_is_paged_without_repeats_or_gaps(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("services.retrieval.graph_queries.VALUE_BYTES_MAX", 2_000)
+    monkeypatch.setattr("services.retrieval.graph.queries.VALUE_BYTES_MAX", 2_000)
     queries = graph_of(*star(30))
 
     with pytest.raises(LimitExceeded, match="page with limit and offset"):
@@ -205,7 +205,7 @@ async def test_export_of_nothing_is_empty() -> None:
 async def test_export_too_large_for_a_record_says_to_ask_for_less(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("services.retrieval.graph_queries.VALUE_BYTES_MAX", 1_000)
+    monkeypatch.setattr("services.retrieval.graph.queries.VALUE_BYTES_MAX", 1_000)
 
     with pytest.raises(LimitExceeded, match="fewer concepts") as refused:
         await graph_of(*star(30)).export(GraphExport(namespace=NAMESPACE, limit=30))

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from schemas.errors import Rejected
 from schemas.limits import TIME_MS_MAX, TIME_MS_MIN
-from services.common.read_model import TAG_SEPARATOR
-from services.retrieval.adapters.filters import NO_FILTERS, Filters
-from services.retrieval.overview import Cursor
+from services.readside.layout import TAG_SEPARATOR
+from services.retrieval.queries.overview import Cursor
+from services.retrieval.search.filters import NO_FILTERS, Filters
 from tests.builders import memory_id
 
 ID = str(memory_id("m"))

@@ -5,9 +5,9 @@ from hypothesis import given, settings
 
 from schemas.events import MemoryEvent
 from schemas.parameters import Parameters
-from services.common.levels import activations
-from services.common.memories import ACTIVE, DECAYED, DELETED, status_name
-from services.retrieval.domain import fold_log
+from services.projection.fold.fold import fold_log
+from services.readside.activation import activations
+from services.readside.columns import ACTIVE, DECAYED, DELETED, status_name
 from tests.builders import (
     TIME_MS,
     accessed_event,
@@ -18,8 +18,8 @@ from tests.builders import (
     superseded_event,
 )
 from tests.sequences import STATUS_CHANGES, TIMES, USES, around, at_offsets, logs, small_stored
+from tests.unit.services.projection.folds import ANN, BOB, CID, folded, memories_of
 from tests.unit.services.retrieval.asking import found, ranked
-from tests.unit.services.retrieval.folds import ANN, BOB, CID, folded, memories_of
 
 EXAMPLES = settings(max_examples=20)
 IN_ORDER = logs(kinds=(*USES, *USES, *STATUS_CHANGES, "adjusted", "adjusted"), ordered=True)

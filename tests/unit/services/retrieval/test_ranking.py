@@ -13,11 +13,11 @@ from schemas.events import MemoryEvent
 from schemas.ids import derive
 from schemas.parameters import ParameterOverrides, Parameters
 from schemas.queries import Search
-from services.common.levels import activations, threshold_of
-from services.common.memories import DELETED
-from services.retrieval.domain import fold_log
-from services.retrieval.explaining import explanation_of
-from services.retrieval.ranking import with_access
+from services.projection.fold.fold import fold_log
+from services.readside.activation import activations, threshold_of
+from services.readside.columns import DELETED
+from services.retrieval.search.explaining import explanation_of
+from services.retrieval.search.supersession import with_access
 from tests.builders import (
     TIME_MS,
     accessed_event,
@@ -38,8 +38,8 @@ from tests.sequences import (
     logs,
     small_stored,
 )
+from tests.unit.services.projection.folds import ANN, folded, memories_of
 from tests.unit.services.retrieval.asking import found, of_namespace, ranked
-from tests.unit.services.retrieval.folds import ANN, folded, memories_of
 
 EXAMPLES = settings(max_examples=20)
 DEFAULT = Parameters()

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from schemas.events import MemoryEvent
 from schemas.parameters import ParameterOverrides
 from schemas.queries import Search
-from services.common.memories import ACTIVE
-from services.retrieval import scan
-from services.retrieval.domain import fold_log
-from services.retrieval.question import Candidates, Question
-from services.retrieval.view import View
+from services.projection.fold.fold import fold_log
+from services.projection.fold.view import View
+from services.readside.columns import ACTIVE
+from services.retrieval.search import scan
+from services.retrieval.search.plan import Candidates, Question
 from tests.builders import TIME_MS, search
 from tests.sequences import at_offsets, logs
 from tests.unit.services.retrieval.asking import NAMESPACE, candidates_of, evidence_of, question

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.events import MemoryEvent
-from services.common.read_model import CONCEPT, NOBODY, TERM, hash64
-from services.retrieval.domain import fold_log
-from services.retrieval.view import Memory, Namespace, View
+from services.projection.fold.fold import fold_log
+from services.projection.fold.view import Memory, Namespace, View
+from services.readside.layout import CONCEPT, NOBODY, TERM, hash64
 from tests.builders import (
     NAMESPACE,
     TIME_MS,
@@ -21,7 +21,7 @@ from tests.builders import (
     stored_event,
 )
 from tests.sequences import around, at_offsets, logs, small_stored
-from tests.unit.services.retrieval.folds import ANN, BOB, at, folded
+from tests.unit.services.projection.folds import ANN, BOB, at, folded
 
 EXAMPLES = settings(max_examples=20)
 SESSIONS = ("monday", "tuesday")

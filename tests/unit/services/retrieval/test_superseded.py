@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from schemas.events import MemoryEvent
 from schemas.parameters import ParameterOverrides
-from services.retrieval.scoring import Ranking
-from services.retrieval.view import View
+from services.projection.fold.view import View
+from services.retrieval.search.ranking import Ranking
 from tests.builders import (
     TIME_MS,
     accessed_event,
@@ -22,8 +22,8 @@ from tests.builders import (
     superseded_event,
 )
 from tests.sequences import DIMENSION, around, small_stored
+from tests.unit.services.projection.folds import HOUR_MS, folded
 from tests.unit.services.retrieval.asking import found, ranked
-from tests.unit.services.retrieval.folds import HOUR_MS, folded
 
 NEAR, FAR = (1.0, 0.0), (0.0, 1.0)
 NAMES = "abcde"

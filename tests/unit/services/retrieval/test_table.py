@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from cognition.base_level import FloatArray
 from schemas.events import MemoryEvent
-from services.common.read_model import TERM, hash64
-from services.retrieval.domain import fold_log
-from services.retrieval.table import NONE, NOT_HERE, ROOM, Table, unit_vectors
-from services.retrieval.tables import Tables
-from services.retrieval.view import Memory, Ref, View
+from services.projection.fold.fold import fold_log
+from services.projection.fold.view import Memory, Ref, View
+from services.readside.layout import TERM, hash64
+from services.retrieval.search.cached_namespaces import Tables
+from services.retrieval.search.column_cache import NONE, NOT_HERE, ROOM, Table, unit_vectors
 from tests.builders import (
     TIME_MS,
     accessed_event,
@@ -23,8 +23,8 @@ from tests.builders import (
     superseded_event,
 )
 from tests.sequences import DIMENSION, around, at_offsets, cuts, logs, small_stored
+from tests.unit.services.projection.folds import ANN, BOB, folded, memories_of, record_of, table_of
 from tests.unit.services.retrieval.asking import CUE, of_namespace
-from tests.unit.services.retrieval.folds import ANN, BOB, folded, memories_of, record_of, table_of
 
 EXAMPLES = settings(max_examples=20)
 TERMS = ("tea", "four", "cup", "ann", "bob", "coffee")
@@ -266,7 +266,7 @@ def test_tables_of_namespaces_asked_least_lately_are_dropped_beyond_the_cap() ->
 
 
 def test_namespaces_without_memories_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.retrieval.tables.TABLES_MAX", 3)
+    monkeypatch.setattr("services.retrieval.search.cached_namespaces.TABLES_MAX", 3)
     tables = Tables(DIMENSION)
     held = [tables.of((0, 1, name)) for name in "abcde"]
 

@@ -3,9 +3,9 @@
 import asyncio
 from typing import Any, cast
 
-from services.common.live_build import LiveBuild, Queue
-from services.common.read_model import Layout
 from services.common.redis import RedisClient
+from services.readside.layout import Layout
+from services.readside.live_build import LiveBuild, Queue
 from services.retrieval.adapters.redis_reader import WHOLE_AT_ONCE, RedisReader
 from tests.builders import NAMESPACE
 

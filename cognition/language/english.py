@@ -1,0 +1,147 @@
+"""English for `assertions`: the words and phrases that show what a clause says, and of what."""
+
+import re
+
+from cognition.language.text import terms
+
+
+def _set(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+def stems(text: str) -> frozenset[str]:
+    """The terms of a text, each once, in one spelling.
+
+    Args:
+        text: any text, or words with spaces between.
+
+    Returns:
+        Terms, as `cognition.language.text.terms` gives them.
+
+    Source: none.
+
+    >>> sorted(stems("My favourite colour"))
+    ['color', 'favorit']
+    """
+    return frozenset(SPELLINGS.get(term, term) for term in terms(text))
+
+
+SPELLINGS = {"favourit": "favorit", "colour": "color", "goe": "go"}
+
+SENTENCE = re.compile(r"(.+?)([.!?;]++(?=[\s\"'”’)]|$)|\n|$)", re.DOTALL)
+BETWEEN_CLAUSES = re.compile(
+    r"[,:()—–]\s+|\s[-—–]\s"
+    r"|\s(?:but|because|so|while)\s|\sand\s(?=(?:i|we|my|our|it|he|she|they|the)\b)",
+    re.IGNORECASE,
+)
+CONTRACTED = {"m": "am", "re": "are", "ve": "have", "ll": "will", "d": "would"}
+CONTRACTED_NEGATIONS = {
+    "can't": "can",
+    "cannot": "can",
+    "won't": "will",
+    "shan't": "shall",
+    "ain't": "is",
+}
+# "it's" is "it is"; "Ann's" may be hers.
+NO_OWNERS = _set("it that he she there what who here")
+
+# What a clause is about.
+OPENERS = _set(
+    "and but so oh ah well correction update yes no yeah also still ok okay today then hey hi hello"
+    " sorry anyway unfortunately sadly luckily that"
+)
+REPORTS = _set("say says said think means that found heard")
+REPORTED = _set("i we my our that")
+SPEAKERS = _set("i we")
+OWNERS = _set("i we my our")
+# What these stand for was said elsewhere.
+ELSEWHERE = _set(
+    "it this that these those there here he she they his her hers their its him them you yours your"
+    " who what which how why when where one everyone everybody everything someone something nobody"
+    " nothing anyone anything some any all many most both none another other others"
+)
+SUPPOSED = _set("if would could should might maybe perhaps wish hope unless whether let let's")
+ASIDES = _set("with who which that where")
+MORE = _set("also too another besides plus both extra")
+
+# Its verb.
+BE = _set("am is are be been being was were")
+HAVE = _set("has have")
+WAS = _set("was were had did")
+NOT = _set("not never")
+AUXILIARIES = BE | HAVE | WAS | NOT | _set("do does will shall can gonna")
+AUXILIARIES |= _set("still usually always already really just recently finally only officially")
+CHANGED = _set(
+    "changed changing switched updated upgraded"
+    " moved moving postponed rescheduled pushed delayed shifted"
+)
+ENDED = _set("cancelled canceled scrapped discontinued")
+PRESENT = _set(
+    "live lives living reside resides work works working prefer prefers drive drives open opens"
+    " close closes start starts begin begins end ends finish finishes leave leaves depart departs"
+    " arrive arrives cost costs weigh weighs take takes last lasts earn earns pay pays go goes need"
+    " needs use uses play plays like likes love loves hate hates study studies teach teaches drink"
+    " drinks eat eats own owns want wants sleep sleeps stay stays sit sits stand stands run runs"
+)
+VERBS = AUXILIARIES | PRESENT | CHANGED
+PAST = _set(
+    "went ran saw met bought gave got had made took came said told ate drank drove found felt left"
+    " wrote read won lost spent sent slept swam rode flew taught thought began built brought caught"
+    " knew kept paid put sat sang stood wore heard held hit hurt grew forgot fell chose"
+)
+CHANGERS = _set("i we they he she somebody someone")
+WORKS = {"at": "work for", "for": "work for", "as": "work as"}
+ENDS = re.compile(
+    r"(?:gave up|given up|giving up|quit|stopped(?= \w+ing\b)|sold|pulled out of|dropped out of"
+    r"|got rid of|cancelled|canceled)(?: on)?\b"
+)
+PASSIVE = re.compile(rf"\b(?:gets?|got|getting) (?=(?:{'|'.join(sorted(CHANGED | ENDED))})\b)")
+
+# That it is new, or over.
+USED_TO = re.compile(r"(?<!\bam )(?<!\bis )(?<!\bare )(?<!\bget )\bused to\b")
+FINAL = re.compile(r"\bany more$|\banymore\b|\bno longer\b|" + USED_TO.pattern)
+DENIED = re.compile(r"\bno longer\b|" + USED_TO.pattern)
+NEWS = re.compile(
+    r"\b(?:now|instead(?! of)|actually|currently|nowadays|correction|update|these days|anymore"
+    r"|any more(?=$)|from now on|at all|after all|(?:since|until) .*)(?=\s|$)"
+)
+GONE = re.compile(
+    r"\b(not|told you|overwrite|instead of|rather than|(?:switched|changed|moved) from)\s"
+    r"(?:the\s|my\s|a\s)?((?:[^\W_]+\s?){1,3})"
+)
+AFTER_GONE = _set("and but to it is was i we an in on at for with only just as so that be")
+# What it is about was said elsewhere: "It's the fourth of July now", "I told you that wrong".
+REDATES = re.compile(r"\bit is ((?:\w+ ){1,8})now\b|\b(?:it|that|you) wrong\b|\bcorrection\b")
+
+# Its value, and how many there are at a time.
+PLACES = _set("in on at under behind beside near inside above below")
+CALENDAR = stems(
+    "monday tuesday wednesday thursday friday saturday sunday january february march april may june"
+    " july august september october november december"
+)
+MEASURES = CALENDAR | stems(
+    "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
+    " seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred"
+    " thousand half first second third fourth fifth sixth seventh eighth ninth tenth eleventh"
+    " twelfth thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth"
+    " thirtieth noon midnight tomorrow tonight morning afternoon evening"
+)
+ATTRIBUTES = stems(
+    "nickname username colour favourite password passcode code pin address email number capital"
+    " title version size brand login"
+)
+VAGUE = stems("part thing memory moment time way aspect")
+ROLES = stems(
+    "boss manager supervisor lead leader doctor dentist landlord landlady flatmate roommate teacher"
+    " coach therapist president treasurer captain girlfriend boyfriend wife husband partner mayor"
+)
+# One value at a time if it is a number or a time.
+QUANTITIES = {"be"} | stems(
+    "open close start begin end finish leave depart arrive cost weigh take last earn pay"
+)
+# That one is not sure of something says nothing about what one was sure of before.
+CHATTY = stems("know think believe mind want see feel get mean say tell care worry wait")
+MOODS = stems("sure certain glad happy ready sorry surprised excited")
+# Of several things at a time: a cat now is no news of the dog.
+SEVERAL = {"have"} | stems("own love like hate")
+AGE = stems("years old")

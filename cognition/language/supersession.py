@@ -1,0 +1,208 @@
+"""Supersession: whether a newer statement puts another value in place of an older one's.
+
+Read off the words, without a language model. A wrong yes costs a memory its rank, a wrong no leaves
+the ranking as it was: what is in doubt is a no. English; other languages hardly get a yes.
+"""
+
+from dataclasses import dataclass
+
+from cognition.language import english
+from cognition.language.assertions import SPEAKER, Assertion, Reading, measures, read
+
+# Only the words decide: the cosine is as high for two visits to two towns as for two addresses of
+# one person. It saves work; the least alike of the changed facts that words can tell had .44.
+COSINE_MIN = 0.4
+# Where only likeness tells what a new date is of; two such dates of other things had .36 and less.
+REDATED_COSINE_MIN = 0.45
+SHARED_TERMS_MIN = 2  # Beside the value that is replaced; one may be chance.
+NAMED_TERMS_MIN = 2  # "the Aire Valley half" is one race; "May" may be many things.
+DENIED_TERMS_MIN = 2  # "I'm not afraid" of this does not contradict "I'm afraid" of that.
+
+_SINGLE = frozenset({"work for", "work as", "prefer", "drive"})  # One value at a time.
+_CHANGED_AT_ALL = english.stems("changed switched updated upgraded")
+_NAMING = {"be", "call"}
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What somebody said, and when.
+
+    Args:
+        text: as it was said, without date or speaker.
+        speaker: who said it, if that is known.
+        time_ms: when, in milliseconds since 1970.
+    """
+
+    text: str
+    speaker: str | None
+    time_ms: int
+
+
+def supersedes(older: Statement, newer: Statement, *, cosine: float) -> bool:
+    """Whether `newer` says that what `older` says holds no longer, or with another value.
+
+    Yes if both have the same speaker (or none), `newer` is later, the cosine is at least
+    COSINE_MIN, and what they say, questions and suppositions left out, is one of these:
+
+    - the same subject and verb with another value, where there is one at a time (a name, a number,
+      a time, a home, an employer) or the newer one says that it is new ("now", "these days");
+    - the same subject, of which the newer one says that it changed ("moved to", "cancelled");
+    - one denies in the present what the other says ("no longer", "gave up");
+    - the newer one names the value of the older one as wrong or gone ("220, not 240");
+    - the newer one gives another date of it ("it's Saturday the fourth now").
+
+    Args:
+        older: the statement that may be out of date.
+        newer: the one that may replace it.
+        cosine: of their vectors as they are indexed, with date and speaker, -1 to 1.
+
+    Returns:
+        Whether the older one is out of date.
+
+    Source: none; "same subject and attribute, other value" in words.
+
+    >>> rome, oslo = Statement("I live in Rome.", "Ann", 0), Statement("I moved to Oslo.", "Ann", 1)
+    >>> supersedes(rome, oslo, cosine=0.8), supersedes(oslo, rome, cosine=0.8)
+    (True, False)
+    """
+    if newer.time_ms <= older.time_ms or cosine < COSINE_MIN:
+        return False
+    if (older.speaker or "").casefold() != (newer.speaker or "").casefold():
+        return False
+    before, after = read(older.text), read(newer.text)
+    return (
+        any(_replaces(old, new) for new in after.assertions for old in before.assertions)
+        or any(_ends(before, new) for new in after.assertions if new.ends)
+        or any(_displaces(before, after, value) for value in after.gone)
+        or (cosine >= REDATED_COSINE_MIN and _redates(before, after))
+    )
+
+
+def _replaces(old: Assertion, new: Assertion) -> bool:
+    if old.subject != new.subject or new.ends or old.past or old.changes or old.ends:
+        return False
+    if new.changes:
+        return _holds(old) and not new.negated and _changes(old, new)
+    named = {old.verb, new.verb} == _NAMING and old.named and new.named
+    if new.past or (old.verb != new.verb and not named):
+        return False
+    if old.negated != new.negated:
+        return _denies(old, new)
+    return not new.negated and _revalues(old, new)
+
+
+def _revalues(old: Assertion, new: Assertion) -> bool:
+    """Same subject and verb: whether another value of the same kind takes the place of the old."""
+    if new.more or not (old.value - new.value and new.value - old.value):
+        return False
+    if old.measured and new.measured and not (old.named and new.named):
+        return _remeasures(old, new)
+    if bool(old.measured) != bool(new.measured):
+        return False
+    if old.verb == "live":
+        return old.placed and new.placed
+    if not {old.verb, new.verb} <= _NAMING:
+        return old.verb in _SINGLE or (
+            new.renewed and old.verb not in english.CHATTY | english.SEVERAL
+        )
+    if new.renewed and old.placed and new.placed:
+        return True
+    if bool(old.named) != bool(new.named):
+        return False
+    if "call" in {old.verb, new.verb} or _is_attribute(old) or (_is_role(old) and old.named):
+        return True
+    alike = bool(old.named) or not old.value.isdisjoint(new.value)
+    return new.renewed and alike and old.subject != SPEAKER
+
+
+def _remeasures(old: Assertion, new: Assertion) -> bool:
+    """Whether another number or time is given for the same: "ten minutes" is not "two grams"."""
+    what, what_now = old.value - old.measured, new.value - new.measured
+    if not (old.measured - new.measured and new.measured - old.measured):
+        return False
+    if old.subject == SPEAKER and old.verb == "be":
+        return what | what_now <= english.AGE  # "I'm 33" and "I'm two minutes away"
+    same = what <= what_now or what_now <= what
+    return same and (new.renewed or old.verb in english.QUANTITIES or _is_attribute(old))
+
+
+def _changes(old: Assertion, new: Assertion) -> bool:
+    """Same subject: whether what the newer one says to have changed is what the older one says."""
+    other = bool(new.value - old.value)
+    if old.verb == "live" or _is_attribute(old):
+        return other or (_is_attribute(old) and not new.value)
+    # What can move has a place or a time; "my sister has changed" says nothing of her age.
+    movable = old.placed or not old.measured.isdisjoint(english.CALENDAR)
+    if old.verb not in english.QUANTITIES or old.subject == SPEAKER:
+        return False
+    if not new.value:
+        return movable and new.verb not in _CHANGED_AT_ALL
+    if new.measured and old.measured:
+        return other and (movable or new.verb in _CHANGED_AT_ALL)
+    return other and old.placed and not new.measured
+
+
+def _denies(old: Assertion, new: Assertion) -> bool:
+    """Same subject and verb, one of both negated: whether it is about the same."""
+    shared = old.value & new.value
+    if new.final:
+        alone = not new.value and old.verb != "be" and old.verb not in english.CHATTY
+        return bool(shared) or alone
+    if old.verb in english.CHATTY or not (new.value <= old.value or old.value <= new.value):
+        return False
+    if old.verb == "be" and not new.renewed:
+        return len(shared) >= DENIED_TERMS_MIN
+    return bool(shared - english.MOODS)
+
+
+def _ends(before: Reading, new: Assertion) -> bool:
+    """Whether the newer one says that what the older one says has ended."""
+    current = [old for old in before.assertions if _holds(old)]
+    if not new.value:
+        return new.subject != SPEAKER and any(old.subject == new.subject for old in current)
+    if new.subject != SPEAKER:
+        return False
+    # "I gave up coffee", "I sold the Volvo": of one's own habits and things.
+    if any(old.mine and new.value <= old.value | {old.verb} for old in current):
+        return True
+    if any(old.ends and not new.value.isdisjoint(old.value) for old in before.assertions):
+        return False  # It was over before.
+    return len(new.named) >= NAMED_TERMS_MIN and new.value <= before.terms
+
+
+def _displaces(before: Reading, after: Reading, gone: frozenset[str]) -> bool:
+    """Whether a value that the newer text names as wrong or gone stands in the older one."""
+    if not gone <= before.terms or any(gone & value for value in before.gone):
+        return False
+    if measures(gone):
+        return len((before.terms & after.terms) - gone) >= SHARED_TERMS_MIN
+    return any(
+        _holds(old) and old.mine and gone <= old.value | {old.verb} for old in before.assertions
+    )
+
+
+def _redates(before: Reading, after: Reading) -> bool:
+    """Whether the newer one gives another date of something that it need not name again."""
+    if not after.redates or before.terms.isdisjoint(english.CALENDAR):
+        return False
+    shared = before.terms & after.terms
+    dates, dates_now = measures(before.terms), measures(after.terms)
+    differs = dates - dates_now and dates_now - dates and dates_now & english.CALENDAR
+    return bool(differs and shared - dates) and len(shared) > SHARED_TERMS_MIN
+
+
+def _holds(said: Assertion) -> bool:
+    """Whether it says that something is so now."""
+    return not (said.negated or said.past or said.changes or said.ends)
+
+
+def _is_attribute(said: Assertion) -> bool:
+    """Whether its subject has one value at a time, whatever it is."""
+    return not said.subject.isdisjoint(english.ATTRIBUTES) and said.subject.isdisjoint(
+        english.VAGUE
+    )
+
+
+def _is_role(said: Assertion) -> bool:
+    """Whether its subject is a part that one person plays at a time."""
+    return not said.subject.isdisjoint(english.ROLES)

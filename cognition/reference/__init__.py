@@ -1,0 +1,1 @@
+"""Published equations that the service does not use, kept to compare with."""

@@ -1,0 +1,97 @@
+"""From an address to a transport; the libraries of the others are not loaded."""
+
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from human_memory._client.addresses import without_password
+from human_memory._client.calls import Call, check_header
+from human_memory.exceptions import HumanMemoryError
+from human_memory.routes import NAMESPACE_DEFAULT, NAMESPACE_HEADER
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+T = TypeVar("T")
+_KAFKA = "kafka://"
+
+
+class Transport(Protocol):
+    """Sends calls and waits for their answers."""
+
+    def send(self, call: Call[T]) -> T:
+        """The call's result; raises HumanMemoryError."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        ...
+
+
+class AsyncTransport(Protocol):
+    """The same for asyncio."""
+
+    def send(self, call: Call[T]) -> "Awaitable[T]":
+        """The call's result; raises HumanMemoryError."""
+        ...
+
+    def close(self) -> "Awaitable[None]":
+        """Let go of the connections."""
+        ...
+
+
+def connect(
+    address: str, timeout: float, *, namespace: str | None, api_key: str | None
+) -> Transport:
+    """What reaches the memory at `address`; nothing is sent yet.
+
+    Raises:
+        HumanMemoryError: it is no address of a memory.
+    """
+    if address.startswith(_KAFKA):
+        from human_memory._client.kafka import KafkaTransport
+
+        return KafkaTransport(_broker(address), timeout, namespace or NAMESPACE_DEFAULT)
+    from human_memory._client.http import HttpTransport
+
+    return HttpTransport(_http(address), timeout, _headers(namespace, api_key))
+
+
+def connect_async(
+    address: str, timeout: float, *, namespace: str | None, api_key: str | None
+) -> AsyncTransport:
+    """As `connect`, for asyncio."""
+    if address.startswith(_KAFKA):
+        from human_memory._client.kafka import AsyncKafkaTransport
+
+        return AsyncKafkaTransport(_broker(address), timeout, namespace or NAMESPACE_DEFAULT)
+    from human_memory._client.http import AsyncHttpTransport
+
+    return AsyncHttpTransport(_http(address), timeout, _headers(namespace, api_key))
+
+
+def _broker(address: str) -> str:
+    broker = address.removeprefix(_KAFKA).rstrip("/")
+    if not broker or "/" in broker:
+        raise HumanMemoryError(
+            f"{without_password(address)!r} is no address of Kafka; give kafka://host:port"
+        )
+    return broker
+
+
+def _http(address: str) -> str:
+    if not address.startswith(("http://", "https://")):
+        raise HumanMemoryError(
+            f"{without_password(address)!r} is no address of a memory; give http://host:port, "
+            "https://host:port, or kafka://host:port"
+        )
+    return address
+
+
+def _headers(namespace: str | None, api_key: str | None) -> dict[str, str]:
+    check_header("namespace", namespace)
+    check_header("api_key", api_key)
+    headers = {}
+    if namespace is not None:
+        headers[NAMESPACE_HEADER] = namespace
+    if api_key is not None:
+        headers["Authorization"] = f"Bearer {api_key}"
+    return headers

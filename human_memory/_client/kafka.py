@@ -1,0 +1,122 @@
+"""Calls over the bus: the same operations as the gateway's, without a gateway."""
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+import orjson
+
+from human_memory._client.calls import Call
+from human_memory.bus.bus import Bus
+from human_memory.bus.settings import KafkaSettings
+from human_memory.deadline import Deadline
+from human_memory.exceptions import error_of
+from human_memory.operations.problems import http_error
+from human_memory.operations.service import Asking, perform, probe
+from human_memory.routes import READY, STORE_BATCH
+from schemas.errors import MemoryServiceError, Unavailable
+from schemas.limits import HTTP_BATCH_BYTES_MAX, HTTP_BODY_BYTES_MAX, TIMEOUT_MS_MAX
+
+T = TypeVar("T")
+CLOSE_SECONDS_MAX = 10.0
+
+
+class AsyncKafkaTransport:
+    """Connects with the first call."""
+
+    def __init__(self, address: str, timeout: float, namespace: str) -> None:
+        self._settings = KafkaSettings(kafka=address)
+        self._bus: Bus | None = None
+        self._timeout = min(timeout, TIMEOUT_MS_MAX / 1000)
+        self._namespace = namespace
+        self._connecting = asyncio.Lock()
+
+    async def send(self, call: Call[T]) -> T:
+        """The call's result.
+
+        Raises:
+            HumanMemoryError: it failed.
+        """
+        deadline = Deadline.after(self._timeout)
+        try:
+            bus = await self._connected(deadline)
+            if call.route is READY:
+                return call.parse({"checks": await probe(bus)})
+            fields = orjson.dumps({**call.path, **call.query, **(call.body or {})})
+            _check_size(call, fields)
+            asking = Asking(
+                bus,
+                namespace=self._namespace if call.namespace is None else call.namespace,
+                deadline=deadline,
+                idempotency_key=call.idempotency_key,
+            )
+            answer = await perform(call.route, fields, asking)
+        except MemoryServiceError as error:
+            status, detail = http_error(error)
+            text = detail if status == 503 else orjson.dumps({"detail": detail}).decode()
+            raise error_of(status, resource=call.resource, body=str(text)) from error
+        return call.parse(answer)
+
+    async def close(self) -> None:
+        """Disconnect."""
+        bus, self._bus = self._bus, None
+        if bus is not None:
+            await bus.close()
+
+    async def _connected(self, deadline: Deadline) -> Bus:
+        try:
+            async with asyncio.timeout(deadline.remaining_seconds()), self._connecting:
+                if self._bus is None:
+                    # One that could not start can't be started again: the next call makes another.
+                    bus = Bus(self._settings, client_id="human-memory-sdk")
+                    await bus.start()
+                    self._bus = bus
+                return self._bus
+        except TimeoutError:
+            raise Unavailable(
+                f"Kafka at {self._settings.kafka} did not answer within {self._timeout:g} s; "
+                "nothing was sent"
+            ) from None
+
+
+def _check_size(call: Call[Any], fields: bytes) -> None:
+    """As over HTTP, so that both say the same."""
+    allowed = HTTP_BATCH_BYTES_MAX if call.route is STORE_BATCH else HTTP_BODY_BYTES_MAX
+    if len(fields) > allowed:
+        text = f"the body has more than {allowed:,} bytes"
+        raise error_of(413, resource=call.resource, body=text)
+
+
+class KafkaTransport:
+    """The same for callers without an event loop: one runs in a thread of its own."""
+
+    def __init__(self, address: str, timeout: float, namespace: str) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name="human-memory-sdk", daemon=True
+        )
+        self._thread.start()
+        self._inner = self._run(_made(address, timeout, namespace))
+
+    def send(self, call: Call[T]) -> T:
+        """As `AsyncKafkaTransport.send`."""
+        return self._run(self._inner.send(call))
+
+    def close(self) -> None:
+        """Disconnect and end the thread; a second call does nothing."""
+        if self._loop.is_closed():
+            return
+        try:
+            self._run(self._inner.close())
+        finally:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(CLOSE_SECONDS_MAX)
+            self._loop.close()
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+
+async def _made(address: str, timeout: float, namespace: str) -> AsyncKafkaTransport:
+    return AsyncKafkaTransport(address, timeout, namespace)

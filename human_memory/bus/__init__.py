@@ -1,0 +1,1 @@
+"""The memory on Kafka: topics, producer, consumer, and request and reply over them."""

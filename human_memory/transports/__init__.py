@@ -1,1 +1,0 @@
-"""How calls reach the memory: over HTTP, or over the bus."""

@@ -1,0 +1,81 @@
+"""Replies that are kept for a day, so that a repeat under the same key gets the first one."""
+
+import hashlib
+from contextlib import suppress
+from dataclasses import dataclass
+
+import orjson
+
+from human_memory.operations.problems import problem
+from human_memory.routes import IDEMPOTENCY_HEADER
+from schemas.errors import Rejected, Unavailable
+from services.common.redis import REDIS_ERRORS, RedisClient
+
+KEPT_SECONDS = 24 * 3600
+# Of a longer one only its request is kept: a repeat is asked anew, and has no second effect.
+KEPT_BYTES_MAX = 262_144
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a key stands for: it must be the same each time."""
+
+    namespace: str
+    key: str
+    fingerprint: str
+
+    @classmethod
+    def of(cls, namespace: str, key: str, *, path: str, body: bytes) -> "Request":
+        """Of a request whose body may be written differently, but must mean the same."""
+        with suppress(orjson.JSONDecodeError):  # refused anyway, by whoever reads it
+            body = orjson.dumps(orjson.loads(body), option=orjson.OPT_SORT_KEYS)
+        fingerprint = hashlib.sha256(path.encode() + b"\n" + body).hexdigest()
+        return cls(namespace, key, fingerprint)
+
+
+class KeptReplies:
+    """A cache in Redis, no part of the read side: effects under a key happen once without it."""
+
+    def __init__(self, redis: RedisClient, prefix: str) -> None:
+        self._redis = redis
+        self._prefix = prefix
+
+    async def find(self, request: Request) -> bytes | None:
+        """The body of the first reply, if it was kept.
+
+        Raises:
+            Rejected: the key stands for another request.
+            Unavailable: Redis does not answer.
+        """
+        try:
+            return _read(await self._redis.get(self._name(request)), request) or None
+        except REDIS_ERRORS as error:
+            raise Unavailable("kept replies can't be read: Redis does not answer") from error
+
+    async def keep(self, request: Request, body: bytes) -> bytes:
+        """Keep it, unless another was first: the body of the first reply.
+
+        Raises:
+            As `find`.
+        """
+        value = request.fingerprint.encode() + (body if len(body) <= KEPT_BYTES_MAX else b"")
+        try:
+            earlier = await self._redis.set(
+                self._name(request), value, ex=KEPT_SECONDS, nx=True, get=True
+            )
+        except REDIS_ERRORS as error:
+            raise Unavailable("the reply can't be kept: Redis does not answer") from error
+        return _read(earlier, request) or body
+
+    def _name(self, request: Request) -> str:
+        return f"{self._prefix}http:{request.namespace}:{request.key}"
+
+
+def _read(value: bytes | None, request: Request) -> bytes | None:
+    if value is None:
+        return None
+    length = len(request.fingerprint)
+    if value[:length] != request.fingerprint.encode():
+        words = f"{IDEMPOTENCY_HEADER}: was used before, for another request"
+        raise Rejected(words, detail=problem(words, place="header", field=IDEMPOTENCY_HEADER))
+    return value[length:]

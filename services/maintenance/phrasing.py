@@ -1,0 +1,96 @@
+"""How a fact is worded by a language model: what it is asked, and what of its answer is taken."""
+
+from typing import Any, Protocol
+
+import orjson
+
+CITED_MIN = 2
+FACT_CHARACTERS_MAX = 1_000
+DIGITS_MAX = 10
+SHOWN = 100  # characters of an answer, where it is said what is wrong with it
+INSTRUCTION = (
+    "You read episodes of one memory that are about the same thing. Say in one short sentence what "
+    "is true in general according to them. Claim nothing that is not supported by at least two of "
+    'them. Answer with JSON: {"fact": "<sentence>", "episodes": [<numbers that support it>]}, or '
+    '{"fact": null, "episodes": []} if they have nothing in common.'
+)
+
+
+class WordingFailed(Exception):
+    """The language model does not answer, or has been asked often enough."""
+
+
+class Nonsense(Exception):
+    """The language model has answered, but with no fact of these episodes; says what is wrong."""
+
+
+class Wording(Protocol):
+    """Something that words facts."""
+
+    name: str
+
+    async def fact(self, texts: list[str]) -> str | None:
+        """One sentence that at least two of the texts support; None if there is none.
+
+        Raises:
+            Nonsense: it may still word others.
+            WordingFailed: there is no use in asking for more.
+        """
+        ...
+
+
+def question(texts: list[str]) -> list[dict[str, str]]:
+    """The messages that ask for the fact of some episodes."""
+    numbered = "\n".join(f"{number}. {text}" for number, text in enumerate(texts, start=1))
+    return [
+        {"role": "system", "content": INSTRUCTION},
+        {"role": "user", "content": f"Episodes:\n{numbered}"},
+    ]
+
+
+def answer(content: str, episodes: int) -> str | None:
+    """The fact of an answer; None if it says that there is none.
+
+    Raises:
+        Nonsense: it is not what was asked for, or cites too few of the episodes.
+
+    >>> answer('{"fact": "Ann likes tea.", "episodes": [1, 3]}', 3)
+    'Ann likes tea.'
+    >>> answer('{"fact": "Ann likes tea.", "episodes": [1, 7]}', 3)
+    Traceback (most recent call last):
+    services.maintenance.phrasing.Nonsense: it cites 1 of the 3 episodes; at least 2 must support it
+    """
+    shown = repr(content[:SHOWN])
+    try:
+        given = orjson.loads(content)
+        fact = given["fact"]
+        cited = [] if fact is None else given["episodes"]
+    except (ValueError, LookupError, TypeError):
+        raise Nonsense(f"not the JSON that was asked for: {shown}") from None
+    if fact is None:
+        return None
+    if not isinstance(fact, str) or not fact.strip():
+        raise Nonsense(f"a fact must be a sentence: {shown}")
+    numbers = set(map(_number, cited)) if isinstance(cited, list) else {None}
+    if None in numbers:
+        raise Nonsense(f"episodes must be a list of their numbers: {shown}")
+    if (support := len(numbers & set(range(1, episodes + 1)))) < CITED_MIN:
+        raise Nonsense(
+            f"it cites {support} of the {episodes} episodes; at least {CITED_MIN} must support it"
+        )
+    return fact.strip()[:FACT_CHARACTERS_MAX]
+
+
+def _number(given: Any) -> int | None:
+    """A whole number, also as a string or with a point, as models write them."""
+    match given:
+        case bool():
+            return None
+        case int():
+            return given
+        case float() if given.is_integer():
+            return int(given)
+        case str() if given.isdecimal() and len(given) < DIGITS_MAX:
+            return int(given)
+        case _:
+            return None

@@ -1,0 +1,1 @@
+"""The log folded into the read side: live, rebuilt, compared by digest."""

@@ -1,0 +1,79 @@
+"""One batch through the fold, for the live projection and for a rebuild alike."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from human_memory.bus.consumer import UnreadableRecord
+from schemas.codec import decode_event
+from schemas.errors import Rejected
+from schemas.events import MemoryEvent
+from services.projection.fold.fold import fold, references
+from services.projection.fold.view import Needs, View
+from services.projection.ports import Outcome, Projection
+
+
+@dataclass(slots=True)
+class Decoded:
+    """A record of the log: its event, or why it is none of ours."""
+
+    record: Any
+    event: MemoryEvent | None = None
+    error: Rejected | None = None
+    dead_lettered: bool = False
+
+
+def decode(record: Any) -> Decoded:
+    """Read a record.
+
+    Raises:
+        UnknownEventVersion: it is newer than this service; nothing after it may be folded.
+    """
+    if isinstance(record, UnreadableRecord):
+        return Decoded(record, error=Rejected(record.reason))
+    try:
+        return Decoded(record, event=decode_event(record.value))
+    except Rejected as error:
+        return Decoded(record, error=error)
+
+
+@dataclass(slots=True)
+class Batch:
+    """Records of one partition, in order, and the view they are folded into.
+
+    `cursor`: where the read side stands; records before it are done and dropped.
+    """
+
+    partition: int
+    version: int
+    decoded: list[Decoded]
+    cursor: int = 0
+    view: View | None = None
+
+    async def load(self, projection: Projection) -> None:
+        """Read what the events touch, at one instant, and fold them over it."""
+        needs = Needs()
+        for each in self.decoded:
+            if each.event is not None:
+                try:
+                    references(each.event, needs)
+                except Rejected as error:
+                    each.event, each.error = None, error
+        self.cursor, self.view = await projection.load(self.partition, self.version, needs)
+        self.decoded = [each for each in self.decoded if each.record.offset >= self.cursor]
+        for each in self.decoded:
+            if each.event is not None:
+                try:
+                    fold(self.view, each.event, each.record.offset)
+                except Rejected as error:
+                    each.error = error
+
+    async def apply(self, projection: Projection) -> Outcome:
+        """Write what the fold changed, and the cursor behind the last record."""
+        assert self.view is not None
+        return await projection.apply(
+            self.partition,
+            self.version,
+            self.view,
+            cursor=self.cursor,
+            next_cursor=self.decoded[-1].record.offset + 1,
+        )

@@ -1,0 +1,342 @@
+"""The fold: (view, event) -> view. Pure, synchronous, the same on every replay.
+
+The same code folds a batch over what Redis holds and the whole log over nothing: the projection
+must equal the second by doing the first.
+"""
+
+import base64
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import orjson
+
+from schemas.errors import Rejected
+from schemas.events import (
+    ConceptRemoved,
+    ConceptUpserted,
+    MaintenanceCompleted,
+    MaintenanceProgressed,
+    MaintenanceUndone,
+    MemoryAccessed,
+    MemoryAdjusted,
+    MemoryDecayed,
+    MemoryEvent,
+    MemoryForgotten,
+    MemoryRestored,
+    MemoryStored,
+    MemorySuperseded,
+    ParametersChanged,
+    RelationRemoved,
+    RelationUpserted,
+)
+from schemas.limits import TIME_MS_MAX
+from services.projection.fold.graph import graph_changed, graph_references, parameters_changed
+from services.projection.fold.inheritance import inherit
+from services.projection.fold.maintenance import (
+    count_effect,
+    of_maintenance,
+    run_changed,
+    run_of,
+    taken_back,
+)
+from services.projection.fold.presentations import present
+from services.projection.fold.sessions import put_into_session
+from services.projection.fold.view import Memory, Needs, Ref, View
+from services.readside.layout import (
+    NOBODY,
+    SEEN_EVENTS_MAX,
+    STATUSES,
+    TAG_SEPARATOR,
+    Change,
+    Parts,
+    State,
+    Status,
+    hash64,
+    superseded_at,
+)
+from services.readside.terms import Terms, concepts_of, names_of, terms_of
+
+_UNSIGNED, _INFINITY = np.uint16(0x7FFF), 0x7C00  # float16
+ChangeOfOne = MemoryForgotten | MemoryRestored | MemoryDecayed | MemoryAdjusted | MemorySuperseded
+
+
+def references(event: MemoryEvent, needs: Needs) -> None:
+    """Add to `needs` what the fold of `event` reads.
+
+    Raises:
+        Rejected: the event is none of ours (a subject that is no id).
+    """
+    needs.events.append(event.id.bytes)
+    name = event.namespace
+    needs.namespaces.add(name)
+    if (run_id := run_of(event)) is not None:
+        needs.runs.add((name, run_id))
+    match event:
+        case MemoryStored():
+            needs.memories[name, _memory_id(event)] = None
+            needs.terms[name].update(terms_of(event.data.indexed_text, event.data.speaker).names)
+            needs.links[name].update(map(hash64, event.data.concepts))
+            needs.memories |= {(name, source.memory_id): None for source in event.data.derived_from}
+            if event.data.session is not None:
+                needs.places.add((name, event.data.session, event.time))
+        case MemoryAccessed():
+            needs.memories |= {(name, access.memory_id): None for access in event.data.accesses}
+        case ConceptUpserted() | RelationUpserted() | ConceptRemoved() | RelationRemoved():
+            graph_references(event, needs)
+        case MemoryForgotten() | MemoryRestored():
+            needs.memories[name, _memory_id(event)] = None
+            needs.counted.add((name, _memory_id(event)))
+        case MemorySuperseded():
+            needs.memories[name, _memory_id(event)] = None
+            needs.memories[name, event.data.superseded_by] = None
+        case MemoryDecayed() | MemoryAdjusted():
+            needs.memories[name, _memory_id(event)] = None
+
+
+def fold(view: View, event: MemoryEvent, offset: int) -> None:
+    """Apply one event. Delivered twice, or pointing at nothing, it changes nothing.
+
+    Raises:
+        Rejected: the event is none of ours (a subject that is no id, a vector of no use).
+    """
+    first = view.seen.get(event.id.bytes)
+    if first is not None and first >= offset - SEEN_EVENTS_MAX:
+        view.ignored["duplicate"] += 1
+        return
+    match event:
+        case MemoryStored():
+            _stored(view, event, offset)
+        case MemoryAccessed():
+            for access in event.data.accesses:
+                ref = (event.namespace, access.memory_id)
+                _accessed(view, ref, event, kind=access.kind, offset=offset)
+        case (
+            MemoryForgotten()
+            | MemoryRestored()
+            | MemoryDecayed()
+            | MemoryAdjusted()
+            | MemorySuperseded()
+        ):
+            _changed(view, event, offset)
+        case ConceptUpserted() | RelationUpserted() | ConceptRemoved() | RelationRemoved():
+            graph_changed(view, event, offset)
+        case ParametersChanged():
+            parameters_changed(view, event)
+        case MaintenanceProgressed() | MaintenanceCompleted() | MaintenanceUndone():
+            run_changed(view, event, offset)
+    view.seen[event.id.bytes] = view.seen_now[event.id.bytes] = offset
+
+
+def fold_log(events: Iterable[tuple[int, MemoryEvent]]) -> View:
+    """The fold of a whole partition, given as (offset, event): the oracle of the projection."""
+    view = View()
+    for offset, event in events:
+        fold(view, event, offset)
+    return view
+
+
+def _stored(view: View, event: MemoryStored, offset: int) -> None:
+    ref = (event.namespace, _memory_id(event))
+    if ref in view.memories:
+        view.ignored["already_stored"] += 1
+        return
+    data = event.data
+    terms = terms_of(data.indexed_text, data.speaker)
+    state = State(
+        created_ms=event.time,
+        recorded_ms=data.recorded_at,
+        offset=offset,
+        salience=data.emotion.salience,
+        valence=data.emotion.valence,
+        arousal=data.emotion.arousal,
+        pinned=data.pinned,
+        last_accessed_ms=event.time,
+        length=terms.length,
+    )
+    vector = _vector(event)
+    concepts = b"".join(sorted({hash64(concept) for concept in data.concepts}))
+    parts = Parts(vector, terms=terms.packed, concepts=concepts, traces=b"")
+    view.memories[ref] = Memory(state, parts, document=_document(event, vector, terms))
+    view.namespace(event.namespace).statuses["active"] += 1
+    _count(view, ref, 1)
+    if data.session is not None:
+        put_into_session(view, ref, data.session)
+    present(view, ref, event, kind="creation", context=data.context)
+    inherit(view, ref, event)
+    view.touch(event.namespace).due.add(ref[1])
+    _touch(view, ref, offset)
+
+
+def _accessed(view: View, ref: Ref, event: MemoryAccessed, *, kind: str, offset: int) -> None:
+    memory = view.memories.get(ref)
+    if memory is None or memory.state.status == "deleted":
+        view.ignored["unknown_memory"] += 1
+    elif not present(view, ref, event, kind=kind, context=event.data.context):
+        view.ignored["duplicate"] += 1
+    else:
+        if kind in ("recall", "used") and memory.state.bias != 0:
+            # Use is evidence against a penalty.
+            _clear_bias(memory.state, event.time)
+        _touch(view, ref, offset)
+        count_effect(view, event)
+
+
+def _changed(view: View, event: ChangeOfOne, offset: int) -> None:
+    ref = (event.namespace, _memory_id(event))
+    memory = view.memories.get(ref)
+    if memory is None:
+        view.ignored["unknown_memory"] += 1
+        return
+    state = memory.state
+    match event:
+        case MemoryForgotten() if state.status != "deleted":
+            _change_status(view, ref, "deleted", event.time)
+        case MemoryRestored() if _has_effect(event, state):
+            revival = of_maintenance(event)  # known by its event when its run is undone
+            _change_status(view, ref, "active", event.time, by=event.id if revival else None)
+            state.bias = 0.0
+            present(view, ref, event, kind="revival" if revival else "restore")
+            view.touch(event.namespace).due.add(ref[1])
+        case MemoryDecayed() if (
+            # It was used since the decision was made: the decision is void.
+            state.status == "active" and event.data.accesses_seen == state.presentations
+        ):
+            _change_status(view, ref, "decayed", event.time, by=event.data.run_id)
+            count_effect(view, event)
+        case MemoryAdjusted() if event.data.cause == "undo" and event.data.run_id is not None:
+            status = taken_back(view, ref, event.data.run_id)
+            if status is None:
+                view.ignored["no_effect"] += 1
+                return
+            _count_status(view, ref, status)
+            state.status = status
+            view.touch(event.namespace).due.add(ref[1])
+        case MemoryAdjusted() if state.status != "deleted":
+            by = event.data.run_id.bytes if event.data.run_id else NOBODY
+            state.bias += event.data.nats
+            state.changes.append(Change(event.time, "adjusted", event.data.nats, by))
+            view.touch(event.namespace).due.add(ref[1])
+            count_effect(view, event)
+        case MemorySuperseded() if event.data.reversed or _known(view, event):
+            newer = NOBODY if event.data.reversed else event.data.superseded_by.bytes
+            state.changes.append(Change(event.time, "superseded", other=newer))
+            state.superseded_ms, state.superseded_by = superseded_at(state.changes, TIME_MS_MAX)
+        case _:
+            view.ignored["no_effect"] += 1
+            return
+    _touch(view, ref, offset)
+
+
+def _has_effect(event: MemoryRestored, state: State) -> bool:
+    """Whether a restoration changes anything."""
+    if of_maintenance(event):
+        return state.status == "decayed"  # what was forgotten meanwhile stays so
+    if state.status != "active":
+        return True
+    # Brought back by a run: without this it would be archived again when the run is undone.
+    last = next((each for each in reversed(state.changes) if each.what in STATUSES), None)
+    return last is not None and last.what == "active" and last.other != NOBODY
+
+
+def _known(view: View, event: MemorySuperseded) -> bool:
+    """Whether the successor is there."""
+    successor = view.memories.get((event.namespace, event.data.superseded_by))
+    return successor is not None and successor.state.status != "deleted"
+
+
+def _change_status(
+    view: View, ref: Ref, status: Status, time_ms: int, *, by: UUID | None = None
+) -> None:
+    _count_status(view, ref, status)
+    state = view.memories[ref].state
+    state.status = status
+    state.changes.append(Change(time_ms, status, other=by.bytes if by else NOBODY))
+
+
+def _count_status(view: View, ref: Ref, status: Status) -> None:
+    """Count a memory that is about to have another status."""
+    state = view.memories[ref].state
+    statuses = view.namespace(ref[0]).statuses
+    statuses[state.status] -= 1
+    statuses[status] += 1
+    if state.status != status and "deleted" in (state.status, status):
+        _count(view, ref, -1 if status == "deleted" else 1)
+
+
+def _clear_bias(state: State, time_ms: int) -> None:
+    state.bias = 0.0
+    state.changes.append(Change(time_ms, "cleared"))
+
+
+def _count(view: View, ref: Ref, by: int) -> None:
+    """Count a memory's terms and links in, or out again."""
+    memory = view.memories[ref]
+    namespace, touched = view.namespace(ref[0]), view.touch(ref[0])
+    namespace.length += by * memory.state.length
+    for counts, changed, names in (
+        (namespace.document_frequencies, touched.terms, names_of(memory.parts.terms)),
+        (namespace.links, touched.links, concepts_of(memory.parts.concepts)),
+    ):
+        changed.update(names)
+        for name in names:
+            counts[name] = counts.get(name, 0) + by
+
+
+def _touch(view: View, ref: Ref, offset: int) -> None:
+    view.memories[ref].changed_at = offset
+    view.touch(ref[0]).memories.add(ref[1])
+
+
+def _memory_id(event: MemoryEvent) -> UUID:
+    try:
+        return UUID(event.subject)
+    except ValueError:
+        raise Rejected(f"subject: {event.type} needs a memory id, not {event.subject!r}") from None
+
+
+def _vector(event: MemoryStored) -> bytes:
+    vector = base64.b64decode(event.data.embedding.data)
+    # RediSearch indexes a vector of zeros, or with a number that is none, and then reports NaN as
+    # its distance. Without their signs float16 numbers are ordered as the integers of their bits.
+    largest = (np.frombuffer(vector, "<u2") & _UNSIGNED).max()
+    if not 0 < largest < _INFINITY:
+        raise Rejected("data.embedding: every number must be finite, and one not zero")
+    return vector
+
+
+def _document(event: MemoryStored, vector: bytes, terms: Terms) -> dict[str, bytes]:
+    data = event.data
+    # By hand: pydantic takes three times as long, for each memory there is.
+    more: dict[str, Any] = {
+        "metadata": data.metadata,
+        "concepts": data.concepts,
+        "derived_from": [
+            {"memory_id": str(source.memory_id), "weight": source.weight}
+            for source in data.derived_from
+        ],
+        "body_hash": data.body_hash,
+    }
+    for name, value in (
+        ("context", data.context),
+        ("session", data.session),
+        ("speaker", data.speaker),
+    ):
+        if value is not None:
+            more[name] = value
+    document = {
+        "ns": event.namespace.encode(),
+        "type": data.memory_type.encode(),
+        "tags": TAG_SEPARATOR.join(data.tags).encode(),
+        "created": str(event.time).encode(),
+        "content": data.content.encode(),
+        "text": terms.searchable.encode(),
+        "vector": vector,
+        "model": data.embedding.model.encode(),
+        "more": orjson.dumps(more, option=orjson.OPT_SORT_KEYS),
+    }
+    if data.derived_from:
+        names = [str(source.memory_id) for source in data.derived_from]
+        document["sources"] = TAG_SEPARATOR.join(names).encode()
+    return document

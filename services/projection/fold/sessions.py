@@ -1,0 +1,45 @@
+"""Sessions: which memory came before and after which."""
+
+import struct
+from bisect import bisect_right
+from uuid import UUID
+
+from services.projection.fold.view import Place, Ref, View
+
+
+def put_into_session(view: View, ref: Ref, session: str) -> None:
+    """Put a new memory into its session, by time; of one time the later recorded comes later.
+
+    Its neighbours are known: the view holds the places on both sides of every new one.
+    """
+    namespace, memory_id = ref
+    state = view.memories[ref].state
+    place: Place = (state.created_ms, state.offset, memory_id)
+    places = view.namespace(namespace).sessions.setdefault(session, [])
+    at = bisect_right(places, place)
+    before = places[at - 1] if at > 0 else None
+    after = places[at] if at < len(places) else None
+    places.insert(at, place)
+    touched = view.touch(namespace)
+    touched.places.append((session, place))
+    for neighbour, is_before in ((before, True), (after, False)):
+        if neighbour is None:
+            continue
+        other = view.memories[namespace, neighbour[2]]
+        if is_before:
+            state.previous, other.state.next = neighbour[2].bytes, memory_id.bytes
+        else:
+            state.next, other.state.previous = neighbour[2].bytes, memory_id.bytes
+        other.changed_at = state.offset
+        touched.memories.add(neighbour[2])
+
+
+def pack_place(place: Place) -> bytes:
+    """Offset and id; Redis orders what has one time by these bytes."""
+    _, offset, memory_id = place
+    return struct.pack(">q", offset) + memory_id.bytes
+
+
+def unpack_place(time_ms: float, packed: bytes) -> Place:
+    """What `pack_place` took, and the time."""
+    return int(time_ms), int.from_bytes(packed[:8], "big"), UUID(bytes=packed[8:])

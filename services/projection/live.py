@@ -1,0 +1,216 @@
+"""The live projection: keeps Redis equal to the fold of the log, whatever dies when."""
+
+import asyncio
+import collections
+from collections.abc import Awaitable, Callable
+from itertools import groupby
+from typing import Any
+
+import structlog
+from aiokafka import TopicPartition
+from prometheus_client import Counter, Gauge
+
+from schemas.errors import UnknownEventVersion
+from services.common.dead_letters import DeadLetters
+from services.common.ownership import Ownership, committed
+from services.common.redis import REDIS_ERRORS
+from services.projection.adapters.redis_projection import RedisProjection
+from services.projection.batch import Batch, Decoded, decode
+from services.projection.ports import Outcome
+
+log = structlog.get_logger(__name__)
+FOLDED = Counter("human_memory_events_folded_total", "Events folded", ["type"])
+IGNORED = Counter("human_memory_events_ignored_total", "Events without effect", ["why"])
+LAG = Gauge("human_memory_projection_lag", "Records not folded yet", ["partition"])
+WATCH_SECONDS = 1.0
+HOLD_POLL_SECONDS = 0.02
+LAG_READY_MAX = 10_000
+# The event of a search comes back to us before its answer is written: folded at once, it would
+# hold the answer up by as long as it takes. What queues meanwhile is folded together, for less.
+LET_PASS_SECONDS_MAX = 0.01
+
+
+class LiveProjection:
+    """Folds the partitions this member owns.
+
+    The cursor lies in Redis beside the data, and only it counts: Kafka's committed offsets are
+    for lag tools. Redis may fall back (restart from an older save, FLUSHALL) at any moment; the
+    fold notices, also on an idle partition, and continues from the cursor it finds.
+    """
+
+    def __init__(
+        self,
+        store: RedisProjection,
+        dead_letters: DeadLetters,
+        *,
+        let_pass: Callable[[float], Awaitable[None]],
+    ) -> None:
+        """`let_pass`: returns when no query is being answered here, or after so many seconds."""
+        self.subscriber: Any = None  # FastStream's, which makes its consumer when it starts
+        self.ownership = Ownership(self._assigned)
+        self.stopped: dict[TopicPartition, str] = {}
+        self._store = store
+        self._dead_letters = dead_letters
+        self._let_pass = let_pass
+        self._next: dict[TopicPartition, int] = {}
+        self._versions: dict[TopicPartition, int] = {}
+        self._sought: dict[TopicPartition, int] = {}
+
+    async def handle(self, records: tuple[Any, ...]) -> None:
+        """Fold one batch wholly, however long Redis is away, unless its partitions move."""
+        await self._let_pass(LET_PASS_SECONDS_MAX)
+        async with self.ownership.lock:
+            for tp, some in groupby(records, lambda r: TopicPartition(r.topic, r.partition)):
+                if tp in self.ownership.partitions and tp not in self.stopped:
+                    await self._fold(tp, self._decode(tp, list(some)))
+
+    def lag(self) -> int:
+        """Records of our partitions that are not folded yet, as far as we know."""
+        lags = [self._lag(tp) for tp in self.ownership.partitions]
+        return sum(lags)
+
+    async def watch(self) -> None:
+        """Run for ever: notice that Redis fell back or another build is live; commit, measure."""
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            try:
+                async with self.ownership.lock:
+                    for tp in self.ownership.partitions:
+                        await self._check(tp)
+                        LAG.labels(tp.partition).set(self._lag(tp))
+                    if self._next:
+                        await self.subscriber.consumer.commit(dict(self._next))
+            except Exception as error:  # noqa: BLE001 # the next round tries again
+                log.warning("projection watch", error=repr(error))
+
+    async def _assigned(self, partitions: list[TopicPartition]) -> None:
+        self._next.clear()
+        self._sought.clear()
+        self.stopped.clear()
+        for tp in partitions:
+            await self._begin(tp)
+
+    async def _begin(self, tp: TopicPartition) -> None:
+        """Continue from the cursor that Redis has."""
+        version = await self._store.live_version(tp.partition)
+        await self._store.ensure_index(version)
+        cursor = await self._store.cursor(tp.partition, version)
+        ends = await self.subscriber.consumer.end_offsets([tp])
+        behind = self._next.get(tp)
+        if behind is None:
+            # We have just come, perhaps with a Redis that came back older: the offset that our
+            # predecessor committed every second is about where it was.
+            behind = ends[tp] if cursor == 0 else min(await self._committed(tp), ends[tp])
+        if cursor < behind:
+            # Queries wait: an answer out of half a memory would look like a whole one.
+            log.warning("read side is behind", partition=tp.partition, at=cursor, log_end=behind)
+            await self._store.expect(tp.partition, behind)
+        await self._store.open(tp.partition, version)
+        if self.stopped.pop(tp, None) is not None:
+            self.subscriber.consumer.resume(tp)  # it comes to that record again, and stops there
+        self._versions[tp] = version
+        self._next[tp] = cursor
+        self.subscriber.consumer.seek(tp, cursor)
+
+    async def _committed(self, tp: TopicPartition) -> int:
+        try:
+            return await committed(self.subscriber.consumer, tp)
+        except TimeoutError:
+            log.warning("no group coordinator; a read side that fell back may answer for a moment")
+            return 0
+
+    async def _check(self, tp: TopicPartition) -> None:
+        version = await self._store.live_version(tp.partition)
+        cursor = await self._store.cursor(tp.partition, version)
+        if cursor < self._next[tp] or version != self._versions[tp]:
+            await self._begin(tp)
+        elif cursor == 0:
+            # Nothing of an empty partition can fall back, but queries need its key.
+            await self._store.open(tp.partition, version)
+
+    def _decode(self, tp: TopicPartition, records: list[Any]) -> list[Decoded]:
+        decoded = []
+        for record in records:
+            try:
+                decoded.append(decode(record))
+            except UnknownEventVersion as error:
+                self.stopped[tp] = error.message
+                self.subscriber.consumer.pause(tp)
+                log.critical(
+                    "partition stopped", reason=error.message, partition=tp.partition,
+                    offset=record.offset,
+                )  # fmt: skip
+                break
+        return decoded
+
+    async def _fold(self, tp: TopicPartition, decoded: list[Decoded]) -> None:
+        attempt = 0
+        batch = Batch(tp.partition, self._versions[tp], decoded)
+        while batch.decoded:
+            try:
+                outcome = await self._fold_once(tp, batch)
+            except Exception as error:  # passing over it would lose the batch
+                bug = not isinstance(error, REDIS_ERRORS)
+                log.warning("projection waits", error=repr(error), attempt=attempt, exc_info=bug)
+                if not await self.ownership.backoff(attempt):
+                    return
+                attempt += 1
+                continue
+            if outcome is None:
+                return
+            batch = await self._after(tp, batch, outcome)
+
+    async def _fold_once(self, tp: TopicPartition, batch: Batch) -> Outcome | None:
+        await batch.load(self._store)
+        if not batch.decoded:
+            self._next[tp] = batch.cursor
+            self._sought.pop(tp, None)  # applied, though the reply was lost
+            return None
+        if batch.decoded[0].record.offset > batch.cursor and self._sought.get(tp) != batch.cursor:
+            # Redis fell back. If this is a hole in the log, the second look finds it again.
+            await self._begin(tp)
+            self._sought[tp] = batch.cursor  # not before: if that fails, nobody has sought yet
+            return None
+        for each in batch.decoded:
+            if each.error is not None and not each.dead_lettered:
+                await self._dead_letters.send(each.record, each.error)
+                each.dead_lettered = True
+        return await batch.apply(self._store)
+
+    async def _after(self, tp: TopicPartition, batch: Batch, outcome: Outcome) -> Batch:
+        """What is left to do."""
+        left: list[Decoded] = []
+        match outcome.result:
+            case "applied":
+                self._next[tp] = outcome.at
+                # Else falling back to the same cursor a second time would pass for a hole.
+                self._sought.pop(tp, None)
+                self._count(batch)
+            case "hold":
+                # A rebuild compares at this offset. What lies before it may go on.
+                before = [each for each in batch.decoded if each.record.offset < outcome.at]
+                if before:
+                    await self._fold(tp, before)
+                else:
+                    await asyncio.sleep(HOLD_POLL_SECONDS)
+                left = [] if self.ownership.leaving.is_set() else batch.decoded
+            case "version":
+                self._versions[tp] = await self._store.live_version(tp.partition)
+                left = batch.decoded
+            case "cursor":
+                left = batch.decoded
+        return Batch(tp.partition, self._versions[tp], left)
+
+    def _count(self, batch: Batch) -> None:
+        types = collections.Counter(
+            each.event.type if each.event and not each.error else "none" for each in batch.decoded
+        )
+        for event_type, count in types.items():
+            FOLDED.labels(event_type).inc(count)
+        assert batch.view is not None
+        for why, count in batch.view.ignored.items():
+            IGNORED.labels(why).inc(count)
+
+    def _lag(self, tp: TopicPartition) -> int:
+        end = self.subscriber.consumer.highwater(tp)
+        return max(0, end - self._next.get(tp, 0)) if end is not None else 0

@@ -1,0 +1,13 @@
+"""Settings of the projection."""
+
+from pydantic import Field
+
+from services.common.settings import EmbedderSettings
+
+
+class ProjectionSettings(EmbedderSettings):
+    """Environment: HUMAN_MEMORY_<NAME>."""
+
+    fold_batch_max: int = Field(
+        200, ge=1, le=1_000, description="Events folded at once; queries wait for a batch's CPU."
+    )

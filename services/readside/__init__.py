@@ -1,0 +1,1 @@
+"""The read side in Redis: its layout, and what projection, retrieval and maintenance read of it."""

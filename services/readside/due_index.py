@@ -1,0 +1,62 @@
+"""When a memory may have faded: the due index, a hint that never comes too late.
+
+An access leaves an entry alone: a new trace raises activation at every later moment, so a stored
+time stays a lower bound. What lowers activation writes the entry anew.
+"""
+
+import hashlib
+import struct
+from math import exp, log
+
+import orjson
+
+from schemas.parameters import Parameters
+from services.readside.activation import threshold_of
+from services.readside.layout import State
+
+NEVER_MS = 10.0**18
+EXPONENT_MAX = 700.0  # e^709.8 is the largest double
+# Each trace alone gives a bound, and the best of the newest few is near the best of all.
+TRACES_LOOKED_AT = 32
+_TRACE = struct.Struct("<qQff")
+_SHAPING = (
+    "decay_rate",
+    "onset_seconds",
+    "fresh_activation",
+    "horizon_seconds",
+    "downscaling_factor",
+)
+
+
+def due_ms(state: State, traces: bytes, parameters: Parameters) -> float:
+    """A moment not later than when the memory fades, if nothing happens to it until then.
+
+    Of the traces t_j with weight w_j and decay d_j, each alone keeps it above the threshold T until
+    t_j - o + r (w_j e^(A0 - T))^(1/d_j). A downscaling that may come is assumed.
+    """
+    threshold = lowest_threshold(state.bias, parameters)
+    onset, fresh = parameters.onset_seconds, parameters.fresh_activation
+    latest = 0.0
+    for time_ms, _, weight, decay in _TRACE.iter_unpack(traces[-TRACES_LOOKED_AT * _TRACE.size :]):
+        exponent = (log(weight) + fresh - threshold) / decay if weight > 0 else 0.0
+        if exponent > EXPONENT_MAX:
+            return NEVER_MS
+        latest = max(latest, time_ms + 1000.0 * onset * (exp(exponent) - 1.0))
+    earliest = state.recorded_ms + 1000.0 * parameters.horizon_seconds
+    return min(NEVER_MS, max(latest, earliest))
+
+
+def lowest_threshold(bias: float, parameters: Parameters) -> float:
+    """T: the threshold that B meets, with the penalties and the downscaling that may come."""
+    threshold = threshold_of(parameters)
+    floor = threshold - parameters.fresh_activation
+    return threshold - max(bias + log(parameters.downscaling_factor), floor)
+
+
+def due_fingerprint(parameters: Parameters) -> bytes:
+    """What the entries of a due index were computed with; empty for the defaults."""
+    given = parameters.model_dump(include=set(_SHAPING), exclude_defaults=True)
+    if not given:
+        return b""
+    packed = orjson.dumps(given, option=orjson.OPT_SORT_KEYS)
+    return hashlib.blake2b(packed, digest_size=16).hexdigest().encode()

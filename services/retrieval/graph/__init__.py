@@ -1,0 +1,1 @@
+"""The graph of concepts: kept copies of it, and queries on it."""

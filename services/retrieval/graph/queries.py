@@ -1,0 +1,149 @@
+"""Concept, spread and export: questions about the graph."""
+
+import asyncio
+from typing import Any, Literal, cast
+
+import numpy as np
+import orjson
+
+from cognition.graph_spread import path_weights
+from schemas.errors import LimitExceeded, NotFound
+from schemas.fields import Message
+from schemas.limits import VALUE_BYTES_MAX
+from schemas.queries import (
+    ConceptNode,
+    ConceptQuery,
+    ConceptResult,
+    GraphExport,
+    GraphResult,
+    Reached,
+    RelationAt,
+    RelationEdge,
+    Spread,
+    SpreadResult,
+)
+from schemas.replies import Reply
+from services.retrieval.adapters.graph_reader import GraphReader
+from services.retrieval.graph.cache import GraphCache
+from services.retrieval.graph.cached_graph import Drawing, HeldGraph
+
+# Products of the same weights in another order shall tie, and .95 x .85 shall read .8075.
+DIGITS = 12
+# Around a result in its record: position, braces, names.
+ENVELOPE_BYTES = 256
+
+
+class GraphQueries:
+    """Answers `concept`, `spread` and `graph_export`."""
+
+    def __init__(self, reader: GraphReader, cache: GraphCache) -> None:
+        self._reader = reader
+        self._cache = cache
+
+    async def close(self) -> None:
+        """Save what a restart can then begin with."""
+        await self._cache.close()
+
+    async def concept(self, query: ConceptQuery) -> Reply:
+        """One concept and the relations at it, strongest first.
+
+        Raises:
+            NotFound: the namespace has no such concept.
+            LimitExceeded: it has more relations than a record can hold, and no `limit` was given.
+        """
+        cursor, concept, weights = await self._reader.concept(query.namespace, query.name)
+        if concept is None:
+            raise NotFound(f"concept {query.name!r}: not in namespace {query.namespace}")
+        # One to itself stands at both of its ends, which are one.
+        at_it = [key for key in weights if key[0] == "out" or key[2] != query.name]
+        at_it.sort(key=lambda key: (-weights[key], key))
+        end = None if query.limit is None else query.offset + query.limit
+        result = ConceptResult(
+            name=query.name,
+            type=concept.concept_type,
+            activation=concept.activation,
+            aliases=list(concept.aliases),
+            relationships=[
+                _relation_at(query.name, key, weights[key]) for key in at_it[query.offset : end]
+            ],
+            total=len(at_it),
+        )
+        return self._reply(query.namespace, cursor, result, remedy="page with limit and offset")
+
+    async def spread(self, query: Spread) -> Reply:
+        """Concepts near the active ones, by the strongest path."""
+        position, held = await self._cache.current(query.namespace)
+        reached = await asyncio.to_thread(_reached, held.drawing(), query)
+        result = SpreadResult(results=reached)
+        return Reply(result=result.model_dump(mode="json"), position=position)
+
+    async def export(self, query: GraphExport) -> Reply:
+        """The most active concepts, then the most connected, and the relations among them.
+
+        Raises:
+            LimitExceeded: a record cannot hold so many.
+        """
+        _, held = await self._cache.current(query.namespace)
+        result = _exported(held, query.limit)
+        remedy = "ask for fewer concepts with limit"
+        return self._reply(query.namespace, held.cursor, result, remedy=remedy)
+
+    def _reply(self, namespace: str, cursor: int, result: Message, *, remedy: str) -> Reply:
+        rows = result.model_dump(mode="json")
+        sent = len(orjson.dumps(rows)) + ENVELOPE_BYTES
+        if sent > VALUE_BYTES_MAX:
+            raise LimitExceeded("value_bytes", allowed=VALUE_BYTES_MAX, sent=sent, remedy=remedy)
+        return Reply(result=rows, position=self._reader.position(namespace, cursor))
+
+
+def _relation_at(name: str, key: tuple[str, str, str], weight: float) -> RelationAt:
+    direction, kind, other = key
+    source, target = (name, other) if direction == "out" else (other, name)
+    return RelationAt(
+        source=source,
+        target=target,
+        relation_type=kind,
+        weight=weight,
+        direction=cast("Literal['out', 'in']", direction),
+    )
+
+
+def _reached(drawing: Drawing, query: Spread) -> list[Reached]:
+    asked = dict.fromkeys(query.active_concepts)
+    sources = np.array([drawing.node[name] for name in asked if name in drawing.node], np.intp)
+    if len(sources) == 0:
+        return []
+    weights = path_weights(drawing.links, sources, asked=len(asked), depth=query.depth)
+    weights = weights.round(DIGITS)
+    weights[sources] = np.nan
+    reached = np.flatnonzero(~np.isnan(weights))
+    # Nodes are numbered by name, and the sort is stable.
+    best = reached[np.argsort(-weights[reached], kind="stable")][: query.limit]
+    return [
+        Reached(
+            name=drawing.names[node],
+            activation=float(drawing.activations[node]),
+            path_weight=float(weights[node]),
+        )
+        for node in best.tolist()
+    ]
+
+
+def _exported(held: HeldGraph, limit: int) -> GraphResult:
+    concepts, degrees = held.concepts(), dict(held.graph.degree())
+    ordered = sorted(concepts, key=lambda n: (-concepts[n].activation, -degrees[n], n))
+    shown = ordered[:limit]
+    edges: list[dict[str, Any]] = [
+        {"source": source, "target": target, "relation_type": kind, "weight": weight}
+        for (source, kind, target), weight in sorted(held.relations(shown).items())
+    ]
+    return GraphResult(
+        nodes=[
+            ConceptNode(
+                name=name, type=concepts[name].concept_type, activation=concepts[name].activation
+            )
+            for name in shown
+        ],
+        edges=[RelationEdge(**edge) for edge in edges],
+        total=len(concepts),
+    )

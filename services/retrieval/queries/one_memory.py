@@ -1,0 +1,171 @@
+"""Recall and inspect: one memory."""
+
+from uuid import UUID
+
+import numpy as np
+import orjson
+
+from schemas.errors import NotFound
+from schemas.events import AccessedData, AccessedMemory, MemoryAccessed
+from schemas.ids import event_id
+from schemas.limits import ACCESS_HISTORY_MAX
+from schemas.queries import AccessRecord, Inspect, InspectResult, Recall, RecallResult
+from schemas.replies import Reply
+from services.common.event_log import EventAppender
+from services.readside.activation import activations, kernel_of
+from services.readside.columns import ACTIVE, Memories, status_name
+from services.readside.layout import NOT_COUNTED, TAG_SEPARATOR, kind_of
+from services.retrieval.adapters.redis_reader import Entry, RedisReader
+from services.retrieval.search.explaining import explanation_of
+from services.retrieval.search.reconsolidation import SOURCE
+from services.retrieval.search.supersession import with_access
+
+# What an access is called whose caller gave no context.
+_CONTEXTS = {
+    "creation": "initial_store",
+    "search": "search_retrieval",
+    "recall": "direct_recall",
+}
+
+
+class SingleMemory:
+    """Answers `recall` and `inspect`."""
+
+    def __init__(self, reader: RedisReader, log: EventAppender) -> None:
+        self._reader = reader
+        self._log = log
+
+    async def recall(self, query: Recall, cause: UUID, now_ms: int) -> Reply:
+        """The memory, stronger by this access.
+
+        Raises:
+            NotFound: unknown, decayed or deleted.
+        """
+        position, entry = await self._reader.entry(query.namespace, query.memory_id)
+        moment_ms = now_ms if query.as_of is None else query.as_of
+        if entry is None or _seen(entry, query.as_of).states["status"][0] != ACTIVE:
+            raise NotFound(
+                f"memory {query.memory_id}: not in {query.namespace}, or not active there; "
+                "inspect shows it in any status"
+            )
+        recording = query.record_access and query.as_of is None
+        memories = _seen(entry, query.as_of)
+        state = memories.states[0]
+        if recording:
+            memories = with_access(memories, now_ms, entry.parameters)
+            position = await self._record(query, cause, now_ms)
+        parts = activations(memories, moment_ms, entry.parameters)
+        last_ms = int(state["last_accessed_ms"])
+        result = RecallResult(
+            memory_id=query.memory_id,
+            content=entry.document[b"content"].decode(),
+            activation=float(parts.total[0]),
+            memory_type=entry.document[b"type"].decode(),
+            created_at=int(state["created_ms"]),
+            last_accessed=max(last_ms, now_ms) if recording else last_ms,
+            access_count=int(state["access_count"]) + recording,
+            explanation=explanation_of(parts, 0) if query.explain else None,
+        )
+        return Reply(result=result.model_dump(mode="json", exclude_none=True), position=position)
+
+    async def inspect(self, query: Inspect, now_ms: int) -> Reply:
+        """Everything about a memory, in any status, without touching it.
+
+        Raises:
+            NotFound: unknown, or with `as_of` not there then.
+        """
+        position, entry = await self._reader.entry(query.namespace, query.memory_id)
+        if entry is None:
+            raise NotFound(f"memory {query.memory_id}: not in namespace {query.namespace}")
+        memories = _seen(entry, query.as_of)
+        state, document, parameters = entry.state, entry.document, entry.parameters
+        status = status_name(int(memories.states["status"][0]))
+        if query.as_of is not None and status == "deleted":
+            raise NotFound(
+                f"memory {query.memory_id}: not in namespace {query.namespace} at that moment"
+            )
+        moment_ms = now_ms if query.as_of is None else query.as_of
+        more = orjson.loads(document[b"more"])
+        tags = document[b"tags"].decode()
+        result = InspectResult(
+            memory_id=query.memory_id,
+            content=document[b"content"].decode(),
+            activation=float(activations(memories, moment_ms, parameters).total[0]),
+            memory_type=document[b"type"].decode(),
+            created_at=state.created_ms,
+            last_accessed=int(memories.states["last_accessed_ms"][0]),
+            access_count=int(memories.states["access_count"][0]),
+            status=status,
+            salience=state.salience,
+            emotion_valence=state.valence,
+            emotion_arousal=state.arousal,
+            decay_rate=parameters.decay_rate,
+            effective_decay_rate=_effective_decay_rate(entry, moment_ms),
+            access_history=_history(entry, moment_ms if query.as_of is not None else None),
+            context=more.get("context"),
+            tags=tags.split(TAG_SEPARATOR) if tags else [],
+            metadata=more.get("metadata", {}),
+            concepts=more.get("concepts", []),
+            session=more.get("session"),
+            speaker=more.get("speaker"),
+            pinned=state.pinned,
+            recorded_at=state.recorded_ms,
+            superseded_by=_superseded_by(memories),
+            derived_from=more.get("derived_from", []),
+            derivatives=await self._reader.derivatives(
+                query.namespace, query.memory_id, until_ms=query.as_of
+            ),
+        )
+        return Reply(result=result.model_dump(mode="json"), position=position)
+
+    async def _record(self, query: Recall, cause: UUID, now_ms: int) -> str:
+        event = MemoryAccessed(
+            id=event_id(cause, "memory.accessed.v1"),
+            source=SOURCE,
+            subject=str(query.query_id or cause),
+            time=now_ms,
+            namespace=query.namespace,
+            data=AccessedData(
+                accesses=[AccessedMemory(memory_id=query.memory_id, kind="recall")],
+                context=query.context or None,
+            ),
+        )
+        return (await self._log.append([event]))[0]
+
+
+def _seen(entry: Entry, as_of_ms: int | None) -> Memories:
+    """The memory as it is, or was at a past moment."""
+    return entry.memories if as_of_ms is None else entry.memories.at(as_of_ms)
+
+
+def _superseded_by(memories: Memories) -> UUID | None:
+    successor = memories.successor(0)
+    return UUID(successor) if successor else None
+
+
+def _effective_decay_rate(entry: Entry, moment_ms: int) -> float:
+    """Mean decay of the traces, each weighted by what it contributes at that moment."""
+    moment_ms = max(moment_ms, int(entry.memories.states["created_ms"][0]))
+    traces = entry.memories.traces
+    traces = traces[traces["time_ms"] <= moment_ms]
+    decays = traces["decay_rate"].astype(np.float64)
+    ages = (moment_ms - traces["time_ms"]) / 1000.0
+    strengths = traces["weight"] * kernel_of(entry.parameters).strength(ages, decays)
+    return float(np.average(decays, weights=strengths))
+
+
+def _history(entry: Entry, as_of_ms: int | None) -> list[AccessRecord]:
+    traces = entry.memories.traces
+    newest_first = np.lexsort((traces["id"], traces["time_ms"]))[::-1]
+    history: list[AccessRecord] = []
+    for trace in traces[newest_first]:
+        kind = kind_of(int(trace["id"]))
+        time_ms = int(trace["time_ms"])
+        if kind in NOT_COUNTED or (as_of_ms is not None and time_ms > as_of_ms):
+            continue
+        given = entry.contexts.get(int(trace["id"]).to_bytes(8, "little"))
+        context = given.decode() if given is not None else _CONTEXTS.get(kind, kind)
+        history.append(AccessRecord(accessed_at=time_ms, kind=kind, context=context))
+        if len(history) == ACCESS_HISTORY_MAX:
+            break
+    return history

@@ -1,0 +1,193 @@
+"""List and stats: a namespace as a whole."""
+
+import asyncio
+from dataclasses import dataclass
+from math import isfinite
+from typing import Self
+from uuid import UUID
+
+import numpy as np
+
+from schemas.errors import Rejected
+from schemas.limits import TIME_MS_MAX, TIME_MS_MIN
+from schemas.parameters import Parameters
+from schemas.queries import Listed, ListMemories, ListResult, Stats, StatsResult
+from schemas.replies import Reply
+from services.readside.activation import activations
+from services.readside.columns import ACTIVE, DELETED, Memories, status_name
+from services.readside.layout import TAG_SEPARATOR, Status
+from services.retrieval.adapters.redis_reader import RedisReader
+
+CONTENT_SHOWN_CHARACTERS = 200
+MEAN_EXACT_MAX = 10_000
+MEAN_CACHED_MS = 30_000
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """Where a list goes on: after this activation and id, as of the first page's moment."""
+
+    as_of_ms: int
+    activation: float
+    memory_id: str
+
+    def __str__(self) -> str:
+        return f"{self.as_of_ms}:{self.activation.hex()}:{self.memory_id}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read back a `next_cursor`.
+
+        Raises:
+            Rejected: it is none of ours.
+        """
+        refused = Rejected("cursor: not one that a list has returned; begin without it")
+        try:
+            as_of, activation, memory_id = text.split(":")
+            cursor = cls(int(as_of), float.fromhex(activation), str(UUID(memory_id)))
+        except (ValueError, OverflowError):
+            raise refused from None
+        ours = str(cursor) == text and isfinite(cursor.activation)
+        if not ours or not TIME_MS_MIN <= cursor.as_of_ms <= TIME_MS_MAX:
+            raise refused
+        return cursor
+
+
+class Overview:
+    """Answers `list` and `stats`."""
+
+    def __init__(self, reader: RedisReader) -> None:
+        self._reader = reader
+        self._means: dict[str, tuple[int, float]] = {}
+
+    async def list_page(self, query: ListMemories, now_ms: int) -> Reply:
+        """A page of the memories by activation, then id."""
+        cursor = Cursor.parse(query.cursor) if query.cursor else None
+        moment_ms = now_ms if query.as_of is None else query.as_of
+        if cursor:
+            moment_ms = cursor.as_of_ms
+        position, parameters, now = await self._reader.whole(query.namespace)
+        memories = now if query.as_of is None else now.at(query.as_of)
+        total = await asyncio.to_thread(_levels, memories, moment_ms, parameters)
+        stored = _statuses(now)
+        wanted = await self._wanted(query, memories, stored)
+        if query.as_of is not None:
+            wanted &= memories.states["status"] != DELETED
+        wanted &= memories.states["created_ms"] <= max(moment_ms, _latest(memories, cursor))
+        rows = await asyncio.to_thread(_ordered, memories, total, wanted)
+        start = _start(rows, memories.ids, total, cursor) if cursor else query.offset
+        page = rows[start : start + query.limit]
+        left = len(rows) > start + len(page)
+        last = Cursor(moment_ms, float(total[page[-1]]), memories.ids[page[-1]]) if page else None
+        result = ListResult(
+            memories=await self._listed(query.namespace, memories, page, (stored, total)),
+            offset=start,
+            limit=query.limit,
+            total=len(rows),
+            next_cursor=str(last) if left and last else None,
+        )
+        return Reply(result=result.model_dump(mode="json"), position=position)
+
+    async def stats(self, query: Stats, now_ms: int) -> Reply:
+        """Counts by status, and the mean activation of the active ones."""
+        position, counts = await self._reader.counts(query.namespace)
+        result = StatsResult(
+            total=sum(counts.values()),
+            **counts,
+            avg_activation=await self._mean(query.namespace, counts["active"], now_ms),
+        )
+        return Reply(result=result.model_dump(mode="json"), position=position)
+
+    async def _mean(self, namespace: str, active: int, now_ms: int) -> float:
+        if active == 0:
+            return 0.0
+        at_ms, mean = self._means.get(namespace, (0, 0.0))
+        if active > MEAN_EXACT_MAX and now_ms - at_ms < MEAN_CACHED_MS:
+            return mean
+        # Ids are hashes: the smallest ones are a sample that does not change.
+        _, parameters, memories = await self._reader.whole(namespace, sample=MEAN_EXACT_MAX)
+        levels = await asyncio.to_thread(_levels, memories, now_ms, parameters)
+        levels = levels[memories.states["status"] == ACTIVE]
+        if len(levels) == 0:
+            return 0.0  # the last one went between the two reads
+        mean = float(np.mean(levels))
+        if active > MEAN_EXACT_MAX:
+            self._means[namespace] = (now_ms, mean)
+        return mean
+
+    async def _wanted(
+        self, query: ListMemories, memories: Memories, stored: list[Status]
+    ) -> np.ndarray:
+        wanted = np.ones(len(memories), bool)
+        if query.status is not None:
+            wanted &= np.array([status == query.status for status in _statuses(memories)], bool)
+        if query.memory_type is not None or query.tag is not None:
+            documents = await self._reader.documents(
+                query.namespace, memories.ids, stored, ["type", "tags"]
+            )
+            for i, (memory_type, tags) in enumerate(documents):
+                if query.memory_type not in (None, (memory_type or b"").decode()):
+                    wanted[i] = False
+                if query.tag is not None:
+                    wanted[i] &= query.tag in (tags or b"").decode().split(TAG_SEPARATOR)
+        return wanted
+
+    async def _listed(
+        self,
+        namespace: str,
+        memories: Memories,
+        page: list[int],
+        known: tuple[list[Status], np.ndarray],
+    ) -> list[Listed]:
+        stored, total = known
+        documents = await self._reader.documents(
+            namespace,
+            [memories.ids[i] for i in page],
+            [stored[i] for i in page],
+            ["content", "type", "tags"],
+        )
+        listed = []
+        for i, (content, memory_type, tags) in zip(page, documents, strict=True):
+            state = memories.states[i]
+            listed.append(
+                Listed(
+                    memory_id=UUID(memories.ids[i]),
+                    content=(content or b"").decode()[:CONTENT_SHOWN_CHARACTERS],
+                    memory_type=(memory_type or b"unknown").decode(),
+                    activation=float(total[i]),
+                    salience=float(state["salience"]),
+                    status=status_name(int(state["status"])),
+                    access_count=int(state["access_count"]),
+                    created_at=int(state["created_ms"]),
+                    last_accessed=int(state["last_accessed_ms"]),
+                    tags=tags.decode().split(TAG_SEPARATOR) if tags else [],
+                )
+            )
+        return listed
+
+
+def _ordered(memories: Memories, total: np.ndarray, wanted: np.ndarray) -> list[int]:
+    order = np.lexsort((np.array(memories.ids, dtype=str), -total))
+    return [int(i) for i in order if wanted[i]]
+
+
+def _levels(memories: Memories, moment_ms: int, parameters: Parameters) -> np.ndarray:
+    return activations(memories, moment_ms, parameters).total
+
+
+def _statuses(memories: Memories) -> list[Status]:
+    return [status_name(int(code)) for code in memories.states["status"]]
+
+
+def _latest(memories: Memories, cursor: Cursor | None) -> int:
+    # Without a cursor even what is dated a little ahead of our clock is listed.
+    if cursor is not None or len(memories) == 0:
+        return 0
+    return int(memories.states["created_ms"].max())
+
+
+def _start(rows: list[int], ids: list[str], total: np.ndarray, cursor: Cursor) -> int:
+    for at, i in enumerate(rows):
+        if (-total[i], ids[i]) > (-cursor.activation, cursor.memory_id):
+            return at
+    return len(rows)

@@ -1,0 +1,1 @@
+"""A search: candidates, features, one ranking, rows."""

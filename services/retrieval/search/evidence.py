@@ -1,0 +1,187 @@
+"""What a cue says about each candidate: meaning, words, speaker, length, and what stands beside it.
+
+Match (P) is the memory's own; spreading (S) comes from its neighbours and the active concepts.
+"""
+
+import numpy as np
+
+from cognition.base_level import FloatArray, IntArray
+from cognition.context import (
+    VECTOR_SHARES,
+    WORD_SHARES,
+    bm25_in_context,
+    cosine_in_context,
+    term_contributions_in_context,
+)
+from cognition.lexical import (
+    bm25,
+    inverse_document_frequency,
+    length_evidence,
+    relative_lengths,
+    term_contributions,
+)
+from cognition.matching import evidence_match
+from services.readside.columns import DELETED, Memories
+from services.retrieval.search.association import association
+from services.retrieval.search.column_cache import Table
+from services.retrieval.search.plan import Candidates, Question
+
+
+class Evidence:
+    """What a cue says about some candidates.
+
+    Shapes are (candidates,), and units nats, but for `cosines` (-1 to 1) and `bm25` (no unit).
+    `match` is P; `spreading`, S, the sum of `context` and of `associations` over the sources.
+    """
+
+    def __init__(self, candidates: Candidates, memories: Memories, question: Question) -> None:
+        """`memories` are those of the candidates, as of the moment asked about."""
+        self._terms = question.terms
+        self._parameters = parameters = candidates.parameters
+        self._near = _Nearby(candidates, question)
+        count = len(candidates.rows)
+        statistics = candidates.statistics
+        lengths = relative_lengths(
+            self._near.lengths,
+            statistics.length / max(1, statistics.memories),
+        )
+        # The counts of a namespace that is being written are not read at one instant.
+        frequencies = np.minimum(statistics.frequencies, statistics.memories)
+        idf = inverse_document_frequency(frequencies, statistics.memories)
+        self._matches = candidates.table.matches(question.terms, self._near.rows)
+        self._contributions = term_contributions(self._matches, lengths, idf)
+        self.cosines: FloatArray = self._near.cosines[:count]
+        self.bm25: FloatArray = bm25(self._matches, self._contributions)[:count]
+        self.speaker: FloatArray = parameters.speaker_weight * self._near.spoken_by(question.terms)
+        self.length: FloatArray = parameters.length_weight * length_evidence(lengths[:count])
+        own = evidence_match(
+            self.cosines,
+            self.bm25,
+            cosine_weight=parameters.cosine_weight,
+            lexical_weight=parameters.lexical_weight,
+            neutral=parameters.cosine_neutral,
+        )
+        self.match: FloatArray = own + self.speaker + self.length
+        self.context = self._context(count)
+        self.associations: FloatArray = parameters.spreading_weight * association(
+            memories, candidates.sources, parameters
+        )
+        self.spreading: FloatArray = self.context + self.associations.sum(axis=0)
+
+    def words(self, i: int) -> dict[str, float]:
+        """What each word of the query adds to one candidate, its neighbours' words included."""
+        parts = term_contributions_in_context(
+            self._matches,
+            self._contributions,
+            self._near.neighbours,
+            row=i,
+            shares=self._parameters.neighbour_weight * WORD_SHARES,
+        )
+        weighted = self._parameters.lexical_weight * parts
+        return {
+            term: float(nats) for term, nats in zip(self._terms, weighted, strict=True) if nats > 0
+        }
+
+    def neighbours(self, i: int) -> tuple[str | None, str | None]:
+        """Ids of the memories before and after one candidate."""
+        before, after = self._near.neighbours[i, :2]
+        name = self._near.id_of
+        return name(before) if before >= 0 else None, name(after) if after >= 0 else None
+
+    def _context(self, count: int) -> FloatArray:
+        parameters = self._parameters
+        if parameters.neighbour_weight == 0:
+            return np.zeros(count)
+        words = bm25_in_context(
+            self._matches,
+            self._contributions,
+            self._near.neighbours,
+            shares=parameters.neighbour_weight * WORD_SHARES,
+        )
+        meaning = self._near.cosines_in_context(
+            parameters.neighbour_weight * float(VECTOR_SHARES[0])
+        )
+        # Two ways of summing differ in the last digit; neighbours never take words away.
+        lexical = parameters.lexical_weight * np.maximum(0.0, words - self.bm25)
+        context: FloatArray = lexical + parameters.cosine_weight * (meaning - self.cosines)
+        return context
+
+
+class _Nearby:
+    """The candidates, behind them their neighbours, then the neighbours of those; numbered anew.
+
+    `neighbours`: of each candidate, numbers of those one before, one after, two before, two after;
+    -1 where there is none, or none that was visible at the moment asked about. Shape
+    (candidates, 4). `cosines`: of the query with the candidates and their neighbours.
+    """
+
+    def __init__(self, candidates: Candidates, question: Question) -> None:
+        table, rows = candidates.table, candidates.rows
+        self._table = table
+        self._count = len(rows)
+        self._number = number = np.full(len(table) + 2, -1)  # NONE and NOT_HERE are nobody
+        _numbered(number, rows, first=0)
+        one = _numbered(number, table.beside(rows), first=len(rows))
+        two = _numbered(number, table.beside(one), first=len(rows) + len(one))
+        self.rows = np.concatenate([rows, one, two])
+        self.lengths = table.column("length", self.rows).astype(np.float64)
+        before, after = table.around(rows)
+        steps = [
+            before,
+            after,
+            _further(table.around(before)[0], before),
+            _further(table.around(after)[1], after),
+        ]
+        visible = np.append(_statuses(table, self.rows, question.as_of_ms) != DELETED, False)
+        beside = np.stack([number[step] for step in steps], axis=1)
+        self.neighbours: IntArray = np.where(visible[beside], beside, -1)
+        self.cosines = candidates.cosines_of(self.rows[: len(rows) + len(one)], question.unit)
+
+    def id_of(self, number: int) -> str:
+        """Id of a memory."""
+        return self._table.ids[int(self.rows[number])]
+
+    def spoken_by(self, terms: tuple[str, ...]) -> FloatArray:
+        """1 where a term of the query is of the speaker's name, else 0; of the candidates."""
+        named = np.zeros(len(self.rows))
+        here = self._number[self._table.spoken_by(terms)]
+        named[here[here >= 0]] = 1.0
+        return named[: self._count]
+
+    def cosines_in_context(self, share: float) -> FloatArray:
+        """Cosine of the query with each candidate's vector in its context."""
+        before, after = self.neighbours[:, 0], self.neighbours[:, 1]
+        preceded, followed = before >= 0, after >= 0
+        with_before = np.zeros(self._count)
+        with_before[preceded] = self._table.cosines_ahead(self.rows[before[preceded]])
+        rows = self.rows[: self._count]
+        cosines = np.append(self.cosines, np.nan)
+        return cosine_in_context(
+            self.cosines[: self._count],
+            (cosines[before], cosines[after]),
+            with_neighbours=(
+                with_before,
+                np.where(followed, self._table.cosines_ahead(rows), 0.0),
+            ),
+            between=np.where(preceded & followed, self._table.cosines_across(rows), 0.0),
+            share=share,
+        )
+
+
+def _numbered(number: IntArray, rows: IntArray, *, first: int) -> IntArray:
+    """Those of `rows` that have no number yet; now they have."""
+    new = rows[number[rows] < 0]
+    number[new] = np.arange(first, first + len(new))
+    return new
+
+
+def _statuses(table: Table, rows: IntArray, as_of_ms: int | None) -> np.ndarray:
+    if as_of_ms is None:
+        return table.column("status", rows)
+    return table.memories(rows).at(as_of_ms).states["status"]
+
+
+def _further(rows: IntArray, through: IntArray) -> IntArray:
+    """A step on from `through`, where that is somebody."""
+    further: IntArray = np.where(through >= 0, rows, -1)
+    return further

@@ -1,0 +1,122 @@
+"""Waiting for the fold: who is woken when, and who hears that it takes too long."""
+
+import asyncio
+
+import pytest
+
+from human_memory.deadline import Deadline
+from schemas.errors import Unavailable
+from services.readside import visibility as waiting
+from services.readside.visibility import Waits
+
+
+class ReadSide:
+    """Where each of two partitions stands, and how often someone looked."""
+
+    def __init__(self) -> None:
+        self.at = [0, 0]
+        self.looks = 0
+        self.away = False
+
+    async def cursor(self, partition: int) -> int:
+        self.looks += 1
+        await asyncio.sleep(0)
+        if self.away:
+            raise Unavailable("Redis is away")
+        return self.at[partition]
+
+    def waits(self) -> Waits:
+        return Waits(self.cursor, partitions=len(self.at))
+
+
+def soon() -> Deadline:
+    return Deadline.after(0.02)
+
+
+def late() -> Deadline:
+    return Deadline.after(60.0)
+
+
+async def test_event_that_is_folded_already_is_not_waited_for() -> None:
+    side = ReadSide()
+    side.at = [8, 0]
+
+    await side.waits().until("0:7", late())
+
+    assert side.looks == 1
+
+
+async def test_each_is_woken_when_its_event_is_folded() -> None:
+    side = ReadSide()
+    waits = side.waits()
+    woken: list[str] = []
+
+    async def wait(position: str) -> None:
+        await waits.until(position, late())
+        woken.append(position)
+
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        tasks = {p: group.create_task(wait(p)) for p in ("0:0", "0:4", "1:2")}
+        side.at = [1, 0]
+        await tasks["0:0"]
+        assert woken == ["0:0"]
+        side.at = [1, 3]
+        await tasks["1:2"]
+        side.at = [5, 3]
+
+    assert woken == ["0:0", "1:2", "0:4"]
+
+
+async def test_many_who_come_together_cost_one_look() -> None:
+    side = ReadSide()
+    side.at = [100, 0]
+    waits = side.waits()
+
+    await asyncio.gather(*(waits.until(f"0:{number}", late()) for number in range(100)))
+
+    assert side.looks == 1
+
+
+async def test_event_that_is_not_folded_in_time_is_unavailable() -> None:
+    side = ReadSide()
+    side.at = [7, 100]
+
+    with pytest.raises(Unavailable, match=r"event at 0:7 is not folded yet") as refused:
+        await side.waits().until("0:7", soon())
+
+    assert refused.value.details == {}
+
+
+async def test_write_that_is_not_visible_in_time_says_where_it_is() -> None:
+    with pytest.raises(Unavailable, match=r"written at 0:7, but not visible yet") as refused:
+        await ReadSide().waits().visible("0:7", soon())
+
+    assert refused.value.details == {"position": "0:7"}
+
+
+async def test_read_side_that_does_not_answer_is_said_at_once() -> None:
+    side = ReadSide()
+    side.away = True
+
+    with pytest.raises(Unavailable, match="Redis is away"):
+        await side.waits().until("0:7", late())
+
+
+async def test_partition_that_does_not_exist_is_unavailable() -> None:
+    with pytest.raises(Unavailable, match="no partition 2"):
+        await ReadSide().waits().until("2:0", late())
+
+
+async def test_no_more_wait_than_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "WAITING_MAX", 2)
+    side = ReadSide()
+    waits = side.waits()
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(waits.until("0:0", late())) for _ in range(2)]
+        await asyncio.sleep(0)
+
+        with pytest.raises(Unavailable, match="2 requests wait"):
+            await waits.until("0:0", late())
+
+        side.at = [1, 0]
+        await asyncio.gather(*tasks)
