@@ -69,10 +69,14 @@ FOLDED_AT_ONCE = 37
 NOBODY = UUID(int=0)
 # Of how a search finds candidates. `service`: as the service does, which takes all memories of a
 # namespace as small as these. `scanned` and `indexed`: as in large ones, held whole or not.
+SMALL_BOUNDS = {
+    "SMALL": 10, "NEAREST": 8, "MATCHING": 6, "RECENT": 4, "FREQUENT": 3, "LINKED": 8,
+    "CONTEXT_OF": 3,
+}  # fmt: skip
 BOUNDS: Mapping[str, Mapping[str, int]] = {
     "service": {},
-    "scanned": {"SMALL": 20, "NEAREST": 15, "MATCHING": 10, "FREQUENT": 5},
-    "indexed": {"SMALL": 20, "NEAREST": 15, "MATCHING": 10, "FREQUENT": 5, "HELD_WHOLE": 1},
+    "scanned": SMALL_BOUNDS,
+    "indexed": SMALL_BOUNDS | {"HELD_WHOLE": 1},
 }
 
 
