@@ -2,20 +2,67 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 import structlog
 from faststream.asgi import AsgiResponse, get
 from faststream.asgi.types import ASGIApp
+from faststream.kafka import KafkaBroker
 from prometheus_client import make_asgi_app
 
 from human_memory import __version__
+from services.common.ownership import Ownership
+from services.common.redis import RedisClient
 
 log = structlog.get_logger(__name__)
 # A check raises or returns what to show; `ok` is the only value that is ready.
 Check = Callable[[], Awaitable[str]]
 CHECK_SECONDS_MAX = 1.5
+KAFKA_SECONDS_MAX = 1.0
+
+
+def kafka_answers(broker: KafkaBroker) -> Check:
+    """A check of the broker's connection."""
+
+    async def check() -> str:
+        return "ok" if await broker.ping(KAFKA_SECONDS_MAX) else "error"
+
+    return check
+
+
+def redis_answers(redis: RedisClient) -> Check:
+    """A check of Redis."""
+
+    async def check() -> str:
+        return "ok" if await redis.ping() else "error"
+
+    return check
+
+
+def owns_partitions(ownership: Ownership) -> Check:
+    """A check of what the consumer group has given to this member."""
+
+    async def check() -> str:
+        return "ok" if ownership.partitions else "no partitions yet"
+
+    return check
+
+
+class Loads(Protocol):
+    """A model that loads while the service runs already."""
+
+    @property
+    def loaded(self) -> bool: ...
+
+
+def model_loaded(embedder: Loads) -> Check:
+    """A check of the model, which takes a while to load."""
+
+    async def check() -> str:
+        return "ok" if embedder.loaded else "loading"
+
+    return check
 
 
 def routes(service: str, checks: Mapping[str, Check]) -> list[tuple[str, ASGIApp]]:

@@ -30,7 +30,6 @@ from services.gateway.shared_stats import SharedStats
 from services.gateway.streams import Streams
 
 SERVICE = "gateway"
-HTTP_PORT = 8000
 # A bus may have so many requests under way; the gateway itself bounds how many it makes.
 PENDING_MAX = 1_000_000
 GZIP_BYTES_MIN = 1_024
