@@ -28,6 +28,7 @@ from human_memory.bus.services import SERVICES
 from human_memory.bus.topics import require_topics
 from schemas.errors import MemoryServiceError, Unavailable
 from services.common.embedding.embedder import embedder_of
+from services.common.logs import configure_logs
 from services.common.settings import EmbedderSettings, ServiceSettings
 
 # They embed no texts, so they need not wait for the model, nor hold it.
@@ -91,6 +92,7 @@ def run(
     """Run services in one process; SIGTERM or Ctrl-C stops them."""
     try:
         settings = EmbedderSettings() if set(names) - WITHOUT_MODEL else ServiceSettings()
+        configure_logs(settings)
         services = _load(names, _ports(names, port, settings), settings)
         gc.collect()
         gc.freeze()  # what is imported stays

@@ -18,7 +18,6 @@ from services.common.broker import PAUSE_MS, make_broker
 from services.common.dead_letters import DeadLetters
 from services.common.envelope import Replier
 from services.common.health import Check
-from services.common.logs import configure_logs
 from services.common.ownership import REBALANCE_TIMEOUT_MS, SESSION_TIMEOUT_MS
 from services.common.redis import connect
 from services.common.settings import ServiceSettings
@@ -31,7 +30,6 @@ class Service:
     """Parts of one service, not connected yet."""
 
     def __init__(self, name: str, settings: ServiceSettings) -> None:
-        configure_logs(settings)
         self._name = name
         self._settings = settings
         self.broker = make_broker(settings, service=name)

@@ -15,7 +15,6 @@ from human_memory import __version__
 from human_memory.bus.bus import Bus
 from human_memory.bus.topics import require_topics
 from schemas.errors import MemoryServiceError
-from services.common.logs import configure_logs
 from services.common.redis import connect
 from services.gateway.access import Access
 from services.gateway.documents import described_readiness, document
@@ -48,7 +47,6 @@ def build(settings: GatewaySettings) -> FastAPI:
     Raises:
         Rejected: the file of API keys is no such file.
     """
-    configure_logs(settings)
     redis = connect(settings.redis)
     kept = KeptReplies(redis, f"hm:{settings.topic_prefix}:")
     endpoints = Endpoints(kept, seconds_max=settings.request_seconds_max)
