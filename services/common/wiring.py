@@ -11,7 +11,6 @@ from faststream.specification import AsyncAPI
 
 from human_memory.bus.producer import DurableProducer
 from human_memory.bus.services import group_of
-from human_memory.bus.topics import require_topics
 from schemas.topics import CONTRACT_VERSION, DEAD_LETTERS, REPLIES, Topic
 from services.common import health
 from services.common.broker import PAUSE_MS, make_broker
@@ -78,7 +77,6 @@ class Service:
 
         @asynccontextmanager
         async def lifespan() -> AsyncIterator[None]:
-            await require_topics(self._settings)
             await self.producer.start()
             try:
                 async with beside():

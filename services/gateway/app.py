@@ -13,7 +13,6 @@ from starlette.responses import HTMLResponse, Response
 
 from human_memory import __version__
 from human_memory.bus.bus import Bus
-from human_memory.bus.topics import require_topics
 from schemas.errors import MemoryServiceError
 from services.common.redis import connect
 from services.gateway.access import Access
@@ -55,7 +54,6 @@ def build(settings: GatewaySettings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await require_topics(settings)
         client_id = f"human-memory-{SERVICE}"
         async with Bus(settings, client_id=client_id, pending_max=PENDING_MAX) as bus:
             endpoints.bus = streams.bus = bus
