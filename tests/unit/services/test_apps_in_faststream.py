@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from faststream.asgi import AsgiFastStream
-from faststream.kafka import TestKafkaBroker
+from faststream.kafka import KafkaBroker, TestKafkaBroker
 from prometheus_client import REGISTRY
 
 from schemas.catalogue import GUIDES
@@ -57,8 +57,9 @@ def apps() -> list[Any]:
 async def test_broker_for_tests_gives_a_handler_records_as_they_were_sent(
     app: AsgiFastStream, topic: Topic
 ) -> None:
-    (subscriber,) = app.brokers[0].subscribers
-    async with TestKafkaBroker(app.brokers[0]) as broker:
+    broker = broker_of(app)
+    (subscriber,) = broker.subscribers
+    async with TestKafkaBroker(broker):
         await broker.publish(NOT_UTF8, topic.name, key=b"acme", headers={"wait": "visible"})
 
         ((records,), _) = subscriber.calls[0].handler.mock.call_args
@@ -68,11 +69,18 @@ async def test_broker_for_tests_gives_a_handler_records_as_they_were_sent(
     assert dict(record.headers)["wait"] == b"visible"
 
 
+def broker_of(app: AsgiFastStream) -> KafkaBroker:
+    """The one that reads the bus."""
+    (broker,) = app.brokers
+    assert isinstance(broker, KafkaBroker)
+    return broker
+
+
 async def test_broker_for_tests_has_a_query_answered() -> None:
     app = build_retrieval(RetrievalSettings())
     answered = pings()
 
-    async with TestKafkaBroker(app.brokers[0]) as broker:
+    async with TestKafkaBroker(broker_of(app)) as broker:
         await broker.publish(encode(Ping(namespace=NAMESPACE)), QUERIES.name)
         await eventually(lambda: pings() > answered, seconds=20)
 
