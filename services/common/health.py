@@ -22,33 +22,6 @@ CHECK_SECONDS_MAX = 1.5
 KAFKA_SECONDS_MAX = 1.0
 
 
-def kafka_answers(broker: KafkaBroker) -> Check:
-    """A check of the broker's connection."""
-
-    async def check() -> str:
-        return "ok" if await broker.ping(KAFKA_SECONDS_MAX) else "error"
-
-    return check
-
-
-def redis_answers(redis: RedisClient) -> Check:
-    """A check of Redis."""
-
-    async def check() -> str:
-        return "ok" if await redis.ping() else "error"
-
-    return check
-
-
-def owns_partitions(ownership: Ownership) -> Check:
-    """A check of what the consumer group has given to this member."""
-
-    async def check() -> str:
-        return "ok" if ownership.partitions else "no partitions yet"
-
-    return check
-
-
 class Loads(Protocol):
     """A model that loads while the service runs already."""
 
@@ -56,13 +29,24 @@ class Loads(Protocol):
     def loaded(self) -> bool: ...
 
 
-def model_loaded(embedder: Loads) -> Check:
-    """A check of the model, which takes a while to load."""
+async def kafka_answers(broker: KafkaBroker) -> str:
+    """`ok` if the broker's connection works."""
+    return "ok" if await broker.ping(KAFKA_SECONDS_MAX) else "error"
 
-    async def check() -> str:
-        return "ok" if embedder.loaded else "loading"
 
-    return check
+async def redis_answers(redis: RedisClient) -> str:
+    """`ok` if Redis answers."""
+    return "ok" if await redis.ping() else "error"
+
+
+async def owns_partitions(ownership: Ownership) -> str:
+    """`ok` if the consumer group has given this member something to do."""
+    return "ok" if ownership.partitions else "no partitions yet"
+
+
+async def model_loaded(model: Loads) -> str:
+    """`ok` if the model is there."""
+    return "ok" if model.loaded else "loading"
 
 
 def routes(service: str, checks: Mapping[str, Check]) -> list[tuple[str, ASGIApp]]:

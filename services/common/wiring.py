@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
+from functools import partial
 from typing import Any
 
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
@@ -90,7 +91,7 @@ class Service:
             lifespan=lifespan,
             on_shutdown=on_shutdown,
             asgi_routes=health.routes(
-                self._name, {"kafka": health.kafka_answers(self.broker), **checks}
+                self._name, {"kafka": partial(health.kafka_answers, self.broker), **checks}
             ),
             specification=AsyncAPI(
                 title=f"human-memory {self._name}",

@@ -1,6 +1,7 @@
 """Wiring of ingest: `python -m services.run ingest`."""
 
 import time
+from functools import partial
 
 from faststream import AckPolicy
 from faststream.asgi import AsgiFastStream
@@ -36,7 +37,10 @@ def build(settings: IngestSettings) -> AsgiFastStream:
         listener=ingest.ownership,
     )(ingest.handle)
     return service.app(
-        {"partitions": owns_partitions(ingest.ownership), "model": model_loaded(embedder)},
+        {
+            "partitions": partial(owns_partitions, ingest.ownership),
+            "model": partial(model_loaded, embedder),
+        },
         # Not awaited: whoever probes us shall hear that the model is loading.
         beside=lambda: in_background(embedder.load),
         on_shutdown=[ingest.stop],

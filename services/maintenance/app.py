@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from faststream import AckPolicy
 from faststream.asgi import AsgiFastStream
@@ -74,8 +75,8 @@ def build(settings: MaintenanceSettings) -> AsgiFastStream:
                 await commands.stop()
 
     checks = {
-        "redis": redis_answers(service.redis),
-        "partitions": owns_partitions(commands.ownership),
+        "redis": partial(redis_answers, service.redis),
+        "partitions": partial(owns_partitions, commands.ownership),
     }
     return service.app(checks, beside=beside)
 

@@ -1,5 +1,7 @@
 """Wiring of the projection: `python -m services.run projection`."""
 
+from functools import partial
+
 from faststream import AckPolicy
 from faststream.asgi import AsgiFastStream
 
@@ -30,11 +32,8 @@ def build(settings: ProjectionSettings) -> AsgiFastStream:
         listener=projection.ownership,
     )(projection.handle)
 
-    async def folded() -> str:
-        return projection.state()
-
     return service.app(
-        {"redis": redis_answers(service.redis), "projection": folded},
+        {"redis": partial(redis_answers, service.redis), "projection": projection.state},
         beside=lambda: in_background(projection.watch),
     )
 

@@ -66,7 +66,7 @@ class LiveProjection:
                 if tp in self.ownership.partitions and tp not in self.stopped:
                     await self._fold(tp, self._decode(tp, list(some)))
 
-    def state(self) -> str:
+    async def state(self) -> str:
         """`ok`, or why reads do not show what is in the log."""
         if self.stopped:
             return "stopped: " + "; ".join(sorted(set(self.stopped.values())))

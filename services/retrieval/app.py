@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from faststream import AckPolicy
@@ -64,9 +65,9 @@ def build(settings: RetrievalSettings) -> AsgiFastStream:
                 await queries.drain()
 
     checks = {
-        "redis": redis_answers(service.redis),
-        "partitions": owns_partitions(ownership),
-        "model": model_loaded(embedder),
+        "redis": partial(redis_answers, service.redis),
+        "partitions": partial(owns_partitions, ownership),
+        "model": partial(model_loaded, embedder),
     }
     return service.app(checks, beside=beside)
 
