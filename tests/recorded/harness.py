@@ -5,15 +5,14 @@ Where modules move, the imports here change, and nothing else in this folder.
 
 import base64
 import secrets
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
 import numpy as np
 import orjson
-import pytest
 
 from human_memory.bus.producer import partition_of
 from schemas.codec import decode_query, encode
@@ -50,17 +49,20 @@ from services.projection.fold.fold import fold
 from services.projection.fold.view import View
 from services.projection.pause import unlink
 from services.readside.live_build import LiveBuild
-from services.retrieval.adapters import candidates
-from services.retrieval.adapters.graph_reader import GraphReader
-from services.retrieval.adapters.graph_snapshots import GraphSnapshots
-from services.retrieval.adapters.redis_reader import RedisReader
+from services.retrieval.adapters.graph_snapshots import FileSnapshots
+from services.retrieval.adapters.redis_graph import RedisGraphReader
+from services.retrieval.adapters.redis_memories import RedisMemoryReader
+from services.retrieval.adapters.redis_search import RedisSearchReader
 from services.retrieval.graph.cache import GraphCache
 from services.retrieval.graph.queries import GraphQueries
-from services.retrieval.queries.one_memory import SingleMemory
-from services.retrieval.queries.overview import Overview
-from services.retrieval.queries.runs import UpkeepQueries
-from services.retrieval.search.cached_namespaces import Tables
-from services.retrieval.search.documents import Documents
+from services.retrieval.queries.memory import MemoryQueries
+from services.retrieval.queries.namespace import NamespaceQueries
+from services.retrieval.queries.runs import RunQueries
+from services.retrieval.queries.working_memory import WorkingMemoryQueries
+from services.retrieval.search.bounds import Bounds
+from services.retrieval.search.documents import DocumentCache
+from services.retrieval.search.finder import CandidateFinder
+from services.retrieval.search.namespace_cache import NamespaceCache
 from services.retrieval.search.search import Searcher
 
 PARTITIONS = 3
@@ -69,14 +71,11 @@ FOLDED_AT_ONCE = 37
 NOBODY = UUID(int=0)
 # Of how a search finds candidates. `service`: as the service does, which takes all memories of a
 # namespace as small as these. `scanned` and `indexed`: as in large ones, held whole or not.
-SMALL_BOUNDS = {
-    "SMALL": 10, "NEAREST": 8, "MATCHING": 6, "RECENT": 4, "FREQUENT": 3, "LINKED": 8,
-    "CONTEXT_OF": 3,
-}  # fmt: skip
-BOUNDS: Mapping[str, Mapping[str, int]] = {
-    "service": {},
+SMALL_BOUNDS = Bounds(small=10, nearest=8, matching=6, recent=4, frequent=3, linked=8, context_of=3)
+BOUNDS: Mapping[str, Bounds] = {
+    "service": Bounds(),
     "scanned": SMALL_BOUNDS,
-    "indexed": SMALL_BOUNDS | {"HELD_WHOLE": 1},
+    "indexed": replace(SMALL_BOUNDS, whole=1),
 }
 
 
@@ -145,14 +144,10 @@ class ReadSide:
             for number in range(PARTITIONS)
         }
 
-    @contextmanager
-    def queries(self, bounds: str) -> Iterator["Queries"]:
+    def queries(self, bounds: str) -> "Queries":
         """Queries over it, which have read nothing yet."""
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in BOUNDS[bounds].items():
-                patch.setattr(candidates, name, value)
-            build = LiveBuild(self._redis, self._prefix, partitions=PARTITIONS)
-            yield Queries(build, self._prefix)
+        build = LiveBuild(self._redis, self._prefix, partitions=PARTITIONS)
+        return Queries(build, self._prefix, BOUNDS[bounds])
 
     async def drop(self) -> None:
         """Delete it."""
@@ -177,20 +172,22 @@ async def read_side(redis_url: str) -> AsyncIterator[ReadSide]:
 class Queries:
     """The service's own answers, at a given moment and with given vectors."""
 
-    def __init__(self, build: LiveBuild, prefix: str) -> None:
-        reader, graph = RedisReader(build), GraphReader(build)
+    def __init__(self, build: LiveBuild, prefix: str, bounds: Bounds) -> None:
+        reader, graph = RedisMemoryReader(build), RedisGraphReader(build)
+        cache = NamespaceCache(DIMENSION, bounds)
         self._log = _Appended()
         self._embedder = _Given()
         self._searcher = Searcher(
-            candidates.CandidateReader(build, Tables(DIMENSION)),
-            Documents(reader),
+            CandidateFinder(RedisSearchReader(build), cache, bounds),
+            DocumentCache(reader),
             self._embedder,
             self._log,  # type: ignore[arg-type] # of the appender it needs `append` alone
         )
-        self._single = SingleMemory(reader, self._log)  # type: ignore[arg-type] # likewise
-        self._overview = Overview(reader)
-        self._graph = GraphQueries(graph, GraphCache(graph, GraphSnapshots(None, prefix)))
-        self._upkeep = UpkeepQueries(build, reader)
+        self._memory = MemoryQueries(reader, self._log)  # type: ignore[arg-type] # likewise
+        self._namespace = NamespaceQueries(reader)
+        self._graph = GraphQueries(graph, GraphCache(graph, FileSnapshots(None, prefix)))
+        self._runs = RunQueries(reader)
+        self._working_memory = WorkingMemoryQueries(reader)
 
     async def answer(self, query: Mapping[str, Any], vector: str | None, now_ms: int) -> Any:
         """The result or error of a query, and the events it would have appended."""
@@ -216,15 +213,15 @@ class Queries:
             case Search():
                 return await self._searcher.search(query, cause, now_ms)
             case Recall():
-                return await self._single.recall(query, cause, now_ms)
+                return await self._memory.recall(query, cause, now_ms)
             case Inspect():
-                return await self._single.inspect(query, now_ms)
+                return await self._memory.inspect(query, now_ms)
             case ListMemories():
-                return await self._overview.list_page(query, now_ms)
+                return await self._namespace.list_page(query, now_ms)
             case Stats():
-                return await self._overview.stats(query, now_ms)
+                return await self._namespace.stats(query, now_ms)
             case WorkingMemoryQuery():
-                return await self._upkeep.working_memory(query, now_ms)
+                return await self._working_memory.working_memory(query, now_ms)
             case _:
                 return await self._reply_of_graph_or_runs(query)
 
@@ -237,9 +234,9 @@ class Queries:
             case GraphExport():
                 return await self._graph.export(query)
             case Runs():
-                return await self._upkeep.runs(query)
+                return await self._runs.runs(query)
             case RunQuery():
-                return await self._upkeep.run(query)
+                return await self._runs.run(query)
             case _:
                 raise AssertionError(f"no query of the recording: {query.type}")
 

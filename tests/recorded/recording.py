@@ -71,12 +71,12 @@ def write_lines(path: Path, lines: list[dict[str, Any]]) -> None:
 async def answered(side: ReadSide, asked: list[Question], bounds: str) -> list[Question]:
     """The questions with these bounds, as a read side answers them now."""
     found = []
-    with side.queries(bounds) as queries:
-        for question in asked:
-            if question.bounds == bounds:
-                answer = await queries.answer(question.query, question.vector, question.now_ms)
-                found.append(replace(question, answer=answer))
-        await queries.close()
+    queries = side.queries(bounds)
+    for question in asked:
+        if question.bounds == bounds:
+            answer = await queries.answer(question.query, question.vector, question.now_ms)
+            found.append(replace(question, answer=answer))
+    await queries.close()
     return found
 
 
