@@ -1,12 +1,15 @@
-"""aiokafka's connections, mended: a write to one that is closed is an error of the connection."""
+"""What aiokafka lacks: connections that fail in a way it knows, and limits to what it waits for."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import wraps
 from typing import Any
 
+from aiokafka.client import AIOKafkaClient
 from aiokafka.conn import AIOKafkaConnection, CloseReason
 from aiokafka.errors import KafkaConnectionError
 
+CUT_OFF_SECONDS_MAX = 1.0
 Send = Callable[..., Any]
 
 
@@ -36,3 +39,43 @@ def _mended(send: Send) -> Send:
             ) from error
 
     return mended
+
+
+def within(seconds: float, method: Callable[..., Awaitable[Any]]) -> Callable[..., Any]:
+    """A method of aiokafka's that waits no longer than that.
+
+    What waits for another answer (a leader, a coordinator, metadata) aiokafka lets wait for ever
+    if whoever looks for it has died, and for a minute and more where it has not.
+    """
+
+    @wraps(method)
+    async def bounded(self: Any, *arguments: Any, **options: Any) -> Any:
+        try:
+            async with asyncio.timeout(seconds):
+                return await method(self, *arguments, **options)
+        except TimeoutError:
+            raise KafkaConnectionError(
+                f"no answer from Kafka to {method.__name__} within {seconds:g} s"
+            ) from None
+
+    return bounded
+
+
+def ended(tasks: Mapping[str, "asyncio.Task[Any] | None"]) -> str | None:
+    """The first of a client's background tasks that is over, and why; None if all are at work."""
+    for name, task in tasks.items():
+        if task is not None and task.done():
+            error = "it was cancelled" if task.cancelled() else repr(task.exception())
+            return f"aiokafka's task for {name} has ended: {error}"
+    return None
+
+
+async def cut_off(client: AIOKafkaClient, tasks: Iterable["asyncio.Task[Any] | None"]) -> None:
+    """End a client whose own way to stop has failed: its tasks, then its connections."""
+    running = [task for task in tasks if task is not None and not task.done()]
+    for task in running:
+        task.cancel()
+    if running:
+        await asyncio.wait(running, timeout=CUT_OFF_SECONDS_MAX)
+    for connection in list(client._conns.values()):
+        connection.close(reason=CloseReason.SHUTDOWN)  # what it has not sent it may keep

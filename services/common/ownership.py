@@ -13,8 +13,6 @@ log = structlog.get_logger(__name__)
 # members that are thrown out in the middle of one throw each other out for ever.
 REBALANCE_TIMEOUT_MS = 120_000
 SESSION_TIMEOUT_MS = 10_000
-# Longer than it takes to find another coordinator.
-COMMITTED_SECONDS_MAX = 10.0
 BACKOFF_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 
 
@@ -22,11 +20,10 @@ async def committed(consumer: Any, tp: TopicPartition) -> int:
     """What the group has committed of a partition, 0 if nothing.
 
     Raises:
-        TimeoutError: there is no coordinator. While a listener is at work, or a batch that it waits
-            for, aiokafka looks for no other one, and would wait for ever.
+        KafkaError: there is no coordinator. While a listener is at work, or a batch that it waits
+            for, aiokafka looks for no other one.
     """
-    async with asyncio.timeout(COMMITTED_SECONDS_MAX):
-        return await consumer.committed(tp) or 0
+    return await consumer.committed(tp) or 0
 
 
 class Ownership(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no types

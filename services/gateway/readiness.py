@@ -4,11 +4,12 @@ import asyncio
 import time
 from collections.abc import Awaitable
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from human_memory.api.service import PROBE_NAMESPACE, PROBE_SECONDS_MAX, probe
 from human_memory.bus import Bus
+from human_memory.consumer import LogConsumer
 from schemas.errors import MemoryServiceError
 from schemas.queries import Ping
 from schemas.topics import EVENTS
@@ -27,13 +28,16 @@ class Readiness:
         self._bus = bus
         self._settings = settings
         self._redis = redis
-        # Without a group and without partitions: it only answers where the log ends.
-        self._log = AIOKafkaConsumer(
-            **settings.connection_arguments(), client_id="human-memory-gateway", group_id=None
-        )
+        self._log = self._consumer()
         self._asking = asyncio.Lock()
         self._checks: dict[str, str] = {}
         self._until = 0.0
+
+    def _consumer(self) -> LogConsumer:
+        """Without a group and without partitions: it only answers where the log ends."""
+        return LogConsumer(
+            **self._settings.connection_arguments(), client_id="human-memory-gateway", group_id=None
+        )
 
     async def start(self) -> None:
         """Connect."""
@@ -64,6 +68,10 @@ class Readiness:
         return {**parts, "kafka": kafka, "redis": redis, "projection": projection}
 
     async def _ends(self) -> dict[TopicPartition, int]:
+        if self._log.ended() is not None:
+            await self._log.stop()
+            self._log = self._consumer()
+            await self._log.start()
         topic = self._settings.topic(EVENTS)
         partitions = [TopicPartition(topic, n) for n in range(self._settings.partitions)]
         ends: dict[TopicPartition, int] = await self._log.end_offsets(partitions)

@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
 from prometheus_client import Counter, Gauge
 
 from schemas.errors import UnknownEventVersion
@@ -115,7 +116,7 @@ class LiveProjection:
     async def _committed(self, tp: TopicPartition) -> int:
         try:
             return await committed(self.subscriber.consumer, tp)
-        except TimeoutError:
+        except KafkaError:
             log.warning("no group coordinator; a read side that fell back may answer for a moment")
             return 0
 

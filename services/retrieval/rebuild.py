@@ -224,8 +224,7 @@ class _Rebuild:
         self, version: int, ends: dict[TopicPartition, int], report: Callable[[], object]
     ) -> None:
         # Positions, not "the last record seen": a log may end in a hole.
-        while any([await self._consumer.position(tp) < ends[tp] for tp in ends]):
-            batches = await self._consumer.getmany(timeout_ms=200, max_records=BATCH_RECORDS)
+        async for batches in self._consumer.read_to(ends, max_records=BATCH_RECORDS):
             for tp, records in batches.items():
                 await self._fold(tp, version, [r for r in records if r.offset < ends[tp]])
                 if records[-1].offset >= ends[tp]:
