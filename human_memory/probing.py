@@ -33,4 +33,6 @@ async def raise_if_stuck(consumer: LogConsumer, settings: KafkaSettings) -> None
     """
     silent = consumer.silent_seconds()
     if silent > SILENT_SECONDS_MAX and await kafka_answers(settings):
-        raise KafkaConnectionError(f"Kafka answers others, and sent nothing here for {silent:.0f} s")
+        raise KafkaConnectionError(
+            f"Kafka answers others, and sent nothing here for {silent:.0f} s"
+        )

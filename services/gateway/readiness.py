@@ -58,7 +58,19 @@ class Readiness:
             return "unavailable", self._checks
         return ("degraded" if failing else "ready"), self._checks
 
+    async def _replace(self) -> None:
+        fresh = self._consumer()
+        try:
+            await fresh.start()
+        except BaseException:
+            await fresh.stop()
+            raise
+        old, self._log = self._log, fresh
+        await old.stop()
+
     async def _probe(self) -> dict[str, str]:
+        if self._log.ended() is not None:
+            await _outcome(self._replace())
         parts, kafka, redis, projection = await asyncio.gather(
             probe(self._bus),
             _outcome(self._ends()),
@@ -68,10 +80,6 @@ class Readiness:
         return {**parts, "kafka": kafka, "redis": redis, "projection": projection}
 
     async def _ends(self) -> dict[TopicPartition, int]:
-        if self._log.ended() is not None:
-            await self._log.stop()
-            self._log = self._consumer()
-            await self._log.start()
         topic = self._settings.topic(EVENTS)
         partitions = [TopicPartition(topic, n) for n in range(self._settings.partitions)]
         ends: dict[TopicPartition, int] = await self._log.end_offsets(partitions)
