@@ -122,6 +122,27 @@ class LogConsumer(AIOKafkaConsumer):  # type: ignore[misc] # aiokafka has no typ
         self._heard = heard
         return max((now - since for _, since in heard.values()), default=0.0)
 
+    def settled(self) -> bool:
+        """Its partitions are known, also if there are none for it, and not just moving."""
+        subscription = self._subscription.subscription
+        assignment = subscription.assignment if subscription is not None else None
+        moving = self._subscription.reassignment_in_progress
+        return assignment is not None and assignment.active and not moving
+
+    def waiting(self) -> dict[TopicPartition, int]:
+        """Where it stands in those of its partitions in which records wait to be taken."""
+        if not self.settled():
+            return {}
+        states = self._subscription.subscription.assignment._tp_state
+        return {
+            tp: state.position
+            for tp, state in states.items()
+            if state.has_valid_position
+            and not state.paused
+            and state.highwater is not None
+            and state.position < state.highwater
+        }
+
     async def read_to(
         self, ends: Mapping[TopicPartition, int], *, max_records: int | None = None
     ) -> AsyncIterator[Batches]:
@@ -179,11 +200,9 @@ class LogConsumer(AIOKafkaConsumer):  # type: ignore[misc] # aiokafka has no typ
 
     def _stamps(self) -> dict[TopicPartition, Any]:
         """Of each partition that Kafka is asked about: what changes whenever it answers."""
-        subscription = self._subscription.subscription
-        assignment = subscription.assignment if subscription is not None else None
-        moving = self._subscription.reassignment_in_progress
-        if assignment is None or moving or self._fetcher is None:
+        if not self.settled() or self._fetcher is None:
             return {}
+        assignment = self._subscription.subscription.assignment
         return {
             tp: (id(assignment), state.timestamp)
             for tp in assignment.tps

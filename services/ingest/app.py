@@ -1,6 +1,5 @@
 """Wiring of ingest: `faststream run services.ingest.app:app`."""
 
-import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,6 +22,7 @@ from services.common.read_model import redis_prefix
 from services.common.redis import RedisClient, connect
 from services.common.replies import Replier
 from services.common.waiting import Waits
+from services.common.watch import Watch, beside
 from services.ingest.adapters.kafka_event_log import KafkaEventLog
 from services.ingest.adapters.redis_vocabularies import RedisVocabularies
 from services.ingest.handlers import Ingest, Limits
@@ -41,6 +41,7 @@ def build(settings: IngestSettings) -> AsgiFastStream:
     embedder = embedder_of(settings)
     redis = connect(settings.redis)
     ingest = _ingest(settings, producer, embedder, redis=redis)
+    watch = Watch(settings, redis, ownership=ingest.ownership, excused=lambda: not embedder.loaded)
     subscriber = broker.subscriber(
         settings.topic(INBOX),
         group_id=f"{settings.topic_prefix}human-memory-{SERVICE}",
@@ -55,8 +56,8 @@ def build(settings: IngestSettings) -> AsgiFastStream:
         rebalance_timeout_ms=REBALANCE_TIMEOUT_MS,
     )
 
-    ingest.progress.subscriber = subscriber
-    subscriber(ingest.handle)
+    ingest.progress.subscriber = watch.subscriber = subscriber
+    subscriber(watch.handler(ingest.handle))
 
     async def kafka() -> str:
         return "ok" if await broker.ping(1.0) else "error"
@@ -71,12 +72,11 @@ def build(settings: IngestSettings) -> AsgiFastStream:
     async def lifespan() -> AsyncIterator[None]:
         await require_topics(settings)
         await producer.start()
-        # Not awaited: whoever probes us shall hear that the model is loading.
-        loading = asyncio.create_task(embedder.load())
         try:
-            yield
+            # Whoever probes us shall hear that the model is loading.
+            async with beside(embedder.load(), watch.run()):
+                yield
         finally:
-            loading.cancel()
             await producer.stop()
             await redis.aclose()
 
@@ -85,7 +85,8 @@ def build(settings: IngestSettings) -> AsgiFastStream:
         lifespan=lifespan,
         on_shutdown=[ingest.stop],
         asgi_routes=health.routes(
-            SERVICE, {"kafka": kafka, "partitions": assigned, "model": model}
+            SERVICE,
+            {"kafka": kafka, "partitions": assigned, "model": model, "progress": watch.check},
         ),
         logger=None,
     )

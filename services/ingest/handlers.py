@@ -134,7 +134,7 @@ class Ingest:
 
     async def handle(self, records: tuple[Any, ...]) -> None:
         """Process one batch wholly, however long Kafka is away, unless its partitions move."""
-        async with self.ownership.lock:
+        async with self.ownership.batch():
             attempt = 0
             while True:
                 try:

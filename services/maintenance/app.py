@@ -1,9 +1,8 @@
 """Wiring of maintenance: `faststream run services.maintenance.app:app`."""
 
-import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from faststream import AckPolicy
@@ -26,6 +25,7 @@ from services.common.read_model import redis_prefix
 from services.common.redis import connect
 from services.common.replies import Replier
 from services.common.waiting import Waits
+from services.common.watch import Watch, beside
 from services.maintenance.adapters.kafka_log import KafkaLog
 from services.maintenance.adapters.language_model import wording_of
 from services.maintenance.adapters.redis_side import RedisSide
@@ -65,7 +65,8 @@ def build(settings: MaintenanceSettings) -> AsgiFastStream:
         intervals_ms=_intervals_ms(settings),
         now_ms=_now_ms,
     )
-    _subscribe(broker, settings, commands)
+    watch = Watch(settings, redis, ownership=commands.ownership)
+    _subscribe(broker, settings, commands, watch=watch)
 
     async def kafka() -> str:
         return "ok" if await broker.ping(1.0) else "error"
@@ -81,25 +82,29 @@ def build(settings: MaintenanceSettings) -> AsgiFastStream:
         await require_topics(settings)
         await producer.start()
         await bus.start()
-        ticking = asyncio.create_task(clock.run(lambda: commands.ownership.partitions))
         try:
-            yield
+            async with beside(clock.run(lambda: commands.ownership.partitions), watch.run()):
+                yield
         finally:
-            ticking.cancel()
-            with suppress(asyncio.CancelledError):
-                await ticking
             await commands.stop()
             await bus.close()
             await producer.stop()
             await redis.aclose()
 
-    checks = {"kafka": kafka, "redis": redis_answers, "partitions": assigned}
+    checks = {
+        "kafka": kafka,
+        "redis": redis_answers,
+        "partitions": assigned,
+        "progress": watch.check,
+    }
     return AsgiFastStream(
         broker, lifespan=lifespan, asgi_routes=health.routes(SERVICE, checks), logger=None
     )
 
 
-def _subscribe(broker: KafkaBroker, settings: MaintenanceSettings, commands: Commands) -> None:
+def _subscribe(
+    broker: KafkaBroker, settings: MaintenanceSettings, commands: Commands, *, watch: Watch
+) -> None:
     subscriber = broker.subscriber(
         settings.topic(MAINTENANCE),
         group_id=f"{settings.topic_prefix}human-memory-{SERVICE}",
@@ -113,8 +118,8 @@ def _subscribe(broker: KafkaBroker, settings: MaintenanceSettings, commands: Com
         session_timeout_ms=SESSION_TIMEOUT_MS,
         rebalance_timeout_ms=REBALANCE_TIMEOUT_MS,
     )
-    commands.subscriber = subscriber
-    subscriber(commands.handle)
+    commands.subscriber = watch.subscriber = subscriber
+    subscriber(watch.handler(commands.handle))
 
 
 def _commands(settings: MaintenanceSettings, producer: DurableProducer, runner: Runner) -> Commands:

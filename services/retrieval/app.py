@@ -1,9 +1,8 @@
 """Wiring of retrieval: `faststream run services.retrieval.app:app`."""
 
-import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
@@ -26,6 +25,7 @@ from services.common.read_model import redis_prefix
 from services.common.redis import RedisClient, connect
 from services.common.replies import Replier
 from services.common.waiting import Waits
+from services.common.watch import Watch, beside
 from services.retrieval.adapters.candidates import CandidateReader
 from services.retrieval.adapters.graph_reader import GraphReader
 from services.retrieval.adapters.graph_snapshots import GraphSnapshots
@@ -59,9 +59,11 @@ def build(settings: RetrievalSettings) -> AsgiFastStream:
         redis, redis_prefix(settings.topic_prefix), dimension=settings.embedding_dimension
     )
     queries = _queries(settings, redis, embedder, producer=producer, dead_letters=dead_letters)
-    _subscribe_queries(broker, settings, queries)
+    asked = Watch(settings, redis, done=lambda: queries.done)
+    _subscribe_queries(broker, settings, queries, watch=asked)
     projection = LiveProjection(store, dead_letters, let_pass=queries.idle)
-    _subscribe_events(broker, settings, projection)
+    fold = Watch(settings, redis, ownership=projection.ownership, excused=lambda: projection.held)
+    _subscribe_events(broker, settings, projection, watch=fold)
 
     async def kafka() -> str:
         return "ok" if await broker.ping(1.0) else "error"
@@ -84,30 +86,30 @@ def build(settings: RetrievalSettings) -> AsgiFastStream:
     async def lifespan() -> AsyncIterator[None]:
         await require_topics(settings)
         await producer.start()
-        # Not awaited: the fold needs no model, and whoever probes us shall hear that it loads.
-        tasks = [
-            asyncio.create_task(embedder.load()),
-            asyncio.create_task(projection.watch()),
-        ]
         try:
-            yield
+            # The fold needs no model, and whoever probes us shall hear that it loads.
+            async with beside(embedder.load(), projection.watch(), fold.run(), asked.run()):
+                yield
         finally:
             await queries.drain()
-            for task in tasks:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
             await producer.stop()
             await redis.aclose()
 
-    checks = {"kafka": kafka, "redis": redis_answers, "projection": folded, "model": model}
+    checks = {
+        "kafka": kafka,
+        "redis": redis_answers,
+        "projection": folded,
+        "model": model,
+        "progress": fold.check,
+        "queries": asked.check,
+    }
     return AsgiFastStream(
         broker, lifespan=lifespan, asgi_routes=health.routes(SERVICE, checks), logger=None
     )
 
 
 def _subscribe_events(
-    broker: KafkaBroker, settings: RetrievalSettings, projection: LiveProjection
+    broker: KafkaBroker, settings: RetrievalSettings, projection: LiveProjection, *, watch: Watch
 ) -> None:
     subscriber = broker.subscriber(
         settings.topic(EVENTS),
@@ -122,8 +124,8 @@ def _subscribe_events(
         session_timeout_ms=SESSION_TIMEOUT_MS,
         rebalance_timeout_ms=REBALANCE_TIMEOUT_MS,
     )
-    projection.subscriber = subscriber
-    subscriber(projection.handle)
+    projection.subscriber = watch.subscriber = subscriber
+    subscriber(watch.handler(projection.handle))
 
 
 def _queries(
@@ -161,7 +163,9 @@ def _graph(settings: RetrievalSettings, build: LiveBuild) -> GraphQueries:
     return GraphQueries(reader, GraphCache(reader, snapshots))
 
 
-def _subscribe_queries(broker: KafkaBroker, settings: RetrievalSettings, queries: Queries) -> None:
+def _subscribe_queries(
+    broker: KafkaBroker, settings: RetrievalSettings, queries: Queries, *, watch: Watch
+) -> None:
     subscriber = broker.subscriber(
         settings.topic(QUERIES),
         group_id=f"{settings.topic_prefix}human-memory-queries",
@@ -175,7 +179,8 @@ def _subscribe_queries(broker: KafkaBroker, settings: RetrievalSettings, queries
         partition_assignment_strategy=(RangePartitionAssignor,),
         session_timeout_ms=SESSION_TIMEOUT_MS,
     )
-    subscriber(queries.handle)
+    watch.subscriber = subscriber
+    subscriber(watch.handler(queries.handle))
 
 
 app = build(RetrievalSettings())

@@ -77,6 +77,7 @@ class Queries:
         """`reply_address`: the replies topic and its number of partitions."""
         self._slots = asyncio.Semaphore(in_flight_max)
         self._at_work = 0
+        self.done = 0  # so many gave their slot back
         self._idle = asyncio.Event()
         self._idle.set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -147,6 +148,7 @@ class Queries:
 
     def _give_slot(self) -> None:
         self._slots.release()
+        self.done += 1
         self._at_work -= 1
         if self._at_work == 0:
             self._idle.set()

@@ -50,6 +50,7 @@ class LiveProjection:
         self.subscriber: Any = None  # FastStream's, which makes its consumer when it starts
         self.ownership = Ownership(self._assigned)
         self.stopped: dict[TopicPartition, str] = {}
+        self.held = False  # a rebuild has us wait
         self._store = store
         self._dead_letters = dead_letters
         self._let_pass = let_pass
@@ -60,7 +61,7 @@ class LiveProjection:
     async def handle(self, records: tuple[Any, ...]) -> None:
         """Fold one batch wholly, however long Redis is away, unless its partitions move."""
         await self._let_pass(LET_PASS_SECONDS_MAX)
-        async with self.ownership.lock:
+        async with self.ownership.batch():
             for tp, some in groupby(records, lambda r: TopicPartition(r.topic, r.partition)):
                 if tp in self.ownership.partitions and tp not in self.stopped:
                     await self._fold(tp, self._decode(tp, list(some)))
@@ -181,6 +182,7 @@ class LiveProjection:
     async def _after(self, tp: TopicPartition, batch: Batch, outcome: Outcome) -> Batch:
         """What is left to do."""
         left: list[Decoded] = []
+        self.held = outcome.result == "hold"
         match outcome.result:
             case "applied":
                 self._next[tp] = outcome.at

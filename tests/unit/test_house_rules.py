@@ -50,6 +50,7 @@ SERVICES_MAY_IMPORT = {
         "deadline",
         "models",
         "paths",
+        "probing",
         "producer",
         "routes",
         "settings",

@@ -6,9 +6,9 @@ from typing import Any, cast
 
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.errors import KafkaConnectionError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from services.common import ownership
 from services.common.dead_letters import DeadLetters
 from services.retrieval.adapters.redis_projection import RedisProjection
 from services.retrieval.ports import Outcome
@@ -87,11 +87,9 @@ async def test_fold_begins_though_no_coordinator_says_what_was_committed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def silent(*_: object) -> int:
-        await asyncio.Event().wait()
-        return 0
+        raise KafkaConnectionError("no coordinator")
 
     monkeypatch.setattr(Consumer, "committed", silent)
-    monkeypatch.setattr(ownership, "COMMITTED_SECONDS_MAX", 0.01)
 
     store, consumer = await asyncio.wait_for(begun(cursor=200, committed=450), 20)
 
