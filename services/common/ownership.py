@@ -67,8 +67,10 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has
 
     def cut_off(self, seconds: float) -> None:
         """End the batch in hand, if there is one and it is not done in so many `seconds`."""
-        if self._limit is not None and not self._limit.expired():
-            self._limit.reschedule(asyncio.get_running_loop().time() + seconds)
+        if self._limit is None or self._limit.expired():
+            return
+        at, before = asyncio.get_running_loop().time() + seconds, self._limit.when()
+        self._limit.reschedule(at if before is None else min(at, before))
 
     async def on_partitions_revoked(self, revoked: list[TopicPartition]) -> None:
         """Wait for the batch in hand; what it retries ends now."""

@@ -45,18 +45,18 @@ class Watch:
 
     def __init__(
         self,
-        settings: ServiceSettings,
-        redis: RedisClient,
+        engines_answer: Callable[[], Awaitable[bool]],
         *,
         ownership: Ownership | None = None,
         excused: Callable[[], bool] = lambda: False,
         done: Callable[[], object] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`excused`: there is a reason not to get on; `done`: changes with what else gets done."""
         self.subscriber: Any = None  # FastStream's, which makes its consumer when it starts
         self.reason: str | None = None
-        self._settings = settings
-        self._redis = redis
+        self._engines_answer = engines_answer
+        self._clock = clock
         self._ownership = ownership
         self._excused = excused
         self._done = done
@@ -92,16 +92,20 @@ class Watch:
         """
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            reason = self.look()
-            if reason is not None and not await self._engines_answer():
-                self._since.clear()
-            elif reason is not None:
-                self.reason = f"stands still: {reason}"
-                await self._restart()
-            elif self._gets_on():
-                self.reason = None
+            await self.look()
 
-    def look(self) -> str | None:
+    async def look(self) -> None:
+        """Look once, and do what is to be done; see `run`."""
+        reason = self._standstill()
+        if reason is not None and not await self._engines_answer():
+            self._since.clear()
+        elif reason is not None:
+            self.reason = f"stands still: {reason}"
+            await self._restart()
+        elif self._gets_on():
+            self.reason = None
+
+    def _standstill(self) -> str | None:
         """Why the consumer stands still; None if it gets on, or has nothing to do."""
         subscriber, consumer = self.subscriber, self.subscriber.consumer
         if consumer is None:
@@ -144,18 +148,8 @@ class Watch:
         if not holds:
             self._since.pop(what, None)
             return 0.0
-        now = time.monotonic()
+        now = self._clock()
         return now - self._since.setdefault(what, now)
-
-    async def _engines_answer(self) -> bool:
-        """Kafka lets others in, and Redis takes writes."""
-        key = f"{redis_prefix(self._settings.topic_prefix)}probe"
-        try:
-            async with asyncio.timeout(PROBE_SECONDS_MAX):
-                await self._redis.set(key, b"", px=1)
-        except (*REDIS_ERRORS, TimeoutError):
-            return False
-        return await kafka_answers(self._settings)
 
     async def _restart(self) -> None:
         group, reason = self.subscriber.group_id, self.reason
@@ -176,6 +170,21 @@ class Watch:
         RESTARTS.labels(group).inc()
         self._since.clear()
         self._batches_at_restart = self._batches
+
+
+def engines(settings: ServiceSettings, redis: RedisClient) -> Callable[[], Awaitable[bool]]:
+    """A function that finds out whether Kafka lets others in, and Redis takes writes."""
+
+    async def answer() -> bool:
+        key = f"{redis_prefix(settings.topic_prefix)}probe"
+        try:
+            async with asyncio.timeout(PROBE_SECONDS_MAX):
+                await redis.set(key, b"", px=1)
+        except (*REDIS_ERRORS, TimeoutError):
+            return False
+        return await kafka_answers(settings)
+
+    return answer
 
 
 @asynccontextmanager

@@ -22,7 +22,7 @@ from services.common.read_model import redis_prefix
 from services.common.redis import RedisClient, connect
 from services.common.replies import Replier
 from services.common.waiting import Waits
-from services.common.watch import Watch, beside
+from services.common.watch import Watch, beside, engines
 from services.ingest.adapters.kafka_event_log import KafkaEventLog
 from services.ingest.adapters.redis_vocabularies import RedisVocabularies
 from services.ingest.handlers import Ingest, Limits
@@ -41,7 +41,9 @@ def build(settings: IngestSettings) -> AsgiFastStream:
     embedder = embedder_of(settings)
     redis = connect(settings.redis)
     ingest = _ingest(settings, producer, embedder, redis=redis)
-    watch = Watch(settings, redis, ownership=ingest.ownership, excused=lambda: not embedder.loaded)
+    watch = Watch(
+        engines(settings, redis), ownership=ingest.ownership, excused=lambda: not embedder.loaded
+    )
     subscriber = broker.subscriber(
         settings.topic(INBOX),
         group_id=f"{settings.topic_prefix}human-memory-{SERVICE}",

@@ -25,7 +25,7 @@ from services.common.read_model import redis_prefix
 from services.common.redis import connect
 from services.common.replies import Replier
 from services.common.waiting import Waits
-from services.common.watch import Watch, beside
+from services.common.watch import Watch, beside, engines
 from services.maintenance.adapters.kafka_log import KafkaLog
 from services.maintenance.adapters.language_model import wording_of
 from services.maintenance.adapters.redis_side import RedisSide
@@ -65,7 +65,7 @@ def build(settings: MaintenanceSettings) -> AsgiFastStream:
         intervals_ms=_intervals_ms(settings),
         now_ms=_now_ms,
     )
-    watch = Watch(settings, redis, ownership=commands.ownership)
+    watch = Watch(engines(settings, redis), ownership=commands.ownership)
     _subscribe(broker, settings, commands, watch=watch)
 
     async def kafka() -> str:

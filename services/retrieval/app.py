@@ -25,7 +25,7 @@ from services.common.read_model import redis_prefix
 from services.common.redis import RedisClient, connect
 from services.common.replies import Replier
 from services.common.waiting import Waits
-from services.common.watch import Watch, beside
+from services.common.watch import Watch, beside, engines
 from services.retrieval.adapters.candidates import CandidateReader
 from services.retrieval.adapters.graph_reader import GraphReader
 from services.retrieval.adapters.graph_snapshots import GraphSnapshots
@@ -59,10 +59,12 @@ def build(settings: RetrievalSettings) -> AsgiFastStream:
         redis, redis_prefix(settings.topic_prefix), dimension=settings.embedding_dimension
     )
     queries = _queries(settings, redis, embedder, producer=producer, dead_letters=dead_letters)
-    asked = Watch(settings, redis, done=lambda: queries.done)
+    asked = Watch(engines(settings, redis), done=lambda: queries.done)
     _subscribe_queries(broker, settings, queries, watch=asked)
     projection = LiveProjection(store, dead_letters, let_pass=queries.idle)
-    fold = Watch(settings, redis, ownership=projection.ownership, excused=lambda: projection.held)
+    fold = Watch(
+        engines(settings, redis), ownership=projection.ownership, excused=lambda: projection.held
+    )
     _subscribe_events(broker, settings, projection, watch=fold)
 
     async def kafka() -> str:

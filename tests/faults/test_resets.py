@@ -87,12 +87,12 @@ async def system(
 
 
 async def test_resets_of_all_connections_under_load_stop_nothing_and_lose_nothing(
-    system: System, proxy: KafkaProxy, namespace: str
+    system: System, proxy: KafkaProxy
 ) -> None:
     services = system.start("ingest", "retrieval", "maintenance")
     await services.ready()
     async with system.bus() as bus, asyncio.TaskGroup() as group:
-        load = Load(Agent(bus, namespace))
+        load = Load(Agent(bus, "resets"))
         for worker in range(WORKERS):
             group.create_task(load.store(worker))
         group.create_task(load.search())
