@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from aiokafka import TopicPartition
 
 from schemas.errors import Unavailable
 from services.common.ownership import Ownership
@@ -124,14 +125,16 @@ async def test_consumer_that_gets_on_slowly_is_left_alone(watched: Watched) -> N
 async def test_batch_that_is_never_done_is_cut_off_and_its_consumer_started_anew() -> None:
     ownership = Ownership()
     watched = Watched(ownership=ownership)
-    await ownership.on_partitions_assigned([])
-    ownership.partitions.add("events-0")  # type: ignore[arg-type] # any thing will do
+    await ownership.on_partitions_assigned([TopicPartition("events", 0)])
 
     async def handle(_: object) -> None:
         async with ownership.batch():
             await asyncio.Event().wait()
 
-    batch = asyncio.create_task(watched.watch.handler(handle)(RECORDS))  # type: ignore[arg-type]
+    async def work() -> None:
+        await watched.watch.handler(handle)(RECORDS)
+
+    batch = asyncio.create_task(work())
     await asyncio.wait([batch], timeout=0)
     await watched.for_seconds(200)
 
