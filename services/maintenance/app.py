@@ -49,12 +49,11 @@ def build(settings: MaintenanceSettings) -> AsgiFastStream:
     prefix = redis_prefix(settings.topic_prefix)
     live = LiveBuild(redis, prefix, partitions=settings.partitions)
     side = RedisSide(redis, live, prefix)
-    embedder = embedder_of(settings)
     waits = Waits(live.cursor, partitions=settings.partitions)
     runner = Runner(
         side=side,
         log=KafkaLog(settings, producer, bus, waits),
-        embedder=embedder,
+        embedder=embedder_of(settings),
         wording=lambda: wording_of(settings),
     )
     commands = _commands(settings, producer, runner)

@@ -36,7 +36,7 @@ from services.retrieval.graph_cache import GraphCache
 from services.retrieval.graph_queries import GraphQueries
 from services.retrieval.handlers import Queries
 from services.retrieval.overview import Overview
-from services.retrieval.projection import LAG_READY_MAX, LiveProjection
+from services.retrieval.projection import LiveProjection
 from services.retrieval.search import Searcher
 from services.retrieval.settings import RetrievalSettings
 from services.retrieval.single import SingleMemory
@@ -73,14 +73,6 @@ def build(settings: RetrievalSettings) -> AsgiFastStream:
     async def redis_answers() -> str:
         return "ok" if await redis.ping() else "error"
 
-    async def folded() -> str:
-        if projection.stopped:
-            return "stopped: " + "; ".join(sorted(set(projection.stopped.values())))
-        if not projection.ownership.partitions:
-            return "no partitions yet"
-        lag = projection.lag()
-        return "ok" if lag <= LAG_READY_MAX else f"{lag} records behind"
-
     async def model() -> str:
         return "ok" if embedder.loaded else "loading"
 
@@ -100,7 +92,7 @@ def build(settings: RetrievalSettings) -> AsgiFastStream:
     checks = {
         "kafka": kafka,
         "redis": redis_answers,
-        "projection": folded,
+        "projection": projection.check,
         "model": model,
         "progress": fold.check,
         "queries": asked.check,

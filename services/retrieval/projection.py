@@ -66,6 +66,15 @@ class LiveProjection:
                 if tp in self.ownership.partitions and tp not in self.stopped:
                     await self._fold(tp, self._decode(tp, list(some)))
 
+    async def check(self) -> str:
+        """For /ready: `ok`, or what is wrong."""
+        if self.stopped:
+            return "stopped: " + "; ".join(sorted(set(self.stopped.values())))
+        if not self.ownership.partitions:
+            return "no partitions yet"
+        lag = self.lag()
+        return "ok" if lag <= LAG_READY_MAX else f"{lag} records behind"
+
     def lag(self) -> int:
         """Records of our partitions that are not folded yet, as far as we know."""
         lags = [self._lag(tp) for tp in self.ownership.partitions]
