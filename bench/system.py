@@ -15,9 +15,8 @@ from human_memory.bus.topics import apply_topics
 from human_memory.local.children import Children
 from human_memory.local.supervisor import START_FAILURES_MAX, tail
 from schemas.topics import TOPICS
-from services.common.redis import connect
+from services.common.redis import connect, redis_prefix
 from services.projection.pause import unlink
-from services.readside.layout import redis_prefix
 from services.retrieval.settings import RetrievalSettings
 from stack.errors import StackError
 from stack.local import LocalStack

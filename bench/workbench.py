@@ -24,8 +24,8 @@ from schemas.codec import encode
 from schemas.parameters import ParameterOverrides
 from schemas.queries import Ping, Search
 from schemas.replies import Reply
-from services.common.redis import RedisClient
-from services.readside.layout import Control, Layout, redis_prefix
+from services.common.redis import RedisClient, redis_prefix
+from services.readside.layout import Control, Layout
 from services.retrieval.search.bounds import Bounds
 
 Encode = Callable[[list[str]], NDArray[np.float32]]

@@ -224,8 +224,11 @@ async def _serve(service: _Service, stop: asyncio.Event) -> None:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=DRAIN_SECONDS_MAX,
     )
-    async with _lifespan(service.app):
-        await _Server(config, stop, service.app).serve(sockets=[service.listener])
+    try:
+        async with _lifespan(service.app):
+            await _Server(config, stop, service.app).serve(sockets=[service.listener])
+    finally:
+        stop.set()  # without one of them all end, and in time
 
 
 def _lifespan(app: Any) -> AbstractAsyncContextManager[Any]:

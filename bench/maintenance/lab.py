@@ -21,8 +21,8 @@ from schemas.limits import TIMEOUT_MS_MAX
 from schemas.maintenance import Job, RunJob
 from schemas.parameters import Parameters
 from schemas.queries import RunQuery, Search
-from services.common.redis import RedisClient
-from services.readside.layout import Control, Layout, redis_prefix
+from services.common.redis import RedisClient, redis_prefix
+from services.readside.layout import Control, Layout
 
 Encode = Callable[[list[str]], NDArray[np.float32]]
 Say = Callable[[str], None]

@@ -1,14 +1,31 @@
-"""The consumer that every part of the system reads with: no record that anybody wrote stops it."""
+"""The consumer that every part of the system reads with: nothing stops it in silence."""
 
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaConnectionError
 from aiokafka.structs import ConsumerRecord
+
+from human_memory.bus.connections import cut_off, ended, within
 
 # Around a record that can't be read the good ones are read one by one: about as many as one poll
 # had read when it failed.
 CAREFUL_RECORDS_MAX = 1_000
 CAREFUL_POLL_MS = 200
+START_SECONDS_MAX = 30.0
+# An answer takes milliseconds, and finding another leader or coordinator a few seconds.
+ANSWER_SECONDS_MAX = 10.0
+# With Kafka away there is nobody to say goodbye to.
+STOP_SECONDS_MAX = 5.0
+# Kafka answers each request for records within half a second, also when there are none.
+SILENT_SECONDS_MAX = 30.0
+READ_POLL_MS = 200
+NO_LEADER = -1
+_log = logging.getLogger(__name__)
 Batches = dict[TopicPartition, list[Any]]
 
 
@@ -39,13 +56,29 @@ class UnreadableRecord(ConsumerRecord[bytes, bytes]):  # type: ignore[misc] # ai
 
 
 class LogConsumer(AIOKafkaConsumer):  # type: ignore[misc] # aiokafka has no types
-    """aiokafka's consumer, whose polls get past records that can't be read.
+    """aiokafka's consumer, whose polls get past records that can't be read, and waits end.
 
     Kafka says that the name of a header is UTF-8, and no broker checks it. aiokafka raises in the
     middle of a poll: what it had read of other partitions is lost, and the next poll raises again,
     for ever. Here such a record comes as an `UnreadableRecord`, and so do those behind it in the
     batch that its producer sent; all others come as they are.
+
+    Every method that asks Kafka raises KafkaConnectionError when no answer comes, and a poll when
+    one of aiokafka's background tasks has ended: it would find nothing, for ever.
     """
+
+    start = within(START_SECONDS_MAX, AIOKafkaConsumer.start)
+    commit = within(ANSWER_SECONDS_MAX, AIOKafkaConsumer.commit)
+    committed = within(ANSWER_SECONDS_MAX, AIOKafkaConsumer.committed)
+    topics = within(ANSWER_SECONDS_MAX, AIOKafkaConsumer.topics)
+    seek_to_beginning = within(ANSWER_SECONDS_MAX, AIOKafkaConsumer.seek_to_beginning)
+    seek_to_end = within(ANSWER_SECONDS_MAX, AIOKafkaConsumer.seek_to_end)
+    seek_to_committed = within(ANSWER_SECONDS_MAX, AIOKafkaConsumer.seek_to_committed)
+    offsets_for_times = within(ANSWER_SECONDS_MAX, AIOKafkaConsumer.offsets_for_times)
+    beginning_offsets = within(ANSWER_SECONDS_MAX, AIOKafkaConsumer.beginning_offsets)
+    end_offsets = within(ANSWER_SECONDS_MAX, AIOKafkaConsumer.end_offsets)
+    _position = within(ANSWER_SECONDS_MAX, AIOKafkaConsumer.position)
+    _stop = within(STOP_SECONDS_MAX, AIOKafkaConsumer.stop)
 
     def __init__(self, *topics: str, **arguments: Any) -> None:
         super().__init__(*topics, **arguments)
@@ -53,6 +86,75 @@ class LogConsumer(AIOKafkaConsumer):  # type: ignore[misc] # aiokafka has no typ
         self._delivered: dict[TopicPartition, int] = {}
         # Partitions that are read record by record, and for how many more.
         self._careful: dict[TopicPartition, int] = {}
+        # When we last heard of each partition, and what that was.
+        self._heard: dict[TopicPartition, tuple[Any, float]] = {}
+
+    async def stop(self) -> None:
+        """Leave the group and disconnect, if Kafka answers; it never fails."""
+        try:
+            await self._stop()
+        except Exception as error:  # noqa: BLE001 # it must be gone, whatever had died in it
+            _log.warning("cut a consumer off: %r", error)
+            await cut_off(self._client, self._tasks().values())
+
+    def ended(self) -> str | None:
+        """The background task without which it stands still, and why that is over; else None."""
+        if self._closed:
+            return None
+        tasks = self._tasks()
+        # Those of the group come and go; what they raise ends them.
+        for name in ("heartbeats", "committed offsets"):
+            task = tasks[name]
+            if task is not None and task.done() and (task.cancelled() or not task.exception()):
+                del tasks[name]
+        return ended(tasks)
+
+    def silent_seconds(self) -> float:
+        """For how long Kafka has told nothing about a partition of ours that wants records.
+
+        Measured from one call to the next: ask often.
+        """
+        now = time.monotonic()
+        heard = {}
+        for tp, stamp in self._stamps().items():
+            known = self._heard.get(tp)
+            heard[tp] = known if known is not None and known[0] == stamp else (stamp, now)
+        self._heard = heard
+        return max((now - since for _, since in heard.values()), default=0.0)
+
+    def settled(self) -> bool:
+        """Its partitions are known, also if there are none for it, and not just moving."""
+        subscription = self._subscription.subscription
+        assignment = subscription.assignment if subscription is not None else None
+        moving = self._subscription.reassignment_in_progress
+        return assignment is not None and assignment.active and not moving
+
+    def waiting(self) -> dict[TopicPartition, int]:
+        """Where it stands in those of its partitions in which records wait to be taken."""
+        if not self.settled():
+            return {}
+        states = self._subscription.subscription.assignment._tp_state
+        return {
+            tp: state.position
+            for tp, state in states.items()
+            if state.has_valid_position
+            and not state.paused
+            and state.highwater is not None
+            and state.position < state.highwater
+        }
+
+    async def read_to(
+        self, ends: Mapping[TopicPartition, int], *, max_records: int | None = None
+    ) -> AsyncIterator[Batches]:
+        """What lies between here and these offsets, and what came along from behind them.
+
+        Raises:
+            KafkaError: Kafka sends nothing any more.
+        """
+        while any([await self.position(tp) < end for tp, end in ends.items()]):
+            yield await self.getmany(*ends, timeout_ms=READ_POLL_MS, max_records=max_records)
+            if self.silent_seconds() > SILENT_SECONDS_MAX:
+                raise KafkaConnectionError(f"Kafka sent nothing for {SILENT_SECONDS_MAX:g} s")
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
         """As aiokafka's."""
@@ -62,7 +164,7 @@ class LogConsumer(AIOKafkaConsumer):  # type: ignore[misc] # aiokafka has no typ
 
     async def position(self, partition: TopicPartition) -> int:
         """As aiokafka's."""
-        at: int = await super().position(partition)
+        at: int = await self._position(partition)
         self._follow_assignment()
         self._delivered.setdefault(partition, at)
         return at
@@ -71,6 +173,8 @@ class LogConsumer(AIOKafkaConsumer):  # type: ignore[misc] # aiokafka has no typ
         self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None
     ) -> Batches:
         """As aiokafka's, but for what the class says."""
+        if (reason := self.ended()) is not None:
+            raise KafkaConnectionError(reason)
         self._follow_assignment()
         if self._careful and (found := await self._carefully(partitions)):
             return self._noted(found)
@@ -82,6 +186,30 @@ class LogConsumer(AIOKafkaConsumer):  # type: ignore[misc] # aiokafka has no typ
             await self._go_back()
             return {}
         return self._noted(found)
+
+    def _tasks(self) -> dict[str, "asyncio.Task[Any] | None"]:
+        group = self._coordinator
+        return {
+            "metadata": self._client._sync_task,
+            "fetching": getattr(self._fetcher, "_fetch_task", None),
+            "the group": getattr(group, "_coordination_task", None),
+            "heartbeats": getattr(group, "_heartbeat_task", None),
+            "committed offsets": getattr(group, "_commit_refresh_task", None),
+            "positions": getattr(group, "_reset_committed_task", None),
+        }
+
+    def _stamps(self) -> dict[TopicPartition, Any]:
+        """Of each partition that Kafka is asked about: what changes whenever it answers."""
+        if not self.settled() or self._fetcher is None:
+            return {}
+        assignment = self._subscription.subscription.assignment
+        return {
+            tp: (id(assignment), state.timestamp)
+            for tp in assignment.tps
+            if tp not in self._fetcher._records  # those wait to be taken
+            and not (state := assignment.state_value(tp)).paused
+            and self._client.cluster.leader_for_partition(tp) not in (None, NO_LEADER)
+        }
 
     async def _carefully(self, partitions: tuple[TopicPartition, ...]) -> Batches:
         for tp in [tp for tp in self._careful if not partitions or tp in partitions]:

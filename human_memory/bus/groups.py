@@ -1,13 +1,11 @@
 """Whether a service is there at all: its consumer group has members, or not."""
 
-from aiokafka.admin import AIOKafkaAdminClient
-
-from human_memory.bus.errors import kafka_trouble
+from human_memory.bus.admin import administering
 from human_memory.bus.services import group_of
 from human_memory.bus.settings import KafkaSettings
 from schemas.errors import Unavailable
 
-TIMEOUT_MS = 5_000
+SECONDS_MAX = 5.0
 _MEMBERS = 5  # in Kafka's description of a group
 
 
@@ -20,13 +18,9 @@ async def require_service(settings: KafkaSettings, service: str) -> None:
         Unavailable: nobody does, or Kafka does not answer.
     """
     group = group_of(settings, service)
-    admin = AIOKafkaAdminClient(**settings.connection_arguments(), request_timeout_ms=TIMEOUT_MS)
-    with kafka_trouble(settings, f"looking for {service}"):
-        try:
-            await admin.start()
-            (answer,) = await admin.describe_consumer_groups([group])
-        finally:
-            await admin.close()
+    doing = f"looking for {service}"
+    async with administering(settings, doing, seconds=SECONDS_MAX) as admin:
+        (answer,) = await admin.describe_consumer_groups([group])
     (described,) = answer.groups
     if not described[_MEMBERS]:
         raise Unavailable(

@@ -24,6 +24,7 @@ from aiokafka.partitioner import murmur2
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.structs import RecordMetadata
 
+from human_memory.bus.connections import cut_off, ended
 from human_memory.bus.errors import kafka_trouble, unavailable
 from human_memory.bus.settings import KafkaSettings
 from schemas.errors import LimitExceeded, Rejected, Unavailable
@@ -35,6 +36,8 @@ from schemas.topics import TOPICS
 REQUEST_TIMEOUT_MS = 120_000
 START_TIMEOUT_SECONDS = 30.0
 TOPIC_TIMEOUT_SECONDS = 5.0
+# While Kafka is away records wait for it, but nobody for ever: who waits may hold a lock.
+SEND_SECONDS_MAX = 120.0
 # What was sent and not acknowledged gets this long at close; with Kafka away it would be for ever.
 CLOSE_TIMEOUT_SECONDS = 10.0
 ROUNDS_MAX = 3
@@ -65,7 +68,8 @@ class DurableProducer:
 
     Records of one call keep their order within a partition. A refused batch leaves aiokafka's
     idempotent producer unable to write to that partition ever again (aio-libs/aiokafka#1017):
-    it is replaced by a new one, and what it could not write is sent again.
+    it is replaced by a new one, and what it could not write is sent again. So it is when one of its
+    background tasks has ended: what they were to do would be waited for.
 
     A call that was cancelled or ran out of time is *unknown*: its records may be appended later.
     Send them again with the same ids.
@@ -135,7 +139,7 @@ class DurableProducer:
         for _ in range(ROUNDS_MAX):
             producer = self._started()
             left = [index for index in range(len(records)) if index not in done]
-            outcomes = await self._attempt(producer, [records[index] for index in left])
+            outcomes = await self._attempt_in_time(producer, [records[index] for index in left])
             wedged = None
             for index, outcome in zip(left, outcomes, strict=True):
                 if not isinstance(outcome, BaseException):
@@ -195,6 +199,19 @@ class DurableProducer:
             raise Unavailable("the producer is closed, or was never started")
         return self._producer
 
+    async def _attempt_in_time(
+        self, producer: AIOKafkaProducer, records: Sequence[Outgoing]
+    ) -> list[RecordMetadata | BaseException]:
+        try:
+            async with asyncio.timeout(SEND_SECONDS_MAX):
+                return await self._attempt(producer, records)
+        except TimeoutError:
+            raise Unavailable(
+                f"Kafka at {self._settings.kafka} did not acknowledge {len(records)} records in "
+                f"{SEND_SECONDS_MAX:g} s; the outcome is unknown: send them again",
+                address=self._settings.kafka,
+            ) from None
+
     async def _attempt(
         self, producer: AIOKafkaProducer, records: Sequence[Outgoing]
     ) -> list[RecordMetadata | BaseException]:
@@ -249,8 +266,10 @@ class DurableProducer:
                 async with asyncio.timeout(START_TIMEOUT_SECONDS):
                     await producer.start()
             except BaseException:
-                await producer.stop()
+                await _close(producer)
                 raise
+        # Its sender tells everybody when it ends; who looks after metadata ends in silence.
+        producer.client._sync_task.add_done_callback(lambda _: _fail(producer))
         return producer
 
     async def _replace(self, producer: AIOKafkaProducer, reason: BaseException) -> None:
@@ -305,20 +324,26 @@ def _is_wedge(error: BaseException) -> bool:
     return isinstance(error, _WEDGED) or type(error) is KafkaError
 
 
+def _fail(producer: AIOKafkaProducer) -> None:
+    """Tell whoever waits, and whoever sends next, that this producer is to be replaced."""
+    reason = ended({"metadata": producer.client._sync_task})
+    producer._message_accumulator.fail_all(KafkaError(reason))
+
+
 async def _close(producer: AIOKafkaProducer) -> None:
     try:
         async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
             await producer.stop()
-    except TimeoutError:
-        await _abandon(producer)
+    except Exception as error:  # noqa: BLE001 # it must be gone, whatever had died in it
+        await _abandon(producer, error)
 
 
-async def _abandon(producer: AIOKafkaProducer) -> None:
+async def _abandon(producer: AIOKafkaProducer, reason: Exception) -> None:
     # Idempotent batches are retried for ever, and stop() waits for them: aiokafka has no public
     # way out. Their senders hear of it, then the tasks and connections are ended.
-    _log.warning("closed a producer with unacknowledged records: Kafka does not answer")
+    _log.warning("closed a producer whose records may not be acknowledged: %r", reason)
     producer._message_accumulator.fail_all(KafkaConnectionError("closed before an answer came"))
     with suppress(Exception):
         async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
             await producer._sender.close()
-    await producer.client.close()
+    await cut_off(producer.client, [producer._sender.sender_task, producer.client._sync_task])

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from human_memory.bus.consumer import LogConsumer
 from human_memory.bus.errors import kafka_trouble
+from human_memory.bus.probing import raise_if_stuck
 from human_memory.bus.settings import KafkaSettings
 from schemas.errors import LimitExceeded, Unavailable
 from schemas.replies import Reply
@@ -23,8 +24,8 @@ START_TIMEOUT_SECONDS = 30.0
 # Replies still under way after their request gave up; older ones count as unknown.
 ABANDONED_MAX = 10_000
 BACKOFF_SECONDS = (0.1, 0.5, 1.0, 5.0)
-# getmany() returns at once when there is something; this only bounds one wait for it.
-POLL_TIMEOUT_MS = 60_000
+# getmany() returns at once when there is something; else the consumer is looked at so often.
+POLL_TIMEOUT_MS = 5_000
 _log = logging.getLogger(__name__)
 
 
@@ -128,6 +129,7 @@ class ReplyBox:
             try:
                 while True:
                     batches = await consumer.getmany(timeout_ms=POLL_TIMEOUT_MS)
+                    await raise_if_stuck(consumer, self._settings)
                     for records in batches.values():
                         for record in records:
                             self._deliver(record)

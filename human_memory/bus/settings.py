@@ -7,7 +7,10 @@ from aiokafka.helpers import create_ssl_context
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from human_memory.bus.connections import mend_connections
 from schemas.topics import PARTITIONS_DEFAULT, Topic
+
+mend_connections()  # here, as nobody connects without these settings
 
 
 class KafkaSettings(BaseSettings):

@@ -1,8 +1,7 @@
 """Create, check and repair the topics: what `human-memory topics` does, and services at start."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,14 +9,12 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import for_code
 
-from human_memory.bus.errors import TOPICS_REMEDY, kafka_trouble
+from human_memory.bus.admin import administering
+from human_memory.bus.errors import TOPICS_REMEDY
 from human_memory.bus.settings import KafkaSettings
 from schemas.errors import Rejected, Unavailable
 from schemas.topics import TOPICS, Topic
 
-# One answer of a healthy broker takes milliseconds; a first start on a loaded machine seconds.
-TIMEOUT_SECONDS = 30.0
-REQUEST_TIMEOUT_MS = 10_000
 POLL_SECONDS = 0.05
 _ALREADY_EXISTS = 36
 _SET_ON_THE_TOPIC = 1  # config source in Kafka's answer: not a default of broker or cluster
@@ -58,7 +55,7 @@ async def apply_topics(settings: KafkaSettings) -> list[TopicChange]:
         Rejected: a topic has another number of partitions. Nothing was changed.
         Unavailable: Kafka does not answer, or refuses a topic.
     """
-    async with _admin(settings, "applying the topics") as admin:
+    async with administering(settings, "applying the topics") as admin:
         found = await _found(admin, settings)
         _refuse_unrepairable(_problems(settings, found))
         missing = [topic for topic in TOPICS if topic not in found]
@@ -76,7 +73,7 @@ async def check_topics(settings: KafkaSettings) -> list[TopicProblem]:
     Raises:
         Unavailable: Kafka does not answer.
     """
-    async with _admin(settings, "checking the topics") as admin:
+    async with administering(settings, "checking the topics") as admin:
         return _problems(settings, await _found(admin, settings))
 
 
@@ -90,22 +87,6 @@ async def require_topics(settings: KafkaSettings) -> None:
     if problems:
         listed = "; ".join(f"{problem.topic} {problem.problem}" for problem in problems)
         raise Unavailable(f"topics missing or wrong: {listed}; {TOPICS_REMEDY}")
-
-
-@asynccontextmanager
-async def _admin(settings: KafkaSettings, doing: str) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(
-        **settings.connection_arguments(),
-        client_id="human-memory-topics",
-        request_timeout_ms=REQUEST_TIMEOUT_MS,
-    )
-    with kafka_trouble(settings, doing):
-        try:
-            async with asyncio.timeout(TIMEOUT_SECONDS):
-                await admin.start()
-                yield admin
-        finally:
-            await admin.close()
 
 
 def _wanted(settings: KafkaSettings, topic: Topic) -> dict[str, str]:

@@ -1,6 +1,5 @@
 """Raw records of a topic, for the commands that look into Kafka itself."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -10,13 +9,13 @@ import orjson
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
+from human_memory.bus.admin import administering
 from human_memory.bus.consumer import LogConsumer
 from human_memory.bus.errors import TOPICS_REMEDY, kafka_trouble
 from human_memory.bus.settings import KafkaSettings
 from schemas.errors import Unavailable
 
 POLL_MS = 200
-START_SECONDS_MAX = 30.0
 Keep = Callable[[Any], bool]
 
 
@@ -40,8 +39,8 @@ class Reader:
             far = begins[tp] if look_back is None else ends[tp] - look_back
             self._consumer.seek(tp, max(begins[tp], far))
         kept: list[Any] = []
-        while any([await self._consumer.position(tp) < ends[tp] for tp in ends]):
-            for tp, records in (await self._consumer.getmany(timeout_ms=POLL_MS)).items():
+        async for batches in self._consumer.read_to(ends):
+            for tp, records in batches.items():
                 kept += [record for record in records if record.offset < ends[tp] and keep(record)]
                 if records[-1].offset >= ends[tp]:
                     self._consumer.seek(tp, ends[tp])
@@ -59,8 +58,7 @@ class Reader:
             return None
         self._consumer.assign([wanted])
         self._consumer.seek(wanted, offset)
-        while await self._consumer.position(wanted) <= offset:
-            batches = await self._consumer.getmany(wanted, timeout_ms=POLL_MS)
+        async for batches in self._consumer.read_to({wanted: offset + 1}):
             for record in batches.get(wanted, ()):
                 if record.offset == offset:
                     return record
@@ -81,7 +79,7 @@ async def reading(settings: KafkaSettings, topic: str) -> AsyncIterator[Reader]:
     Raises:
         Unavailable: Kafka does not answer, or has no such topic.
     """
-    async with _admin(settings) as admin:
+    async with administering(settings, "looking up topics") as admin:
         partitions = await _partitions(admin, topic)
     if not partitions:
         raise Unavailable(f"Kafka at {settings.kafka} has no topic {topic}; {TOPICS_REMEDY}")
@@ -97,7 +95,7 @@ async def group_progress(settings: KafkaSettings, group: str, topic: str) -> tup
     Raises:
         Unavailable: Kafka does not answer.
     """
-    async with _admin(settings) as admin:
+    async with administering(settings, "looking up topics") as admin:
         partitions = await _partitions(admin, topic)
         committed = await admin.list_consumer_group_offsets(group)
     async with _consumer(settings) as consumer:
@@ -117,23 +115,10 @@ async def _consumer(settings: KafkaSettings) -> AsyncIterator[LogConsumer]:
     )
     with kafka_trouble(settings, "reading"):
         try:
-            async with asyncio.timeout(START_SECONDS_MAX):
-                await consumer.start()
+            await consumer.start()
             yield consumer
         finally:
             await consumer.stop()
-
-
-@asynccontextmanager
-async def _admin(settings: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(**settings.connection_arguments(), client_id="human-memory-cli")
-    with kafka_trouble(settings, "looking up topics"):
-        try:
-            async with asyncio.timeout(START_SECONDS_MAX):
-                await admin.start()
-                yield admin
-        finally:
-            await admin.close()
 
 
 async def _partitions(admin: AIOKafkaAdminClient, topic: str) -> list[TopicPartition]:

@@ -1,7 +1,8 @@
 """Which partitions a consumer owns, so that no batch outlives its assignment."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
@@ -14,9 +15,9 @@ log = structlog.get_logger(__name__)
 # A revocation waits for the batch in hand. Kafka must wait longer than the longest batch takes:
 # members that are thrown out in the middle of one throw each other out for ever.
 REBALANCE_TIMEOUT_MS = 120_000
+# So long for that batch; then it is cut off, and a successor does it again.
+HAND_OVER_SECONDS_MAX = 90.0
 SESSION_TIMEOUT_MS = 10_000
-# Longer than it takes to find another coordinator.
-COMMITTED_SECONDS_MAX = 10.0
 BACKOFF_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 
 
@@ -24,11 +25,10 @@ async def committed(consumer: Any, tp: TopicPartition) -> int:
     """What the group has committed of a partition, 0 if nothing.
 
     Raises:
-        TimeoutError: there is no coordinator. While a listener is at work, or a batch that it waits
-            for, aiokafka looks for no other one, and would wait for ever.
+        KafkaError: there is no coordinator. While a listener is at work, or a batch that it waits
+            for, aiokafka looks for no other one.
     """
-    async with asyncio.timeout(COMMITTED_SECONDS_MAX):
-        return await consumer.committed(tp) or 0
+    return await consumer.committed(tp) or 0
 
 
 class Ownership(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no types
@@ -50,10 +50,36 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has
         self.partitions: set[TopicPartition] = set()
         self._assigned = assigned
         self._revoked = revoked
+        self._limit: asyncio.Timeout | None = None
+
+    @asynccontextmanager
+    async def batch(self) -> AsyncIterator[None]:
+        """Hold the lock; if its partitions can't wait for it, the body is cut off as by a crash."""
+        async with self.lock:
+            try:
+                async with asyncio.timeout(None) as self._limit:
+                    if self.leaving.is_set():
+                        self.cut_off(HAND_OVER_SECONDS_MAX)
+                    yield
+            except TimeoutError:
+                assert self._limit is not None
+                if not self._limit.expired():
+                    raise
+                log.error("batch cut off: it held up partitions that move")
+            finally:
+                self._limit = None
+
+    def cut_off(self, seconds: float) -> None:
+        """End the batch in hand, if there is one and it is not done in so many `seconds`."""
+        if self._limit is None or self._limit.expired():
+            return
+        at, before = asyncio.get_running_loop().time() + seconds, self._limit.when()
+        self._limit.reschedule(at if before is None else min(at, before))
 
     async def on_partitions_revoked(self, revoked: list[TopicPartition]) -> None:
         """Wait for the batch in hand; what it retries ends now."""
         self.leaving.set()
+        self.cut_off(HAND_OVER_SECONDS_MAX)
         async with self.lock:
             if self._revoked is not None:
                 await self._revoked()

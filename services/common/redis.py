@@ -63,3 +63,11 @@ async def execute(client: RedisClient, commands: Sequence[Sequence[Word]]) -> li
         raise
     finally:
         await client.connection_pool.release(connection)
+
+
+def redis_prefix(topic_prefix: str) -> str:
+    """All keys of one installation: another topic prefix never shares a key.
+
+    The colon after it keeps `hm::*`, with no topic prefix, from matching everyone's keys.
+    """
+    return f"hm:{topic_prefix}:"

@@ -1,8 +1,7 @@
 """The parts that every service of the bus is made of, started and stopped in one order."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -18,12 +17,13 @@ from services.common.broker import PAUSE_MS, make_broker
 from services.common.dead_letters import DeadLetters
 from services.common.envelope import Replier
 from services.common.health import Check
-from services.common.ownership import REBALANCE_TIMEOUT_MS, SESSION_TIMEOUT_MS
+from services.common.ownership import REBALANCE_TIMEOUT_MS, SESSION_TIMEOUT_MS, Ownership
 from services.common.redis import connect
 from services.common.settings import ServiceSettings
+from services.common.watch import Handle, Watch, beside, engines
 
 Work = Callable[[], Coroutine[Any, Any, None]]
-Beside = Callable[[], AbstractAsyncContextManager[None]]
+Around = Callable[[], AbstractAsyncContextManager[None]]
 
 
 class Service:
@@ -37,6 +37,7 @@ class Service:
         self.redis = connect(settings.redis)
         self.dead_letters = DeadLetters(self.producer, settings.topic(DEAD_LETTERS), service=name)
         self.replier = Replier(self.producer, settings.topic(REPLIES), service=name)
+        self._watch: Watch | None = None
         self.writes(DEAD_LETTERS, bytes)
 
     def batches(self, *, records_max: int) -> dict[str, Any]:
@@ -55,6 +56,23 @@ class Service:
             "rebalance_timeout_ms": REBALANCE_TIMEOUT_MS,
         }
 
+    def reads(
+        self,
+        subscriber: Any,
+        handle: Handle,
+        *,
+        ownership: Ownership,
+        excused: Callable[[], bool] = lambda: False,
+        done: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Give the subscriber its handler, and watch over both; see `Watch`."""
+        watch = Watch(
+            engines(self._settings, self.redis), ownership=ownership, excused=excused, done=done
+        )
+        watch.subscriber = subscriber
+        subscriber(watch.handler(handle))
+        self._watch = watch
+
     def writes(self, topic: Topic, message: Any) -> None:
         """Describe, in the AsyncAPI document, what the service writes to a topic.
 
@@ -67,20 +85,25 @@ class Service:
         self,
         checks: Mapping[str, Check],
         *,
-        beside: Beside = nullcontext,
+        works: Sequence[Work] = (),
+        around: Around = nullcontext,
         on_shutdown: Sequence[Callable[[], Awaitable[None]]] = (),
     ) -> AsgiFastStream:
         """The service as FastStream and the process run it.
 
-        `beside` spans the time in which records come, and ends when none comes any more;
-        `on_shutdown` is called before that, while the consumer can still commit.
+        `works` run beside the records; what fails of them ends the service. `around` spans both,
+        and ends when no record comes any more; `on_shutdown` is called before that, while the
+        consumer can still commit.
         """
+
+        watch = self._watch
+        assert watch is not None, "a service reads before it is an app"
 
         @asynccontextmanager
         async def lifespan() -> AsyncIterator[None]:
             await self.producer.start()
             try:
-                async with beside():
+                async with around(), beside(*(work() for work in (*works, watch.run))):
                     yield
             finally:
                 await self.producer.stop()
@@ -91,7 +114,12 @@ class Service:
             lifespan=lifespan,
             on_shutdown=on_shutdown,
             asgi_routes=health.routes(
-                self._name, {"kafka": partial(health.kafka_answers, self.broker), **checks}
+                self._name,
+                {
+                    "kafka": partial(health.kafka_answers, self.broker),
+                    **checks,
+                    "progress": watch.check,
+                },
             ),
             specification=AsyncAPI(
                 title=f"human-memory {self._name}",
@@ -100,17 +128,3 @@ class Service:
             ),
             logger=None,
         )
-
-
-@asynccontextmanager
-async def in_background(*works: Work) -> AsyncIterator[None]:
-    """Work that begins with the body and is cancelled after it; nobody waits for its result."""
-    tasks = [asyncio.create_task(work()) for work in works]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with suppress(asyncio.CancelledError):
-                await task

@@ -11,6 +11,7 @@ from aiokafka import TopicPartition
 
 from human_memory.bus.consumer import LogConsumer
 from human_memory.bus.errors import kafka_trouble
+from human_memory.bus.probing import raise_if_stuck
 from schemas.errors import Unavailable
 from schemas.topics import EVENTS
 from services.gateway.settings import GatewaySettings
@@ -22,7 +23,7 @@ START_TIMEOUT_SECONDS = 30.0
 STOPPING = "the gateway is stopping; try again"
 # What no follower can use and most of an event's bytes.
 _LEFT_OUT = ("embedding", "body_hash")
-POLL_TIMEOUT_MS = 60_000
+POLL_TIMEOUT_MS = 5_000
 Event = tuple[str, str, dict[str, Any]]
 
 
@@ -190,6 +191,7 @@ class Followers:
         try:
             while True:
                 batches = await consumer.getmany(timeout_ms=POLL_TIMEOUT_MS)
+                await raise_if_stuck(consumer, self._settings)
                 for records in batches.values():
                     for record in records:
                         self._hand_out(record)

@@ -4,10 +4,11 @@ import asyncio
 import time
 from collections.abc import Awaitable
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from human_memory.bus.bus import Bus
+from human_memory.bus import Bus
+from human_memory.bus.consumer import LogConsumer
 from human_memory.operations.service import PROBE_NAMESPACE, PROBE_SECONDS_MAX, probe
 from schemas.errors import MemoryServiceError
 from schemas.queries import Ping
@@ -27,13 +28,16 @@ class Readiness:
         self._bus = bus
         self._settings = settings
         self._redis = redis
-        # Without a group and without partitions: it only answers where the log ends.
-        self._log = AIOKafkaConsumer(
-            **settings.connection_arguments(), client_id="human-memory-gateway", group_id=None
-        )
+        self._log = self._consumer()
         self._asking = asyncio.Lock()
         self._checks: dict[str, str] = {}
         self._until = 0.0
+
+    def _consumer(self) -> LogConsumer:
+        """Without a group and without partitions: it only answers where the log ends."""
+        return LogConsumer(
+            **self._settings.connection_arguments(), client_id="human-memory-gateway", group_id=None
+        )
 
     async def start(self) -> None:
         """Connect."""
@@ -54,7 +58,19 @@ class Readiness:
             return "unavailable", self._checks
         return ("degraded" if failing else "ready"), self._checks
 
+    async def _replace(self) -> None:
+        fresh = self._consumer()
+        try:
+            await fresh.start()
+        except BaseException:
+            await fresh.stop()
+            raise
+        old, self._log = self._log, fresh
+        await old.stop()
+
     async def _probe(self) -> dict[str, str]:
+        if self._log.ended() is not None:
+            await _outcome(self._replace())
         parts, kafka, redis, projection = await asyncio.gather(
             probe(self._bus),
             _outcome(self._ends()),

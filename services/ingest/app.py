@@ -11,13 +11,13 @@ from schemas.replies import Reply
 from schemas.topics import EVENTS, INBOX, REPLIES
 from services.common.embedding.embedder import Embedder, embedder_of
 from services.common.health import model_loaded, owns_partitions
-from services.common.wiring import Service, in_background
+from services.common.redis import redis_prefix
+from services.common.wiring import Service
 from services.ingest.adapters.kafka_event_log import KafkaEventLog
 from services.ingest.adapters.redis_vocabularies import RedisVocabularies
 from services.ingest.handlers import Ingest, Limits
 from services.ingest.settings import IngestSettings
 from services.ingest.visible import VisibleReplies
-from services.readside.layout import redis_prefix
 from services.readside.live_build import LiveBuild
 from services.readside.visibility import Waits
 
@@ -29,20 +29,26 @@ def build(settings: IngestSettings) -> AsgiFastStream:
     ingest = _ingest(settings, service, embedder)
     service.writes(EVENTS, MemoryEvent)
     service.writes(REPLIES, Reply)
-    service.broker.subscriber(
+    subscriber = service.broker.subscriber(
         settings.topic(INBOX),
         **service.batches(records_max=settings.ingest_batch_max),
         ack_policy=AckPolicy.MANUAL,  # committed by the handler, once it is in the log
         auto_offset_reset="earliest",
         listener=ingest.ownership,
-    )(ingest.handle)
+    )
+    service.reads(
+        subscriber,
+        ingest.handle,
+        ownership=ingest.ownership,
+        excused=lambda: not embedder.loaded,
+    )
     return service.app(
         {
             "partitions": partial(owns_partitions, ingest.ownership),
             "model": partial(model_loaded, embedder),
         },
         # Not awaited: whoever probes us shall hear that the model is loading.
-        beside=lambda: in_background(embedder.load),
+        works=[embedder.load],
         on_shutdown=[ingest.stop],
     )
 

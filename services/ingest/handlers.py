@@ -135,7 +135,7 @@ class Ingest:
 
     async def handle(self, records: Annotated[Records, JsonOf(InboxMessage)]) -> None:
         """Process one batch wholly, however long Kafka is away, unless its partitions move."""
-        async with self.ownership.lock:
+        async with self.ownership.batch():
             attempt = 0
             while True:
                 try:

@@ -13,8 +13,6 @@ log = structlog.get_logger(__name__)
 # A commit costs client and broker as much as an append, and saves nothing but repeats after a
 # crash, which are found in the log of events and not appended again.
 COMMIT_SECONDS = 0.1
-# Without a coordinator a commit waits for ever, and batches behind it for the lock.
-COMMIT_SECONDS_MAX = 10.0
 
 
 class Progress:
@@ -59,8 +57,7 @@ class Progress:
         offsets, self._uncommitted = self._uncommitted, {}
         try:
             if offsets:
-                async with asyncio.timeout(COMMIT_SECONDS_MAX):
-                    await self._ownership.consumer.commit(offsets)
+                await self._ownership.consumer.commit(offsets)
         except Exception as error:  # noqa: BLE001 # a successor repeats it, and finds it done
             log.warning("offsets not committed", error=repr(error))
 

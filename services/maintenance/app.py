@@ -16,7 +16,8 @@ from schemas.replies import Reply
 from schemas.topics import EVENTS, INBOX, MAINTENANCE, REPLIES
 from services.common.embedding.embedder import embedder_of
 from services.common.health import owns_partitions, redis_answers
-from services.common.wiring import Service, in_background
+from services.common.redis import redis_prefix
+from services.common.wiring import Service
 from services.maintenance.adapters.kafka_log import KafkaLog
 from services.maintenance.adapters.language_model import wording_of
 from services.maintenance.adapters.redis_side import RedisSide
@@ -24,7 +25,6 @@ from services.maintenance.clock import Clock
 from services.maintenance.handlers import Commands
 from services.maintenance.runner import Runner
 from services.maintenance.settings import MaintenanceSettings
-from services.readside.layout import redis_prefix
 from services.readside.live_build import LiveBuild
 from services.readside.visibility import Waits
 
@@ -57,20 +57,20 @@ def build(settings: MaintenanceSettings) -> AsgiFastStream:
     service.writes(INBOX, InboxMessage)
     service.writes(MAINTENANCE, MaintenanceCommand)
     service.writes(REPLIES, Reply)
-    service.broker.subscriber(
+    subscriber = service.broker.subscriber(
         settings.topic(MAINTENANCE),
         **service.batches(records_max=RECORDS_MAX),
         ack_policy=AckPolicy.MANUAL,  # committed by the handler, once the run is done
         auto_offset_reset="earliest",
         listener=commands.ownership,
-    )(commands.handle)
+    )
+    service.reads(subscriber, commands.handle, ownership=commands.ownership)
 
     @asynccontextmanager
-    async def beside() -> AsyncIterator[None]:
+    async def around() -> AsyncIterator[None]:
         async with bus:
             try:
-                async with in_background(lambda: clock.run(lambda: commands.ownership.partitions)):
-                    yield
+                yield
             finally:
                 await commands.stop()
 
@@ -78,7 +78,8 @@ def build(settings: MaintenanceSettings) -> AsgiFastStream:
         "redis": partial(redis_answers, service.redis),
         "partitions": partial(owns_partitions, commands.ownership),
     }
-    return service.app(checks, beside=beside)
+    ticking = partial(clock.run, lambda: commands.ownership.partitions)
+    return service.app(checks, works=[ticking], around=around)
 
 
 def _commands(settings: MaintenanceSettings, service: Service, runner: Runner) -> Commands:

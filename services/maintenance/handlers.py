@@ -97,7 +97,7 @@ class Commands:
 
     async def handle(self, records: Annotated[Records, JsonOf(MaintenanceCommand)]) -> None:
         """Take commands up."""
-        async with self.ownership.lock:
+        async with self.ownership.batch():
             for record in records:
                 tp = TopicPartition(record.topic, record.partition)
                 if tp in self.ownership.partitions and self._offsets.take(tp, record.offset):

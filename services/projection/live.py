@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import structlog
 from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
 from prometheus_client import Counter, Gauge
 
 from schemas.errors import UnknownEventVersion
@@ -51,6 +52,7 @@ class LiveProjection:
         """`let_pass`: returns when this process answers no query, or after so many seconds."""
         self.ownership = Ownership(self._assigned)
         self.stopped: dict[TopicPartition, str] = {}
+        self.held = False  # a rebuild has us wait
         self._store = store
         self._dead_letters = dead_letters
         self._let_pass = let_pass
@@ -61,7 +63,7 @@ class LiveProjection:
     async def handle(self, records: Annotated[Records, JsonOf(MemoryEvent)]) -> None:
         """Fold one batch wholly, however long Redis is away, unless its partitions move."""
         await self._let_pass(LET_PASS_SECONDS_MAX)
-        async with self.ownership.lock:
+        async with self.ownership.batch():
             for tp, some in groupby(records, lambda r: TopicPartition(r.topic, r.partition)):
                 if tp in self.ownership.partitions and tp not in self.stopped:
                     await self._fold(tp, self._decode(tp, list(some)))
@@ -121,7 +123,7 @@ class LiveProjection:
     async def _committed(self, tp: TopicPartition) -> int:
         try:
             return await committed(self.ownership.consumer, tp)
-        except TimeoutError:
+        except KafkaError:
             log.warning("no group coordinator; a read side that fell back may answer for a moment")
             return 0
 
@@ -186,6 +188,7 @@ class LiveProjection:
     async def _after(self, tp: TopicPartition, batch: Batch, outcome: Outcome) -> Batch:
         """What is left to do."""
         left: list[Decoded] = []
+        self.held = outcome.result == "hold"
         match outcome.result:
             case "applied":
                 self._next[tp] = outcome.at

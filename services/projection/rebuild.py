@@ -21,13 +21,13 @@ from human_memory.bus.errors import kafka_trouble
 from schemas.errors import InvariantBroken, Unavailable
 from schemas.events import MemoryStored
 from schemas.topics import EVENTS
-from services.common.redis import REDIS_ERRORS, RedisClient, connect
+from services.common.redis import REDIS_ERRORS, RedisClient, connect, redis_prefix
 from services.common.settings import VectorSettings
 from services.projection.adapters.redis_projection import RedisProjection
 from services.projection.batch import Batch, decode
 from services.projection.digest import combined_digest, digest_of_build
 from services.projection.pause import alone, held, held_at_the_start, unlink
-from services.readside.layout import INDEXED, redis_prefix
+from services.readside.layout import INDEXED
 
 log = structlog.get_logger(__name__)
 BATCH_RECORDS = 500
@@ -224,8 +224,7 @@ class _Rebuild:
         self, version: int, ends: dict[TopicPartition, int], report: Callable[[], object]
     ) -> None:
         # Positions, not "the last record seen": a log may end in a hole.
-        while any([await self._consumer.position(tp) < ends[tp] for tp in ends]):
-            batches = await self._consumer.getmany(timeout_ms=200, max_records=BATCH_RECORDS)
+        async for batches in self._consumer.read_to(ends, max_records=BATCH_RECORDS):
             for tp, records in batches.items():
                 await self._fold(tp, version, [r for r in records if r.offset < ends[tp]])
                 if records[-1].offset >= ends[tp]:

@@ -456,11 +456,3 @@ class Control:
     def target(self) -> str:
         """Offset to reach after a loss, before queries are answered again."""
         return f"{self.prefix}target:{{p{self.partition}}}"
-
-
-def redis_prefix(topic_prefix: str) -> str:
-    """All keys of one installation: another topic prefix never shares a key.
-
-    The colon after it keeps `hm::*`, with no topic prefix, from matching everyone's keys.
-    """
-    return f"hm:{topic_prefix}:"

@@ -17,8 +17,8 @@ from services.common.embedding.embedder import Embedder, embedder_of
 from services.common.event_log import EventAppender
 from services.common.health import model_loaded, owns_partitions, redis_answers
 from services.common.ownership import Ownership
-from services.common.wiring import Service, in_background
-from services.readside.layout import redis_prefix
+from services.common.redis import redis_prefix
+from services.common.wiring import Service
 from services.readside.live_build import LiveBuild
 from services.readside.visibility import Waits
 from services.retrieval.adapters.graph_snapshots import FileSnapshots
@@ -48,7 +48,7 @@ def build(settings: RetrievalSettings) -> AsgiFastStream:
     ownership = Ownership()
     service.writes(EVENTS, MemoryEvent)
     service.writes(REPLIES, Reply)
-    service.broker.subscriber(
+    subscriber = service.broker.subscriber(
         settings.topic(QUERIES),
         **service.batches(records_max=settings.queries_in_flight_max),
         # A query lost in a crash is asked again; a commit per query would cost milliseconds.
@@ -56,23 +56,22 @@ def build(settings: RetrievalSettings) -> AsgiFastStream:
         auto_offset_reset="earliest",  # what was asked before we came; expired ones are dropped
         no_reply=True,  # the reply address is the sender's string: we check it ourselves
         listener=ownership,
-    )(queries.handle)
+    )
+    service.reads(subscriber, queries.handle, ownership=ownership, done=lambda: queries.done)
 
     @asynccontextmanager
-    async def beside() -> AsyncIterator[None]:
-        # Not awaited: whoever probes us shall hear that the model is loading.
-        async with in_background(embedder.load):
-            try:
-                yield
-            finally:
-                await queries.drain()
+    async def around() -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await queries.drain()
 
     checks = {
         "redis": partial(redis_answers, service.redis),
         "partitions": partial(owns_partitions, ownership),
         "model": partial(model_loaded, embedder),
     }
-    return service.app(checks, beside=beside)
+    return service.app(checks, works=[embedder.load], around=around)
 
 
 def _queries(settings: RetrievalSettings, service: Service, embedder: Embedder) -> Queries:

@@ -84,6 +84,7 @@ class Queries:
         """
         self._slots = asyncio.Semaphore(in_flight_max)
         self._foreground = foreground
+        self.done = 0  # so many gave their slot back
         self._tasks: set[asyncio.Task[None]] = set()
         # Those that have given theirs to others; who fails meanwhile has none to give back.
         self._without_slot: set[asyncio.Task[None] | None] = set()
@@ -143,6 +144,7 @@ class Queries:
 
     def _give_slot(self) -> None:
         self._slots.release()
+        self.done += 1
         self._foreground.leave()
 
     async def _reply(self, record: Any, envelope: Envelope) -> Reply:

@@ -1,5 +1,6 @@
 """memory.events in Kafka."""
 
+from itertools import chain
 from uuid import UUID
 
 import orjson
@@ -55,13 +56,12 @@ class KafkaEventLog(EventAppender):
             lately = max(before[partition], since[partition] - RETRY_RECORDS_MAX)
             consumer.seek(partition, min(since[partition], lately))
         appended: dict[UUID, Appended] = {}
-        while any([await consumer.position(tp) < ends[tp] for tp in partitions]):
-            for batch in (await consumer.getmany(timeout_ms=200)).values():
-                for record in batch:
-                    if (ours := _ours(record.value)) is not None:
-                        event_id, body_hash = ours
-                        place = f"{record.partition}:{record.offset}"
-                        appended.setdefault(event_id, Appended(place, body_hash))
+        async for batches in consumer.read_to(ends):
+            for record in chain.from_iterable(batches.values()):
+                if (ours := _ours(record.value)) is not None:
+                    event_id, body_hash = ours
+                    place = f"{record.partition}:{record.offset}"
+                    appended.setdefault(event_id, Appended(place, body_hash))
         return appended
 
 

@@ -86,15 +86,11 @@ async def _effects(
     # What brings a memory back does not name its run; its id says whose it is.
     wanted = (str(run_id).encode(), b"memory.restored.v1")
     effects: list[MemoryEvent] = []
-    while await consumer.position(partition) < until:
-        for batch in (await consumer.getmany(timeout_ms=200)).values():
-            for record in batch:
-                if (
-                    record.offset < until
-                    and record.value
-                    and any(each in record.value for each in wanted)
-                ):
-                    effects += _effect(record.value, run_id)
+    async for batches in consumer.read_to({partition: until}):
+        for record in batches.get(partition, ()):
+            mentioned = record.value and any(each in record.value for each in wanted)
+            if record.offset < until and mentioned:
+                effects += _effect(record.value, run_id)
     return effects
 
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.limits import TIME_MS_MAX, TIME_MS_MIN
+from services.common.redis import redis_prefix
 from services.readside.layout import (
     CONCEPT,
     KINDS,
@@ -28,7 +29,6 @@ from services.readside.layout import (
     kind_of,
     pack_record,
     pack_trace,
-    redis_prefix,
     relation_field,
     split_head,
     split_record,

@@ -1,0 +1,196 @@
+"""A service watches over itself: what it is to read gets read, and done."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from functools import wraps
+from typing import Any
+
+import structlog
+from prometheus_client import Counter
+
+from human_memory.bus.consumer import SILENT_SECONDS_MAX
+from human_memory.bus.probing import kafka_answers
+from schemas.errors import Unavailable
+from services.common.ownership import REBALANCE_TIMEOUT_MS, Ownership
+from services.common.redis import REDIS_ERRORS, RedisClient, redis_prefix
+from services.common.settings import ServiceSettings
+
+log = structlog.get_logger(__name__)
+RESTARTS = Counter(
+    "human_memory_consumer_restarts_total", "Consumers started anew, as they stood still", ["group"]
+)
+LOOK_SECONDS = 1.0
+# What takes longest: a group whose members wait for a batch of one of them, who then begins.
+UNASSIGNED_SECONDS_MAX = REBALANCE_TIMEOUT_MS / 1000 + 30.0
+# Records wait, and nobody takes them.
+UNTAKEN_SECONDS_MAX = 30.0
+# A batch of the longest texts takes a minute on a loaded machine.
+BATCH_SECONDS_MAX = 90.0
+RESTART_SECONDS_MAX = 45.0
+PROBE_SECONDS_MAX = 5.0
+Handle = Callable[[tuple[Any, ...]], Awaitable[None]]
+
+
+class Watch:
+    """Looks after one consumer.
+
+    It stands still if records wait, or a batch is in hand, and nothing gets done for long; if it
+    gets no partitions; if Kafka sends it nothing; or if one of the tasks behind it has ended. As
+    long as Kafka and Redis answer nobody, that is theirs. Otherwise it is started anew, and if
+    that does not help, the service ends with an error: whoever supervises it starts it anew.
+    """
+
+    def __init__(
+        self,
+        engines_answer: Callable[[], Awaitable[bool]],
+        *,
+        ownership: Ownership | None = None,
+        excused: Callable[[], bool] = lambda: False,
+        done: Callable[[], object] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`excused`: there is a reason not to get on; `done`: changes with what else gets done."""
+        self.subscriber: Any = None  # FastStream's, which makes its consumer when it starts
+        self.reason: str | None = None
+        self._engines_answer = engines_answer
+        self._clock = clock
+        self._ownership = ownership
+        self._excused = excused
+        self._done = done
+        self._batches = 0
+        self._in_hand = False
+        self._stamp: object = None
+        self._since: dict[str, float] = {}
+        self._batches_at_restart: int | None = None
+
+    def handler(self, handle: Handle) -> Handle:
+        """`handle`, watched."""
+
+        @wraps(handle)
+        async def watched(records: tuple[Any, ...]) -> None:
+            self._in_hand = True
+            try:
+                await handle(records)
+            finally:
+                self._in_hand = False
+                self._batches += 1
+
+        return watched
+
+    async def check(self) -> str:
+        """For /ready: `ok`, or why it stands still."""
+        return self.reason or "ok"
+
+    async def run(self) -> None:
+        """Watch for ever.
+
+        Raises:
+            Unavailable: the consumer stands still, and starting it anew did not help.
+        """
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            await self.look()
+
+    async def look(self) -> None:
+        """Look once, and do what is to be done; see `run`."""
+        reason = self._standstill()
+        if reason is not None and not await self._engines_answer():
+            self._since.clear()
+        elif reason is not None:
+            self.reason = f"stands still: {reason}"
+            await self._restart()
+        elif self._gets_on():
+            self.reason = None
+
+    def _standstill(self) -> str | None:
+        """Why the consumer stands still; None if it gets on, or has nothing to do."""
+        subscriber, consumer = self.subscriber, self.subscriber.consumer
+        if consumer is None:
+            return None  # it starts or stops
+        if (reason := consumer.ended()) is not None:
+            return str(reason)
+        if subscriber.tasks and all(task.done() for task in subscriber.tasks):
+            return "the task that takes records has ended"
+        silent = consumer.silent_seconds()
+        if silent > SILENT_SECONDS_MAX:
+            return f"Kafka has sent nothing for {silent:.0f} s"
+        if self._lasts("unassigned", self._unassigned(consumer)) > UNASSIGNED_SECONDS_MAX:
+            return f"no partitions for {UNASSIGNED_SECONDS_MAX:g} s"
+        stamp = (self._batches, consumer.waiting(), self._done())
+        moved, self._stamp = stamp != self._stamp, stamp
+        excused = moved or self._excused()
+        if self._lasts("batch", self._in_hand and not excused) > BATCH_SECONDS_MAX:
+            return f"a batch is not done after {BATCH_SECONDS_MAX:g} s"
+        untaken = bool(consumer.waiting()) and not self._in_hand and not excused
+        if self._lasts("untaken", untaken) > UNTAKEN_SECONDS_MAX:
+            return f"records wait, and none was taken for {UNTAKEN_SECONDS_MAX:g} s"
+        return None
+
+    def _gets_on(self) -> bool:
+        if self._batches_at_restart != self._batches:
+            return True
+        consumer = self.subscriber.consumer
+        idle = not self._in_hand and consumer is not None and not consumer.waiting()
+        return idle and not self._unassigned(consumer)
+
+    def _unassigned(self, consumer: Any) -> bool:
+        if not consumer.settled():
+            return True
+        return bool(
+            self._ownership is not None and consumer.assignment() and not self._ownership.partitions
+        )
+
+    def _lasts(self, what: str, holds: bool) -> float:
+        """For how many seconds it has been so."""
+        if not holds:
+            self._since.pop(what, None)
+            return 0.0
+        now = self._clock()
+        return now - self._since.setdefault(what, now)
+
+    async def _restart(self) -> None:
+        group, reason = self.subscriber.group_id, self.reason
+        log.critical("consumer stands still", group=group, reason=reason)
+        if self._batches_at_restart == self._batches:
+            raise Unavailable(f"{group} {reason}; starting its consumer anew did not help")
+        try:
+            async with asyncio.timeout(RESTART_SECONDS_MAX):
+                if self._ownership is not None:
+                    self._ownership.cut_off(0.0)
+                    await self._ownership.on_partitions_revoked([])
+                await self.subscriber.stop()
+                await self.subscriber.start()
+        except Exception as error:
+            raise Unavailable(
+                f"{group} {reason}; its consumer could not be started anew: {error!r}"
+            ) from error
+        RESTARTS.labels(group).inc()
+        self._since.clear()
+        self._batches_at_restart = self._batches
+
+
+def engines(settings: ServiceSettings, redis: RedisClient) -> Callable[[], Awaitable[bool]]:
+    """A function that finds out whether Kafka lets others in, and Redis takes writes."""
+
+    async def answer() -> bool:
+        key = f"{redis_prefix(settings.topic_prefix)}probe"
+        try:
+            async with asyncio.timeout(PROBE_SECONDS_MAX):
+                await redis.set(key, b"", px=1)
+        except (*REDIS_ERRORS, TimeoutError):
+            return False
+        return await kafka_answers(settings)
+
+    return answer
+
+
+@asynccontextmanager
+async def beside(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run `work` beside the body; what fails of it ends the body, and so the service."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(each) for each in work]
+        yield
+        for task in tasks:
+            task.cancel()

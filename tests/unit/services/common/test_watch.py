@@ -1,0 +1,229 @@
+"""A consumer that stands still is noticed, started anew, and given up if that does not help."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from aiokafka import TopicPartition
+
+from schemas.errors import Unavailable
+from services.common.ownership import Ownership
+from services.common.watch import Watch, beside
+
+RECORDS = (object(),)
+
+
+class Consumer:
+    """What a watch asks of a consumer."""
+
+    def __init__(self) -> None:
+        self.ended_with: str | None = None
+        self.silent = 0.0
+        self.is_settled = True
+        self.waits: dict[str, int] = {}
+        self.assigned = {"events-0"}
+
+    def ended(self) -> str | None:
+        return self.ended_with
+
+    def silent_seconds(self) -> float:
+        return self.silent
+
+    def settled(self) -> bool:
+        return self.is_settled
+
+    def waiting(self) -> dict[str, int]:
+        return dict(self.waits)
+
+    def assignment(self) -> set[str]:
+        return self.assigned
+
+
+class Subscriber:
+    """FastStream's: it makes a new consumer at each start."""
+
+    group_id = "human-memory-ingest"
+
+    def __init__(self) -> None:
+        self.consumer: Consumer | None = Consumer()
+        self.tasks: list[Any] = []
+        self.starts = 0
+
+    async def stop(self) -> None:
+        self.consumer = None
+
+    async def start(self) -> None:
+        self.consumer = Consumer()
+        self.starts += 1
+
+
+class Watched:
+    """A watch over a subscriber, and a clock that jumps."""
+
+    def __init__(self, **options: Any) -> None:
+        self.now = 0.0
+        self.engines_answer = True
+        self.subscriber = Subscriber()
+        self.watch = Watch(self._answer, clock=lambda: self.now, **options)
+        self.watch.subscriber = self.subscriber
+
+    @property
+    def consumer(self) -> Consumer:
+        """The one of now."""
+        assert self.subscriber.consumer is not None
+        return self.subscriber.consumer
+
+    async def for_seconds(self, seconds: int) -> None:
+        """Let it look once a second."""
+        for _ in range(seconds):
+            self.now += 1
+            await self.watch.look()
+
+    async def _answer(self) -> bool:
+        return self.engines_answer
+
+
+@pytest.fixture
+def watched() -> Watched:
+    """A watch over a consumer that is well."""
+    return Watched()
+
+
+async def test_consumer_without_work_is_left_alone(watched: Watched) -> None:
+    await watched.for_seconds(1_000)
+
+    assert (watched.subscriber.starts, await watched.watch.check()) == (0, "ok")
+
+
+async def test_consumer_whose_background_task_has_ended_is_started_anew_at_once(
+    watched: Watched,
+) -> None:
+    watched.consumer.ended_with = "aiokafka's task for metadata has ended: RuntimeError()"
+
+    await watched.for_seconds(1)
+
+    assert watched.subscriber.starts == 1
+    assert "metadata" in await watched.watch.check()
+
+
+async def test_consumer_that_takes_no_records_is_started_anew(watched: Watched) -> None:
+    watched.consumer.waits = {"events-0": 7}
+
+    await watched.for_seconds(60)
+
+    assert watched.subscriber.starts == 1
+
+
+async def test_consumer_that_gets_on_slowly_is_left_alone(watched: Watched) -> None:
+    for offset in range(20):
+        watched.consumer.waits = {"events-0": offset}
+        await watched.for_seconds(20)
+
+    assert watched.subscriber.starts == 0
+
+
+async def test_batch_that_is_never_done_is_cut_off_and_its_consumer_started_anew() -> None:
+    ownership = Ownership()
+    watched = Watched(ownership=ownership)
+    await ownership.on_partitions_assigned([TopicPartition("events", 0)])
+
+    async def handle(_: object) -> None:
+        async with ownership.batch():
+            await asyncio.Event().wait()
+
+    async def work() -> None:
+        await watched.watch.handler(handle)(RECORDS)
+
+    batch = asyncio.create_task(work())
+    await asyncio.wait([batch], timeout=0)
+    await watched.for_seconds(200)
+
+    assert batch.done()
+    assert watched.subscriber.starts == 1
+
+
+async def test_consumer_that_kafka_tells_nothing_is_started_anew(watched: Watched) -> None:
+    watched.consumer.silent = 31.0
+
+    await watched.for_seconds(1)
+
+    assert watched.subscriber.starts == 1
+
+
+async def test_consumer_that_gets_no_partitions_is_started_anew(watched: Watched) -> None:
+    watched.consumer.is_settled = False
+
+    await watched.for_seconds(200)
+
+    assert watched.subscriber.starts == 1
+
+
+async def test_while_kafka_or_redis_is_away_nothing_is_started_anew(watched: Watched) -> None:
+    watched.engines_answer = False
+    watched.consumer.waits = {"events-0": 7}
+
+    await watched.for_seconds(1_000)
+
+    assert (watched.subscriber.starts, await watched.watch.check()) == (0, "ok")
+
+
+async def test_who_has_a_reason_to_wait_is_left_alone() -> None:
+    watched = Watched(excused=lambda: True)
+    watched.consumer.waits = {"events-0": 7}
+
+    await watched.for_seconds(1_000)
+
+    assert watched.subscriber.starts == 0
+
+
+async def test_service_ends_with_an_error_if_a_new_consumer_stands_still_too(
+    watched: Watched,
+) -> None:
+    watched.consumer.ended_with = "a task has ended"
+    await watched.for_seconds(1)
+    watched.consumer.ended_with = "a task has ended"
+
+    with pytest.raises(Unavailable, match="starting its consumer anew did not help"):
+        await watched.for_seconds(1)
+
+
+async def test_consumer_that_gets_on_after_its_restart_may_be_started_anew_later(
+    watched: Watched,
+) -> None:
+    for starts in (1, 2, 3):
+        watched.consumer.ended_with = "a task has ended"
+        await watched.for_seconds(1)
+        await watched.watch.handler(_nothing)(RECORDS)
+        await watched.for_seconds(1)
+
+        assert (watched.subscriber.starts, await watched.watch.check()) == (starts, "ok")
+
+
+async def test_work_beside_a_service_that_fails_ends_the_service() -> None:
+    async def fail() -> None:
+        raise Unavailable("stands still")
+
+    with pytest.raises(ExceptionGroup) as caught:
+        async with beside(fail()):
+            await asyncio.Event().wait()
+
+    assert caught.group_contains(Unavailable, match="stands still")
+
+
+async def test_work_beside_a_service_ends_with_it() -> None:
+    ended = asyncio.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async with beside(work()):
+        await asyncio.wait([asyncio.create_task(_nothing(()))])
+
+    assert ended.is_set()
+
+
+async def _nothing(_: tuple[Any, ...]) -> None:
+    pass
