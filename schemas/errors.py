@@ -8,6 +8,7 @@ MemoryServiceError
   DeadlineExceeded   timeout
   InvariantBroken    internal     stops the partition; docstring says what an operator does
     UnknownEventVersion
+  Indigestible       internal     an event that the fold fails on: dead letter, go on
 """
 
 from typing import Any, ClassVar
@@ -76,6 +77,14 @@ class InvariantBroken(MemoryServiceError):
 
 class UnknownEventVersion(InvariantBroken):
     """An event of a type we know in a version we do not: upgrade this service, then restart it."""
+
+
+class Indigestible(MemoryServiceError):
+    """The fold fails on an event of the log, which is our bug: it is passed as if it had not been.
+
+    So does every replay by the same version. Operator: report it; once the service is mended,
+    `human-memory replay --force` folds the event in its place.
+    """
 
 
 _BY_CODE: dict[str, type[MemoryServiceError]] = {

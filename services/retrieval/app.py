@@ -72,6 +72,8 @@ def build(settings: RetrievalSettings) -> AsgiFastStream:
     async def folded() -> str:
         if projection.stopped:
             return "stopped: " + "; ".join(sorted(set(projection.stopped.values())))
+        if projection.stuck:
+            return "; ".join(sorted(projection.stuck.values()))
         if not projection.ownership.partitions:
             return "no partitions yet"
         lag = projection.lag()

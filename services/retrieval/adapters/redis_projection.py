@@ -10,7 +10,7 @@ from services.common.read_model import Control, Layout, Status
 from services.common.redis import RedisClient, Word, execute
 from services.retrieval.adapters.redis_changes import changes
 from services.retrieval.adapters.redis_view import load_view
-from services.retrieval.ports import Outcome
+from services.retrieval.ports import Outcome, computing
 from services.retrieval.view import Needs, View
 
 APPLY = files("services.retrieval").joinpath("lua/apply.lua").read_text()
@@ -98,9 +98,10 @@ class RedisProjection:
         keys = [layout.cursor, control.live, control.hold]
         words: list[Word] = [len(keys), *keys, "" if self._rebuilding else version, cursor]
         words.append(next_cursor)
-        for command in changes(view, layout, next_cursor):
-            words.append(len(command))
-            words.extend(command)
+        with computing():
+            for command in changes(view, layout, next_cursor):
+                words.append(len(command))
+                words.extend(command)
         (reply,) = await execute(self._redis, [["EVALSHA", APPLY_SHA, *words]])
         if isinstance(reply, NoScriptError):
             (reply,) = await execute(self._redis, [["EVAL", APPLY, *words]])
