@@ -194,7 +194,8 @@ class LiveProjection:
         if isinstance(error, Indigestible) and attempts >= TRIES_MAX:
             each.error = error
         elif attempts >= STUCK_TRIES and tp not in self.stuck:
-            self.stuck[tp] = f"stuck at {tp.partition}:{each.record.offset}: {error!r}"
+            why = f"{type(error).__name__}: {error}"  # of Redis's errors repr is not the message
+            self.stuck[tp] = f"stuck at {tp.partition}:{each.record.offset}: {why}"
             log.critical("projection stuck", reason=self.stuck[tp])
 
     async def _fold_once(self, tp: TopicPartition, batch: Batch) -> Outcome | None:
