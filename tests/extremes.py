@@ -28,7 +28,7 @@ TIMES = st.sampled_from(MOMENTS_MS) | st.integers(LEAST_MS, MOST_MS)
 # What shapes a trace, a threshold, or when it is crossed.
 SHAPING = (
     *("decay_rate", "decay_rate_min", "onset_seconds", "fresh_activation", "horizon_seconds"),
-    *("spacing_scale", "arousal_effect", "weight_search", "weight_rehearsal"),
+    *("spacing_scale", "arousal_effect", "weight_search"),
 )
 # What was accepted once and is in logs: above 0, decays also below 1.
 ONCE: dict[str, tuple[float, ...]] = {

@@ -266,8 +266,8 @@ class _Rebuild:
             for each in batch.decoded:
                 if isinstance(each.error, Indigestible):
                     self._indigestible += 1
-                    at = {"partition": tp.partition, "offset": each.record.offset}
-                    log.error("event passed", reason=each.error.message, **at)
+                    told = {"partition": tp.partition, "offset": each.record.offset}
+                    log.error("event passed", reason=each.error.message, **told)
         if at != expected:
             raise Unavailable(
                 f"partition {tp.partition} of build {version} is at {at}, not at {expected}: "

@@ -121,15 +121,14 @@ def assert_total(view: View, now_ms: int, overrides: ParameterOverrides) -> None
             assert_ranked(view, now_ms, name, overrides, as_of=now_ms)
 
 
-def test_every_corner_of_the_box_is_folded_decayed_and_ranked_at_every_moment() -> None:
+def test_every_corner_of_the_box_is_folded_and_decayed() -> None:
     for parameters in corners():
         view = fold_log(at_offsets(history(parameters)))
 
         assert_written_and_read(view)
         for memory in view.memories.values():
             assert (traces_of(memory)["decay_rate"] > 0).all()
-        for now_ms in (0, MOST_MS):
-            assert_judged(memories_of(of_namespace(view)), now_ms, view, NAMESPACES[0])
+        assert_judged(memories_of(of_namespace(view)), MOST_MS, view, NAMESPACES[0])
 
 
 @pytest.mark.parametrize(
@@ -184,7 +183,7 @@ def test_parameters_anywhere_in_the_box_leave_nothing_undefined(
 
 
 @given(logs(), st.sampled_from(MOMENTS_MS), OVERRIDES)
-@settings(max_examples=80)
+@settings(max_examples=40)
 def test_every_log_that_the_schema_admits_is_folded_and_ranked(
     events: list[MemoryEvent], now_ms: int, overrides: ParameterOverrides
 ) -> None:

@@ -25,11 +25,11 @@ from services.retrieval.projection import LiveProjection
 from services.retrieval.view import View
 from tests.builders import accessed_event, concept_event, memory_id
 from tests.contract.memory_projection import MemoryProjection
+from tests.faults.failing_fold import BAD, failing_fold
 from tests.sequences import around, at_offsets, small_stored
 from tests.unit.services.retrieval.folds import ANN, BOB
 
 EVENTS = TopicPartition("memory.events", 0)
-BAD = "bad"
 REFUSAL = "OOM command not allowed when used memory > 'maxmemory'."
 METRIC = "human_memory_events_indigestible_total"
 
@@ -118,16 +118,9 @@ def logged() -> Iterator[list[MutableMapping[str, Any]]]:
 
 
 @pytest.fixture(autouse=True)
-def failing_fold(monkeypatch: pytest.MonkeyPatch) -> None:
+def bug(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fold with a bug: it fails half-way through a concept of some name."""
-
-    def fold(view: View, event: MemoryEvent, offset: int) -> None:
-        whole(view, event, offset)
-        if event.subject == BAD:
-            raise ZeroDivisionError("float division by zero")
-
-    whole = folding.fold
-    monkeypatch.setattr(folding, "fold", fold)
+    monkeypatch.setattr(folding, "fold", failing_fold)
     monkeypatch.setattr(ownership, "BACKOFF_SECONDS", (0.0,))
 
 
