@@ -236,3 +236,13 @@ def test_what_is_no_fault_of_the_event_stays_what_it_is() -> None:
     for error in (Unavailable("away"), MemoryError()):
         with pytest.raises(type(error)), computing():
             raise error
+
+
+async def test_what_cannot_be_written_down_is_the_events_fault_and_no_word_reaches_redis() -> None:
+    view = fold_log(NEIGHBOURS)
+    for memory in view.memories.values():
+        memory.state.access_count = 2**32
+    projection = RedisProjection(cast("Any", None), "hm:", dimension=4)
+
+    with pytest.raises(Indigestible):
+        await projection.apply(0, 1, view, cursor=0, next_cursor=5)
