@@ -8,7 +8,7 @@ MemoryServiceError
   DeadlineExceeded   timeout
   InvariantBroken    internal     stops the partition; docstring says what an operator does
     UnknownEventVersion
-  Indigestible       internal     an event that the fold fails on: dead letter, go on
+  Indigestible       internal     a record that brings out a bug of ours: dead letter, go on
 """
 
 from typing import Any, ClassVar
@@ -80,10 +80,10 @@ class UnknownEventVersion(InvariantBroken):
 
 
 class Indigestible(MemoryServiceError):
-    """The fold fails on an event of the log, which is our bug: it is passed as if it had not been.
+    """A bug of ours fails on a record each time: it is a dead letter, as if it had not been sent.
 
-    So does every replay by the same version. Operator: report it; once the service is mended,
-    `human-memory replay --force` folds the event in its place.
+    Operator: report it. Once the service is mended, `human-memory replay --force` folds an event of
+    the log in its place, and `human-memory dead-letters replay` sends a command again.
     """
 
 

@@ -8,8 +8,9 @@ from human_memory.consumer import UnreadableRecord
 from schemas.codec import decode_event
 from schemas.errors import Indigestible, MemoryServiceError, Rejected
 from schemas.events import MemoryEvent
+from services.common.computing import computing
 from services.retrieval.domain import fold, references
-from services.retrieval.ports import Outcome, Projection, computing
+from services.retrieval.ports import Outcome, Projection
 from services.retrieval.view import Needs, View
 
 

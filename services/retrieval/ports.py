@@ -1,27 +1,9 @@
 """What the fold needs of the outside: a store for the projection."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from schemas.errors import Indigestible, MemoryServiceError
 from services.retrieval.view import Needs, View
-
-
-@contextmanager
-def computing() -> Iterator[None]:
-    """Around what only computes, from the log and the read side: it fails each time, or never.
-
-    Raises:
-        Indigestible: it has failed.
-    """
-    try:
-        yield
-    except (MemoryServiceError, MemoryError):
-        raise
-    except Exception as error:
-        raise Indigestible(f"the fold failed on this event: {error!r}") from error
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,12 @@ from typing import Any, cast
 
 from redis.exceptions import NoScriptError, ResponseError
 
+from services.common.computing import computing
 from services.common.read_model import Control, Layout, Status
 from services.common.redis import RedisClient, Word, execute
 from services.retrieval.adapters.redis_changes import changes
 from services.retrieval.adapters.redis_view import load_view
-from services.retrieval.ports import Outcome, computing
+from services.retrieval.ports import Outcome
 from services.retrieval.view import Needs, View
 
 APPLY = files("services.retrieval").joinpath("lua/apply.lua").read_text()

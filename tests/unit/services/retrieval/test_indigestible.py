@@ -15,12 +15,13 @@ from schemas.codec import encode
 from schemas.errors import Indigestible, MemoryServiceError, Unavailable
 from schemas.events import MemoryEvent
 from services.common import ownership
+from services.common.computing import computing
 from services.common.dead_letters import DeadLetters
 from services.retrieval import folding
 from services.retrieval.adapters.redis_projection import RedisProjection
 from services.retrieval.digest import digest_of_view
 from services.retrieval.domain import fold_log
-from services.retrieval.ports import Outcome, computing
+from services.retrieval.ports import Outcome
 from services.retrieval.projection import LiveProjection
 from services.retrieval.view import View
 from tests.builders import accessed_event, concept_event, memory_id
