@@ -200,7 +200,7 @@ def _lower_bounds(traces: Traces, thresholds: FloatArray, kernel: Kernel) -> Flo
     """
     owners, memories = traces.memory_of_trace, len(thresholds)
     needed = kernel.fresh_activation - thresholds
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         alone = _argument(np.log(traces.weights) + needed[owners], traces.decay_rates)
         bounds = np.full(memories, kernel.age_seconds_min)
         np.maximum.at(

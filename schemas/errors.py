@@ -8,6 +8,7 @@ MemoryServiceError
   DeadlineExceeded   timeout
   InvariantBroken    internal     stops the partition; docstring says what an operator does
     UnknownEventVersion
+  Indigestible       internal     a record that brings out a bug of ours: dead letter, go on
 """
 
 from typing import Any, ClassVar
@@ -76,6 +77,14 @@ class InvariantBroken(MemoryServiceError):
 
 class UnknownEventVersion(InvariantBroken):
     """An event of a type we know in a version we do not: upgrade this service, then restart it."""
+
+
+class Indigestible(MemoryServiceError):
+    """A bug of ours fails on a record each time: it is a dead letter, as if it had not been sent.
+
+    Operator: report it. Once the service is mended, `human-memory replay --force` folds an event of
+    the log in its place, and `human-memory dead-letters replay` sends a command again.
+    """
 
 
 _BY_CODE: dict[str, type[MemoryServiceError]] = {

@@ -1,16 +1,28 @@
-"""The model's parameters: names, ranges and defaults (the horizon stands in for the threshold)."""
+"""The model's parameters: names, ranges and defaults (the horizon stands in for the threshold).
 
-from typing import Annotated
+Within these ranges every equation of the model is defined for every history: no logarithm or
+quotient of 0, and nothing that a trace's 32 bits or a double can't say.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from schemas.fields import Message
 
 DAY_SECONDS = 86_400.0
+# Nothing fades, and a moment of fading is none that can be written down, as a decay nears 0.
+DECAY_RATE_MIN, DECAY_RATE_MAX = 0.01, 0.99
+SECONDS_MIN = 0.001  # times are whole milliseconds
+USE_WEIGHT_MIN = 0.001
+NOISE_SCALE_MIN = 0.001
 
-
-Seconds = Annotated[float, Field(gt=0, le=36_525 * DAY_SECONDS)]
+DecayRate = Annotated[float, Field(ge=DECAY_RATE_MIN, le=DECAY_RATE_MAX)]
+Seconds = Annotated[float, Field(ge=SECONDS_MIN, le=36_525 * DAY_SECONDS)]
+UseWeight = Annotated[float, Field(ge=USE_WEIGHT_MIN, le=1)]
 Weight = Annotated[float, Field(ge=0, le=200)]
+NoiseScale = Annotated[float, Field(ge=NOISE_SCALE_MIN, le=10)]
 
 
 class Parameters(Message):
@@ -20,18 +32,18 @@ class Parameters(Message):
     the others on every answer at once.
     """
 
-    decay_rate: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    onset_seconds: Annotated[float, Field(gt=0, le=30 * DAY_SECONDS)] = (
+    decay_rate: DecayRate = 0.5
+    onset_seconds: Annotated[float, Field(ge=SECONDS_MIN, le=30 * DAY_SECONDS)] = (
         11_692.968471643337  # e^-2 days
     )
     fresh_activation: Annotated[float, Field(ge=-10, le=10)] = 1.0
     horizon_seconds: Seconds = 626_721.4784759649  # e^2 - e^-2 days: -1 nat
     spacing_scale: Annotated[float, Field(ge=0, le=5)] = 0.2
-    weight_rehearsal: Annotated[float, Field(gt=0, le=1)] = 0.35
-    weight_search: Annotated[float, Field(gt=0, le=1)] = 0.02
+    weight_rehearsal: UseWeight = 0.35
+    weight_search: UseWeight = 0.02
     arousal_effect: Annotated[float, Field(ge=0, le=1)] = 0.4
     # Of what arouses; a decay_rate below it is not raised.
-    decay_rate_min: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    decay_rate_min: DecayRate = 0.2
     base_level_weight: Weight = 1.0
     cosine_weight: Weight = 15.0
     cosine_neutral: Annotated[float, Field(ge=-1, le=1)] = 0.30
@@ -47,7 +59,7 @@ class Parameters(Message):
     focus_capacity: Annotated[int, Field(ge=0, le=50)] = 7
     focus_seconds: Seconds = 3_600.0
     superseded_nats: Annotated[float, Field(ge=-100, le=0)] = -2.0
-    noise_scale: Annotated[float, Field(gt=0, le=10)] = 0.25
+    noise_scale: NoiseScale = 0.25
     latency_factor: Annotated[float, Field(gt=0, le=1_000)] = 1.0
     latency_exponent: Annotated[float, Field(ge=0, le=10)] = 1.0
     # What runs by the clock: 0 switches it off; without a capacity nothing is too much.
@@ -71,9 +83,40 @@ class ParameterOverrides(Message):
     spreading_weight: Weight | None = None
     source_weight: Annotated[float, Field(ge=0, le=100)] | None = None
     superseded_nats: Annotated[float, Field(ge=-100, le=0)] | None = None
-    noise_scale: Annotated[float, Field(gt=0, le=10)] | None = None
+    noise_scale: NoiseScale | None = None
 
     def applied_to(self, parameters: Parameters) -> Parameters:
         """`parameters` with what is set here in their place."""
         overrides = self.model_dump(exclude_none=True)
         return parameters.model_copy(update=overrides) if overrides else parameters
+
+
+# Until 2026-12 these had to be above 0 only, decays also below 1.
+_NARROWED = {
+    "decay_rate": DECAY_RATE_MIN,
+    "decay_rate_min": DECAY_RATE_MIN,
+    "onset_seconds": SECONDS_MIN,
+    "horizon_seconds": SECONDS_MIN,
+    "focus_seconds": SECONDS_MIN,
+    "weight_rehearsal": USE_WEIGHT_MIN,
+    "weight_search": USE_WEIGHT_MIN,
+    "noise_scale": NOISE_SCALE_MIN,
+}
+
+
+def moved_into_bounds(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters with those that were accepted once, and would not be now, at the nearest bound.
+
+    What was never accepted stays as it is.
+
+    >>> moved_into_bounds({"decay_rate": 1e-300, "weight_search": 0.5, "noise_scale": -1.0})
+    {'decay_rate': 0.01, 'weight_search': 0.5, 'noise_scale': -1.0}
+    """
+    moved = dict(values)
+    for name, least in _NARROWED.items():
+        value = values.get(name)
+        if value is not None and 0 < value < least:
+            moved[name] = least
+        elif name.startswith("decay_rate") and value is not None and DECAY_RATE_MAX < value < 1:
+            moved[name] = DECAY_RATE_MAX
+    return moved

@@ -186,3 +186,8 @@ def _print_report(report: Any) -> None:
         f"build {report.version} is live, build {report.version_before} dropped\n"
         f"digest {report.digest}"
     )
+    if report.indigestible:
+        console.print(
+            f"{report.indigestible} events were passed, as the fold fails on them: they are in "
+            "dead letters, and their places in the log of this command"
+        )

@@ -15,10 +15,11 @@ from prometheus_client import Counter
 
 from human_memory.deadline import Deadline
 from schemas.codec import decode_inbox
-from schemas.errors import Rejected, Unavailable
+from schemas.errors import Indigestible, MemoryServiceError, Rejected, Unavailable
 from schemas.events import MemoryEvent, MemoryStored
 from schemas.inbox import Concept, InboxMessage, Store
 from schemas.replies import AcceptedResult, Reply, StoreResult, error_reply
+from services.common.computing import computing
 from services.common.dead_letters import DeadLetters
 from services.common.embedding.embedder import Embedder
 from services.common.envelope import Envelope, Replier, ReplyAddress
@@ -59,7 +60,7 @@ class Item:
     command: InboxMessage | None = None
     received: Received | None = None
     time_ms: int = 0
-    error: Rejected | None = None
+    error: MemoryServiceError | None = None
     event_id: UUID | None = None
     position: str | None = None
     visible_by: Deadline | None = None  # set: the reply waits until reads show the write
@@ -86,6 +87,8 @@ class Limits:
 
 class Ingest:
     """Turns inbox records into events, each once: also when it is killed and begins again.
+
+    A record that brings out a bug of ours is a dead letter, as one that breaks the contract is.
 
     Kafka repeats what was not committed, and clients what they got no reply to. Event ids come
     from the records and keys, so a repeat is a duplicate that the fold would drop, however late.
@@ -157,6 +160,9 @@ class Ingest:
         await self._append([item for item in items if item.error is None])
         for item in items:
             if item.error is not None:
+                if isinstance(item.error, Indigestible):
+                    at = {"partition": item.record.partition, "offset": item.record.offset}
+                    log.error("command passed", reason=item.error.message, **at)
                 await self._dead_letters.send(item.record, item.error)
         self._progress.done(records)
         outcomes = collections.Counter(item.outcome for item in items)
@@ -187,13 +193,14 @@ class Ingest:
                 record.timestamp,
                 replayed_from=envelope.replayed_from,
             )
-            item.command = decode_inbox(record.value)
-            item.time_ms = occurred_ms(
-                item.command,
-                item.received,
-                future_skew_seconds=self._limits.future_skew_seconds,
-            )
-        except Rejected as error:
+            with computing():
+                item.command = decode_inbox(record.value)
+                item.time_ms = occurred_ms(
+                    item.command,
+                    item.received,
+                    future_skew_seconds=self._limits.future_skew_seconds,
+                )
+        except (Rejected, Indigestible) as error:
             item.error = error
         return item
 
@@ -207,6 +214,11 @@ class Ingest:
             if item.event_id not in self._found and item.event_id not in self._appended:
                 new.setdefault(item.event_id, item)
         events = await self._events(list(new.values()))
+        for item in items:
+            if item.event_id in new:  # a repeat in this batch fares as the first
+                item.error = new[item.event_id].error
+        items = [item for item in items if item.error is None]
+        new = {event_id: item for event_id, item in new.items() if item.error is None}
         positions = await self._log.append(events)
         for event, position in zip(events, positions, strict=True):
             body_hash = event.data.body_hash if isinstance(event, MemoryStored) else None
@@ -239,18 +251,27 @@ class Ingest:
         for item in items:
             assert item.command is not None
             assert item.received is not None
-            worked_out = None
-            if isinstance(item.command, Concept) and item.command.namespace in vocabularies:
-                # Those behind it in the batch may name it.
-                known = vocabularies[item.command.namespace]
-                known.learn(item.command.name, item.command.aliases)
-            if isinstance(item.command, Store):
-                worked_out = WorkedOut(
-                    embedding_of(next(vectors), self._embedder.model),
-                    vocabularies[item.command.namespace].find(item.command.content),
-                )
-            events.append(event_of(item.command, item.received, item.time_ms, worked_out))
+            vector = next(vectors) if isinstance(item.command, Store) else None
+            try:
+                with computing():
+                    worked_out = self._found_out(item.command, vector, vocabularies)
+                    events.append(event_of(item.command, item.received, item.time_ms, worked_out))
+            except Indigestible as error:
+                item.error = error
         return events
+
+    def _found_out(
+        self, command: InboxMessage, vector: Any, vocabularies: dict[str, Vocabulary]
+    ) -> WorkedOut | None:
+        if isinstance(command, Concept) and command.namespace in vocabularies:
+            # Those behind it in the batch may name it.
+            vocabularies[command.namespace].learn(command.name, command.aliases)
+        if not isinstance(command, Store):
+            return None
+        return WorkedOut(
+            embedding_of(vector, self._embedder.model),
+            vocabularies[command.namespace].find(command.content),
+        )
 
     async def _worked_out(self, items: list[Item]) -> tuple[Iterator[Any], dict[str, Vocabulary]]:
         """A vector for each store, and the vocabulary of each namespace that stores."""

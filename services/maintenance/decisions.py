@@ -39,7 +39,7 @@ from schemas.parameters import Parameters
 from schemas.replies import ErrorReply
 from services.readside.activation import adjustments, base_levels, kernel_of, threshold_of
 from services.readside.columns import ACTIVE, Memories
-from services.readside.due_index import lowest_threshold
+from services.readside.due_index import DECAY_RATE_LEAST, NEVER_MS, lowest_threshold
 from services.readside.runs import BEGIN
 
 SOURCE = "/human-memory/maintenance"
@@ -99,8 +99,8 @@ def decide(memories: Memories, now_ms: int, parameters: Parameters) -> Decisions
     low = levels_of(memories, now_ms, parameters) <= threshold_of(parameters)
     faded = kept & low & (earliest <= now_ms) & (newest <= now_ms)
     moments = np.maximum(now_ms, newest)
-    crossing = moments + 1000.0 * _seconds_left(memories, moments, parameters)
-    due = np.minimum(np.maximum(crossing, earliest), 1e18)
+    left = np.minimum(_seconds_left(memories, moments, parameters), NEVER_MS / 1000)
+    due = np.minimum(np.maximum(moments + 1000.0 * left, earliest), NEVER_MS)
     due = np.where(due <= now_ms, now_ms + LOOK_AGAIN_MS, due)
     # A decision that is void by now must not lose the memory: its entry goes with the status.
     due = np.where(faded, now_ms + LOOK_AGAIN_MS, due)
@@ -112,7 +112,7 @@ def _seconds_left(memories: Memories, moments: np.ndarray, parameters: Parameter
     traces, owners = memories.traces, memories.memory_of_trace
     history = Traces(
         ages_seconds=np.maximum(0.0, (moments[owners] - traces["time_ms"]) / 1000.0),
-        decay_rates=traces["decay_rate"].astype(np.float64),
+        decay_rates=np.maximum(traces["decay_rate"].astype(np.float64), DECAY_RATE_LEAST),
         weights=traces["weight"].astype(np.float64),
         memory_of_trace=owners,
     )

@@ -35,7 +35,7 @@ def build(settings: ProjectionSettings) -> AsgiFastStream:
         subscriber,
         projection.handle,
         ownership=projection.ownership,
-        excused=lambda: projection.held,
+        excused=lambda: projection.held or bool(projection.stuck),
     )
     return service.app(
         {"redis": partial(redis_answers, service.redis), "projection": projection.state},

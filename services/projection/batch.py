@@ -1,12 +1,14 @@
 """One batch through the fold, for the live projection and for a rebuild alike."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from human_memory.bus.consumer import UnreadableRecord
 from schemas.codec import decode_event
-from schemas.errors import Rejected
+from schemas.errors import Indigestible, MemoryServiceError, Rejected
 from schemas.events import MemoryEvent
+from services.common.computing import computing
 from services.projection.fold.fold import fold, references
 from services.projection.fold.view import Needs, View
 from services.projection.ports import Outcome, Projection
@@ -14,11 +16,11 @@ from services.projection.ports import Outcome, Projection
 
 @dataclass(slots=True)
 class Decoded:
-    """A record of the log: its event, or why it is none of ours."""
+    """A record of the log: its event, or why it is passed."""
 
     record: Any
     event: MemoryEvent | None = None
-    error: Rejected | None = None
+    error: MemoryServiceError | None = None
     dead_lettered: bool = False
 
 
@@ -31,8 +33,9 @@ def decode(record: Any) -> Decoded:
     if isinstance(record, UnreadableRecord):
         return Decoded(record, error=Rejected(record.reason))
     try:
-        return Decoded(record, event=decode_event(record.value))
-    except Rejected as error:
+        with computing():
+            return Decoded(record, event=decode_event(record.value))
+    except (Rejected, Indigestible) as error:
         return Decoded(record, error=error)
 
 
@@ -50,20 +53,25 @@ class Batch:
     view: View | None = None
 
     async def load(self, projection: Projection) -> None:
-        """Read what the events touch, at one instant, and fold them over it."""
+        """Read what the events touch, at one instant, and fold them over it.
+
+        Raises:
+            Indigestible: the fold fails on one of the events; alone, the others can be folded.
+        """
         needs = Needs()
-        for each in self.decoded:
-            if each.event is not None:
-                try:
-                    references(each.event, needs)
-                except Rejected as error:
-                    each.event, each.error = None, error
+        with computing():
+            self._each(lambda event, _: references(event, needs))
         self.cursor, self.view = await projection.load(self.partition, self.version, needs)
         self.decoded = [each for each in self.decoded if each.record.offset >= self.cursor]
+        view = self.view
+        with computing():
+            self._each(lambda event, offset: fold(view, event, offset))
+
+    def _each(self, use: Callable[[MemoryEvent, int], None]) -> None:
         for each in self.decoded:
-            if each.event is not None:
+            if each.event is not None and each.error is None:
                 try:
-                    fold(self.view, each.event, each.record.offset)
+                    use(each.event, each.record.offset)
                 except Rejected as error:
                     each.error = error
 

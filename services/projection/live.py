@@ -11,12 +11,12 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from prometheus_client import Counter, Gauge
 
-from schemas.errors import UnknownEventVersion
+from schemas.errors import Indigestible, Unavailable, UnknownEventVersion
 from schemas.events import MemoryEvent
 from services.common.dead_letters import DeadLetters
 from services.common.ownership import Ownership, committed
 from services.common.records import JsonOf, Records
-from services.common.redis import REDIS_ERRORS
+from services.common.redis import TRANSIENT
 from services.projection.adapters.redis_projection import RedisProjection
 from services.projection.batch import Batch, Decoded, decode
 from services.projection.ports import Outcome
@@ -24,10 +24,17 @@ from services.projection.ports import Outcome
 log = structlog.get_logger(__name__)
 FOLDED = Counter("human_memory_events_folded_total", "Events folded", ["type"])
 IGNORED = Counter("human_memory_events_ignored_total", "Events without effect", ["why"])
+INDIGESTIBLE = Counter(
+    "human_memory_events_indigestible_total", "Events the fold failed on, and passed", ["type"]
+)
 LAG = Gauge("human_memory_projection_lag", "Records not folded yet", ["partition"])
 WATCH_SECONDS = 1.0
 HOLD_POLL_SECONDS = 0.02
 LAG_READY_MAX = 10_000
+# What only computes fails each time; more than once, in case what it was given came out wrong.
+TRIES_MAX = 3
+# Then whoever probes us hears of what Redis refuses: 2 s after the first time.
+STUCK_TRIES = 6
 # Where queries are answered in the same process, the event of a search comes back to us before its
 # answer is written: folded at once, it would hold the answer up by as long as it takes. What queues
 # meanwhile is folded together, for less.
@@ -53,6 +60,7 @@ class LiveProjection:
         self.ownership = Ownership(self._assigned)
         self.stopped: dict[TopicPartition, str] = {}
         self.held = False  # a rebuild has us wait
+        self.stuck: dict[TopicPartition, str] = {}
         self._store = store
         self._dead_letters = dead_letters
         self._let_pass = let_pass
@@ -72,6 +80,8 @@ class LiveProjection:
         """`ok`, or why reads do not show what is in the log."""
         if self.stopped:
             return "stopped: " + "; ".join(sorted(set(self.stopped.values())))
+        if self.stuck:
+            return "; ".join(sorted(self.stuck.values()))
         if not self.ownership.partitions:
             return "no partitions yet"
         lag = sum(self._lag(tp) for tp in self.ownership.partitions)
@@ -95,6 +105,7 @@ class LiveProjection:
         self._next.clear()
         self._sought.clear()
         self.stopped.clear()
+        self.stuck.clear()
         for tp in partitions:
             await self._begin(tp)
 
@@ -151,22 +162,50 @@ class LiveProjection:
                 break
         return decoded
 
-    async def _fold(self, tp: TopicPartition, decoded: list[Decoded]) -> None:
+    async def _fold(self, tp: TopicPartition, decoded: list[Decoded]) -> bool:
+        """Whether all of it is done; else we go back in the log, or the partition moves."""
         attempt = 0
         batch = Batch(tp.partition, self._versions[tp], decoded)
         while batch.decoded:
             try:
                 outcome = await self._fold_once(tp, batch)
             except Exception as error:  # passing over it would lose the batch
-                bug = not isinstance(error, REDIS_ERRORS)
-                log.warning("projection waits", error=repr(error), attempt=attempt, exc_info=bug)
-                if not await self.ownership.backoff(attempt):
-                    return
+                lasting = not isinstance(error, (*TRANSIENT, KafkaError, Unavailable))
+                log.warning(
+                    "projection waits", error=repr(error), attempt=attempt, exc_info=lasting
+                )
+                if lasting and len(batch.decoded) > 1:
+                    return await self._one_by_one(tp, batch.decoded)
                 attempt += 1
+                if lasting:
+                    self._complain(tp, batch.decoded[0], error, attempt)
+                if not await self.ownership.backoff(attempt - 1):
+                    return False
                 continue
+            self.stuck.pop(tp, None)
             if outcome is None:
-                return
-            batch = await self._after(tp, batch, outcome)
+                return not batch.decoded
+            left = await self._after(tp, batch, outcome)
+            if left is None:
+                return False
+            batch = left
+        return True
+
+    async def _one_by_one(self, tp: TopicPartition, decoded: list[Decoded]) -> bool:
+        """So that the neighbours of the one that can't be done are."""
+        for each in decoded:
+            if not await self._fold(tp, [each]):
+                return False
+        return True
+
+    def _complain(self, tp: TopicPartition, each: Decoded, error: Exception, attempts: int) -> None:
+        """Say so of a record that can't be done; what the fold fails on is passed then."""
+        if isinstance(error, Indigestible) and attempts >= TRIES_MAX:
+            each.error = error
+        elif attempts >= STUCK_TRIES and tp not in self.stuck:
+            why = f"{type(error).__name__}: {error}"  # of Redis's errors repr is not the message
+            self.stuck[tp] = f"stuck at {tp.partition}:{each.record.offset}: {why}"
+            log.critical("projection stuck", reason=self.stuck[tp])
 
     async def _fold_once(self, tp: TopicPartition, batch: Batch) -> Outcome | None:
         await batch.load(self._store)
@@ -183,10 +222,14 @@ class LiveProjection:
             if each.error is not None and not each.dead_lettered:
                 await self._dead_letters.send(each.record, each.error)
                 each.dead_lettered = True
+                if isinstance(each.error, Indigestible):
+                    told = {"partition": tp.partition, "offset": each.record.offset}
+                    log.error("event passed", reason=each.error.message, **told)
+                    INDIGESTIBLE.labels(each.event.type if each.event else "none").inc()
         return await batch.apply(self._store)
 
-    async def _after(self, tp: TopicPartition, batch: Batch, outcome: Outcome) -> Batch:
-        """What is left to do."""
+    async def _after(self, tp: TopicPartition, batch: Batch, outcome: Outcome) -> Batch | None:
+        """What is left to do; None where it can't be done from here."""
         left: list[Decoded] = []
         self.held = outcome.result == "hold"
         match outcome.result:
@@ -198,11 +241,11 @@ class LiveProjection:
             case "hold":
                 # A rebuild compares at this offset. What lies before it may go on.
                 before = [each for each in batch.decoded if each.record.offset < outcome.at]
-                if before:
-                    await self._fold(tp, before)
-                else:
+                if not before:
                     await asyncio.sleep(HOLD_POLL_SECONDS)
-                left = [] if self.ownership.leaving.is_set() else batch.decoded
+                if self.ownership.leaving.is_set() or not await self._fold(tp, before):
+                    return None
+                left = batch.decoded
             case "version":
                 self._versions[tp] = await self._store.live_version(tp.partition)
                 left = batch.decoded

@@ -36,5 +36,9 @@ class Projection(Protocol):
     async def apply(
         self, partition: int, version: int, view: View, *, cursor: int, next_cursor: int
     ) -> Outcome:
-        """Write what changed in `view`, and the next cursor, if the cursor is still `cursor`."""
+        """Write what changed in `view`, and the next cursor, if the cursor is still `cursor`.
+
+        Raises:
+            Indigestible: what changed cannot be written down.
+        """
         ...

@@ -18,7 +18,7 @@ from aiokafka import TopicPartition
 
 from human_memory.bus.consumer import LogConsumer
 from human_memory.bus.errors import kafka_trouble
-from schemas.errors import InvariantBroken, Unavailable
+from schemas.errors import Indigestible, InvariantBroken, Unavailable
 from schemas.events import MemoryStored
 from schemas.topics import EVENTS
 from services.common.redis import REDIS_ERRORS, RedisClient, connect, redis_prefix
@@ -52,13 +52,15 @@ class PartitionResult:
 
 @dataclass(frozen=True)
 class RebuildReport:
-    """What a rebuild did. `switched`: the new build is live."""
+    """What a rebuild did. `switched`: the new build is live. `indigestible`: how many events the
+    fold failed on, and passed, as the live one does."""
 
     version_before: int
     version: int
     events: int
     seconds: float
     switched: bool
+    indigestible: int = 0
     partitions: list[PartitionResult] = field(default_factory=list)
 
     @property
@@ -190,6 +192,7 @@ class _Rebuild:
         self._next = RedisProjection(redis, prefix, dimension=dimension, rebuilding=True)
         self._partitions = _partitions(settings)
         self._folded = 0
+        self._indigestible = 0
         self._foreign_vectors = False
         self._cursors: dict[TopicPartition, int] = {}
 
@@ -217,6 +220,7 @@ class _Rebuild:
             events=self._folded,
             seconds=time.monotonic() - began,
             switched=True,
+            indigestible=self._indigestible,
             partitions=results,
         )
 
@@ -232,12 +236,25 @@ class _Rebuild:
                 report()
 
     async def _fold(self, tp: TopicPartition, version: int, records: list[Any]) -> None:
-        batch = Batch(tp.partition, version, [decode(record) for record in records])
+        decoded = [decode(record) for record in records]
         self._foreign_vectors |= any(
             isinstance(each.event, MemoryStored)
             and each.event.data.embedding.dimension != self._dimension
-            for each in batch.decoded
+            for each in decoded
         )
+        try:
+            await self._fold_batch(tp, Batch(tp.partition, version, decoded))
+        except Indigestible:
+            for each in decoded:
+                batch = Batch(tp.partition, version, [each])
+                try:
+                    await self._fold_batch(tp, batch)
+                except Indigestible as error:
+                    each.error = error
+                    await self._fold_batch(tp, batch)
+
+    async def _fold_batch(self, tp: TopicPartition, batch: Batch) -> None:
+        version = batch.version
         await batch.load(self._next)
         at, expected = batch.cursor, self._cursors.get(tp, 0)
         if at == expected and batch.decoded:
@@ -245,6 +262,11 @@ class _Rebuild:
             at, expected = outcome.at, batch.decoded[-1].record.offset + 1
             self._cursors[tp] = expected
             self._folded += len(batch.decoded)
+            for each in batch.decoded:
+                if isinstance(each.error, Indigestible):
+                    self._indigestible += 1
+                    told = {"partition": tp.partition, "offset": each.record.offset}
+                    log.error("event passed", reason=each.error.message, **told)
         if at != expected:
             raise Unavailable(
                 f"partition {tp.partition} of build {version} is at {at}, not at {expected}: "

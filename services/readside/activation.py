@@ -23,6 +23,9 @@ from services.readside.columns import Memories
 from services.readside.layout import KINDS
 from services.readside.parameters import downscaling_at
 
+# Over a fresh memory's, nats. What was massed together decays so fast that all of it is 0 as a
+# double after a while; no threshold is as low.
+LEVEL_LEAST = -700.0
 # By the code of a kind, which is a byte.
 _MEANT = np.ones(256, np.bool_)
 _MEANT[[KINDS.index(kind) + 1 for kind in ("search", "compacted", "inherited")]] = False
@@ -203,8 +206,8 @@ class _Past:
         return rates
 
     def base_levels(self, decay_rates: FloatArray, parameters: Parameters) -> FloatArray:
-        """B of each memory, with these decays of the traces."""
-        return base_level(
+        """B of each memory, with these decays of the traces; of every one a number."""
+        levels = base_level(
             self.ages_seconds,
             decay_rates,
             weights=self.weights,
@@ -212,3 +215,5 @@ class _Past:
             memories=self.memories,
             kernel=kernel_of(parameters),
         )
+        least: FloatArray = np.maximum(levels, parameters.fresh_activation + LEVEL_LEAST)
+        return least

@@ -18,6 +18,8 @@ NEVER_MS = 10.0**18
 EXPONENT_MAX = 700.0  # e^709.8 is the largest double
 # Each trace alone gives a bound, and the best of the newest few is near the best of all.
 TRACES_LOOKED_AT = 32
+# Traces from before decays had a lower bound may have any, also 0: they never fade.
+DECAY_RATE_LEAST = 1e-30
 _TRACE = struct.Struct("<qQff")
 _SHAPING = (
     "decay_rate",
@@ -38,7 +40,8 @@ def due_ms(state: State, traces: bytes, parameters: Parameters) -> float:
     onset, fresh = parameters.onset_seconds, parameters.fresh_activation
     latest = 0.0
     for time_ms, _, weight, decay in _TRACE.iter_unpack(traces[-TRACES_LOOKED_AT * _TRACE.size :]):
-        exponent = (log(weight) + fresh - threshold) / decay if weight > 0 else 0.0
+        needed = log(weight) + fresh - threshold if weight > 0 else 0.0
+        exponent = needed / max(decay, DECAY_RATE_LEAST)
         if exponent > EXPONENT_MAX:
             return NEVER_MS
         latest = max(latest, time_ms + 1000.0 * onset * (exp(exponent) - 1.0))

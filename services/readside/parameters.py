@@ -5,7 +5,7 @@ from functools import lru_cache
 import orjson
 from pydantic import Field
 
-from schemas.parameters import Parameters
+from schemas.parameters import Parameters, moved_into_bounds
 
 # Of the runs that downscaled a namespace only the newest counts; the others are kept so that it
 # can be undone, and so that a question about a past moment finds the one of then.
@@ -45,4 +45,4 @@ def pack_parameters(parameters: Parameters) -> bytes:
 @lru_cache(1_024)
 def unpack_parameters(packed: bytes | None) -> InForce:
     """What `pack_parameters` took; the defaults where there is nothing."""
-    return InForce.model_validate_json(packed) if packed else InForce()
+    return InForce.model_validate(moved_into_bounds(orjson.loads(packed))) if packed else InForce()

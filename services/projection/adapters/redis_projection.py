@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from redis.exceptions import NoScriptError, ResponseError
 
+from services.common.computing import computing
 from services.common.redis import RedisClient, Word, execute
 from services.projection.adapters.redis_changes import changes
 from services.projection.adapters.redis_view import load_view
@@ -97,9 +98,10 @@ class RedisProjection:
         keys = [layout.cursor, control.live, control.hold]
         words: list[Word] = [len(keys), *keys, "" if self._rebuilding else version, cursor]
         words.append(next_cursor)
-        for command in changes(view, layout, next_cursor):
-            words.append(len(command))
-            words.extend(command)
+        with computing():
+            for command in changes(view, layout, next_cursor):
+                words.append(len(command))
+                words.extend(command)
         (reply,) = await execute(self._redis, [["EVALSHA", APPLY_SHA, *words]])
         if isinstance(reply, NoScriptError):
             (reply,) = await execute(self._redis, [["EVAL", APPLY, *words]])

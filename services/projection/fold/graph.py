@@ -10,12 +10,14 @@ from schemas.events import (
     RelationRemoved,
     RelationUpserted,
 )
-from schemas.parameters import Parameters
+from schemas.parameters import Parameters, moved_into_bounds
 from services.projection.fold.maintenance import count_effect
 from services.projection.fold.view import Needs, View
 from services.readside.concepts import Concept
 from services.readside.layout import hash64, pack_element, relation_field
 from services.readside.parameters import InForce
+from services.readside.parameters import pack_parameters as pack_parameters
+from services.readside.parameters import unpack_parameters as unpack_parameters
 
 # What more runs than this have met is nobody's own any more, and stays.
 RUNS_KEPT_MAX = 64
@@ -178,9 +180,13 @@ def _ends(event: RelationUpserted | RelationRemoved) -> tuple[tuple[str, bytes],
 
 
 def parameters_changed(view: View, event: ParametersChanged) -> None:
-    """From here on the namespace has these parameters; those not named have their defaults."""
+    """From here on the namespace has these parameters; those not named have their defaults.
+
+    Raises:
+        Rejected: one is unknown, or was never within its bounds.
+    """
     try:
-        parameters = Parameters.model_validate(event.data.parameters)
+        parameters = Parameters.model_validate(moved_into_bounds(event.data.parameters))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise Rejected(f"data.parameters.{first['loc'][0]}: {first['msg']}") from None

@@ -25,6 +25,9 @@ from services.readside.layout import TRACE, Status, bias_at, trace_id
 from services.readside.parameters import InForce
 from services.readside.runs import BEGIN, Run
 
+# What our own runs say is far below. Integers of 64 bits are all that can be kept.
+COUNT_MAX = 2**63 - 1
+NATS_MAX = 100.0
 RunEvent = MaintenanceProgressed | MaintenanceCompleted | MaintenanceUndone
 SOURCE = "/human-memory/maintenance"
 
@@ -73,7 +76,8 @@ def run_changed(view: View, event: RunEvent, offset: int) -> None:
     in_force = as_in_force(namespace)
     match event:
         case MaintenanceProgressed():
-            run.phase, run.done, run.total = event.data.phase, event.data.done, event.data.total
+            run.phase = event.data.phase
+            run.done, run.total = (min(n, COUNT_MAX) for n in (event.data.done, event.data.total))
             if event.data.phase == BEGIN and run.error is not None and run.undone_ms is None:
                 run.completed_ms = run.error = None  # another command tries it again
         case MaintenanceCompleted() if _is_late_failure(run, event):
@@ -86,7 +90,8 @@ def run_changed(view: View, event: RunEvent, offset: int) -> None:
             run.seconds = event.data.seconds
             run.commanded_ms, run.nats = event.data.commanded_at, event.data.downscaling_nats
             if run.nats is not None:
-                in_force = in_force.with_downscaling(run.began_ms, run.nats, run_id.hex)
+                nats = min(max(run.nats, -NATS_MAX), NATS_MAX)
+                in_force = in_force.with_downscaling(run.began_ms, nats, run_id.hex)
         case MaintenanceUndone():
             run.undone_ms = event.time
             in_force = in_force.without_downscaling(run_id.hex)

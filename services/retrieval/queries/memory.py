@@ -172,7 +172,8 @@ def _effective_decay_rate(entry: Entry, moment_ms: int) -> float:
     decays = traces["decay_rate"].astype(np.float64)
     ages = (moment_ms - traces["time_ms"]) / 1000.0
     strengths = traces["weight"] * kernel_of(entry.parameters).strength(ages, decays)
-    return float(np.average(decays, weights=strengths))
+    # What was massed long ago has no strength left that a double could say.
+    return float(np.average(decays, weights=strengths if strengths.any() else None))
 
 
 def _history(entry: Entry, as_of_ms: int | None) -> list[AccessRecord]:

@@ -207,3 +207,18 @@ def test_what_has_no_crossing_time_is_refused_by_name(
 ) -> None:
     with pytest.raises(ParameterOutOfRange, match=named):
         wait([trace], threshold)
+
+
+@pytest.mark.parametrize("exponent", [689.0, 695.0, 699.9, 700.1])
+def test_wait_that_a_double_can_hardly_say_is_a_number_or_for_ever(exponent: float) -> None:
+    kernel = Kernel.with_onset(30 * 86_400.0)
+    one = Traces(
+        ages_seconds=np.zeros(1),
+        decay_rates=np.full(1, 0.01),
+        weights=np.ones(1),
+        memory_of_trace=np.zeros(1, np.intp),
+    )
+
+    (wait,) = seconds_to_threshold(one, np.array([1.0 - 0.01 * exponent]), kernel=kernel)
+
+    assert wait > 1e300

@@ -8,9 +8,13 @@ from uuid import UUID
 
 import pytest
 
+from schemas.events import MemoryEvent
 from schemas.ids import cause_of_key, cause_of_record
+from schemas.inbox import InboxMessage, Store
 from schemas.limits import CONTENT_CHARACTERS_MAX
 from schemas.topics import CORRELATION_ID, REPLAYED_FROM, REPLY_PARTITION, REPLY_TO, TIMEOUT_MS
+from services.ingest import handlers
+from services.ingest.domain import event_of
 from tests.builders import (
     NAMESPACE,
     TIME_MS,
@@ -446,3 +450,26 @@ async def test_failure_to_begin_is_tried_again() -> None:
     await member.begin()
 
     assert member.ingest.ownership.partitions == {ZERO}
+
+
+async def test_command_that_brings_out_a_bug_is_a_dead_letter_and_its_neighbours_are_appended(
+    member: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(command: InboxMessage, *given: Any) -> MemoryEvent:
+        if isinstance(command, Store) and command.content == "number 1":
+            raise OverflowError("too large")
+        return event_of(command, *given)
+
+    monkeypatch.setattr(handlers, "event_of", failing)
+    same = {"idempotency_key": "same", "content": "number 1"}
+    repeats = [record(at, store(**same), headers=asking(f"q{at}")) for at in (3, 4)]
+
+    await member.handle(*stores(0, 1, 2), *repeats)
+
+    assert contents(member) == ["number 0", "number 2"]
+    assert member.consumer.offsets == {ZERO: 5}
+    replies = member.producer.replies()
+    codes = {name: reply.error.code if reply.error else "" for name, reply in replies.items()}
+    assert codes == {"q0": "", "q1": "internal", "q2": "", "q3": "internal", "q4": "internal"}
+    letters = member.producer.dead_letters()
+    assert [(why.offset, why.code) for _, why in letters] == [(at, "internal") for at in (1, 3, 4)]
