@@ -21,18 +21,21 @@ from services.common.wiring import Service, in_background
 from services.readside.layout import redis_prefix
 from services.readside.live_build import LiveBuild
 from services.readside.visibility import Waits
-from services.retrieval.adapters.candidates import CandidateReader
-from services.retrieval.adapters.graph_reader import GraphReader
-from services.retrieval.adapters.graph_snapshots import GraphSnapshots
-from services.retrieval.adapters.redis_reader import RedisReader
+from services.retrieval.adapters.graph_snapshots import FileSnapshots
+from services.retrieval.adapters.redis_graph import RedisGraphReader
+from services.retrieval.adapters.redis_memories import RedisMemoryReader
+from services.retrieval.adapters.redis_search import RedisSearchReader
 from services.retrieval.graph.cache import GraphCache
 from services.retrieval.graph.queries import GraphQueries
 from services.retrieval.handlers import Queries
-from services.retrieval.queries.one_memory import SingleMemory
-from services.retrieval.queries.overview import Overview
-from services.retrieval.queries.runs import UpkeepQueries
-from services.retrieval.search.cached_namespaces import Tables
-from services.retrieval.search.documents import Documents
+from services.retrieval.queries.memory import MemoryQueries
+from services.retrieval.queries.namespace import NamespaceQueries
+from services.retrieval.queries.runs import RunQueries
+from services.retrieval.queries.working_memory import WorkingMemoryQueries
+from services.retrieval.search.bounds import Bounds
+from services.retrieval.search.documents import DocumentCache
+from services.retrieval.search.finder import CandidateFinder
+from services.retrieval.search.namespace_cache import NamespaceCache
 from services.retrieval.search.search import Searcher
 from services.retrieval.settings import RetrievalSettings
 
@@ -76,16 +79,16 @@ def _queries(settings: RetrievalSettings, service: Service, embedder: Embedder) 
     live = LiveBuild(
         service.redis, redis_prefix(settings.topic_prefix), partitions=settings.partitions
     )
-    reader = RedisReader(live)
-    candidates = CandidateReader(live, Tables(settings.embedding_dimension))
+    reader = RedisMemoryReader(live)
     appender = EventAppender(settings, service.producer)
     return Queries(
         waits=Waits(live.cursor, partitions=settings.partitions),
-        searcher=Searcher(candidates, Documents(reader), embedder, appender),
-        single=SingleMemory(reader, appender),
-        overview=Overview(reader),
+        searcher=Searcher(_finder(settings, live), DocumentCache(reader), embedder, appender),
+        memory=MemoryQueries(reader, appender),
+        namespace=NamespaceQueries(reader),
         graph=_graph(settings, live),
-        upkeep=UpkeepQueries(live, reader),
+        runs=RunQueries(reader),
+        working_memory=WorkingMemoryQueries(reader),
         replier=service.replier,
         dead_letters=service.dead_letters,
         reply_address=(settings.topic(REPLIES), settings.partitions),
@@ -95,10 +98,16 @@ def _queries(settings: RetrievalSettings, service: Service, embedder: Embedder) 
     )
 
 
+def _finder(settings: RetrievalSettings, live: LiveBuild) -> CandidateFinder:
+    bounds = Bounds()
+    cache = NamespaceCache(settings.embedding_dimension, bounds)
+    return CandidateFinder(RedisSearchReader(live), cache, bounds)
+
+
 def _graph(settings: RetrievalSettings, live: LiveBuild) -> GraphQueries:
     folder = Path(settings.graph_snapshots) if settings.graph_snapshots else None
-    snapshots = GraphSnapshots(folder, redis_prefix(settings.topic_prefix))
-    reader = GraphReader(live)
+    snapshots = FileSnapshots(folder, redis_prefix(settings.topic_prefix))
+    reader = RedisGraphReader(live)
     return GraphQueries(reader, GraphCache(reader, snapshots))
 
 

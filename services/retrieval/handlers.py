@@ -40,9 +40,10 @@ from services.common.foreground import Foreground
 from services.common.records import JsonOf, Records
 from services.readside.visibility import Waits
 from services.retrieval.graph.queries import GraphQueries
-from services.retrieval.queries.one_memory import SingleMemory
-from services.retrieval.queries.overview import Overview
-from services.retrieval.queries.runs import UpkeepQueries
+from services.retrieval.queries.memory import MemoryQueries
+from services.retrieval.queries.namespace import NamespaceQueries
+from services.retrieval.queries.runs import RunQueries
+from services.retrieval.queries.working_memory import WorkingMemoryQueries
 from services.retrieval.search.search import Searcher
 
 log = structlog.get_logger(__name__)
@@ -65,10 +66,11 @@ class Queries:
         *,
         waits: Waits,
         searcher: Searcher,
-        single: SingleMemory,
-        overview: Overview,
+        memory: MemoryQueries,
+        namespace: NamespaceQueries,
         graph: GraphQueries,
-        upkeep: UpkeepQueries,
+        runs: RunQueries,
+        working_memory: WorkingMemoryQueries,
         replier: Replier,
         dead_letters: DeadLetters,
         reply_address: tuple[str, int],
@@ -87,10 +89,11 @@ class Queries:
         self._without_slot: set[asyncio.Task[None] | None] = set()
         self._waits = waits
         self._searcher = searcher
-        self._single = single
-        self._overview = overview
+        self._memory = memory
+        self._namespace = namespace
         self._graph = graph
-        self._upkeep = upkeep
+        self._runs = runs
+        self._working_memory = working_memory
         self._replier = replier
         self._dead_letters = dead_letters
         self._replies_topic, self._reply_partitions = reply_address
@@ -191,13 +194,13 @@ class Queries:
             case Search():
                 return await self._searcher.search(query, cause, now_ms)
             case Recall():
-                return await self._single.recall(query, cause, now_ms)
+                return await self._memory.recall(query, cause, now_ms)
             case Inspect():
-                return await self._single.inspect(query, now_ms)
+                return await self._memory.inspect(query, now_ms)
             case ListMemories():
-                return await self._overview.list_page(query, now_ms)
+                return await self._namespace.list_page(query, now_ms)
             case Stats():
-                return await self._overview.stats(query, now_ms)
+                return await self._namespace.stats(query, now_ms)
             case ConceptQuery():
                 return await self._graph.concept(query)
             case Spread():
@@ -205,11 +208,11 @@ class Queries:
             case GraphExport():
                 return await self._graph.export(query)
             case Runs():
-                return await self._upkeep.runs(query)
+                return await self._runs.runs(query)
             case RunQuery():
-                return await self._upkeep.run(query)
+                return await self._runs.run(query)
             case WorkingMemoryQuery():
-                return await self._upkeep.working_memory(query, now_ms)
+                return await self._working_memory.working_memory(query, now_ms)
             case Ping():
                 return Reply(result=Pong(version=__version__).model_dump(mode="json"))
 
