@@ -35,7 +35,7 @@ async def test_what_was_stored_is_found_by_the_next_search(apart: System, namesp
             command = builders.store(content, namespace=namespace)
             await bus.ask(command, timeout_seconds=PATIENCE_SECONDS, visible=True)
 
-            found = await Agent(bus, namespace).search("appointment", limit=10)
+            found = await Agent(bus, namespace).search("appointment")
 
             assert content in [row["content"] for row in found]
             assert len(found) == number + 1
