@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress
 
+from human_memory.bus.services import group_of
 from human_memory.bus.settings import KafkaSettings
 from human_memory.cli.command import command
 from human_memory.cli.options import JsonOption, ServerOptions
@@ -19,7 +20,6 @@ from human_memory.cli.records import group_progress
 from schemas.errors import InvariantBroken, Unavailable
 from schemas.topics import EVENTS
 
-PROJECTION_GROUP = "human-memory-projection"
 POLL_SECONDS = 0.5
 
 app = typer.Typer()
@@ -29,8 +29,8 @@ app = typer.Typer()
 class ReadSideOptions(ServerOptions, JsonOption):
     """What commands need that work on the read side itself."""
 
-    def retrieval_settings(self) -> Any:
-        """Retrieval's own settings, with the same addresses that a client uses."""
+    def projection_settings(self) -> Any:
+        """The projection's own settings, with the same addresses that a client uses."""
         settings = import_module("services.projection.settings")
         return settings.ProjectionSettings(**self.overrides(), redis=self.redis_url())
 
@@ -59,7 +59,7 @@ async def replay(options: ReplayOptions) -> None:
 
     Example: `human-memory replay`
     """
-    settings = options.retrieval_settings()
+    settings = options.projection_settings()
     if options.from_empty:
         await _replay_from_empty(options, settings)
         return
@@ -82,7 +82,7 @@ async def digest(options: ReadSideOptions) -> None:
 
     Example: `human-memory digest`
     """
-    value = await rebuild_module().live_digest(options.retrieval_settings())
+    value = await rebuild_module().live_digest(options.projection_settings())
     if options.as_json:
         print_json({"digest": value})
     else:
@@ -158,7 +158,7 @@ async def _shown_progress(settings: KafkaSettings, progress: Progress) -> AsyncI
 
 
 async def _folded(settings: KafkaSettings) -> tuple[int, int]:
-    group = settings.topic_prefix + PROJECTION_GROUP
+    group = group_of(settings, "projection")
     return await group_progress(settings, group, settings.topic(EVENTS))
 
 

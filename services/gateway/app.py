@@ -13,9 +13,7 @@ from starlette.responses import HTMLResponse, Response
 
 from human_memory import __version__
 from human_memory.bus.bus import Bus
-from human_memory.bus.topics import require_topics
 from schemas.errors import MemoryServiceError
-from services.common.logs import configure_logs
 from services.common.redis import connect
 from services.gateway.access import Access
 from services.gateway.documents import described_readiness, document
@@ -30,7 +28,6 @@ from services.gateway.shared_stats import SharedStats
 from services.gateway.streams import Streams
 
 SERVICE = "gateway"
-HTTP_PORT = 8000
 # A bus may have so many requests under way; the gateway itself bounds how many it makes.
 PENDING_MAX = 1_000_000
 GZIP_BYTES_MIN = 1_024
@@ -49,7 +46,6 @@ def build(settings: GatewaySettings) -> FastAPI:
     Raises:
         Rejected: the file of API keys is no such file.
     """
-    configure_logs(settings)
     redis = connect(settings.redis)
     kept = KeptReplies(redis, f"hm:{settings.topic_prefix}:")
     endpoints = Endpoints(kept, seconds_max=settings.request_seconds_max)
@@ -58,7 +54,6 @@ def build(settings: GatewaySettings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await require_topics(settings)
         client_id = f"human-memory-{SERVICE}"
         async with Bus(settings, client_id=client_id, pending_max=PENDING_MAX) as bus:
             endpoints.bus = streams.bus = bus

@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import structlog
@@ -37,6 +36,8 @@ from schemas.queries import (
 from schemas.replies import Reply, error_reply
 from services.common.dead_letters import DeadLetters
 from services.common.envelope import Envelope, Replier
+from services.common.foreground import Foreground
+from services.common.records import JsonOf, Records
 from services.readside.visibility import Waits
 from services.retrieval.graph.queries import GraphQueries
 from services.retrieval.queries.memory import MemoryQueries
@@ -75,12 +76,14 @@ class Queries:
         reply_address: tuple[str, int],
         now_ms: Clock,
         in_flight_max: int,
+        foreground: Foreground,
     ) -> None:
-        """`reply_address`: the replies topic and its number of partitions."""
+        """`reply_address`: the replies topic and its number of partitions.
+
+        `foreground`: hears of each query while it is answered, not while it waits for the fold.
+        """
         self._slots = asyncio.Semaphore(in_flight_max)
-        self._at_work = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._foreground = foreground
         self._tasks: set[asyncio.Task[None]] = set()
         # Those that have given theirs to others; who fails meanwhile has none to give back.
         self._without_slot: set[asyncio.Task[None] | None] = set()
@@ -96,22 +99,13 @@ class Queries:
         self._replies_topic, self._reply_partitions = reply_address
         self._now_ms = now_ms
 
-    async def handle(self, records: tuple[Any, ...]) -> None:
+    async def handle(self, records: Annotated[Records, JsonOf(Query)]) -> None:
         """Take queries up, each in a task of its own; waits while too many are in flight."""
         for record in records:
             await self._take_slot()
             task = asyncio.create_task(self._handle(record))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-
-    async def idle(self, seconds_max: float) -> None:
-        """Return when no query is being answered, or after `seconds_max`.
-
-        A query that waits for the fold does not count.
-        """
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds_max):
-                await self._idle.wait()
 
     async def drain(self) -> None:
         """Wait for what is in flight; each query's deadline bounds it."""
@@ -145,14 +139,11 @@ class Queries:
 
     async def _take_slot(self) -> None:
         await self._slots.acquire()
-        self._at_work += 1
-        self._idle.clear()
+        self._foreground.enter()
 
     def _give_slot(self) -> None:
         self._slots.release()
-        self._at_work -= 1
-        if self._at_work == 0:
-            self._idle.set()
+        self._foreground.leave()
 
     async def _reply(self, record: Any, envelope: Envelope) -> Reply:
         try:

@@ -172,7 +172,7 @@ async def test_hub_with_ten_thousand_neighbours_is_read_once_and_then_answered_f
 async def test_restart_begins_with_the_snapshot_and_a_lost_one_changes_nothing(
     own: System,
 ) -> None:
-    await own.start("ingest").ready()
+    await own.start("ingest", "projection").ready()
     async with running(own) as agent:
         await draw_readme(agent)
         assert await spread(agent, "Python") == REACHED

@@ -69,6 +69,12 @@ SERVICES_MAY_IMPORT = (
 BEHIND_PORTS = ("ingest", "retrieval")
 # Every service has `common`; the read side's layout is for those that write or read it.
 SHARED_BY_SERVICES = ("services.common", "services.readside")
+# In folders that are pure else: a program; reads of Redis, and waiting for them.
+IMPURE_FILES = (
+    "schemas/generate.py",
+    "services/readside/live_build.py",
+    "services/readside/visibility.py",
+)
 IMPURE_MODULES = {
     "asyncio",
     "os",
@@ -192,29 +198,21 @@ def client_may_import(module: str, name: str) -> bool:
 
 
 def service_may_import(path: str, service: str, name: str) -> bool:
-    """Imports of a service: never another, but the projection where it shares a process."""
+    """Imports of a service: never another, also where they share a process."""
     adapters = f"services/{service}/adapters/"
     if service in BEHIND_PORTS and is_in(name, (adapters[:-1].replace("/", "."),)):
         return path.startswith(adapters) or path == f"services/{service}/app.py"
-    if service == "common":
-        shared: tuple[str, ...] = ("services.common",)
-    else:
+    shared: tuple[str, ...] = ("services.common",)
+    if service != "common":
         shared = (*SHARED_BY_SERVICES, f"services.{service}")
-    if path in ("services/retrieval/app.py", "services/retrieval/settings.py"):
-        shared = (*shared, "services.projection")
     return is_in(name, ("schemas", "cognition", *shared, *SERVICES_MAY_IMPORT))
 
 
 def is_pure(path: str) -> bool:
     """Files that must give the same for the same, without asking anything of the world."""
-    pure = (
-        "cognition/",
-        "schemas/",
-        "services/projection/fold/",
-        "services/readside/parameters.py",
-    )
+    pure = ("cognition/", "schemas/", "services/projection/fold/", "services/readside/")
     domain = path.startswith("services/") and path.endswith(("/domain.py", "/decisions.py"))
-    return domain or (path.startswith(pure) and path != "schemas/generate.py")
+    return domain or (path.startswith(pure) and path not in IMPURE_FILES)
 
 
 def impurities(tree: ast.AST) -> Iterator[str]:
@@ -298,7 +296,7 @@ def test_imports_point_one_way() -> None:
         ("services/ingest/handlers.py", "human_memory.deadline.Deadline", True),
         ("services/ingest/handlers.py", "human_memory.cli.app", False),
         ("services/ingest/handlers.py", "tests.builders.store", False),
-        ("services/retrieval/handlers.py", "services.projection.live.LiveProjection", False),
+        ("services/retrieval/app.py", "services.projection.live.LiveProjection", False),
         ("services/retrieval/app.py", "services.retrieval.adapters.redis_graph.R", True),
         ("services/retrieval/handlers.py", "services.retrieval.adapters.redis_graph.R", False),
         ("services/common/health.py", "services.readside.layout.Layout", False),
