@@ -18,7 +18,7 @@ from services.readside.live_build import LiveBuild
 from services.retrieval.adapters.redis_graph import RedisGraphReader
 from services.retrieval.adapters.redis_memories import RedisMemoryReader
 from services.retrieval.adapters.redis_search import RedisSearchReader
-from services.retrieval.ports import Known
+from services.retrieval.ports import GraphReader, Known, MemoryReader, SearchReader
 from tests.builders import memory_id
 from tests.contract.folding import fold_all
 from tests.contract.readers_contract import (
@@ -43,9 +43,9 @@ class FoldedReadSide:
 
     def __init__(self) -> None:
         self._side = FoldedSide()
-        self.search = FoldedSearchReader(self._side)
-        self.memories = FoldedMemoryReader(self._side)
-        self.graph = FoldedGraphReader(self._side)
+        self.search: SearchReader = FoldedSearchReader(self._side)
+        self.memories: MemoryReader = FoldedMemoryReader(self._side)
+        self.graph: GraphReader = FoldedGraphReader(self._side)
 
     async def take(self, *events: MemoryEvent) -> None:
         self._side.take(*events)
@@ -60,9 +60,9 @@ class RedisReadSide:
         self._store = RedisProjection(redis, self._prefix, dimension=DIMENSION)
         self._folded = 0
         build = LiveBuild(redis, self._prefix, partitions=1)
-        self.search = RedisSearchReader(build)
-        self.memories = RedisMemoryReader(build)
-        self.graph = RedisGraphReader(build)
+        self.search: SearchReader = RedisSearchReader(build)
+        self.memories: MemoryReader = RedisMemoryReader(build)
+        self.graph: GraphReader = RedisGraphReader(build)
 
     async def take(self, *events: MemoryEvent) -> None:
         await self._store.live_version(0)
@@ -172,9 +172,10 @@ def test_fakes_read_what_redis_reads_whatever_the_log_holds(
         redis = connect(stack.redis)
         real, fake = RedisReadSide(redis), FoldedReadSide()
         try:
-            for side in (real, fake):
+            sides: tuple[ReadSide, ReadSide] = (real, fake)
+            for side in sides:
                 await side.take(*events)
-            both = [[*await all_reads(side), *await entries(side)] for side in (real, fake)]
+            both = [[*await all_reads(side), *await entries(side)] for side in sides]
         finally:
             await real.clear()
             await redis.aclose()
