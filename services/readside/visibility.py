@@ -17,9 +17,10 @@ Waiter = asyncio.Future[None]
 class Waits:
     """Who waits for which event to be folded, by partition."""
 
-    def __init__(self, cursor: Cursor, *, partitions: int) -> None:
+    def __init__(self, cursor: Cursor, *, partitions: int, waiting_max: int = WAITING_MAX) -> None:
         """`cursor`: where the read side of a partition stands; raises Unavailable."""
         self._cursor = cursor
+        self._waiting_max = waiting_max
         self._waiting: list[dict[Waiter, int]] = [{} for _ in range(partitions)]
         self._came: list[asyncio.Event] = [asyncio.Event() for _ in range(partitions)]
         self._pollers: dict[int, asyncio.Task[None]] = {}
@@ -33,8 +34,8 @@ class Waits:
         partition, offset = (int(part) for part in position.split(":"))
         if partition >= len(self._waiting):
             raise Unavailable(f"after: there is no partition {partition}, see topics")
-        if sum(map(len, self._waiting)) >= WAITING_MAX:
-            raise Unavailable(f"{WAITING_MAX:,} requests wait for the read side; ask again")
+        if sum(map(len, self._waiting)) >= self._waiting_max:
+            raise Unavailable(f"{self._waiting_max:,} requests wait for the read side; ask again")
         try:
             async with asyncio.timeout(deadline.remaining_seconds() * WAIT_SHARE_MAX):
                 await self._reached(partition, offset)

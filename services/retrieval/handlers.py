@@ -1,7 +1,7 @@
 """A query from the bus: deadline, dispatch, reply. Nothing a sender does gets past here."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -45,6 +45,7 @@ from services.retrieval.queries.namespace import NamespaceQueries
 from services.retrieval.queries.runs import RunQueries
 from services.retrieval.queries.working_memory import WorkingMemoryQueries
 from services.retrieval.search.search import Searcher
+from services.retrieval.slots import Slot, Slots
 
 log = structlog.get_logger(__name__)
 IN_FLIGHT = Gauge("human_memory_queries_in_flight", "Queries being answered")
@@ -82,12 +83,9 @@ class Queries:
 
         `foreground`: hears of each query while it is answered, not while it waits for the fold.
         """
-        self._slots = asyncio.Semaphore(in_flight_max)
-        self._foreground = foreground
-        self.done = 0  # so many gave their slot back
+        self.done = 0  # so many were answered or refused; the watch over us sees them get on
+        self._slots = Slots(in_flight_max, foreground)
         self._tasks: set[asyncio.Task[None]] = set()
-        # Those that have given theirs to others; who fails meanwhile has none to give back.
-        self._without_slot: set[asyncio.Task[None] | None] = set()
         self._waits = waits
         self._searcher = searcher
         self._memory = memory
@@ -103,8 +101,8 @@ class Queries:
     async def handle(self, records: Annotated[Records, JsonOf(Query)]) -> None:
         """Take queries up, each in a task of its own; waits while too many are in flight."""
         for record in records:
-            await self._take_slot()
-            task = asyncio.create_task(self._handle(record))
+            slot = await self._slots.take()
+            task = asyncio.create_task(self._handle(record, slot))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
@@ -115,7 +113,7 @@ class Queries:
         await self._searcher.drain()
         await self._graph.close()
 
-    async def _handle(self, record: Any) -> None:
+    async def _handle(self, record: Any, slot: Slot) -> None:
         """Answer one query; every outcome is a reply, a dead letter, or both."""
         try:
             with IN_FLIGHT.track_inprogress():
@@ -126,28 +124,16 @@ class Queries:
                 structlog.contextvars.bind_contextvars(
                     correlation_id=_shown(envelope), namespace=_text(record.key)
                 )
-                reply = await self._reply(record, envelope)
+                reply = await self._reply(record, envelope, slot)
                 if envelope.reply_to is not None:
                     await self._replier.send([(envelope.reply_to, reply)])
         except Rejected as error:
             await self._dead_letter(record, error)
         finally:
-            task = asyncio.current_task()
-            if task in self._without_slot:
-                self._without_slot.discard(task)
-            else:
-                self._give_slot()
+            slot.release()
+            self.done += 1
 
-    async def _take_slot(self) -> None:
-        await self._slots.acquire()
-        self._foreground.enter()
-
-    def _give_slot(self) -> None:
-        self._slots.release()
-        self.done += 1
-        self._foreground.leave()
-
-    async def _reply(self, record: Any, envelope: Envelope) -> Reply:
+    async def _reply(self, record: Any, envelope: Envelope, slot: Slot) -> Reply:
         try:
             deadline = envelope.deadline(self._now_ms())
             if deadline.expired:
@@ -159,17 +145,17 @@ class Queries:
         except DeadlineExceeded as error:
             return error_reply(error)
         with DURATION.labels(query.type).time():
-            return await self._answer(query, record, deadline)
+            return await self._answer(query, record, deadline, slot)
 
-    async def _answer(self, query: Query, record: Any, deadline: Deadline) -> Reply:
+    async def _answer(self, query: Query, record: Any, deadline: Deadline, slot: Slot) -> Reply:
         try:
             async with asyncio.timeout(deadline.remaining_seconds()):
                 if query.after is not None:
-                    await self._wait(self._waits.until(query.after, deadline))
+                    await slot.lend(self._waits.until(query.after, deadline))
                 reply = await self._dispatch(query, _cause(query, record))
                 waits = isinstance(query, Search | Recall) and query.wait == "visible"
                 if waits and reply.position is not None:
-                    await self._wait(self._waits.visible(reply.position, deadline))
+                    await slot.lend(self._waits.visible(reply.position, deadline))
                 return reply
         except TimeoutError:
             return error_reply(DeadlineExceeded(f"{query.type} did not finish in time"))
@@ -180,15 +166,6 @@ class Queries:
         except Exception:
             log.exception("query failed", type=query.type)
             return error_reply(MemoryServiceError("internal error; the service's log says more"))
-
-    async def _wait(self, folded: Awaitable[None]) -> None:
-        """Give the slot to others meanwhile, or a few who wait would hold up everyone."""
-        task = asyncio.current_task()
-        self._give_slot()
-        self._without_slot.add(task)
-        await folded
-        await self._take_slot()
-        self._without_slot.discard(task)
 
     async def _dispatch(self, query: Query, cause: UUID) -> Reply:
         now_ms = self._now_ms()

@@ -119,8 +119,8 @@ class FoldedSearchReader:
     ) -> tuple[dict[bytes, Fan], list[list[str]]]:
         namespace = self._side.view.namespace(name)
         relations: dict[bytes, dict[bytes, float]] = defaultdict(dict)
-        for (subject, field), weight in namespace.relations.items():
-            others, other = relations[hash64(subject)], hash64(field.split(b"\x1f", 2)[2].decode())
+        for (end, field), weight in namespace.relations.items():
+            others, other = relations[hash64(end)], hash64(field.split(b"\x1f", 2)[2].decode())
             others[other] = others.get(other, 0.0) + weight
         memories = self._side.memories(name).items()
         lists = []

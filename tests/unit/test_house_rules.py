@@ -65,6 +65,8 @@ SERVICES_MAY_IMPORT = (
     "human_memory.paths",
     "human_memory.routes",
 )
+# Where everything but the wiring knows ports alone.
+BEHIND_PORTS = ("ingest", "retrieval")
 # Every service has `common`; the read side's layout is for those that write or read it.
 SHARED_BY_SERVICES = ("services.common", "services.readside")
 # In folders that are pure else: a program; reads of Redis, and waiting for them.
@@ -177,7 +179,7 @@ def may_import(path: str, name: str) -> bool:
     if package == "stack":
         return target == "stack" or name.startswith("human_memory.paths.")
     if package == "services":
-        return service_may_import(rest.partition("/")[0], name)
+        return service_may_import(path, rest.partition("/")[0], name)
     return target == package
 
 
@@ -195,8 +197,11 @@ def client_may_import(module: str, name: str) -> bool:
     return target in ("human_memory", "schemas")
 
 
-def service_may_import(service: str, name: str) -> bool:
+def service_may_import(path: str, service: str, name: str) -> bool:
     """Imports of a service: never another, also where they share a process."""
+    adapters = f"services/{service}/adapters/"
+    if service in BEHIND_PORTS and is_in(name, (adapters[:-1].replace("/", "."),)):
+        return path.startswith(adapters) or path == f"services/{service}/app.py"
     shared: tuple[str, ...] = ("services.common",)
     if service != "common":
         shared = (*SHARED_BY_SERVICES, f"services.{service}")
@@ -292,6 +297,8 @@ def test_imports_point_one_way() -> None:
         ("services/ingest/handlers.py", "human_memory.cli.app", False),
         ("services/ingest/handlers.py", "tests.builders.store", False),
         ("services/retrieval/app.py", "services.projection.live.LiveProjection", False),
+        ("services/retrieval/app.py", "services.retrieval.adapters.redis_graph.R", True),
+        ("services/retrieval/handlers.py", "services.retrieval.adapters.redis_graph.R", False),
         ("services/common/health.py", "services.readside.layout.Layout", False),
         ("services/maintenance/clock.py", "services.readside.layout.Layout", True),
         ("human_memory/client.py", "human_memory._client.calls.Call", True),

@@ -6,8 +6,7 @@ import pytest
 
 from human_memory.deadline import Deadline
 from schemas.errors import Unavailable
-from services.readside import visibility as waiting
-from services.readside.visibility import Waits
+from services.readside.visibility import WAITING_MAX, Waits
 
 
 class ReadSide:
@@ -25,8 +24,8 @@ class ReadSide:
             raise Unavailable("Redis is away")
         return self.at[partition]
 
-    def waits(self) -> Waits:
-        return Waits(self.cursor, partitions=len(self.at))
+    def waits(self, *, waiting_max: int = WAITING_MAX) -> Waits:
+        return Waits(self.cursor, partitions=len(self.at), waiting_max=waiting_max)
 
 
 def soon() -> Deadline:
@@ -107,10 +106,9 @@ async def test_partition_that_does_not_exist_is_unavailable() -> None:
         await ReadSide().waits().until("2:0", late())
 
 
-async def test_no_more_wait_than_may(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "WAITING_MAX", 2)
+async def test_no_more_wait_than_may() -> None:
     side = ReadSide()
-    waits = side.waits()
+    waits = side.waits(waiting_max=2)
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(waits.until("0:0", late())) for _ in range(2)]
         await asyncio.sleep(0)
