@@ -110,8 +110,9 @@ class _Http:
             )
         if isinstance(failure, httpx.TimeoutException) and not isinstance(failure, _NEVER_SENT):
             return self._late(call)
+        why = str(failure) or type(failure).__name__
         return ServiceUnavailable(
-            f"no memory server answers at {self._shown} ({failure or type(failure).__name__}); "
+            f"no memory server answers at {self._shown} ({why}); "
             "is it running (human-memory up), and is that its address?"
         )
 
@@ -146,6 +147,7 @@ class HttpTransport(_Http):
         """
         with _sendable(call):
             request = self._request(call)
+        self._opened()  # reads certificates, which is no wait for the server
         deadline = Deadline.after(self._timeout)
         for pause in (*PAUSES_SECONDS, None):
             failure: httpx.Response | httpx.HTTPError
@@ -197,6 +199,7 @@ class AsyncHttpTransport(_Http):
         """As `HttpTransport.send`."""
         with _sendable(call):
             request = self._request(call)
+        await self._clients.get()  # as above
         deadline = Deadline.after(self._timeout)
         try:
             async with asyncio.timeout(self._timeout + GRACE_SECONDS):

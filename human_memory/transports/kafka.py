@@ -50,9 +50,11 @@ class AsyncKafkaTransport:
         Raises:
             HumanMemoryError: it failed.
         """
+        connection = await self._connections.get()
+        deadline = Deadline.after(self._timeout)
         try:
             async with asyncio.timeout(self._timeout + GRACE_SECONDS):
-                return call.parse(await self._answer(call, Deadline.after(self._timeout)))
+                return call.parse(await self._answer(call, connection, deadline))
         except MemoryServiceError as error:
             if self._connections.closed:
                 raise closed_meanwhile() from error
@@ -66,8 +68,7 @@ class AsyncKafkaTransport:
         """Disconnect; a second call does nothing."""
         await self._connections.close()
 
-    async def _answer(self, call: Call[Any], deadline: Deadline) -> Any:
-        connection = await self._connections.get()
+    async def _answer(self, call: Call[Any], connection: "_Connection", deadline: Deadline) -> Any:
         bus = await connection.bus(deadline.remaining_seconds())
         if call.route is READY:
             return {"checks": await probe(bus)}
@@ -122,7 +123,10 @@ class _Connection:
 
 async def _started(settings: KafkaSettings) -> Bus:
     bus = Bus(settings, client_id="human-memory-sdk")
-    await bus.start()
+    try:
+        await bus.start()
+    except OSError as error:  # of a certificate or key that can't be read
+        raise Unavailable(f"connecting to Kafka at {settings.kafka}: {error}") from error
     return bus
 
 
@@ -165,7 +169,7 @@ class KafkaTransport:
     def __init__(self, address: str, timeout: float, namespace: str) -> None:
         self._address = address
         self._timeout = timeout
-        self._namespace = namespace
+        self._inner = AsyncKafkaTransport(address, timeout, namespace)
         self._thread: _Thread | None = None
         self._closed = False
         self._starting = threading.RLock()
@@ -183,11 +187,9 @@ class KafkaTransport:
         with self._starting:
             if self._closed:
                 raise closed()
-            if self._thread is None:
-                self._thread = _Thread(self, self._made())
-            thread = self._thread
+            thread = self._thread = self._thread or self._started()
         try:
-            return thread.wait_for(thread.inner.send(call), self._timeout + 2 * GRACE_SECONDS)
+            return thread.wait_for(self._inner.send(call), self._timeout + 2 * GRACE_SECONDS)
         except TimeoutError:
             raise _late(self._address, call, self._timeout) from None
         except concurrent.futures.CancelledError:
@@ -202,8 +204,11 @@ class KafkaTransport:
             thread.at_garbage()
             thread.join(min(self._timeout, CLOSE_SECONDS_MAX) + GRACE_SECONDS)
 
-    def _made(self) -> AsyncKafkaTransport:
-        return AsyncKafkaTransport(self._address, self._timeout, self._namespace)
+    def _started(self) -> "_Thread":
+        try:
+            return _Thread(self, self._inner)
+        except RuntimeError as error:
+            raise HumanMemoryError(f"{error}: kafka:// without asyncio needs one") from error
 
 
 class _Thread(threading.Thread):
@@ -211,7 +216,7 @@ class _Thread(threading.Thread):
 
     def __init__(self, owner: object, inner: AsyncKafkaTransport) -> None:
         super().__init__(name="human-memory-sdk", daemon=True)
-        self.inner = inner
+        self._inner = inner
         self._loop = asyncio.new_event_loop()
         self._end = asyncio.Event()
         # Calling it ends the thread, whoever is first.
@@ -243,4 +248,4 @@ class _Thread(threading.Thread):
 
     async def _until_end(self) -> None:
         await self._end.wait()
-        await self.inner.close()
+        await self._inner.close()
