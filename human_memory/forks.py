@@ -5,10 +5,14 @@ An inherited thread does not run, an inherited lock may be held by nobody, and a
 loop shares its selector with the parent's, which then misses what it waits for.
 """
 
-import ctypes
 import os
 from typing import Protocol
 from weakref import WeakSet
+
+try:
+    from ctypes import py_object, pythonapi
+except ImportError:  # not CPython, which then counts no references either
+    pythonapi = None
 
 
 class Holder(Protocol):
@@ -30,10 +34,10 @@ def begins_anew(holder: Holder) -> None:
 
 def _in_child() -> None:
     holders = list(_holders)
-    if holders and not _left_behind:
+    if holders and not _left_behind and pythonapi is not None:
         # Kept for ever, past the interpreter's end: to finalise a transport of the parent's loop
         # would take it out of the selector that both processes share.
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(_left_behind))
+        pythonapi.Py_IncRef(py_object(_left_behind))
     _left_behind.extend(holder.leave_behind() for holder in holders)
 
 
