@@ -4,9 +4,7 @@ import asyncio
 import concurrent.futures
 import threading
 import weakref
-from collections.abc import Coroutine
 from contextlib import suppress
-from functools import partial
 from typing import Any, TypeVar
 
 import orjson
@@ -20,7 +18,7 @@ from human_memory.exceptions import HumanMemoryError, error_of
 from human_memory.forks import begins_anew
 from human_memory.routes import READY, STORE_BATCH
 from human_memory.settings import KafkaSettings
-from human_memory.transports.loops import PerLoop, closed
+from human_memory.transports.loops import closed, running_loop
 from schemas.errors import MemoryServiceError, Unavailable
 from schemas.limits import HTTP_BATCH_BYTES_MAX, HTTP_BODY_BYTES_MAX
 
@@ -30,61 +28,171 @@ CLOSE_SECONDS_MAX = 10.0
 GRACE_SECONDS = 0.2
 
 
-class AsyncKafkaTransport:
-    """Connects with the first call."""
+class _Kafka:
+    """What the two clients share: a bus in a thread of its own, made by a process's first call.
+
+    Not in the caller's event loop, also where there is one: `asyncio.run` cancels all tasks of its
+    loop in the end, those of the Kafka client too, which then leaves its connections open.
+    """
 
     def __init__(self, address: str, timeout: float, namespace: str) -> None:
         self._settings = KafkaSettings(kafka=address)
         self._timeout = timeout
+        self._close_seconds = min(timeout, CLOSE_SECONDS_MAX)
         self._namespace = namespace
-        close_seconds = min(timeout, CLOSE_SECONDS_MAX)
-        self._connections = PerLoop(
-            partial(_Connection, self._settings, close_seconds),
-            _Connection.close,
-            close_seconds=close_seconds,
-        )
+        self._thread: _Thread | None = None
+        self._closed = False
+        self._starting = threading.RLock()
+        begins_anew(self)
 
-    async def send(self, call: Call[T]) -> T:
+    def leave_behind(self) -> object:
+        """See `human_memory.forks`."""
+        left, self._thread, self._starting = self._thread, None, threading.RLock()
+        if left is not None:
+            left.end.detach()
+        return left
+
+    def _sent(self, call: Call[T]) -> "concurrent.futures.Future[T]":
+        with self._starting:
+            if self._closed:
+                raise closed()
+            if self._thread is None:
+                self._thread = _Thread(self, _Connection(self._settings, self._close_seconds))
+            return self._thread.submit(call, self._namespace, self._timeout)
+
+    def _ended(self) -> "_Thread | None":
+        with self._starting:
+            self._closed = True
+            thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.end()
+        return thread
+
+    def _failure(self, call: Call[Any], error: Exception) -> HumanMemoryError:
+        if isinstance(error, TimeoutError):
+            return HumanMemoryError(
+                f"the memory at {self._settings.kafka} did not answer {call.route.method} "
+                f"{call.resource} within {self._timeout:g} s; the outcome is unknown",
+                504,
+            )
+        if self._closed:
+            return HumanMemoryError(
+                "this memory was closed before the answer came; the outcome is unknown"
+            )
+        assert isinstance(error, MemoryServiceError)
+        status, detail = http_error(error)
+        text = detail if status == 503 else orjson.dumps({"detail": detail}).decode()
+        return error_of(status, resource=call.resource, body=str(text))
+
+
+class KafkaTransport(_Kafka):
+    """Sends calls and waits."""
+
+    def send(self, call: Call[T]) -> T:
         """The call's result.
 
         Raises:
             HumanMemoryError: it failed.
         """
-        connection = await self._connections.get()
-        deadline = Deadline.after(self._timeout)
+        future = self._sent(call)
         try:
-            async with asyncio.timeout(self._timeout + GRACE_SECONDS):
-                return call.parse(await self._answer(call, connection, deadline))
-        except MemoryServiceError as error:
-            if self._connections.closed:
-                raise closed_meanwhile() from error
-            status, detail = http_error(error)
-            text = detail if status == 503 else orjson.dumps({"detail": detail}).decode()
-            raise error_of(status, resource=call.resource, body=str(text)) from error
-        except TimeoutError:
-            raise _late(self._settings.kafka, call, self._timeout) from None
+            return future.result(self._timeout + 2 * GRACE_SECONDS)
+        except (MemoryServiceError, TimeoutError, concurrent.futures.CancelledError) as error:
+            raise self._failure(call, error) from error
+        finally:
+            future.cancel()  # of no effect once it is done
+
+    def close(self) -> None:
+        """Disconnect; a second call does nothing."""
+        thread = self._ended()
+        if thread is not None:
+            thread.join(self._close_seconds + GRACE_SECONDS)
+
+
+class AsyncKafkaTransport(_Kafka):
+    """The same for asyncio, in any loop."""
+
+    async def send(self, call: Call[T]) -> T:
+        """As `KafkaTransport.send`."""
+        running_loop()
+        future = self._sent(call)
+        try:
+            async with asyncio.timeout(self._timeout + 2 * GRACE_SECONDS):
+                return await asyncio.wrap_future(future)
+        except (MemoryServiceError, TimeoutError) as error:
+            raise self._failure(call, error) from error
+        except asyncio.CancelledError as error:
+            # Of the call, in the thread that was ended; or of whoever waits for it here.
+            if future.cancelled() and not _being_cancelled():
+                raise self._failure(call, error) from None
+            raise
 
     async def close(self) -> None:
         """Disconnect; a second call does nothing."""
-        await self._connections.close()
+        running_loop()
+        thread = self._ended()
+        if thread is not None:
+            await asyncio.to_thread(thread.join, self._close_seconds + GRACE_SECONDS)
 
-    async def _answer(self, call: Call[Any], connection: "_Connection", deadline: Deadline) -> Any:
+
+def _being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+class _Thread(threading.Thread):
+    """An event loop that runs until its owner is closed or garbage, and disconnects then."""
+
+    def __init__(self, owner: object, connection: "_Connection") -> None:
+        super().__init__(name="human-memory-sdk", daemon=True)
+        self._connection = connection
+        self._loop = asyncio.new_event_loop()
+        self._end = asyncio.Event()
+        try:
+            self.start()
+        except RuntimeError as error:  # at the interpreter's end, or where there are too many
+            self._loop.close()
+            raise HumanMemoryError(f"{error}: kafka:// needs one") from error
+        # What ends it, whoever is first; a process ends without waiting for Kafka.
+        self.end = weakref.finalize(owner, self._loop.call_soon_threadsafe, self._end.set)
+        self.end.atexit = False
+
+    def submit(
+        self, call: Call[T], namespace: str, timeout: float
+    ) -> "concurrent.futures.Future[T]":
+        """The call's result, which raises TimeoutError too, and CancelledError if the loop ends."""
+        work = _performed(self._connection, call, namespace, timeout)
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def run(self) -> None:
+        """The thread's work."""
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._until_end())
+
+    async def _until_end(self) -> None:
+        await self._end.wait()
+        await self._connection.close()
+
+
+async def _performed(connection: "_Connection", call: Call[T], namespace: str, timeout: float) -> T:
+    deadline = Deadline.after(timeout)
+    async with asyncio.timeout(timeout + GRACE_SECONDS):
         bus = await connection.bus(deadline.remaining_seconds())
         if call.route is READY:
-            return {"checks": await probe(bus)}
+            return call.parse({"checks": await probe(bus)})
         fields = orjson.dumps({**call.path, **call.query, **(call.body or {})})
         _check_size(call, fields)
         asking = Asking(
             bus,
-            namespace=self._namespace if call.namespace is None else call.namespace,
+            namespace=namespace if call.namespace is None else call.namespace,
             deadline=deadline,
             idempotency_key=call.idempotency_key,
         )
-        return await perform(call.route, fields, asking)
+        return call.parse(await perform(call.route, fields, asking))
 
 
 class _Connection:
-    """A bus in one event loop."""
+    """The bus of one thread."""
 
     def __init__(self, settings: KafkaSettings, close_seconds: float) -> None:
         self._settings = settings
@@ -142,110 +250,9 @@ def _failed(starting: "asyncio.Task[Bus]") -> bool:
     return starting.cancelled() or starting.exception() is not None
 
 
-def _late(address: str, call: Call[Any], seconds: float) -> HumanMemoryError:
-    return HumanMemoryError(
-        f"the memory at {address} did not answer {call.route.method} {call.resource} within "
-        f"{seconds:g} s; the outcome is unknown",
-        504,
-    )
-
-
-def closed_meanwhile() -> HumanMemoryError:
-    """The error of a call during which the client was closed."""
-    return HumanMemoryError("this memory was closed before the answer came; the outcome is unknown")
-
-
 def _check_size(call: Call[Any], fields: bytes) -> None:
     """As over HTTP, so that both say the same."""
     allowed = HTTP_BATCH_BYTES_MAX if call.route is STORE_BATCH else HTTP_BODY_BYTES_MAX
     if len(fields) > allowed:
         text = f"the body has more than {allowed:,} bytes"
         raise error_of(413, resource=call.resource, body=text)
-
-
-class KafkaTransport:
-    """The same for callers without an event loop: one runs in a thread of its own."""
-
-    def __init__(self, address: str, timeout: float, namespace: str) -> None:
-        self._address = address
-        self._timeout = timeout
-        self._inner = AsyncKafkaTransport(address, timeout, namespace)
-        self._thread: _Thread | None = None
-        self._closed = False
-        self._starting = threading.RLock()
-        begins_anew(self)
-
-    def leave_behind(self) -> object:
-        """See `human_memory.forks`."""
-        left, self._thread, self._starting = self._thread, None, threading.RLock()
-        if left is not None:
-            left.at_garbage.detach()
-        return left
-
-    def send(self, call: Call[T]) -> T:
-        """As `AsyncKafkaTransport.send`."""
-        with self._starting:
-            if self._closed:
-                raise closed()
-            thread = self._thread = self._thread or self._started()
-        try:
-            return thread.wait_for(self._inner.send(call), self._timeout + 2 * GRACE_SECONDS)
-        except TimeoutError:
-            raise _late(self._address, call, self._timeout) from None
-        except concurrent.futures.CancelledError:
-            raise closed_meanwhile() from None
-
-    def close(self) -> None:
-        """Disconnect and end the thread; a second call does nothing."""
-        with self._starting:
-            self._closed = True
-            thread, self._thread = self._thread, None
-        if thread is not None:
-            thread.at_garbage()
-            thread.join(min(self._timeout, CLOSE_SECONDS_MAX) + GRACE_SECONDS)
-
-    def _started(self) -> "_Thread":
-        try:
-            return _Thread(self, self._inner)
-        except RuntimeError as error:
-            raise HumanMemoryError(f"{error}: kafka:// without asyncio needs one") from error
-
-
-class _Thread(threading.Thread):
-    """An event loop that runs until its owner is closed or garbage, and disconnects then."""
-
-    def __init__(self, owner: object, inner: AsyncKafkaTransport) -> None:
-        super().__init__(name="human-memory-sdk", daemon=True)
-        self._inner = inner
-        self._loop = asyncio.new_event_loop()
-        self._end = asyncio.Event()
-        # Calling it ends the thread, whoever is first.
-        self.at_garbage = weakref.finalize(owner, self._loop.call_soon_threadsafe, self._end.set)
-        self.at_garbage.atexit = False  # the process ends without waiting for Kafka
-        self.start()
-
-    def wait_for(self, work: Coroutine[Any, Any, T], seconds: float) -> T:
-        """The result of `work`, done in the loop.
-
-        Raises:
-            CancelledError: the loop ended before.
-            TimeoutError: it took longer.
-        """
-        try:
-            future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        except RuntimeError:  # the loop is closed
-            work.close()
-            raise concurrent.futures.CancelledError from None
-        try:
-            return future.result(seconds)
-        finally:
-            future.cancel()  # of no effect once it is done
-
-    def run(self) -> None:
-        """The thread's work."""
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._until_end())
-
-    async def _until_end(self) -> None:
-        await self._end.wait()
-        await self._inner.close()

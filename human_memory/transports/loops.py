@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
+from weakref import WeakSet
 
 from human_memory.exceptions import HumanMemoryError
 from human_memory.forks import begins_anew
@@ -16,6 +17,45 @@ T = TypeVar("T")
 def closed() -> HumanMemoryError:
     """The error of a call after `close()`."""
     return HumanMemoryError("this memory was closed, and nothing was sent; make another one")
+
+
+class _Loops:
+    """Those that clients were used in, and those of the parent, where the process was forked."""
+
+    def __init__(self) -> None:
+        self.seen: WeakSet[AbstractEventLoop] = WeakSet()
+        self.inherited: frozenset[AbstractEventLoop] = frozenset()
+        begins_anew(self)
+
+    def leave_behind(self) -> object:
+        """See `human_memory.forks`."""
+        self.inherited |= set(self.seen)
+        return self.inherited
+
+
+_loops = _Loops()
+
+
+def running_loop() -> AbstractEventLoop:
+    """The caller's event loop.
+
+    Raises:
+        HumanMemoryError: there is none, or it is another process's.
+    """
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        raise HumanMemoryError(
+            "AsyncMemory needs a running event loop of asyncio; run one with asyncio.run(), "
+            "in a forked process too, or use Memory"
+        ) from None
+    if loop in _loops.inherited:
+        raise HumanMemoryError(
+            "this event loop was made before the process was forked, and the parent uses it; "
+            "make another one here, with asyncio.run()"
+        )
+    _loops.seen.add(loop)
+    return loop
 
 
 @dataclass(frozen=True)
@@ -35,14 +75,12 @@ class PerLoop(Generic[T]):
         self._end = end
         self._close_seconds = close_seconds
         self._kept: dict[AbstractEventLoop, _Kept[T]] = {}
-        self._inherited: tuple[AbstractEventLoop, ...] = ()
         self.closed = False
         begins_anew(self)
 
     def leave_behind(self) -> object:
         """See `human_memory.forks`."""
         left, self._kept = self._kept, {}
-        self._inherited += tuple(left)
         return left
 
     async def get(self) -> T:
@@ -53,7 +91,7 @@ class PerLoop(Generic[T]):
         """
         if self.closed:
             raise closed()
-        loop = self._running()
+        loop = running_loop()
         kept = self._kept.get(loop)
         # Its frame is gone where `shutdown_asyncgens()` has ended it and the loop goes on.
         if kept is None or kept.until_end.ag_frame is None:
@@ -69,7 +107,7 @@ class PerLoop(Generic[T]):
     async def close(self) -> None:
         """End all of them; a second call does nothing."""
         self.closed = True
-        here = self._running()
+        here = running_loop()
         kept, self._kept = self._kept, {}
         for loop, each in kept.items():
             if loop is here:
@@ -89,21 +127,6 @@ class PerLoop(Generic[T]):
             return
         with suppress(TimeoutError, asyncio.CancelledError):
             await asyncio.wait_for(asyncio.wrap_future(future), self._close_seconds)
-
-    def _running(self) -> AbstractEventLoop:
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            raise HumanMemoryError(
-                "AsyncMemory needs a running event loop of asyncio; run one with asyncio.run(), "
-                "in a forked process too, or use Memory"
-            ) from None
-        if loop in self._inherited:
-            raise HumanMemoryError(
-                "this event loop was made before the process was forked, and the parent uses it; "
-                "make another one here, with asyncio.run()"
-            )
-        return loop
 
 
 async def _until_end(value: T, end: Callable[[T], Awaitable[None]]) -> AsyncGenerator[None, None]:

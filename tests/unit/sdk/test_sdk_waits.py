@@ -14,6 +14,7 @@ import pytest
 from human_memory import AsyncMemory, HumanMemoryError, Memory, ServiceUnavailable, ValidationError
 from schemas.limits import TIMEOUT_MS_MAX
 from stack.state import free_port
+from tests.polling import eventually
 from tests.unit.sdk import slow_server
 from tests.unit.sdk.scripted_server import Answer, serving
 from tests.unit.sdk.slow_server import Serve, slow
@@ -63,6 +64,20 @@ async def test_broker_that_never_answers_is_given_up_and_closed(client: Any) -> 
             with pytest.raises(ServiceUnavailable, match="did not answer within"):
                 await outcome(memory, "stats")
             await outcome(memory, "close")
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+async def test_call_that_waits_for_kafka_hears_of_the_close(client: Any) -> None:
+    with slow(slow_server.never) as address:
+        memory = client(f"kafka://{address}")
+        asked = asyncio.create_task(outcome(memory, "stats"))
+        await eventually(lambda: memory._transport._thread is not None)
+
+        await outcome(memory, "close")
+
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            with pytest.raises(HumanMemoryError, match="was closed before the answer came"):
+                await asked
 
 
 @pytest.mark.parametrize("client", CLIENTS)
