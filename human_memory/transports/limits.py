@@ -46,11 +46,12 @@ class _Backend(httpcore.NetworkBackend):
     def __init__(self, inner: httpcore.NetworkBackend) -> None:
         self._inner = inner
 
-    def connect_tcp(
+    def connect_tcp(  # type: ignore[override] # httpcore gives them all by name
         self,
         host: str,
         port: int,
         timeout: float | None = None,
+        *,
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
