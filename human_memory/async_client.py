@@ -56,7 +56,12 @@ class AsyncMemory:
         namespace: str | None = None,
         api_key: str | None = None,
     ) -> None:
-        """`timeout` in seconds. Connects with the first call."""
+        """Connect with the first call, and anew in another event loop or a forked process.
+
+        `timeout`: the seconds that a call may take, with all it waits for and all its tries, and
+        that `close()` may. None and infinity mean the longest that a service works on a call, ten
+        minutes.
+        """
         self._transport = connect_async(base_url, timeout, namespace=namespace, api_key=api_key)
 
     async def close(self) -> None:

@@ -56,7 +56,12 @@ class Memory:
         namespace: str | None = None,
         api_key: str | None = None,
     ) -> None:
-        """`timeout` in seconds. Connects with the first call."""
+        """Connect with the first call, and anew in a forked process.
+
+        `timeout`: the seconds that a call may take, with all it waits for and all its tries, and
+        that `close()` may. None and infinity mean the longest that a service works on a call, ten
+        minutes.
+        """
         self._transport = connect(base_url, timeout, namespace=namespace, api_key=api_key)
 
     def close(self) -> None:

@@ -1,11 +1,12 @@
 """From an address to a transport; the libraries of the others are not loaded."""
 
+from numbers import Real
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from human_memory._client.addresses import without_password
 from human_memory._client.calls import Call, check_header
-from human_memory.exceptions import HumanMemoryError
-from human_memory.routes import NAMESPACE_DEFAULT, NAMESPACE_HEADER
+from human_memory.exceptions import HumanMemoryError, ValidationError
+from human_memory.routes import NAMESPACE_DEFAULT, NAMESPACE_HEADER, TIMEOUT_MS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -44,8 +45,9 @@ def connect(
     """What reaches the memory at `address`; nothing is sent yet.
 
     Raises:
-        HumanMemoryError: it is no address of a memory.
+        HumanMemoryError: it is no address of a memory, or `timeout` is no time.
     """
+    timeout = _seconds(timeout)
     if address.startswith(_KAFKA):
         from human_memory._client.kafka import KafkaTransport
 
@@ -59,6 +61,7 @@ def connect_async(
     address: str, timeout: float, *, namespace: str | None, api_key: str | None
 ) -> AsyncTransport:
     """As `connect`, for asyncio."""
+    timeout = _seconds(timeout)
     if address.startswith(_KAFKA):
         from human_memory._client.kafka import AsyncKafkaTransport
 
@@ -66,6 +69,19 @@ def connect_async(
     from human_memory._client.http import AsyncHttpTransport
 
     return AsyncHttpTransport(_http(address), timeout, _headers(namespace, api_key))
+
+
+def _seconds(timeout: float | None) -> float:
+    """A `timeout` as both transports take it: no limit is the longest that a service works."""
+    longest = TIMEOUT_MS_MAX / 1000
+    if timeout is None:
+        return longest
+    if isinstance(timeout, bool) or not isinstance(timeout, Real) or not timeout > 0:
+        raise ValidationError(
+            f"timeout: must be a number of seconds above 0, or None for the longest there is "
+            f"({longest:g} s), not {timeout!r}"
+        )
+    return float(min(timeout, longest))
 
 
 def _broker(address: str) -> str:

@@ -2,9 +2,11 @@
 
 import asyncio
 import random
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 import httpx
@@ -12,6 +14,8 @@ from pydantic_core import PydanticSerializationError, to_json
 
 from human_memory._client.addresses import without_password
 from human_memory._client.calls import Call
+from human_memory._client.limits import limited, within
+from human_memory._client.loops import PerLoop, closed
 from human_memory.deadline import Deadline
 from human_memory.exceptions import (
     HumanMemoryError,
@@ -19,6 +23,7 @@ from human_memory.exceptions import (
     ValidationError,
     error_of,
 )
+from human_memory.forks import begins_anew
 from human_memory.routes import (
     IDEMPOTENCY_HEADER,
     NAMESPACE_HEADER,
@@ -27,9 +32,12 @@ from human_memory.routes import (
 )
 
 T = TypeVar("T")
+C = TypeVar("C", httpx.Client, httpx.AsyncClient)
 # The first pause covers a server that closed an idle connection, the second its restart.
 PAUSES_SECONDS = (0.1, 0.5)
 RETRY_AFTER_SECONDS_MAX = 2.0
+# The limits of httpx know what was waited for, so they come first; only their sum comes to this.
+GRACE_SECONDS = 0.2
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
@@ -105,14 +113,18 @@ class _Http:
                 f"{call.route.method} {call.resource} is no request that HTTP can carry"
             )
         if isinstance(failure, httpx.TimeoutException) and not isinstance(failure, _NEVER_SENT):
-            return HumanMemoryError(
-                f"{self._shown} did not answer {call.route.method} {call.resource} within "
-                f"{self._timeout:g} s; the outcome is unknown",
-                504,
-            )
+            return self._late(call)
+        why = str(failure) or type(failure).__name__
         return ServiceUnavailable(
-            f"no memory server answers at {self._shown} ({failure or type(failure).__name__}); "
+            f"no memory server answers at {self._shown} ({why}); "
             "is it running (human-memory up), and is that its address?"
+        )
+
+    def _late(self, call: Call[Any]) -> HumanMemoryError:
+        return HumanMemoryError(
+            f"{self._shown} did not answer {call.route.method} {call.resource} within "
+            f"{self._timeout:g} s; the outcome is unknown",
+            504,
         )
 
 
@@ -121,7 +133,15 @@ class HttpTransport(_Http):
 
     def __init__(self, base_url: str, timeout: float, headers: Mapping[str, str]) -> None:
         super().__init__(base_url, timeout, headers)
-        self._client = httpx.Client(**self._arguments())
+        self._client: httpx.Client | None = None
+        self._closed = False
+        self._opening = threading.RLock()
+        begins_anew(self)
+
+    def leave_behind(self) -> object:
+        """See `human_memory.forks`."""
+        left, self._client, self._opening = self._client, None, threading.RLock()
+        return left
 
     def send(self, call: Call[T]) -> T:
         """The call's result.
@@ -131,12 +151,14 @@ class HttpTransport(_Http):
         """
         with _sendable(call):
             request = self._request(call)
+        self._opened()  # reads certificates, which is no wait for the server
         deadline = Deadline.after(self._timeout)
         for pause in (*PAUSES_SECONDS, None):
             failure: httpx.Response | httpx.HTTPError
+            client = self._opened()
             try:
-                with _sendable(call):
-                    failure = self._client.request(**request, timeout=deadline.remaining_seconds())
+                with _sendable(call), within(deadline), _open(lambda: self._closed):
+                    failure = client.request(**request, timeout=deadline.remaining_seconds())
                 if failure.status_code < 400:
                     return self._answer(call, failure)
             except httpx.HTTPError as error:
@@ -150,8 +172,20 @@ class HttpTransport(_Http):
         raise self._failed(call, failure) from failure
 
     def close(self) -> None:
-        """Close the connections."""
-        self._client.close()
+        """Close the connections; a second call does nothing."""
+        with self._opening:
+            self._closed = True
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def _opened(self) -> httpx.Client:
+        with self._opening:
+            if self._closed:
+                raise closed()
+            if self._client is None:
+                self._client = limited(_made(httpx.Client, self._arguments()))
+            return self._client
 
 
 class AsyncHttpTransport(_Http):
@@ -159,20 +193,31 @@ class AsyncHttpTransport(_Http):
 
     def __init__(self, base_url: str, timeout: float, headers: Mapping[str, str]) -> None:
         super().__init__(base_url, timeout, headers)
-        self._client = httpx.AsyncClient(**self._arguments())
+        self._clients = PerLoop(
+            partial(_made, httpx.AsyncClient, self._arguments()),
+            httpx.AsyncClient.aclose,
+            close_seconds=timeout,
+        )
 
     async def send(self, call: Call[T]) -> T:
         """As `HttpTransport.send`."""
         with _sendable(call):
             request = self._request(call)
+        await self._clients.get()  # as above
         deadline = Deadline.after(self._timeout)
+        try:
+            async with asyncio.timeout(self._timeout + GRACE_SECONDS):
+                return await self._sent(call, request, deadline)
+        except TimeoutError:
+            raise self._late(call) from None
+
+    async def _sent(self, call: Call[T], request: Mapping[str, Any], deadline: Deadline) -> T:
         for pause in (*PAUSES_SECONDS, None):
             failure: httpx.Response | httpx.HTTPError
+            client = await self._clients.get()
             try:
-                with _sendable(call):
-                    failure = await self._client.request(
-                        **request, timeout=deadline.remaining_seconds()
-                    )
+                with _sendable(call), _open(lambda: self._clients.closed):
+                    failure = await client.request(**request, timeout=deadline.remaining_seconds())
                 if failure.status_code < 400:
                     return self._answer(call, failure)
             except httpx.HTTPError as error:
@@ -186,8 +231,28 @@ class AsyncHttpTransport(_Http):
         raise self._failed(call, failure) from failure
 
     async def close(self) -> None:
-        """Close the connections."""
-        await self._client.aclose()
+        """Close the connections; a second call does nothing."""
+        await self._clients.close()
+
+
+def _made(kind: Callable[..., C], arguments: Mapping[str, Any]) -> C:
+    try:
+        return kind(**arguments)
+    except (OSError, ValueError, ImportError) as error:
+        raise HumanMemoryError(
+            f"proxies or certificates as the environment has them can't be used: {error}"
+        ) from error
+
+
+@contextmanager
+def _open(is_closed: Callable[[], bool]) -> Iterator[None]:
+    """A client that is closed by another thread or task in the middle of a call."""
+    try:
+        yield
+    except RuntimeError as error:
+        if is_closed():
+            raise closed() from error
+        raise
 
 
 @contextmanager

@@ -1,83 +1,253 @@
 """Calls over the bus: the same operations as the gateway's, without a gateway."""
 
 import asyncio
+import concurrent.futures
 import threading
-from collections.abc import Coroutine
+import weakref
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import orjson
 
 from human_memory._client.calls import Call
+from human_memory._client.loops import closed, running_loop
 from human_memory.bus.bus import Bus
 from human_memory.bus.settings import KafkaSettings
 from human_memory.deadline import Deadline
-from human_memory.exceptions import error_of
+from human_memory.exceptions import HumanMemoryError, error_of
+from human_memory.forks import begins_anew
 from human_memory.operations.problems import http_error
 from human_memory.operations.service import Asking, perform, probe
 from human_memory.routes import READY, STORE_BATCH
 from schemas.errors import MemoryServiceError, Unavailable
-from schemas.limits import HTTP_BATCH_BYTES_MAX, HTTP_BODY_BYTES_MAX, TIMEOUT_MS_MAX
+from schemas.limits import HTTP_BATCH_BYTES_MAX, HTTP_BODY_BYTES_MAX
 
 T = TypeVar("T")
 CLOSE_SECONDS_MAX = 10.0
+# The bus's own limits know what was waited for, so they come first.
+GRACE_SECONDS = 0.2
 
 
-class AsyncKafkaTransport:
-    """Connects with the first call."""
+class _Kafka:
+    """What the two clients share: a bus in a thread of its own, made by a process's first call.
+
+    Not in the caller's event loop, also where there is one: `asyncio.run` cancels all tasks of its
+    loop in the end, those of the Kafka client too, which then leaves its connections open.
+    """
 
     def __init__(self, address: str, timeout: float, namespace: str) -> None:
         self._settings = KafkaSettings(kafka=address)
-        self._bus: Bus | None = None
-        self._timeout = min(timeout, TIMEOUT_MS_MAX / 1000)
+        self._timeout = timeout
+        self._close_seconds = min(timeout, CLOSE_SECONDS_MAX)
         self._namespace = namespace
-        self._connecting = asyncio.Lock()
+        self._thread: _Thread | None = None
+        self._closed = False
+        self._starting = threading.RLock()
+        begins_anew(self)
 
-    async def send(self, call: Call[T]) -> T:
+    def leave_behind(self) -> object:
+        """See `human_memory.forks`."""
+        left, self._thread, self._starting = self._thread, None, threading.RLock()
+        if left is not None:
+            left.end.detach()
+        return left
+
+    def _sent(self, call: Call[T]) -> "concurrent.futures.Future[T]":
+        with self._starting:
+            if self._closed:
+                raise closed()
+            if self._thread is None:
+                self._thread = _Thread(self, _Connection(self._settings, self._close_seconds))
+            return self._thread.submit(call, self._namespace, self._timeout)
+
+    def _ended(self) -> "_Thread | None":
+        with self._starting:
+            self._closed = True
+            thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.end()
+        return thread
+
+    def _failure(self, call: Call[Any], error: Exception) -> HumanMemoryError:
+        if isinstance(error, TimeoutError):
+            return HumanMemoryError(
+                f"the memory at {self._settings.kafka} did not answer {call.route.method} "
+                f"{call.resource} within {self._timeout:g} s; the outcome is unknown",
+                504,
+            )
+        if self._closed:
+            return HumanMemoryError(
+                "this memory was closed before the answer came; the outcome is unknown"
+            )
+        assert isinstance(error, MemoryServiceError)
+        status, detail = http_error(error)
+        text = detail if status == 503 else orjson.dumps({"detail": detail}).decode()
+        return error_of(status, resource=call.resource, body=str(text))
+
+
+class KafkaTransport(_Kafka):
+    """Sends calls and waits."""
+
+    def send(self, call: Call[T]) -> T:
         """The call's result.
 
         Raises:
             HumanMemoryError: it failed.
         """
-        deadline = Deadline.after(self._timeout)
+        future = self._sent(call)
         try:
-            bus = await self._connected(deadline)
-            if call.route is READY:
-                return call.parse({"checks": await probe(bus)})
-            fields = orjson.dumps({**call.path, **call.query, **(call.body or {})})
-            _check_size(call, fields)
-            asking = Asking(
-                bus,
-                namespace=self._namespace if call.namespace is None else call.namespace,
-                deadline=deadline,
-                idempotency_key=call.idempotency_key,
-            )
-            answer = await perform(call.route, fields, asking)
-        except MemoryServiceError as error:
-            status, detail = http_error(error)
-            text = detail if status == 503 else orjson.dumps({"detail": detail}).decode()
-            raise error_of(status, resource=call.resource, body=str(text)) from error
-        return call.parse(answer)
+            return future.result(self._timeout + 2 * GRACE_SECONDS)
+        except (MemoryServiceError, TimeoutError, concurrent.futures.CancelledError) as error:
+            raise self._failure(call, error) from error
+        finally:
+            future.cancel()  # of no effect once it is done
+
+    def close(self) -> None:
+        """Disconnect; a second call does nothing."""
+        thread = self._ended()
+        if thread is not None:
+            thread.join(self._close_seconds + GRACE_SECONDS)
+
+
+class AsyncKafkaTransport(_Kafka):
+    """The same for asyncio, in any loop."""
+
+    async def send(self, call: Call[T]) -> T:
+        """As `KafkaTransport.send`."""
+        running_loop()
+        future = self._sent(call)
+        try:
+            async with asyncio.timeout(self._timeout + 2 * GRACE_SECONDS):
+                return await asyncio.wrap_future(future)
+        except (MemoryServiceError, TimeoutError) as error:
+            raise self._failure(call, error) from error
+        except asyncio.CancelledError as error:
+            # Of the call, in the thread that was ended; or of whoever waits for it here.
+            if future.cancelled() and not _being_cancelled():
+                raise self._failure(call, error) from None
+            raise
 
     async def close(self) -> None:
-        """Disconnect."""
-        bus, self._bus = self._bus, None
-        if bus is not None:
-            await bus.close()
+        """Disconnect; a second call does nothing."""
+        running_loop()
+        thread = self._ended()
+        if thread is not None:
+            await asyncio.to_thread(thread.join, self._close_seconds + GRACE_SECONDS)
 
-    async def _connected(self, deadline: Deadline) -> Bus:
+
+def _being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+class _Thread(threading.Thread):
+    """An event loop that runs until its owner is closed or garbage, and disconnects then."""
+
+    def __init__(self, owner: object, connection: "_Connection") -> None:
+        super().__init__(name="human-memory-sdk", daemon=True)
+        self._connection = connection
+        self._loop = asyncio.new_event_loop()
+        self._end = asyncio.Event()
         try:
-            async with asyncio.timeout(deadline.remaining_seconds()), self._connecting:
-                if self._bus is None:
-                    # One that could not start can't be started again: the next call makes another.
-                    bus = Bus(self._settings, client_id="human-memory-sdk")
-                    await bus.start()
-                    self._bus = bus
-                return self._bus
-        except TimeoutError:
+            self.start()
+        except RuntimeError as error:  # at the interpreter's end, or where there are too many
+            self._loop.close()
+            raise HumanMemoryError(f"{error}: kafka:// needs one") from error
+        # What ends it, whoever is first; a process ends without waiting for Kafka.
+        self.end = weakref.finalize(owner, self._loop.call_soon_threadsafe, self._end.set)
+        self.end.atexit = False
+
+    def submit(
+        self, call: Call[T], namespace: str, timeout: float
+    ) -> "concurrent.futures.Future[T]":
+        """The call's result, which raises TimeoutError too, and CancelledError if the loop ends."""
+        work = _performed(self._connection, call, namespace, timeout)
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def run(self) -> None:
+        """The thread's work."""
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._until_end())
+
+    async def _until_end(self) -> None:
+        await self._end.wait()
+        await self._connection.close()
+
+
+async def _performed(connection: "_Connection", call: Call[T], namespace: str, timeout: float) -> T:
+    deadline = Deadline.after(timeout)
+    async with asyncio.timeout(timeout + GRACE_SECONDS):
+        bus = await connection.bus(deadline.remaining_seconds())
+        if call.route is READY:
+            return call.parse({"checks": await probe(bus)})
+        fields = orjson.dumps({**call.path, **call.query, **(call.body or {})})
+        _check_size(call, fields)
+        asking = Asking(
+            bus,
+            namespace=namespace if call.namespace is None else call.namespace,
+            deadline=deadline,
+            idempotency_key=call.idempotency_key,
+        )
+        return call.parse(await perform(call.route, fields, asking))
+
+
+class _Connection:
+    """The bus of one thread."""
+
+    def __init__(self, settings: KafkaSettings, close_seconds: float) -> None:
+        self._settings = settings
+        self._close_seconds = close_seconds
+        self._starting: asyncio.Task[Bus] | None = None
+
+    async def bus(self, seconds: float) -> Bus:
+        """The bus, started. A start goes on where a call gives up: the next call gains by it.
+
+        Raises:
+            Unavailable: Kafka does not answer, or not in so many seconds.
+        """
+        starting = self._starting
+        if starting is None or (starting.done() and _failed(starting)):
+            # One that could not start can't be started again.
+            starting = self._starting = asyncio.create_task(_started(self._settings))
+            starting.add_done_callback(_failed)  # looked at, whether or not a call still waits
+        if not starting.done():
+            await asyncio.wait({starting}, timeout=seconds)
+        if not starting.done():
             raise Unavailable(
-                f"Kafka at {self._settings.kafka} did not answer within {self._timeout:g} s; "
+                f"Kafka at {self._settings.kafka} did not answer within {seconds:.3g} s; "
                 "nothing was sent"
-            ) from None
+            )
+        if starting.cancelled():
+            raise Unavailable("the connection was closed while it was made; nothing was sent")
+        return starting.result()
+
+    async def close(self) -> None:
+        """Disconnect, or give up on it in time."""
+        if self._starting is not None:
+            closing = asyncio.create_task(_closed(self._starting))
+            await asyncio.wait({closing}, timeout=self._close_seconds)
+            closing.cancel()
+
+
+async def _started(settings: KafkaSettings) -> Bus:
+    bus = Bus(settings, client_id="human-memory-sdk")
+    try:
+        await bus.start()
+    except OSError as error:  # of a certificate or key that can't be read
+        raise Unavailable(f"connecting to Kafka at {settings.kafka}: {error}") from error
+    return bus
+
+
+async def _closed(starting: "asyncio.Task[Bus]") -> None:
+    starting.cancel()  # which does nothing once it is done
+    await asyncio.wait({starting})
+    if not _failed(starting):
+        with suppress(MemoryServiceError):
+            await starting.result().close()
+
+
+def _failed(starting: "asyncio.Task[Bus]") -> bool:
+    return starting.cancelled() or starting.exception() is not None
 
 
 def _check_size(call: Call[Any], fields: bytes) -> None:
@@ -86,37 +256,3 @@ def _check_size(call: Call[Any], fields: bytes) -> None:
     if len(fields) > allowed:
         text = f"the body has more than {allowed:,} bytes"
         raise error_of(413, resource=call.resource, body=text)
-
-
-class KafkaTransport:
-    """The same for callers without an event loop: one runs in a thread of its own."""
-
-    def __init__(self, address: str, timeout: float, namespace: str) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(
-            target=self._loop.run_forever, name="human-memory-sdk", daemon=True
-        )
-        self._thread.start()
-        self._inner = self._run(_made(address, timeout, namespace))
-
-    def send(self, call: Call[T]) -> T:
-        """As `AsyncKafkaTransport.send`."""
-        return self._run(self._inner.send(call))
-
-    def close(self) -> None:
-        """Disconnect and end the thread; a second call does nothing."""
-        if self._loop.is_closed():
-            return
-        try:
-            self._run(self._inner.close())
-        finally:
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(CLOSE_SECONDS_MAX)
-            self._loop.close()
-
-    def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
-
-
-async def _made(address: str, timeout: float, namespace: str) -> AsyncKafkaTransport:
-    return AsyncKafkaTransport(address, timeout, namespace)

@@ -12,6 +12,7 @@ from human_memory.bus.producer import DurableProducer, Headers
 from human_memory.bus.reply_inbox import ReplyBox
 from human_memory.bus.settings import KafkaSettings
 from human_memory.deadline import Deadline
+from human_memory.forks import begins_anew
 from schemas.codec import encode
 from schemas.errors import DeadlineExceeded, Unavailable
 from schemas.inbox import InboxCommand
@@ -46,6 +47,9 @@ Request = InboxCommand | QueryBase | RunJob | CancelRun | UndoRun
 class Bus:
     """A client of the bus; use it as `async with Bus(settings) as bus:`.
 
+    It belongs to the event loop that it was started in, and to its process: `Memory` and
+    `AsyncMemory` make one wherever they are called.
+
     A message goes to the topic of its class, under its namespace as key, as JSON.
 
     Give every write an `idempotency_key` and every query that records accesses a `query_id` if you
@@ -66,6 +70,14 @@ class Bus:
         self._producer = DurableProducer(settings, client_id=client_id)
         self._replies = ReplyBox(settings, client_id=client_id, pending_max=pending_max)
         self._reply_to = settings.topic(REPLIES).encode()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._inherited = False
+        begins_anew(self)
+
+    def leave_behind(self) -> object:
+        """See `human_memory.forks`."""
+        self._inherited = True
+        return self._producer, self._replies
 
     async def start(self) -> None:
         """Connect; returns when no reply can be missed any more.
@@ -73,6 +85,7 @@ class Bus:
         Raises:
             Unavailable: Kafka does not answer, or memory.replies is missing.
         """
+        self._loop = asyncio.get_running_loop()
         try:
             await self._producer.start()
             replies = self._settings.topic(REPLIES)
@@ -82,7 +95,12 @@ class Bus:
             raise
 
     async def close(self) -> None:
-        """Disconnect; pending requests get `Unavailable`. A second call does nothing."""
+        """Disconnect; pending requests get `Unavailable`. A second call does nothing.
+
+        Raises:
+            Unavailable: it belongs to another event loop or process, and is as it was.
+        """
+        self._check_home()
         try:
             await self._replies.stop()
         finally:
@@ -116,8 +134,9 @@ class Bus:
             DeadlineExceeded: no reply in time. Whether it was carried out is unknown.
             LimitExceeded: the message is too large, or too many requests wait already.
             Rejected: the timeout is out of bounds.
-            Unavailable: Kafka does not answer, or the bus is closed.
+            Unavailable: Kafka does not answer, or the bus is closed or another loop's.
         """
+        self._check_home()
         deadline = Deadline.after(checked_timeout(timeout_seconds))
         topic, value = _topic_of(message), encode(message)
         more = [_VISIBLE_HEADER] if visible else []
@@ -158,8 +177,9 @@ class Bus:
             DeadlineExceeded: Kafka did not acknowledge in time. It may still be appended.
             LimitExceeded: the message is too large.
             Rejected: the timeout is out of bounds.
-            Unavailable: Kafka does not answer, or the bus is closed.
+            Unavailable: Kafka does not answer, or the bus is closed or another loop's.
         """
+        self._check_home()
         value = encode(message)
         try:
             async with asyncio.timeout(checked_timeout(timeout_seconds)):
@@ -199,6 +219,13 @@ class Bus:
     def malformed_replies(self) -> int:
         """Replies to us that are no replies by the contract; they were ignored."""
         return self._replies.malformed_replies
+
+    def _check_home(self) -> None:
+        if self._inherited or self._loop not in (None, asyncio.get_running_loop()):
+            raise Unavailable(
+                "this bus was started in another event loop or process; nothing was done; make "
+                "one here, with async with Bus(settings)"
+            )
 
     async def _append(
         self, topic: Topic, message: Request, value: bytes, headers: Headers

@@ -48,6 +48,7 @@ THIN_CLIENT = (
     "human_memory.client",
     "human_memory.deadline",
     "human_memory.exceptions",
+    "human_memory.forks",
     "human_memory.integrations",
     "human_memory.models",
     "human_memory.routes",
@@ -191,7 +192,8 @@ def client_may_import(module: str, name: str) -> bool:
     if target == "stack":
         return is_in(module, RUNNERS)
     if is_in(module, ("human_memory.bus",)) and target == "human_memory":
-        return is_in(name, ("human_memory.bus", "human_memory.deadline", "human_memory.paths"))
+        below = ("bus", "deadline", "exceptions", "forks", "paths")
+        return is_in(name, tuple(f"human_memory.{each}" for each in below))
     if is_in(name, RUNNERS):
         return is_in(module, RUNNERS)
     return target in ("human_memory", "schemas")

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -33,18 +33,19 @@ class Answer:
 class Script:
     """What a server answers, in order (the last one for ever), and what it was asked."""
 
-    answers: list[Answer]
+    answers: list[Answer | Callable[[Asked], Answer]]
     url: str = ""
     asked: list[Asked] = field(default_factory=list)
 
     def next(self, asked: Asked) -> Answer:
         """The answer to the next request."""
         self.asked.append(asked)
-        return self.answers[min(len(self.asked), len(self.answers)) - 1]
+        answer = self.answers[min(len(self.asked), len(self.answers)) - 1]
+        return answer if isinstance(answer, Answer) else answer(asked)
 
 
 @contextmanager
-def serving(*answers: Answer) -> Iterator[Script]:
+def serving(*answers: Answer | Callable[[Asked], Answer]) -> Iterator[Script]:
     """A server on a port of its own."""
     script = Script(list(answers))
 
