@@ -10,10 +10,14 @@ from human_memory._client.calls import (
     BATCH_SIZE_DEFAULT,
     Call,
     ConceptMore,
+    InspectMore,
+    Keyed,
     ListMore,
-    RelationMore,
+    ReasonMore,
+    RecallMore,
     SearchMore,
     StoreMore,
+    UsedMore,
 )
 from human_memory._client.connecting import connect_async
 from human_memory.models import (
@@ -102,7 +106,8 @@ class AsyncMemory:
         answer: builtins.list[MemoryCreated]
         for number, batch in enumerate(calls.batches(items, batch_size)):
             key = None if idempotency_key is None else f"{idempotency_key}/{number}"
-            call = calls.store_batch(batch, idempotency_key=key, namespace=namespace)
+            whose: Keyed = {"idempotency_key": key, "namespace": namespace}
+            call = calls.store_batch(batch, whose)
             answer = await self._send(call)
             stored += answer
             if progress is not None:
@@ -119,33 +124,25 @@ class AsyncMemory:
         """Memories about something, ranked by activation; what it returns gets stronger."""
         return await self._send(calls.search(query, top_k, min_activation, more))
 
-    async def recall(
-        self, memory_id: str, *, context: str | None = None, namespace: str | None = None
-    ) -> MemoryInfo:
+    async def recall(self, memory_id: str, **more: Unpack[RecallMore]) -> MemoryInfo:
         """A memory by its id; it gets stronger."""
-        return await self._send(calls.recall(memory_id, context, namespace))
+        return await self._send(calls.recall(memory_id, more))
 
-    async def used(
-        self,
-        memory_ids: Iterable[str],
-        *,
-        context: str | None = None,
-        namespace: str | None = None,
-    ) -> None:
+    async def used(self, memory_ids: Iterable[str], **more: Unpack[UsedMore]) -> None:
         """Say that memories were of use, for example in an answer; they get stronger."""
-        await self._send(calls.used(builtins.list(memory_ids), context, namespace))
+        await self._send(calls.used(builtins.list(memory_ids), more))
 
-    async def forget(self, memory_id: str, *, namespace: str | None = None) -> bool:
+    async def forget(self, memory_id: str, **more: Unpack[ReasonMore]) -> bool:
         """Soft-delete a memory; `restore` undoes it."""
-        return await self._send(calls.forget(memory_id, namespace))
+        return await self._send(calls.forget(memory_id, more))
 
-    async def restore(self, memory_id: str, *, namespace: str | None = None) -> Restored:
+    async def restore(self, memory_id: str, **more: Unpack[ReasonMore]) -> Restored:
         """Bring back a memory that decayed or was forgotten."""
-        return await self._send(calls.restore(memory_id, namespace))
+        return await self._send(calls.restore(memory_id, more))
 
-    async def inspect(self, memory_id: str, *, namespace: str | None = None) -> MemoryDetail:
+    async def inspect(self, memory_id: str, **more: Unpack[InspectMore]) -> MemoryDetail:
         """Everything about a memory, in any status, without touching it."""
-        return await self._send(calls.inspect(memory_id, namespace))
+        return await self._send(calls.inspect(memory_id, more))
 
     async def list(
         self, offset: int = 0, limit: int = 50, **more: Unpack[ListMore]
@@ -161,7 +158,7 @@ class AsyncMemory:
         self, *, namespace: str | None = None
     ) -> builtins.list[WorkingMemoryItem]:
         """What is in focus now, the strongest first."""
-        return await self._send(calls.working_memory(namespace))
+        return await self._send(calls.working_memory({"namespace": namespace}))
 
     async def add_concept(
         self,
@@ -175,7 +172,7 @@ class AsyncMemory:
 
     async def get_concept(self, name: str, *, namespace: str | None = None) -> Concept:
         """A concept and all relations at it."""
-        return await self._send(calls.get_concept(name, namespace))
+        return await self._send(calls.get_concept(name, {"namespace": namespace}))
 
     async def add_relation(
         self,
@@ -183,7 +180,7 @@ class AsyncMemory:
         target: str,
         relation_type: str,
         weight: float = 1.0,
-        **more: Unpack[RelationMore],
+        **more: Unpack[Keyed],
     ) -> Relation:
         """Create a typed relation of two concepts, or overwrite its weight."""
         relation = {
@@ -203,19 +200,19 @@ class AsyncMemory:
         namespace: str | None = None,
     ) -> builtins.list[SpreadResult]:
         """Concepts near the given ones, by the strongest paths."""
-        return await self._send(calls.spread(concepts, depth, limit, namespace))
+        return await self._send(calls.spread(concepts, depth, limit, {"namespace": namespace}))
 
     async def export_graph(self, limit: int = 200, *, namespace: str | None = None) -> Graph:
         """Concepts and the relations among them."""
-        return await self._send(calls.export_graph(limit, namespace))
+        return await self._send(calls.export_graph(limit, {"namespace": namespace}))
 
     async def decay(self, *, namespace: str | None = None) -> DecayReport:
         """Archive what has faded below the threshold. Also happens by itself."""
-        return await self._send(calls.decay(namespace))
+        return await self._send(calls.decay({"namespace": namespace}))
 
     async def consolidate(self, *, namespace: str | None = None) -> ConsolidationReport:
         """Replay, extract, prune, compile: what sleep does. Also happens by itself."""
-        return await self._send(calls.consolidate(namespace))
+        return await self._send(calls.consolidate({"namespace": namespace}))
 
     async def forget_strategy(self, strategy: str, **params: object) -> ForgetReport:
         """Forget on purpose: strategic_prune, capacity_overflow, interference or rif.
@@ -226,7 +223,7 @@ class AsyncMemory:
 
     async def stats(self, *, namespace: str | None = None) -> Stats:
         """Counts by status, and the mean activation."""
-        return await self._send(calls.stats(namespace))
+        return await self._send(calls.stats({"namespace": namespace}))
 
     async def ready(self) -> dict[str, str]:
         """What works, by part: `ok`, `error` or `timeout`."""

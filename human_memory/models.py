@@ -3,7 +3,7 @@
 Times are RFC 3339 in UTC, as text.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
@@ -14,6 +14,12 @@ class MemoryCreated(BaseModel):
     memory_id: str
     activation: float
     created_at: str
+
+
+class BatchStored(BaseModel):
+    """The new memories, in the order of the items."""
+
+    results: list[MemoryCreated]
 
 
 class Explanation(BaseModel):
@@ -47,6 +53,13 @@ class SearchResult(BaseModel):
     reasons: dict[str, Any] | None = None
 
 
+class SearchReply(BaseModel):
+    """What a search found, best first."""
+
+    results: list[SearchResult]
+    count: int = 0
+
+
 class MemoryInfo(BaseModel):
     """A memory that was recalled; this access is counted in it."""
 
@@ -57,6 +70,7 @@ class MemoryInfo(BaseModel):
     created_at: str
     last_accessed: str
     access_count: int
+    explanation: Explanation | None = None
 
 
 class AccessRecord(BaseModel):
@@ -65,6 +79,13 @@ class AccessRecord(BaseModel):
     accessed_at: str
     context: str | None = None
     kind: str | None = None
+
+
+class SourceMemory(BaseModel):
+    """A memory that another one was made from, and how much it contributed."""
+
+    memory_id: str
+    weight: float = 1.0
 
 
 class MemoryDetail(BaseModel):
@@ -93,6 +114,8 @@ class MemoryDetail(BaseModel):
     pinned: bool = False
     recorded_at: str | None = None
     superseded_by: str | None = None
+    derived_from: list[SourceMemory] = []
+    derivatives: list[str] = []
 
 
 class MemoryItem(BaseModel):
@@ -147,6 +170,7 @@ class Concept(BaseModel):
     type: str
     activation: float
     relationships: list[Relation] = []
+    aliases: list[str] = []
 
 
 class SpreadResult(BaseModel):
@@ -166,10 +190,11 @@ class GraphNode(BaseModel):
 
 
 class Graph(BaseModel):
-    """Concepts and the relations among them."""
+    """The most active concepts and the relations among them. `total` counts all concepts."""
 
     nodes: list[GraphNode]
     edges: list[Relation]
+    total: int | None = None
 
 
 class DecayReport(BaseModel):
@@ -197,6 +222,19 @@ class ForgetReport(BaseModel):
     memories_affected: int
 
 
+class Forgotten(BaseModel):
+    """A memory that is gone; `restore` brings it back."""
+
+    memory_id: str = ""
+    deleted: bool
+
+
+class Accepted(BaseModel):
+    """A write that is in the log, and that reads show."""
+
+    accepted: bool
+
+
 class Restored(BaseModel):
     """A memory that is active again."""
 
@@ -213,3 +251,20 @@ class WorkingMemoryItem(BaseModel):
     content: str
     activation: float
     last_accessed: str
+    memory_type: str | None = None
+    concepts: list[str] = []
+
+
+class WorkingMemory(BaseModel):
+    """The memories in focus, the strongest first."""
+
+    memories: list[WorkingMemoryItem]
+    capacity: int = 0
+    window_seconds: float = 0.0
+
+
+class Readiness(BaseModel):
+    """What works: `ok`, `error` or `timeout` by part."""
+
+    checks: dict[str, str]
+    status: Literal["ready", "degraded", "unavailable"] = "ready"

@@ -144,7 +144,7 @@ class HumanMemoryStore(BaseStore):
                 self._namespaces.add(op.namespace)
             created = None
             if outdated:
-                detail: MemoryDetail = yield calls.inspect(outdated[0].memory_id, None)
+                detail: MemoryDetail = yield calls.inspect(outdated[0].memory_id, {})
                 created = _created_at(detail)
             yield _store(op, op.value, created)
             # Of all who put this key now the last to look sees every version; the newest stays.
@@ -152,14 +152,14 @@ class HumanMemoryStore(BaseStore):
             outdated = versions[1:]
         for version in outdated:
             with suppress(MemoryNotFound):  # somebody else has forgotten it
-                yield calls.forget(version.memory_id, None)
+                yield calls.forget(version.memory_id, {})
 
 
 def _get(op: GetOp) -> Steps:
     versions: list[MemoryItem] = yield from _versions(op.namespace, op.key)
     if not versions:
         return None
-    detail = yield calls.inspect(versions[0].memory_id, None)
+    detail = yield calls.inspect(versions[0].memory_id, {})
     return _item(detail)
 
 
@@ -182,7 +182,7 @@ def _search(op: SearchOp) -> Steps:
     for memory_id, score in scores.items():
         if len(found) >= wanted:
             break
-        detail = yield calls.inspect(memory_id, None)
+        detail = yield calls.inspect(memory_id, {})
         item = _item(detail)
         name = (item.namespace, item.key)
         # Two versions are found while one is replaced.
@@ -200,7 +200,7 @@ def _list_namespaces(op: ListNamespacesOp) -> Steps:
     paths: list[Path] = []
     rows = yield from _listed(_NAMESPACE_TAG)
     for row in rows:
-        detail = yield calls.inspect(row.memory_id, None)
+        detail = yield calls.inspect(row.memory_id, {})
         paths.append(tuple(detail.metadata["namespace"]))
     conditions = op.match_conditions or ()
     matching = [path for path in paths if all(_path_matches(path, each) for each in conditions)]

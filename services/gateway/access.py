@@ -7,17 +7,12 @@ import hmac
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from human_memory import routes
-from human_memory.routes import Route
+from human_memory.operations.table import Right
 from schemas.errors import Rejected
-
-Right = Literal["read", "write", "admin"]
-_ADMIN = {routes.DECAY, routes.CONSOLIDATE, routes.FORGET_STRATEGY}
-_READ = {routes.SEARCH, routes.SPREAD}
 
 
 class ApiKey(BaseModel):
@@ -74,13 +69,6 @@ class Access:
             if hmac.compare_digest(key.sha256, sent):
                 found = key
         return found
-
-
-def right_for(route: Route) -> Right:
-    """What a key needs for a route. Searching reads, though it strengthens what it finds."""
-    if route in _ADMIN:
-        return "admin"
-    return "read" if route.method == "GET" or route in _READ else "write"
 
 
 def _secret(authorization: str | None) -> str:

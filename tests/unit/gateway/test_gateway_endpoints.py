@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,14 +12,15 @@ import pytest
 from fastapi import FastAPI
 
 from human_memory import routes
+from human_memory.models import Readiness
 from human_memory.operations import maintenance as upkeep
-from human_memory.operations.service import OPERATIONS
+from human_memory.operations.table import OPERATIONS
 from schemas.errors import Rejected
 from schemas.replies import Reply
 from services.gateway.access import Access
 from services.gateway.app import _add_errors
 from services.gateway.app import app as whole
-from services.gateway.endpoints import Endpoints
+from services.gateway.endpoints import router
 from services.gateway.idempotency_cache import Request as KeptRequest
 from services.gateway.middleware import Doors
 
@@ -34,7 +36,11 @@ class Bus:
 
     async def request(self, message: Any, **_: Any) -> Reply:
         self.asked.append(message)
-        return Reply(result={"memory_id": str(MEMORY), "results": []})
+        moment = "2026-01-01T00:00:00.000Z"
+        memory = {"memory_id": str(MEMORY), "content": "a", "memory_type": "episodic"}
+        numbers = {"activation": 1.0, "access_count": 2}
+        times = {"created_at": moment, "last_accessed": moment}
+        return Reply(result={**memory, **numbers, **times, "results": [], "report": {}})
 
     async def ask(self, message: Any, **more: Any) -> Any:
         return (await self.request(message, **more)).result
@@ -55,12 +61,12 @@ class Kept:
 @asynccontextmanager
 async def client(bus: Bus) -> AsyncIterator[httpx.AsyncClient]:
     """Speaks to the endpoints."""
-    endpoints = Endpoints(Kept(), seconds_max=5)  # type: ignore[arg-type] # has what is used
-    endpoints.bus = bus  # type: ignore[assignment] # likewise
     app = FastAPI()
-    app.include_router(endpoints.router())
+    app.state.parts = SimpleNamespace(bus=bus, kept=Kept())
+    app.include_router(router())
     _add_errors(app)
-    transport = httpx.ASGITransport(Doors(app, access=Access(None), in_flight_max=10))
+    doors = Doors(app, access=Access(None), in_flight_max=10, seconds_max=5)
+    transport = httpx.ASGITransport(doors)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as speaking:
         yield speaking
 
@@ -132,10 +138,10 @@ async def test_body_is_bounded_where_none_is_read(path: str) -> None:
     [
         (routes.ADD_CONCEPT, {"name", "type", "activation", "aliases"}),
         (routes.ADD_RELATION, {"source", "target", "relation_type", "weight"}),
-        (routes.USED, {"memory_ids", "kind", "context"}),
+        (routes.USED, {"memory_ids", "kind", "context", "occurred_at"}),
         (routes.SPREAD, {"active_concepts", "depth", "limit"}),
         (routes.EXPORT_GRAPH, {"limit"}),
-        (routes.RECALL, {"memory_id", "context"}),
+        (routes.RECALL, {"memory_id", "context", "as_of", "record_access", "explain"}),
         (
             routes.LIST,
             {"offset", "limit", "cursor", "status", "type", "tag", "as_of"},
@@ -166,10 +172,10 @@ async def test_any_whole_number_is_a_seed(seed: int | None, asked: int | None) -
 
 async def test_what_is_not_ready_says_when_to_ask_again(monkeypatch: pytest.MonkeyPatch) -> None:
     class Unready:
-        async def state(self) -> tuple[str, dict[str, str]]:
-            return "unavailable", {"kafka": "error"}
+        async def state(self) -> Readiness:
+            return Readiness(status="unavailable", checks={"kafka": "error"})
 
-    monkeypatch.setattr(whole.state, "readiness", Unready(), raising=False)
+    monkeypatch.setattr(whole.state, "parts", SimpleNamespace(probes=Unready()), raising=False)
     transport = httpx.ASGITransport(whole)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as speaking:
         answer = await speaking.get("/ready")

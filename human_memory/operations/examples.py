@@ -1,4 +1,4 @@
-"""An example of each route, for the OpenAPI document; a test holds them to their schemas."""
+"""An example answer of each operation; a test holds them to their schemas."""
 
 from typing import Any
 
@@ -19,9 +19,6 @@ _MEMORY = {
 _RELATION = {"source": "Python", "target": "AI", "relation_type": "USED_FOR", "weight": 0.9}
 _PYTHON = {"name": "Python", "type": "language", "activation": 0.9}
 _CONCEPT = _PYTHON | {"relationships": [_RELATION | {"direction": "out"}]}
-
-# By name, wherever it is in a path or query.
-PARAMETERS: dict[str, Any] = {"memory_id": _ID, "name": "Python"}
 
 ANSWERS: dict[Route, Any] = {
     routes.STORE: _CREATED,
@@ -113,29 +110,3 @@ ANSWERS: dict[Route, Any] = {
         "checks": {"postgres": "ok", "qdrant": "ok", "neo4j": "ok", "kafka": "ok", "redis": "ok"},
     },
 }
-PROBLEM = {"loc": ["body", "content"], "msg": "content: Field required", "type": "missing"}
-FAILURES: dict[int, Any] = {
-    401: "a valid API key is needed, as bearer token or as password of HTTP Basic",
-    403: "the key 'agent-7' has no right to write",
-    404: "no memory has the id 'nonexistent-id'",
-    413: "the body has more than 1,048,576 bytes",
-    422: [PROBLEM],
-    503: "256 requests are being served already; try again",
-    504: "no reply within 25 s; the outcome is unknown",
-}
-EVENTS = """\
-: following
-
-event: memory.stored.v1
-id: 3:1042
-data: {"id":"…","type":"memory.stored.v1","subject":"…","data":{"content":"Tea is at four."}}
-
-"""
-BENCHMARK = """\
-data: {"phase":"store","progress":0.5,"total_stored":500,"batch_avg_ms":9.1,"p50":8.7,…}
-
-data: {"phase":"retrieve","progress":0.1,"total_searched":10,"p50":11.2,…}
-
-data: {"phase":"complete","total_memories":1000,"total_time_ms":5120.4,…}
-
-"""
