@@ -7,7 +7,7 @@ import typer
 
 from human_memory.cli import rendering
 from human_memory.cli.command import command
-from human_memory.cli.options import QueryOptions, moment
+from human_memory.cli.options import QueryOptions, moment, numbers_by_name
 from human_memory.cli.output import out
 from human_memory.cli.writing import MemoryIdArgument
 from schemas.queries import Inspect, ListMemories, QueryBase, Recall, Search, Stats
@@ -56,6 +56,19 @@ class SearchOptions(QueryOptions):
     include_decayed: Annotated[
         bool, typer.Option("--include-decayed", help="Search decayed memories too.")
     ] = False
+    context: Annotated[
+        str | None, typer.Option(help="The situation, as text; kept with the accesses.")
+    ] = None
+    noise: Annotated[bool, typer.Option("--noise", help="Add noise to each activation.")] = False
+    seed: Annotated[int | None, typer.Option(help="The same seed gives the same noise.")] = None
+    parameters: Annotated[
+        list[str],
+        typer.Option(
+            "--set",
+            metavar="NAME=NUMBER",
+            help="A parameter of the model, for this search only; may be repeated.",
+        ),
+    ] = field(default_factory=list)
 
 
 @command(app)
@@ -81,6 +94,10 @@ async def search(options: SearchOptions) -> None:
             explain=options.explain,
             min_activation=options.min_activation,
             include_decayed=options.include_decayed,
+            context=options.context,
+            noise=options.noise,
+            seed=options.seed,
+            parameters=numbers_by_name(options.parameters),
         )
     )
     await _answer(options, query, rendering.print_found)

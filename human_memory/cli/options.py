@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
+import orjson
 import typer
 
 from human_memory.bus.bus import Bus, Request
@@ -125,6 +126,39 @@ def moment(text: str | None, option: str) -> str | None:
         raise typer.BadParameter(
             f"{option} {text}: give a time such as 2026-01-31 or 2026-01-31T09:30:00Z"
         ) from None
+
+
+def json_object(text: str | None, option: str) -> dict[str, Any] | None:
+    """The JSON object that an option's text is.
+
+    Raises:
+        BadParameter: it is none.
+    """
+    if text is None:
+        return None
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise typer.BadParameter(f"{option} is not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise typer.BadParameter(f"{option} must be a JSON object, not {text[:40]}")
+    return value
+
+
+def numbers_by_name(texts: list[str]) -> dict[str, float]:
+    """Texts of the form NAME=NUMBER.
+
+    Raises:
+        BadParameter: one is not.
+    """
+    numbers = {}
+    for text in texts:
+        name, _, number = text.partition("=")
+        try:
+            numbers[name] = float(number)
+        except ValueError:
+            raise typer.BadParameter(f"{text!r} is not of the form NAME=NUMBER") from None
+    return numbers
 
 
 @dataclass(frozen=True, kw_only=True)

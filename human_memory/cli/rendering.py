@@ -129,4 +129,6 @@ def _history(accesses: list[dict[str, Any]]) -> str:
 def _shown(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4f}"
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if not isinstance(value, list):
+        return str(value)
+    return ", ".join(str(each["memory_id"] if isinstance(each, dict) else each) for each in value)

@@ -6,7 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from human_memory import AsyncMemory, HumanMemoryError, ServiceUnavailable, ValidationError
+from human_memory import (
+    AsyncMemory,
+    HumanMemoryError,
+    MemoryNotFound,
+    ServiceUnavailable,
+    ValidationError,
+)
 from schemas.limits import HTTP_BODY_BYTES_MAX
 from stack.state import free_port
 from tests.integration.services_fixture import System
@@ -63,6 +69,40 @@ async def test_what_was_said_with_a_memory_comes_back_and_filters(memory: AsyncM
     assert await found(since=JANUARY + timedelta(days=1)) == ["Basel."]
     assert await found(until=MARCH) == ["Bern."]
     assert await found(as_of=JANUARY + timedelta(days=1)) == ["Bern."]
+
+
+async def test_what_a_memory_is_about_feels_like_and_was_made_of_comes_back(
+    memory: AsyncMemory,
+) -> None:
+    await memory.add_concept("tea", aliases=["chai"])
+    source = await memory.store("Chai is at four.")
+    stored = await memory.store(
+        "Tea is served in the afternoon.",
+        memory_type="semantic",
+        concepts=["tea"],
+        emotion={"valence": 0.5, "arousal": 0.25, "salience": 0.75},
+        derived_from=[source.memory_id],
+    )
+
+    detail, origin = await memory.inspect(stored.memory_id), await memory.inspect(source.memory_id)
+
+    assert (detail.concepts, detail.memory_type) == (["tea"], "semantic")
+    assert (detail.emotion_valence, detail.emotion_arousal, detail.salience) == (0.5, 0.25, 0.75)
+    assert [each.memory_id for each in detail.derived_from] == [source.memory_id]
+    assert origin.derivatives == [stored.memory_id]
+    assert (await memory.get_concept("tea")).aliases == ["chai"]
+
+
+async def test_recall_may_look_only_and_at_a_past_moment(memory: AsyncMemory) -> None:
+    stored = await memory.store("Tea is at four.", occurred_at=JANUARY)
+
+    seen = await memory.recall(stored.memory_id, record_access=False, explain=True)
+
+    assert seen.access_count == 1
+    assert seen.explanation is not None
+    assert sum(seen.explanation.model_dump().values()) == pytest.approx(seen.activation)
+    with pytest.raises(MemoryNotFound):
+        await memory.recall(stored.memory_id, as_of=JANUARY - timedelta(days=1))
 
 
 async def test_explanation_adds_up_and_looking_leaves_no_trace(memory: AsyncMemory) -> None:
