@@ -6,23 +6,25 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
 from human_memory._client import calls
-from human_memory._client.calls import (
-    BATCH_SIZE_DEFAULT,
-    Call,
+from human_memory._client.arguments import (
     ConceptMore,
     InspectMore,
     Keyed,
     ListMore,
+    NamespacesMore,
     ReasonMore,
     RecallMore,
+    RunsMore,
     SearchMore,
     StoreMore,
     UsedMore,
 )
+from human_memory._client.calls import BATCH_SIZE_DEFAULT, Call
 from human_memory._client.connecting import connect
 from human_memory.models import (
     Concept,
     ConsolidationReport,
+    DeadLetter,
     DecayReport,
     ForgetReport,
     Graph,
@@ -31,9 +33,15 @@ from human_memory.models import (
     MemoryInfo,
     MemoryItem,
     MemoryPage,
+    NamespaceParameters,
+    Namespaces,
+    Rebuild,
     Relation,
     Restored,
+    Run,
+    RunReport,
     SearchResult,
+    SentBack,
     SpreadResult,
     Stats,
     WorkingMemoryItem,
@@ -140,6 +148,17 @@ class Memory:
         """Bring back a memory that decayed or was forgotten."""
         return self._send(calls.restore(memory_id, more))
 
+    def supersede(
+        self,
+        memory_id: str,
+        superseded_by: str,
+        *,
+        reversed: bool = False,  # noqa: A002 the contract's name
+        **more: Unpack[Keyed],
+    ) -> None:
+        """Say that a newer memory holds instead of an older one; `reversed` takes it back."""
+        self._send(calls.supersede(memory_id, superseded_by, reversed, more))
+
     def inspect(self, memory_id: str, **more: Unpack[InspectMore]) -> MemoryDetail:
         """Everything about a memory, in any status, without touching it."""
         return self._send(calls.inspect(memory_id, more))
@@ -218,6 +237,64 @@ class Memory:
         `namespace`, if it is among `params`, says whose memory, as in the other methods.
         """
         return self._send(calls.forget_strategy(strategy, params))
+
+    def start_run(
+        self,
+        job: str,
+        parameters: Mapping[str, Any] | None = None,
+        **more: Unpack[Keyed],
+    ) -> RunReport:
+        """Run a job of maintenance now: decay, consolidation, capacity, strategic_prune, ..."""
+        return self._send(calls.start_run(job, parameters or {}, more))
+
+    def runs(self, **more: Unpack[RunsMore]) -> builtins.list[Run]:
+        """The runs of maintenance, newest first."""
+        return self._send(calls.runs(more))
+
+    def get_run(self, run_id: str, *, namespace: str | None = None) -> Run:
+        """A run of maintenance: how far it is, or what it did and why."""
+        return self._send(calls.get_run(run_id, {"namespace": namespace}))
+
+    def cancel_run(self, run_id: str, *, namespace: str | None = None) -> RunReport:
+        """Stop a run at its next safe point. What it did so far stays."""
+        return self._send(calls.cancel_run(run_id, {"namespace": namespace}))
+
+    def undo_run(self, run_id: str, *, namespace: str | None = None) -> RunReport:
+        """Take back all that a run did."""
+        return self._send(calls.undo_run(run_id, {"namespace": namespace}))
+
+    def parameters(self, *, namespace: str | None = None) -> NamespaceParameters:
+        """The model's parameters that hold in the namespace, set or by default."""
+        return self._send(calls.parameters({"namespace": namespace}))
+
+    def set_parameters(self, parameters: Mapping[str, float], **more: Unpack[Keyed]) -> None:
+        """Set the model's parameters; all that are not named get their defaults."""
+        self._send(calls.set_parameters(parameters, more))
+
+    def namespaces(self, **more: Unpack[NamespacesMore]) -> Namespaces:
+        """The namespaces of the installation, each with its counts; `cursor` goes on."""
+        return self._send(calls.namespaces(more))
+
+    def rebuild(self) -> Rebuild:
+        """How far a rebuild of the read side is, if there is one."""
+        return self._send(calls.rebuild())
+
+    def dead_letters(self, last: int = 50) -> builtins.list[DeadLetter]:
+        """The newest records that could not be processed, and why."""
+        return self._send(calls.dead_letters(last))
+
+    def get_dead_letter(self, place: str) -> DeadLetter:
+        """One of them, whole."""
+        return self._send(calls.get_dead_letter(place))
+
+    def replay_dead_letters(
+        self,
+        places: Iterable[str] = (),
+        *,
+        all: bool = False,  # noqa: A002 the API's name
+    ) -> builtins.list[SentBack]:
+        """Send them back to where they came from: those at some places, or all commands."""
+        return self._send(calls.replay_dead_letters(builtins.list(places), all))
 
     def stats(self, *, namespace: str | None = None) -> Stats:
         """Counts by status, and the mean activation."""

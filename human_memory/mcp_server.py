@@ -35,6 +35,7 @@ from human_memory.operations.requests import (
     RestoreRequest,
     SearchRequest,
     StoreRequest,
+    SupersedeRequest,
 )
 
 INSTRUCTIONS = """\
@@ -159,6 +160,17 @@ _TOOLS = (
         _STRENGTHENS,
         "Bring back a memory that was forgotten or has faded.",
         kinds=_OF_MEMORY,
+    ),
+    Tool(
+        "supersede",
+        SupersedeRequest,
+        None,
+        "Say what holds now",
+        _STRENGTHENS,
+        "Say that a newer memory holds instead of an older one, which then comes after it.",
+        kinds={
+            "reversed": Annotated[bool, Field(description="Take it back: the older one holds.")]
+        },
     ),
     Tool(
         "working_memory",

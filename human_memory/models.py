@@ -268,3 +268,130 @@ class Readiness(BaseModel):
 
     checks: dict[str, str]
     status: Literal["ready", "degraded", "unavailable"] = "ready"
+
+
+class Run(BaseModel):
+    """A run of maintenance. `effects` counts what it did, by kind of event."""
+
+    run_id: str
+    job: str
+    status: str
+    began_at: str
+    completed_at: str | None = None
+    undone_at: str | None = None
+    phase: str | None = None
+    done: int = 0
+    total: int = 0
+    effects: dict[str, int] = {}
+    report: dict[str, Any] = {}
+    error: dict[str, Any] | None = None
+    downscaling_nats: float | None = None
+    seconds: float | None = None
+
+
+class Runs(BaseModel):
+    """Runs of maintenance, newest first."""
+
+    runs: list[Run]
+    count: int = 0
+
+
+class RunReport(BaseModel):
+    """What a run did, in numbers. `complete` is False where it goes on in the background."""
+
+    run_id: str
+    job: str
+    complete: bool
+    cancelled: bool = False
+    report: dict[str, Any] = {}
+
+
+class NamespaceParameters(BaseModel):
+    """The model's parameters of a namespace. `changed`: those that are not at their default."""
+
+    parameters: dict[str, int | float]
+    changed: list[str] = []
+
+
+class NamespaceCounts(BaseModel):
+    """A namespace, and its memories by status."""
+
+    namespace: str
+    total: int
+    active: int
+    decayed: int
+    deleted: int
+
+
+class Namespaces(BaseModel):
+    """A page of the namespaces, by name."""
+
+    namespaces: list[NamespaceCounts]
+    total: int = 0
+    next_cursor: str | None = None
+
+
+class RebuildPartition(BaseModel):
+    """A partition of the read side, and the build that is made beside the live one."""
+
+    partition: int
+    version: int
+    folded: int
+    target: int = 0
+    next_version: int | None = None
+    next_folded: int | None = None
+
+
+class Rebuild(BaseModel):
+    """The state of a rebuild of the read side: `folded` of `total` events."""
+
+    running: bool
+    folded: int
+    total: int
+    partitions: list[RebuildPartition] = []
+
+
+class Refusal(BaseModel):
+    """Why a record became a dead letter, and where it had been."""
+
+    reason: str
+    code: str
+    service: str
+    topic: str
+    partition: int
+    offset: int
+    timestamp: str
+    value_was_null: bool = False
+
+
+class DeadLetter(BaseModel):
+    """A record that could not be processed. `reason` is None if no service wrote it."""
+
+    place: str
+    topic: str
+    partition: int
+    offset: int
+    recorded_at: str
+    key: str | None = None
+    headers: dict[str, str | None] = {}
+    value: Any = None
+    reason: Refusal | None = None
+
+
+class DeadLetters(BaseModel):
+    """Dead letters, oldest first."""
+
+    dead_letters: list[DeadLetter]
+
+
+class SentBack(BaseModel):
+    """A dead letter, and where it was sent again."""
+
+    dead_letter: str
+    sent_to: str
+
+
+class Replayed(BaseModel):
+    """The dead letters that were sent again."""
+
+    replayed: list[SentBack]

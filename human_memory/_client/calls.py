@@ -8,111 +8,31 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any, Generic, TypedDict, TypeVar
+from typing import Any, Generic, TypeVar
 from uuid import uuid4
 
 from human_memory import models, routes
+from human_memory._client.arguments import (
+    ConceptMore,
+    InspectMore,
+    Keyed,
+    ListMore,
+    NamespacesMore,
+    ReasonMore,
+    RecallMore,
+    RunsMore,
+    SearchMore,
+    StoreMore,
+    UsedMore,
+    Whose,
+)
 from human_memory.exceptions import ValidationError
 from human_memory.routes import Route
 
 T = TypeVar("T")
 U = TypeVar("U")
-Moment = datetime | str
 BATCH_SIZE_DEFAULT = 100
 _SENDABLE = re.compile(r"[\x21-\x7e]*")
-
-
-class Whose(TypedDict, total=False):
-    """The memory a method is about, where it is not the client's own."""
-
-    namespace: str | None
-
-
-class Keyed(Whose, total=False):
-    """What a method takes that may be repeated under a key."""
-
-    idempotency_key: str | None
-
-
-class StoreMore(Keyed, total=False):
-    """What `store` takes beyond the published client's arguments, by name.
-
-    `derived_from`: ids, or `{"memory_id": ..., "weight": ...}`. `emotion`: valence, arousal and
-    salience.
-    """
-
-    tags: Sequence[str]
-    metadata: Mapping[str, Any]
-    concepts: Sequence[str]
-    emotion: Mapping[str, float]
-    session: str
-    speaker: str
-    pinned: bool
-    occurred_at: Moment
-    derived_from: Sequence[str | Mapping[str, Any]]
-
-
-class SearchMore(Keyed, total=False):
-    """What `search` takes beyond the published client's arguments, by name."""
-
-    types: Sequence[str]
-    tags: Sequence[str]
-    since: Moment
-    until: Moment
-    as_of: Moment
-    context: str
-    active_concepts: Sequence[str]
-    record_access: bool
-    include_decayed: bool
-    noise: bool
-    seed: int
-    explain: bool
-    parameters: Mapping[str, float]
-
-
-class RecallMore(Whose, total=False):
-    """What `recall` takes beyond the published client's arguments, by name."""
-
-    context: str | None
-    as_of: Moment
-    record_access: bool
-    explain: bool
-
-
-class InspectMore(Whose, total=False):
-    """What `inspect` takes beyond the published client's arguments, by name."""
-
-    as_of: Moment
-
-
-class UsedMore(Keyed, total=False):
-    """What `used` takes, by name. `kind`: used, recall or rehearsal."""
-
-    kind: str
-    context: str | None
-    occurred_at: Moment
-
-
-class ReasonMore(Whose, total=False):
-    """What `forget` and `restore` take, by name. `reason`: for people who read the log."""
-
-    reason: str
-
-
-class ListMore(Whose, total=False):
-    """What `list` and `page` take to filter, by name."""
-
-    cursor: str
-    status: str
-    memory_type: str
-    tag: str
-    as_of: Moment
-
-
-class ConceptMore(Keyed, total=False):
-    """What `add_concept` takes beyond the published client's arguments, by name."""
-
-    aliases: Sequence[str]
 
 
 _OF_THE_BATCH = Keyed.__annotations__.keys()
@@ -241,6 +161,81 @@ def list_page(offset: int, limit: int, more: ListMore) -> Call[models.MemoryPage
 def list_items(offset: int, limit: int, more: ListMore) -> Call[list[models.MemoryItem]]:
     """The rows of such a page, without the totals."""
     return list_page(offset, limit, more).giving(lambda page: page.memories)
+
+
+def supersede(memory_id: str, superseded_by: str, taken_back: bool, more: Keyed) -> Call[None]:
+    """A newer memory holds instead of an older one, or no longer does."""
+    ids = {"memory_id": memory_id, "superseded_by": superseded_by}
+    fields = {**ids, "reversed": taken_back, **_given(more, Keyed, "supersede")}
+    return _write(routes.SUPERSEDE, models.Accepted, fields, more).giving(lambda _: None)
+
+
+def runs(more: RunsMore) -> Call[list[models.Run]]:
+    """Runs of maintenance, newest first."""
+    call = _call(routes.RUNS, models.Runs, _given(more, RunsMore, "runs"), more)
+    return call.giving(lambda found: found.runs)
+
+
+def start_run(job: str, parameters: Mapping[str, Any], more: Keyed) -> Call[models.RunReport]:
+    """A run of a job, now."""
+    fields = {"job": job, "parameters": parameters, **_given(more, Keyed, "start_run")}
+    return _write(routes.START_RUN, models.RunReport, fields, more)
+
+
+def get_run(run_id: str, whose: Whose) -> Call[models.Run]:
+    """How far a run is, or what it did."""
+    return _call(routes.GET_RUN, models.Run, {"run_id": run_id}, whose)
+
+
+def cancel_run(run_id: str, whose: Whose) -> Call[models.RunReport]:
+    """Stop a run. Not repeatable: a second time it is not at work."""
+    fields = {"run_id": run_id}
+    return _call(routes.CANCEL_RUN, models.RunReport, fields, whose, repeatable=False)
+
+
+def undo_run(run_id: str, whose: Whose) -> Call[models.RunReport]:
+    """Take back a run. Repeatable: what is undone stays so."""
+    return _call(routes.UNDO_RUN, models.RunReport, {"run_id": run_id}, whose)
+
+
+def parameters(whose: Whose) -> Call[models.NamespaceParameters]:
+    """The model's parameters that hold."""
+    return _call(routes.PARAMETERS, models.NamespaceParameters, {}, whose)
+
+
+def set_parameters(values: Mapping[str, float], more: Keyed) -> Call[None]:
+    """Parameters; all that are not named get their defaults."""
+    fields = {"parameters": values, **_given(more, Keyed, "set_parameters")}
+    return _write(routes.SET_PARAMETERS, models.Accepted, fields, more).giving(lambda _: None)
+
+
+def namespaces(more: NamespacesMore) -> Call[models.Namespaces]:
+    """The namespaces there are."""
+    fields = _given(more, NamespacesMore, "namespaces")
+    return _call(routes.NAMESPACES, models.Namespaces, fields, {})
+
+
+def rebuild() -> Call[models.Rebuild]:
+    """How far a rebuild is."""
+    return _call(routes.REBUILD, models.Rebuild, {}, {})
+
+
+def dead_letters(last: int) -> Call[list[models.DeadLetter]]:
+    """The newest dead letters."""
+    call = _call(routes.DEAD_LETTERS, models.DeadLetters, {"last": last}, {})
+    return call.giving(lambda found: found.dead_letters)
+
+
+def get_dead_letter(place: str) -> Call[models.DeadLetter]:
+    """One dead letter."""
+    return _call(routes.GET_DEAD_LETTER, models.DeadLetter, {"place": place}, {})
+
+
+def replay_dead_letters(places: Sequence[str], everything: bool) -> Call[list[models.SentBack]]:
+    """Dead letters, sent again."""
+    fields = {"places": places, "all": everything}
+    call = _write(routes.REPLAY_DEAD_LETTERS, models.Replayed, fields, {})
+    return call.giving(lambda done: done.replayed)
 
 
 def working_memory(whose: Whose) -> Call[list[models.WorkingMemoryItem]]:

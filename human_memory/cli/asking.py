@@ -10,7 +10,7 @@ from human_memory.cli.command import command
 from human_memory.cli.options import QueryOptions, moment, numbers_by_name
 from human_memory.cli.output import out
 from human_memory.cli.writing import MemoryIdArgument
-from schemas.queries import Inspect, ListMemories, QueryBase, Recall, Search, Stats
+from schemas.queries import Inspect, ListMemories, Namespaces, QueryBase, Recall, Search, Stats
 
 app = typer.Typer()
 
@@ -195,6 +195,29 @@ async def stats(options: QueryOptions) -> None:
     Example: `human-memory stats -n acme/agent-7`
     """
     await _answer(options, Stats.model_validate(_given(options)), rendering.print_stats)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamespacesOptions(QueryOptions):
+    """Options of `namespaces`."""
+
+    prefix: Annotated[str | None, typer.Option(help="Only those that begin so.")] = None
+    limit: Annotated[int, typer.Option(help="At most so many.")] = 50
+    cursor: Annotated[
+        str | None, typer.Option(help="Go on after the page that named this cursor.")
+    ] = None
+
+
+@command(app)
+async def namespaces(options: NamespacesOptions) -> None:
+    """The namespaces of the installation by name, with their memories by status.
+
+    Example: `human-memory namespaces --prefix acme/`
+    """
+    query = Namespaces.model_validate(
+        _given(options, prefix=options.prefix, limit=options.limit, cursor=options.cursor)
+    )
+    await _answer(options, query, rendering.print_namespaces)
 
 
 def _given(options: QueryOptions, **fields: Any) -> dict[str, Any]:

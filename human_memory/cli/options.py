@@ -9,11 +9,13 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from human_memory.bus.bus import Bus, Request
+from human_memory.bus.bus import TIMEOUT_SECONDS_DEFAULT, Bus, Request
 from human_memory.bus.settings import KafkaSettings
 from human_memory.cli.output import print_json
+from human_memory.deadline import Deadline
 from human_memory.local import instance as instances
 from human_memory.local.instance import Instance
+from human_memory.operations import RequestContext
 from human_memory.paths import data_folder
 from schemas.replies import Reply
 
@@ -183,6 +185,12 @@ class BusOptions(KafkaOptions, NamespaceOption, JsonOption):
     def print_reply(self, reply: Reply) -> None:
         """The result and the position it is good for, as JSON."""
         print_json({**(reply.result or {}), "position": reply.position})
+
+
+def context_of(options: KafkaOptions) -> RequestContext:
+    """The context of an operation that asks nobody over the bus: its bus is not connected."""
+    bus = Bus(options.settings(), client_id="human-memory-cli")
+    return RequestContext(bus, "default", Deadline.after(TIMEOUT_SECONDS_DEFAULT))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ import typer
 from human_memory.cli.command import command
 from human_memory.cli.options import BusOptions, json_object, moment, numbers_by_name
 from human_memory.cli.output import out
+from human_memory.cli.rendering import print_parameters
 from schemas.inbox import (
     Access,
     Forget,
@@ -19,7 +20,7 @@ from schemas.inbox import (
     Store,
     Supersede,
 )
-from schemas.queries import Inspect
+from schemas.queries import Inspect, ParametersQuery
 from schemas.replies import Reply
 
 app = typer.Typer()
@@ -224,15 +225,27 @@ class ParametersOptions(BusOptions):
 
 @command(app)
 async def parameters(options: ParametersOptions) -> None:
-    """Set the model's parameters of a namespace; all that are not named get their defaults.
+    """The model's parameters of a namespace: show them, or set them.
+
+    Where some are set, all that are not named get their defaults.
 
     Example: `human-memory parameters horizon_seconds=2592000 -n acme/agent-7`
     """
     given = numbers_by_name(options.values)
     if not given and not options.defaults:
-        raise typer.BadParameter("give NAME=NUMBER, or --defaults to take back all that was set")
+        await _show_parameters(options)
+        return
     message = SetParameters.model_validate({"namespace": options.namespace, "parameters": given})
     await _accepted(options, message, f"parameters of {options.namespace} are set")
+
+
+async def _show_parameters(options: BusOptions) -> None:
+    reply = await options.request(ParametersQuery(namespace=options.namespace))
+    if options.as_json:
+        options.print_reply(reply)
+        return
+    assert reply.result is not None
+    print_parameters(out(), reply.result)
 
 
 async def _require_known(options: MemoryOptions) -> None:

@@ -30,6 +30,7 @@ from langgraph.store.base import (
 )
 
 from human_memory._client import calls
+from human_memory._client.arguments import ListMore, StoreMore
 from human_memory._client.calls import Call
 from human_memory._client.connecting import connect, connect_async
 from human_memory.exceptions import MemoryNotFound
@@ -219,7 +220,7 @@ def _listed(tag: str) -> Steps:
     for status in ("active", "decayed"):
         cursor: str | None = None
         while True:
-            more: calls.ListMore = {"tag": tag, "status": status}
+            more: ListMore = {"tag": tag, "status": status}
             if cursor is not None:
                 more["cursor"] = cursor
             page: MemoryPage = yield calls.list_page(0, _PAGE, more)
@@ -244,13 +245,13 @@ def _store(op: PutOp, value: Mapping[str, Any], created_at: str | None) -> Call[
     ]
     if op.index is not False:
         tags.append(_INDEXED_TAG)
-    more: calls.StoreMore = {"tags": tags, "metadata": metadata}
+    more: StoreMore = {"tags": tags, "metadata": metadata}
     return calls.store(_text(op, value), MEMORY_TYPE, None, more)
 
 
 def _marker(namespace: Path) -> Call[Any]:
     """What says that a namespace exists: stored once, as its key says, and kept for ever."""
-    more: calls.StoreMore = {
+    more: StoreMore = {
         "tags": [_NAMESPACE_TAG],
         "metadata": {"namespace": list(namespace)},
         "pinned": True,

@@ -20,6 +20,47 @@ _RELATION = {"source": "Python", "target": "AI", "relation_type": "USED_FOR", "w
 _PYTHON = {"name": "Python", "type": "language", "activation": 0.9}
 _CONCEPT = _PYTHON | {"relationships": [_RELATION | {"direction": "out"}]}
 
+_RUN = {
+    "run_id": "8b0f5a3e-2c0a-5c39-9d52-6a7d3a1a9f10",
+    "job": "consolidation",
+    "status": "completed",
+    "began_at": _STORED,
+    "completed_at": _STORED,
+    "phase": "compile",
+    "done": 4,
+    "total": 4,
+    "effects": {"memory.accessed.v1": 12},
+    "report": {"episodes_replayed": 12},
+    "seconds": 1.7,
+}
+_REPORT = {
+    "run_id": _RUN["run_id"],
+    "job": "consolidation",
+    "complete": True,
+    "cancelled": False,
+    "report": {"episodes_replayed": 12},
+}
+_DEAD_LETTER = {
+    "place": "3:17",
+    "topic": "memory.dead-letters",
+    "partition": 3,
+    "offset": 17,
+    "recorded_at": "2026-01-15T18:30:00.000Z",
+    "key": "acme/agent-7",
+    "headers": {"content-type": "application/json"},
+    "value": {"type": "store", "namespace": "acme/agent-7"},
+    "reason": {
+        "reason": "content: is required",
+        "code": "validation",
+        "service": "ingest",
+        "topic": "memory.inbox",
+        "partition": 3,
+        "offset": 2_039,
+        "timestamp": "2026-01-15T18:30:00.000Z",
+        "value_was_null": False,
+    },
+}
+
 ANSWERS: dict[Route, Any] = {
     routes.STORE: _CREATED,
     routes.STORE_BATCH: {"results": [_CREATED]},
@@ -104,6 +145,44 @@ ANSWERS: dict[Route, Any] = {
         "decayed": 2,
         "deleted": 1,
         "avg_activation": 0.42,
+    },
+    routes.SUPERSEDE: {"accepted": True},
+    routes.RUNS: {"runs": [_RUN], "count": 1},
+    routes.GET_RUN: _RUN,
+    routes.START_RUN: _REPORT,
+    routes.CANCEL_RUN: _REPORT | {"cancelled": True},
+    routes.UNDO_RUN: _REPORT | {"job": "undo", "report": {"memories_restored": 3}},
+    routes.PARAMETERS: {
+        "parameters": {"decay_rate": 0.5, "horizon_seconds": 2_592_000.0},
+        "changed": ["horizon_seconds"],
+    },
+    routes.SET_PARAMETERS: {"accepted": True},
+    routes.NAMESPACES: {
+        "namespaces": [
+            {"namespace": "acme/agent-7", "total": 12, "active": 9, "decayed": 2, "deleted": 1}
+        ],
+        "total": 1,
+        "next_cursor": None,
+    },
+    routes.REBUILD: {
+        "running": True,
+        "folded": 1_000,
+        "total": 1_043,
+        "partitions": [
+            {
+                "partition": 3,
+                "version": 4,
+                "folded": 1_043,
+                "target": 0,
+                "next_version": 5,
+                "next_folded": 1_000,
+            }
+        ],
+    },
+    routes.DEAD_LETTERS: {"dead_letters": [_DEAD_LETTER]},
+    routes.GET_DEAD_LETTER: _DEAD_LETTER,
+    routes.REPLAY_DEAD_LETTERS: {
+        "replayed": [{"dead_letter": "3:17", "sent_to": "memory.inbox 3:2040"}]
     },
     routes.READY: {
         "status": "ready",

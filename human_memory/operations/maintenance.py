@@ -6,10 +6,18 @@ from human_memory import models
 from human_memory.bus.groups import require_service
 from human_memory.operations.context import Json, RequestContext
 from human_memory.operations.memories import inspected, shown
-from human_memory.operations.requests import ForgetStrategyRequest, Nothing, memory_id_of
+from human_memory.operations.requests import (
+    ForgetStrategyRequest,
+    Nothing,
+    RunRequest,
+    RunsRequest,
+    StartRunRequest,
+    memory_id_of,
+    run_id_of,
+)
 from schemas.errors import DeadlineExceeded, Unavailable
-from schemas.maintenance import RunJob
-from schemas.queries import WorkingMemoryQuery
+from schemas.maintenance import CancelRun, RunJob, UndoRun
+from schemas.queries import RunQuery, Runs, WorkingMemoryQuery
 
 _STRATEGY_JOBS = {"capacity_overflow": "capacity"}
 # By the strategy's own parameter; the others mean nothing to it and are left out.
@@ -69,6 +77,46 @@ async def forget_strategy(
     return models.ForgetReport(strategy=request.strategy, memories_affected=affected)
 
 
+async def start_run(request: StartRunRequest, context: RequestContext) -> models.RunReport:
+    """A run of any job, now. Past the deadline it goes on."""
+    command = context.message(RunJob, request, idempotency_key=context.idempotency_key)
+    return await _report(context, command)
+
+
+async def runs(request: RunsRequest, context: RequestContext) -> models.Runs:
+    """The runs of maintenance, newest first."""
+    result = await context.ask(context.message(Runs, request))
+    return models.Runs.model_validate({**result, "runs": [shown(row) for row in result["runs"]]})
+
+
+async def get_run(request: RunRequest, context: RequestContext) -> models.Run:
+    """One run: how far it is, or what it did and why.
+
+    Raises:
+        NotFound: the namespace has no such run.
+    """
+    query = context.message(RunQuery, run_id=run_id_of(request.run_id))
+    return models.Run.model_validate(shown(await context.ask(query)))
+
+
+async def cancel_run(request: RunRequest, context: RequestContext) -> models.RunReport:
+    """Stop a run at its next safe point. What it did so far stays; undo takes it back.
+
+    Raises:
+        NotFound: no such run is at work in the namespace.
+    """
+    return await _report(context, context.message(CancelRun, run_id=run_id_of(request.run_id)))
+
+
+async def undo_run(request: RunRequest, context: RequestContext) -> models.RunReport:
+    """Take back all that a run did: memories are as they were, what it made is deleted.
+
+    Raises:
+        NotFound: the namespace has no such run.
+    """
+    return await _report(context, context.message(UndoRun, run_id=run_id_of(request.run_id)))
+
+
 async def working_memory(request: Nothing, context: RequestContext) -> models.WorkingMemory:
     """What the namespace is busy with, the strongest first."""
     result = await context.ask(context.message(WorkingMemoryQuery))
@@ -77,10 +125,20 @@ async def working_memory(request: Nothing, context: RequestContext) -> models.Wo
 
 
 async def _run(context: RequestContext, job: str, parameters: dict[str, Any]) -> Json:
-    await require_service(context.bus.settings, "maintenance")
     command = context.message(
         RunJob, job=job, parameters=parameters, idempotency_key=context.idempotency_key
     )
+    return await _done(context, command)
+
+
+async def _report(
+    context: RequestContext, command: RunJob | CancelRun | UndoRun
+) -> models.RunReport:
+    return models.RunReport.model_validate(await _done(context, command))
+
+
+async def _done(context: RequestContext, command: RunJob | CancelRun | UndoRun) -> Json:
+    await require_service(context.bus.settings, "maintenance")
     reply = await context.request(command)
     result = reply.unwrap()
     await context.visible(reply.position)

@@ -17,13 +17,14 @@ from human_memory.operations.requests import (
     SearchRequest,
     StoreBatchRequest,
     StoreRequest,
+    SupersedeRequest,
     UsedRequest,
     memory_id_of,
 )
 from schemas.errors import MemoryServiceError, NotFound, Rejected, Unavailable
 from schemas.fields import rfc3339
 from schemas.ids import derive
-from schemas.inbox import Access, Forget, Restore, Store
+from schemas.inbox import Access, Forget, Restore, Store, Supersede
 from schemas.limits import FUTURE_SKEW_SECONDS_DEFAULT
 from schemas.queries import Inspect, ListMemories, Recall, Search, Stats
 
@@ -145,6 +146,24 @@ async def restore(request: RestoreRequest, context: RequestContext) -> models.Re
 async def used(request: UsedRequest, context: RequestContext) -> models.Accepted:
     """Memories were of use outside a search or recall of ours."""
     await context.write(context.message(Access, request, idempotency_key=context.idempotency_key))
+    return models.Accepted(accepted=True)
+
+
+async def supersede(request: SupersedeRequest, context: RequestContext) -> models.Accepted:
+    """Say that a newer memory holds instead of an older one, which then comes after it.
+
+    Raises:
+        NotFound: one of the two is unknown.
+    """
+    ids = {
+        "memory_id": memory_id_of(request.memory_id),
+        "superseded_by": memory_id_of(request.superseded_by),
+    }
+    key = context.idempotency_key
+    command = context.checked(Supersede, request, **ids, idempotency_key=key)
+    # The log takes a wish about anything; only the read side knows what there is.
+    await asyncio.gather(*(inspected(context, each) for each in ids.values()))
+    await context.write(command)
     return models.Accepted(accepted=True)
 
 

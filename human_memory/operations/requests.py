@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, create_mod
 from schemas import inbox, limits, queries
 from schemas.errors import NotFound
 from schemas.fields import ConceptType, MemoryType, Message
+from schemas.maintenance import RunJob
 
 T = TypeVar("T", bound=BaseModel)
 _UUID = re.compile(
@@ -172,6 +173,70 @@ class ExportRequest(ApiRequest):
     """Concepts and the relations among them."""
 
 
+@of(inbox.Supersede, without={"occurred_at"})
+class SupersedeRequest(ApiRequest):
+    """A newer memory says what holds now instead of an older one."""
+
+    model_config = _example(
+        memory_id="1b8c8c95-c312-59f9-aea0-47bf740dd29e",
+        superseded_by="77c1a3de-6c1a-5d5e-8f0c-0e1f6f1f2a10",
+    )
+    memory_id: str = Field(description="The older memory.")
+    superseded_by: str = Field(description="The newer memory.")
+
+
+@of(queries.Runs)
+class RunsRequest(ApiRequest):
+    """The runs of maintenance, newest first."""
+
+
+class RunRequest(ApiRequest):
+    """One run of maintenance."""
+
+    run_id: str
+
+
+@of(RunJob, without={"slot"})
+class StartRunRequest(ApiRequest):
+    """A run of maintenance, now."""
+
+    model_config = _example(job="consolidation", parameters={"phases": ["replay"]})
+
+
+@of(inbox.SetParameters, without={"occurred_at"})
+class SetParametersRequest(ApiRequest):
+    """The model's parameters of a namespace; those that are not named get their defaults."""
+
+    model_config = _example(parameters={"horizon_seconds": 2_592_000})
+
+
+@of(queries.Namespaces)
+class NamespacesRequest(ApiRequest):
+    """The namespaces of the installation by name, each with its counts."""
+
+
+class DeadLettersRequest(ApiRequest):
+    """The newest dead letters."""
+
+    last: Annotated[int, Field(ge=1, le=limits.DEAD_LETTERS_MAX)] = Field(
+        50, description="At most so many."
+    )
+
+
+class DeadLetterRequest(ApiRequest):
+    """One dead letter, by its place: PARTITION:OFFSET."""
+
+    place: str
+
+
+class ReplayRequest(ApiRequest):
+    """Dead letters to send again: those at some places, or all that are commands."""
+
+    model_config = _example(places=["3:17"])
+    places: Annotated[list[str], Field(max_length=limits.DEAD_LETTERS_MAX)] = []
+    all: bool = False
+
+
 Goal = Annotated[str, StringConstraints(min_length=1, max_length=limits.GOAL_CHARACTERS_MAX)]
 
 
@@ -207,6 +272,11 @@ def memory_id_of(text: str) -> UUID:
         NotFound: it names none; a client is told the same of an unknown id.
     """
     return _id_of(text, "memory")
+
+
+def run_id_of(text: str) -> UUID:
+    """As `memory_id_of`, for a run of maintenance."""
+    return _id_of(text, "run")
 
 
 def _id_of(text: str, thing: str) -> UUID:

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_type_hints
 from pydantic import BaseModel, TypeAdapter
 
 from human_memory import routes
-from human_memory.operations import graph, maintenance, memories, system
+from human_memory.operations import graph, installation, maintenance, memories, system
 from human_memory.operations.context import RequestContext
 from human_memory.operations.examples import ANSWERS
 from human_memory.routes import Route
@@ -23,6 +23,8 @@ class Operation:
     route: Route
     perform: Callable[[Any, RequestContext], Awaitable[Any]]
     right: Right
+    # About all namespaces: what a key for some of them does not open.
+    everywhere: bool = False
 
     @cached_property
     def request(self) -> type[BaseModel]:
@@ -74,6 +76,21 @@ _ALL = (
     Operation(routes.CONSOLIDATE, maintenance.consolidate, "admin"),
     Operation(routes.EXPORT_GRAPH, graph.export_graph, "read"),
     Operation(routes.STATS, memories.stats, "read"),
+    Operation(routes.SUPERSEDE, memories.supersede, "write"),
+    Operation(routes.RUNS, maintenance.runs, "read"),
+    Operation(routes.START_RUN, maintenance.start_run, "admin"),
+    Operation(routes.GET_RUN, maintenance.get_run, "read"),
+    Operation(routes.CANCEL_RUN, maintenance.cancel_run, "admin"),
+    Operation(routes.UNDO_RUN, maintenance.undo_run, "admin"),
+    Operation(routes.PARAMETERS, installation.parameters, "read"),
+    Operation(routes.SET_PARAMETERS, installation.set_parameters, "admin"),
+    Operation(routes.NAMESPACES, installation.namespaces, "admin", everywhere=True),
+    Operation(routes.REBUILD, installation.rebuild, "admin", everywhere=True),
+    Operation(routes.DEAD_LETTERS, installation.dead_letters, "admin", everywhere=True),
+    Operation(
+        routes.REPLAY_DEAD_LETTERS, installation.replay_dead_letters, "admin", everywhere=True
+    ),
+    Operation(routes.GET_DEAD_LETTER, installation.get_dead_letter, "admin", everywhere=True),
     Operation(routes.READY, system.ready, "read"),
 )
 OPERATIONS: dict[Route, Operation] = {each.route: each for each in _ALL}

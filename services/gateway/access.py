@@ -28,6 +28,11 @@ class ApiKey(BaseModel):
     namespaces: Annotated[list[str], Field(min_length=1)]
     rights: Annotated[list[Right], Field(min_length=1)]
 
+    @property
+    def covers_all(self) -> bool:
+        """True for a key that opens every namespace."""
+        return "*" in self.namespaces
+
     def covers(self, namespace: str) -> bool:
         """Whether it opens the namespace."""
         return any(fnmatchcase(namespace, pattern) for pattern in self.namespaces)

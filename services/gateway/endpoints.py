@@ -38,7 +38,12 @@ KeyHeader = Annotated[
     ),
 ]
 # By name, wherever it is in a path.
-_EXAMPLES = {"memory_id": "1b8c8c95-c312-59f9-aea0-47bf740dd29e", "name": "Python"}
+_EXAMPLES = {
+    "memory_id": "1b8c8c95-c312-59f9-aea0-47bf740dd29e",
+    "name": "Python",
+    "run_id": "8b0f5a3e-2c0a-5c39-9d52-6a7d3a1a9f10",
+    "place": "3:17",
+}
 
 
 class BodyRequest(Request):
@@ -104,14 +109,14 @@ def router() -> APIRouter:
             status_code=route.status,
             response_model=operation.response,
             response_model_exclude_unset=True,
-            dependencies=[Depends(admitted(operation.right))],
+            dependencies=[Depends(admitted(operation.right, everywhere=operation.everywhere))],
             max_body_size=_body_bytes_max(route),
             **described(operation),
         )
     return made
 
 
-def admitted(right: Right) -> Callable[[Request], Awaitable[Visitor]]:
+def admitted(right: Right, *, everywhere: bool = False) -> Callable[[Request], Awaitable[Visitor]]:
     """A dependency: the visitor, if their key has a right to their namespace.
 
     It raises HTTPException, 403, if not.
@@ -124,6 +129,8 @@ def admitted(right: Right) -> Callable[[Request], Awaitable[Visitor]]:
             raise HTTPException(403, f"the key {key.name!r} has no right to {right}")
         if key is not None and not key.covers(visitor.namespace):
             raise HTTPException(403, f"the key {key.name!r} does not open {visitor.namespace!r}")
+        if key is not None and everywhere and not key.covers_all:
+            raise HTTPException(403, f"the key {key.name!r} does not open all namespaces: '*'")
         return visitor
 
     return visitor_of

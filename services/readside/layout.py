@@ -464,3 +464,8 @@ def redis_prefix(topic_prefix: str) -> str:
     The colon after it keeps `hm::*`, with no topic prefix, from matching everyone's keys.
     """
     return f"hm:{topic_prefix}:"
+
+
+def rebuilding_key(prefix: str) -> str:
+    """The key that is there while somebody rebuilds or deletes the read side; it expires."""
+    return f"{prefix}rebuilding"

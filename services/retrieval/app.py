@@ -35,6 +35,7 @@ from services.retrieval.adapters.redis_reader import RedisReader
 from services.retrieval.graph.cache import GraphCache
 from services.retrieval.graph.queries import GraphQueries
 from services.retrieval.handlers import Queries
+from services.retrieval.queries.installation import InstallationQueries
 from services.retrieval.queries.one_memory import SingleMemory
 from services.retrieval.queries.overview import Overview
 from services.retrieval.queries.runs import UpkeepQueries
@@ -146,6 +147,7 @@ def _queries(
         overview=Overview(reader),
         graph=_graph(settings, build),
         upkeep=UpkeepQueries(build, reader),
+        installation=InstallationQueries(build, partitions=settings.partitions),
         replier=Replier(producer, replies, service=SERVICE),
         dead_letters=dead_letters,
         reply_address=(replies, settings.partitions),

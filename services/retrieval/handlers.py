@@ -23,9 +23,12 @@ from schemas.queries import (
     GraphExport,
     Inspect,
     ListMemories,
+    Namespaces,
+    ParametersQuery,
     Ping,
     Pong,
     Query,
+    RebuildQuery,
     Recall,
     RunQuery,
     Runs,
@@ -39,6 +42,7 @@ from services.common.dead_letters import DeadLetters
 from services.common.envelope import Envelope, Replier
 from services.readside.visibility import Waits
 from services.retrieval.graph.queries import GraphQueries
+from services.retrieval.queries.installation import InstallationQueries
 from services.retrieval.queries.one_memory import SingleMemory
 from services.retrieval.queries.overview import Overview
 from services.retrieval.queries.runs import UpkeepQueries
@@ -68,6 +72,7 @@ class Queries:
         overview: Overview,
         graph: GraphQueries,
         upkeep: UpkeepQueries,
+        installation: InstallationQueries,
         replier: Replier,
         dead_letters: DeadLetters,
         reply_address: tuple[str, int],
@@ -88,6 +93,7 @@ class Queries:
         self._overview = overview
         self._graph = graph
         self._upkeep = upkeep
+        self._installation = installation
         self._replier = replier
         self._dead_letters = dead_letters
         self._replies_topic, self._reply_partitions = reply_address
@@ -219,6 +225,12 @@ class Queries:
                 return await self._upkeep.run(query)
             case WorkingMemoryQuery():
                 return await self._upkeep.working_memory(query, now_ms)
+            case ParametersQuery():
+                return await self._installation.parameters(query)
+            case Namespaces():
+                return await self._installation.namespaces(query)
+            case RebuildQuery():
+                return await self._installation.rebuild(query)
             case Ping():
                 return Reply(result=Pong(version=__version__).model_dump(mode="json"))
 

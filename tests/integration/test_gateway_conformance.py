@@ -137,5 +137,9 @@ async def fuzzable(gateway: str) -> dict[str, Any]:
                 for each in operation.get("parameters", [])
                 if each["in"] != "header" and each["name"] != "cursor"
             ]
-    del document["components"]["schemas"]["StoreRequest"]["properties"]["occurred_at"]
+    schemas = document["components"]["schemas"]
+    for name in ("StoreRequest", "UsedRequest"):
+        del schemas[name]["properties"]["occurred_at"]
+    # Each job has parameters of its own.
+    del schemas["StartRunRequest"]["properties"]["parameters"]
     return document

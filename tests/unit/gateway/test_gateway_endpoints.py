@@ -1,6 +1,7 @@
 """The endpoints behind their doors, with a bus and kept replies of their own."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
@@ -12,17 +13,18 @@ import pytest
 from fastapi import FastAPI
 
 from human_memory import routes
+from human_memory.deadline import Deadline
 from human_memory.models import Readiness
 from human_memory.operations import maintenance as upkeep
 from human_memory.operations.table import OPERATIONS
 from schemas.errors import Rejected
 from schemas.replies import Reply
-from services.gateway.access import Access
+from services.gateway.access import Access, ApiKey
 from services.gateway.app import _add_errors
 from services.gateway.app import app as whole
-from services.gateway.endpoints import router
+from services.gateway.endpoints import admitted, router
 from services.gateway.idempotency_cache import Request as KeptRequest
-from services.gateway.middleware import Doors
+from services.gateway.middleware import Doors, Visitor
 
 MEMORY = uuid4()
 
@@ -59,13 +61,13 @@ class Kept:
 
 
 @asynccontextmanager
-async def client(bus: Bus) -> AsyncIterator[httpx.AsyncClient]:
-    """Speaks to the endpoints."""
+async def client(bus: Bus, *keys: ApiKey) -> AsyncIterator[httpx.AsyncClient]:
+    """Speaks to the endpoints, with the keys there are: none, and all is open."""
     app = FastAPI()
     app.state.parts = SimpleNamespace(bus=bus, kept=Kept())
     app.include_router(router())
     _add_errors(app)
-    doors = Doors(app, access=Access(None), in_flight_max=10, seconds_max=5)
+    doors = Doors(app, access=Access(keys or None), in_flight_max=10, seconds_max=5)
     transport = httpx.ASGITransport(doors)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as speaking:
         yield speaking
@@ -192,3 +194,29 @@ async def test_key_of_a_decay_reaches_the_run(monkeypatch: pytest.MonkeyPatch) -
         await speaking.post("/v1/memories/decay", headers={"Idempotency-Key": "k"})
 
     assert bus.asked[0].idempotency_key == "k"
+
+
+@pytest.mark.parametrize(
+    "route",
+    [operation.route for operation in OPERATIONS.values() if operation.everywhere],
+    ids=lambda route: route.name,
+)
+async def test_what_is_about_all_namespaces_needs_a_key_for_all(route: routes.Route) -> None:
+    secret = "an open secret"
+    digest = hashlib.sha256(secret.encode()).hexdigest()
+    key = ApiKey(name="k", sha256=digest, namespaces=["acme/*"], rights=["admin"])
+    headers = {"Authorization": f"Bearer {secret}", "X-Memory-Namespace": "acme/a"}
+    bus = Bus()
+    async with client(bus, key) as speaking:
+        answer = await speaking.request(route.method, route.url({"place": "0:0"}), headers=headers)
+
+    assert (answer.status_code, bus.asked) == (403, [])
+    assert "all namespaces" in answer.json()["detail"]
+
+
+async def test_key_for_all_namespaces_opens_what_is_about_all() -> None:
+    key = ApiKey(name="k", sha256="0" * 64, namespaces=["*"], rights=["admin"])
+    visitor = Visitor("acme/a", "request-1", Deadline.after(5), key)
+    request: Any = SimpleNamespace(state=SimpleNamespace(visitor=visitor))
+
+    assert await admitted("admin", everywhere=True)(request) is visitor

@@ -8,12 +8,22 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 import typer
+from pydantic import BaseModel
 
 from human_memory import AsyncMemory, Memory, models
 from human_memory.cli.main import app as command_line
 from human_memory.mcp_server import server_of
+from human_memory.operations import requests
 from human_memory.operations.table import OPERATIONS
-from schemas import fields, inbox, queries, replies
+from schemas import (
+    dead_letters,
+    fields,
+    inbox,
+    installation,
+    maintenance,
+    queries,
+    replies,
+)
 from schemas.fields import Message
 from services.gateway.app import app as gateway
 
@@ -22,7 +32,7 @@ DOCUMENT = gateway.openapi()
 COMMANDS: Any = typer.main.get_command(command_line)
 
 # By operation: the message of the bus that it stands for.
-MESSAGES: dict[str, type[Message]] = {
+MESSAGES: dict[str, type[BaseModel]] = {
     "store": inbox.Store,
     "search": queries.Search,
     "recall": queries.Recall,
@@ -38,8 +48,22 @@ MESSAGES: dict[str, type[Message]] = {
     "spread": queries.Spread,
     "export_graph": queries.GraphExport,
     "working_memory": queries.WorkingMemoryQuery,
+    "supersede": inbox.Supersede,
+    "runs": queries.Runs,
+    "start_run": maintenance.RunJob,
+    "get_run": queries.RunQuery,
+    "cancel_run": maintenance.CancelRun,
+    "undo_run": maintenance.UndoRun,
+    "parameters": queries.ParametersQuery,
+    "set_parameters": inbox.SetParameters,
+    "namespaces": queries.Namespaces,
+    "rebuild": queries.RebuildQuery,
+    # Read from their topic, and sent again: no message asks for them.
+    "dead_letters": requests.DeadLettersRequest,
+    "get_dead_letter": requests.DeadLetterRequest,
+    "replay_dead_letters": requests.ReplayRequest,
 }
-# Operations that send others' messages, or none of the contract's.
+# Operations that send others' messages.
 WITHOUT_MESSAGE = {
     "store_batch": "many of store",
     "get_concept_by_query": "get_concept, for names that no path can carry",
@@ -69,6 +93,15 @@ REPLIES: dict[type[Message], type[models.BaseModel]] = {
     queries.ConceptNode: models.GraphNode,
     queries.WorkingMemoryResult: models.WorkingMemory,
     queries.InFocus: models.WorkingMemoryItem,
+    queries.RunSummary: models.Run,
+    queries.RunsResult: models.Runs,
+    replies.RunResult: models.RunReport,
+    installation.ParametersResult: models.NamespaceParameters,
+    installation.NamespacesResult: models.Namespaces,
+    installation.NamespaceCounts: models.NamespaceCounts,
+    installation.RebuildResult: models.Rebuild,
+    installation.RebuildPartition: models.RebuildPartition,
+    dead_letters.DeadLetterReason: models.Refusal,
 }
 REPLY_EXCEPTIONS = {
     (replies.AcceptedResult, "event_id"): "a place in the log, which these faces hide",
@@ -82,6 +115,16 @@ COMMANDS_OF = {
     "add_relation": "relate",
     "export_graph": "graph",
     "working_memory": "focus",
+    "runs": "maintenance runs",
+    "start_run": "maintenance run",
+    "get_run": "maintenance show",
+    "cancel_run": "maintenance cancel",
+    "undo_run": "undo",
+    "set_parameters": "parameters",
+    "rebuild": "replay",
+    "dead_letters": "dead-letters list",
+    "get_dead_letter": "dead-letters show",
+    "replay_dead_letters": "dead-letters replay",
 }
 TOOLS_OF = {"add_concept": "describe", "add_relation": "relate", "spread": "related"}
 # By face and operation: names there that are others in the contract.
@@ -101,6 +144,8 @@ NAMES: dict[tuple[str, str], dict[str, str]] = {
     ("cli", "recall"): {"no_record": "record_access"},
     ("cli", "used"): {"at": "occurred_at"},
     ("cli", "spread"): {"names": "active_concepts"},
+    ("cli", "set_parameters"): {"values": "parameters"},
+    ("cli", "replay_dead_letters"): {"place": "places", "all_": "all"},
     ("mcp", "add_concept"): {"type": "concept_type"},
     ("mcp", "spread"): {"concepts": "active_concepts"},
 }
@@ -115,7 +160,14 @@ EXCEPTIONS: dict[tuple[str, str, str], str] = {
     (ANY, "get_concept", "limit"): "likewise",
     **{
         (ANY, operation, "occurred_at"): "acts when it is asked for"
-        for operation in ("forget", "restore", "add_concept", "add_relation")
+        for operation in (
+            *("forget", "restore", "add_concept", "add_relation", "supersede", "set_parameters"),
+        )
+    },
+    (ANY, "start_run", "slot"): "of runs by the clock",
+    **{
+        (ANY, operation, "namespace"): "about the whole installation"
+        for operation in ("namespaces", "rebuild")
     },
     **{
         (face, ANY, "after"): "a write is answered when reads show it"
@@ -129,8 +181,13 @@ EXCEPTIONS: dict[tuple[str, str, str], str] = {
     ("sdk", "restore", "idempotency_key"): "a second time has no effect",
     **{
         ("cli", operation, "idempotency_key"): "whoever types it sees whether it was done"
-        for operation in ("used", "forget", "restore", "add_concept", "add_relation")
+        for operation in (
+            *("used", "forget", "restore", "add_concept", "add_relation"),
+            *("supersede", "set_parameters", "start_run"),
+        )
     },
+    ("cli", "rebuild", "after"): "it is no answer about memories",
+    ("cli", "parameters", "after"): "the command that sets them shows them as well",
     ("mcp", ANY, "namespace"): "the server is started for one",
     ("mcp", ANY, "idempotency_key"): "the client gives each call one of its own",
     **{
@@ -143,6 +200,14 @@ EXCEPTIONS: dict[tuple[str, str, str], str] = {
         for operation in ("list", "get_concept", "export_graph")
     },
     ("mcp", "used", ANY): "recalling is how an assistant says so",
+    **{
+        ("mcp", operation, ANY): "for operators"
+        for operation in (
+            *("runs", "start_run", "get_run", "cancel_run", "undo_run", "parameters"),
+            *("set_parameters", "namespaces", "rebuild", "dead_letters", "get_dead_letter"),
+            "replay_dead_letters",
+        )
+    },
 }
 
 
@@ -196,7 +261,9 @@ def sdk_fields(operation: str) -> set[str]:
 
 def cli_fields(operation: str) -> set[str]:
     """Arguments and options of the command."""
-    command = COMMANDS.commands[COMMANDS_OF.get(operation, operation)]
+    command = COMMANDS
+    for name in COMMANDS_OF.get(operation, operation).split():
+        command = command.commands[name]
     return {str(parameter.name) for parameter in command.params}
 
 

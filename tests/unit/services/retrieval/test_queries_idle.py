@@ -32,6 +32,7 @@ def queries(waits: Waits) -> Queries:
         overview=nobody,
         graph=nobody,
         upkeep=nobody,
+        installation=nobody,
         replier=nobody,
         dead_letters=nobody,
         reply_address=("memory.replies", 6),

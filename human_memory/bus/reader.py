@@ -110,7 +110,7 @@ async def group_progress(settings: KafkaSettings, group: str, topic: str) -> tup
 async def _consumer(settings: KafkaSettings) -> AsyncIterator[LogConsumer]:
     consumer = LogConsumer(
         **settings.connection_arguments(),
-        client_id="human-memory-cli",
+        client_id="human-memory-reader",
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
@@ -126,7 +126,7 @@ async def _consumer(settings: KafkaSettings) -> AsyncIterator[LogConsumer]:
 
 @asynccontextmanager
 async def _admin(settings: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(**settings.connection_arguments(), client_id="human-memory-cli")
+    admin = AIOKafkaAdminClient(**settings.connection_arguments(), client_id="human-memory-reader")
     with kafka_trouble(settings, "looking up topics"):
         try:
             async with asyncio.timeout(START_SECONDS_MAX):
