@@ -17,6 +17,7 @@ from human_memory import AsyncMemory, __version__
 from human_memory.exceptions import HumanMemoryError, MemoryNotFound
 from human_memory.models import (
     Concept,
+    MemoryCreated,
     MemoryDetail,
     MemoryInfo,
     Relation,
@@ -57,13 +58,6 @@ MemoryType = Annotated[
 ]
 
 
-class Stored(BaseModel):
-    """A new memory."""
-
-    memory_id: str
-    created_at: str
-
-
 class Forgotten(BaseModel):
     """A memory that is gone; `restore` brings it back."""
 
@@ -100,7 +94,7 @@ _TOOLS = (
     Tool(
         "store",
         StoreRequest,
-        Stored,
+        MemoryCreated,
         "Remember something",
         _STRENGTHENS,
         "Remember a fact, preference, decision or event for later conversations.",

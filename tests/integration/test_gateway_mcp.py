@@ -54,7 +54,8 @@ async def test_tools_say_what_they_do_and_what_they_take(gateway: str, namespace
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
 
     assert set(tools) == {
-        *("store", "search", "recall", "inspect", "forget", "restore", "working_memory"),
+        *("store", "search", "recall", "inspect", "forget", "restore", "supersede"),
+        "working_memory",
         *("describe", "relate", "related", "stats"),
     }
     for tool in tools.values():
