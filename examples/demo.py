@@ -24,7 +24,7 @@ from rich.table import Table
 from rich.text import Text
 
 from human_memory import conversation
-from human_memory.bus.bus import Bus
+from human_memory.bus import Bus
 from human_memory.bus.settings import KafkaSettings
 from human_memory.cli.output import progress_bar
 from human_memory.cli.rendering import when

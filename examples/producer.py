@@ -2,7 +2,7 @@
 
 import asyncio
 
-from human_memory.bus.bus import Bus
+from human_memory.bus import Bus
 from human_memory.bus.settings import KafkaSettings
 from schemas.inbox import Store
 

@@ -186,7 +186,9 @@ def _report(run: dict[str, Any]) -> str:
     if run["error"] is not None:
         return str(run["error"]["message"])
     numbers = {k: v for k, v in run["report"].items() if isinstance(v, int) and v}
-    return ", ".join(f"{name} {value}" for name, value in numbers.items()) or "nothing to do"
+    shown = [f"{name} {value}" for name, value in numbers.items()]
+    shown += [str(text) for name, text in run["report"].items() if name.endswith("_error")]
+    return ", ".join(shown) or "nothing to do"
 
 
 def _text(value: Any) -> str:

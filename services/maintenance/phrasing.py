@@ -1,12 +1,14 @@
 """How a fact is worded by a language model: what it is asked, and what of its answer is taken."""
 
+import json
+from collections.abc import Iterator
 from typing import Any, Protocol
-
-import orjson
 
 CITED_MIN = 2
 FACT_CHARACTERS_MAX = 1_000
 DIGITS_MAX = 10
+# Objects tried in an answer: a model that thinks aloud writes a few, never this many.
+OBJECTS_MAX = 200
 SHOWN = 100  # characters of an answer, where it is said what is wrong with it
 INSTRUCTION = (
     "You read episodes of one memory that are about the same thing. Say in one short sentence what "
@@ -56,17 +58,20 @@ def answer(content: str, episodes: int) -> str | None:
 
     >>> answer('{"fact": "Ann likes tea.", "episodes": [1, 3]}', 3)
     'Ann likes tea.'
+    Models fence their JSON, think aloud before it and explain it afterwards: the last object with
+    a fact counts, wherever it stands.
+
+    >>> answer('<think>{"fact": 1}?</think> ```json\\n{"fact": null}\\n``` Nothing in common.', 3)
     >>> answer('{"fact": "Ann likes tea.", "episodes": [1, 7]}', 3)
     Traceback (most recent call last):
     services.maintenance.phrasing.Nonsense: it cites 1 of the 3 episodes; at least 2 must support it
     """
     shown = repr(content[:SHOWN])
-    try:
-        given = orjson.loads(content)
-        fact = given["fact"]
-        cited = [] if fact is None else given["episodes"]
-    except (ValueError, LookupError, TypeError):
-        raise Nonsense(f"not the JSON that was asked for: {shown}") from None
+    given = next((each for each in _objects(content) if "fact" in each), {})
+    fact = given.get("fact")
+    if "fact" not in given or (fact is not None and "episodes" not in given):
+        raise Nonsense(f"not the JSON that was asked for: {shown}")
+    cited = given.get("episodes")
     if fact is None:
         return None
     if not isinstance(fact, str) or not fact.strip():
@@ -79,6 +84,20 @@ def answer(content: str, episodes: int) -> str | None:
             f"it cites {support} of the {episodes} episodes; at least {CITED_MIN} must support it"
         )
     return fact.strip()[:FACT_CHARACTERS_MAX]
+
+
+def _objects(content: str) -> Iterator[dict[str, Any]]:
+    """The JSON objects that stand in a text, the last one first."""
+    decoder = json.JSONDecoder()
+    at = len(content)
+    for _ in range(OBJECTS_MAX):
+        at = content.rfind("{", 0, at)
+        if at < 0:
+            return
+        try:
+            yield decoder.raw_decode(content, at)[0]
+        except (ValueError, RecursionError):
+            continue
 
 
 def _number(given: Any) -> int | None:

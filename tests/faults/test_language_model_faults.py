@@ -172,12 +172,34 @@ async def test_model_that_takes_too_long_leaves_no_facts_until_it_answers(
         ),
         (said('{"answer": 42}'), "nonsense: not the JSON that was asked for: '{\"answer\": 42}'"),
         (said('{"fact": "Ann likes tea.", "episodes": [7, 8]}'), "nonsense: it cites 0 of the 3"),
+    ],
+    ids=["no JSON", "other JSON", "unknown episodes"],
+)
+async def test_where_a_model_answers_nonsense_an_episode_stands_for_the_fact(
+    system: System, model: LocalModel, lived: Agent, answered: bytes, why: str
+) -> None:
+    model.reply = lambda *_: answered
+
+    report = await consolidate(lived)
+
+    assert why in report["extract_error"]
+    assert report["facts_extracted"] == report["facts_worded_by_extraction"] == SUBJECTS
+    assert_rest_ran(report)
+    told = {text for text, _ in EPISODES}
+    for event in await facts(system, lived):
+        assert event.data.content in told
+        assert event.data.metadata["worded_by"] == "extraction"
+
+
+@pytest.mark.parametrize(
+    ("answered", "why"),
+    [
         (http(b"<html>It works!</html>"), "does not answer: JSONDecodeError"),
         (http(b'{"choices": []}'), "does not answer: IndexError"),
     ],
-    ids=["no JSON", "other JSON", "unknown episodes", "no API", "no choices"],
+    ids=["no API", "no choices"],
 )
-async def test_model_that_answers_nonsense_leaves_no_facts_until_it_makes_sense(
+async def test_what_is_no_language_model_leaves_no_facts_until_there_is_one(
     system: System, model: LocalModel, lived: Agent, answered: bytes, why: str
 ) -> None:
     model.reply = lambda *_: answered

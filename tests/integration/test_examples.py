@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from human_memory.bus.bus import Bus
+from human_memory.bus import Bus
 from human_memory.bus.settings import KafkaSettings
 from schemas.queries import ListMemories
 from stack.state import HOST, free_port

@@ -79,6 +79,8 @@ def _extraction(done: Extracted) -> dict[str, Any]:
         "facts_left": done.left,
         "facts": done.facts[:IDS_REPORTED],
     }
+    if done.unaided:
+        report["facts_worded_by_extraction"] = done.unaided
     if done.error is not None:
         report["extract_error"] = done.error[:500]
     return report

@@ -18,7 +18,7 @@ from schemas.fields import Emotion, Source
 from schemas.inbox import Concept, InboxCommand, Relation, Store
 from schemas.jobs import ConsolidationJob
 from services.maintenance.decisions import rehearsed_event, revived_event
-from services.maintenance.phrasing import Nonsense, Wording, WordingFailed
+from services.maintenance.phrasing import Nonsense, WordingFailed
 from services.maintenance.similarity import Likeness
 from services.maintenance.snapshot import FACT, RUN_METADATA, SKILL, Gathered
 from services.maintenance.work import Work
@@ -29,6 +29,7 @@ SEEDS_AT_ONCE = 256
 SAME_COSINE, SAME_MEMBERS = 0.9, 0.5
 CONFIDENCE_MIN = 0.5
 KEY_TERMS = 5
+EXTRACTION = "extraction"
 WORD_CHARACTERS_MAX = 64
 TOPICS = 2
 CONCEPT_ACTIVATION = 0.5
@@ -36,18 +37,32 @@ CONCEPT_ACTIVATION = 0.5
 
 @dataclass
 class Extracted:
-    """What the phase did. `left`: facts of just these episodes, made or forgotten before."""
+    """What the phase did.
+
+    `left`: facts of just these episodes, made or forgotten before. `unaided`: facts for which the
+    language model found no usable words, so that an episode's own stand there.
+    """
 
     facts: list[str] = field(default_factory=list)
     strengthened: int = 0
     unworded: int = 0
     left: int = 0
+    unaided: int = 0
     error: str | None = None
 
     def leave(self, why: str | None = None) -> None:
         """A cluster stays without a fact; the first reason is told."""
         self.unworded += 1
         self.error = self.error or why
+
+
+@dataclass(frozen=True)
+class Worded:
+    """A fact's sentence, None if there is none; who found it, and why not the language model."""
+
+    text: str | None
+    by: str
+    problem: str | None = None
 
 
 @dataclass(frozen=True)
@@ -94,23 +109,23 @@ async def extract(work: Work, job: ConsolidationJob, gathered: Gathered) -> Extr
             continue
         try:
             # What an earlier attempt at this run has stored keeps its words.
-            text = there.content if there else await _worded(work.wording, gathered, cluster)
-        except Nonsense as error:
-            done.leave(f"the language model answers nonsense: {error}")
-            continue
+            worded = Worded(there.content, "") if there else await _worded(work, gathered, cluster)
         except WordingFailed as error:
             done.error = str(error)
             break
-        if text is None:
+        if worded.text is None:
             done.leave()
             continue
+        if worded.problem is not None:
+            done.unaided += 1
+            done.error = done.error or f"the language model answers nonsense: {worded.problem}"
         try:
-            stored = there.memory_id if there else await _store(work, gathered, cluster, text)
+            stored = there.memory_id if there else await _store(work, gathered, cluster, worded)
         except ValidationError:
             done.leave("a sentence was worded that no memory may hold")
             continue
         done.facts.append(stored)
-        await likeness.learn([text])
+        await likeness.learn([worded.text])
         await _relate(work, gathered, cluster)
         await work.progress("extract", done=number + 1, total=len(clusters), step=number + 1)
     return done
@@ -155,14 +170,24 @@ def fact_key(gathered: Gathered, cluster: Cluster) -> str:
     return f"fact:{hashlib.sha256(members.encode()).hexdigest()}"
 
 
-async def _worded(wording: Wording | None, gathered: Gathered, cluster: Cluster) -> str | None:
-    if wording is None:
-        content: str = gathered.documents[cluster.middle]["content"]
-        return content
-    return await wording.fact([gathered.documents[row]["content"] for row in cluster.rows])
+async def _worded(work: Work, gathered: Gathered, cluster: Cluster) -> Worded:
+    """The language model's sentence; without one, or where it makes no sense, the middle episode.
+
+    Raises:
+        WordingFailed: it does not answer now. Its sentence is worth waiting for.
+    """
+    problem = None
+    if work.wording is not None:
+        texts = [gathered.documents[row]["content"] for row in cluster.rows]
+        try:
+            return Worded(await work.wording.fact(texts), work.wording.name)
+        except Nonsense as error:
+            problem = str(error)
+    return Worded(gathered.documents[cluster.middle]["content"], EXTRACTION, problem)
 
 
-async def _store(work: Work, gathered: Gathered, cluster: Cluster, text: str) -> str:
+async def _store(work: Work, gathered: Gathered, cluster: Cluster, worded: Worded) -> str:
+    assert worded.text is not None
     vectors = gathered.vectors[cluster.rows]
     centre = vectors.mean(axis=0)
     cosines = vectors @ (centre / max(float(np.linalg.norm(centre)), 1e-9))
@@ -175,7 +200,7 @@ async def _store(work: Work, gathered: Gathered, cluster: Cluster, text: str) ->
         namespace=work.run.namespace,
         idempotency_key=fact_key(gathered, cluster),
         occurred_at=work.run.now_ms,
-        content=text,
+        content=worded.text,
         memory_type=FACT,
         tags=["consolidated"],
         metadata={
@@ -183,7 +208,7 @@ async def _store(work: Work, gathered: Gathered, cluster: Cluster, text: str) ->
             "support": cluster.support,
             "confidence": round(fact_confidence(cluster.support, 0), 3),
             "key_terms": list(cluster.terms),
-            "worded_by": "extraction" if work.wording is None else work.wording.name,
+            "worded_by": worded.by,
         },
         concepts=[name for name, count in concepts.items() if 2 * count >= len(cluster.rows)][:50],
         emotion=Emotion(

@@ -45,6 +45,55 @@ async def test_numbers_of_episodes_may_be_written_as_models_write_them() -> None
         assert await model(api.url).fact(TEXTS) == "Ann likes tea."
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"```json\n{GOOD}\n```",
+        f'<think>Tea? {{"fact": 1}} or {{so}}</think>\n\n{GOOD}',
+        f"<think>It says {GOOD[:30]}\n{GOOD}",
+        f"Here you are: {GOOD}\nI hope that {{this}} helps.",
+        f'{{"result": {GOOD}}}',
+        f"{GOOD}{{}}",
+    ],
+    ids=["fenced", "thought aloud", "thought without an end", "explained", "wrapped", "trailing"],
+)
+async def test_fact_is_found_in_what_a_model_says_around_it(content: str) -> None:
+    async with LocalModel(lambda *_: said(content)) as api:
+        assert await model(api.url).fact(TEXTS) == "Ann likes tea."
+
+
+async def test_text_that_comes_in_parts_is_read_as_one() -> None:
+    parts = [
+        {"type": "reasoning"},
+        *({"type": "text", "text": part} for part in (GOOD[:9], GOOD[9:])),
+    ]
+    body = http(orjson.dumps({"choices": [{"message": {"content": parts}}]}))
+    async with LocalModel(lambda *_: body) as api:
+        assert await model(api.url).fact(TEXTS) == "Ann likes tea."
+
+
+async def test_server_that_refuses_the_format_is_asked_without_it_from_then_on() -> None:
+    refused = http(b'{"error": "unknown field response_format"}', "400 Bad Request")
+    async with LocalModel(
+        lambda _, body: refused if b"response_format" in body else said(GOOD)
+    ) as api:
+        own = model(api.url)
+        first, second = await own.fact(TEXTS), await own.fact(TEXTS)
+
+    assert (first, second) == ("Ann likes tea.", "Ann likes tea.")
+    assert ["response_format" in orjson.loads(body) for body in api.asked] == [True, False, False]
+
+
+async def test_server_that_refuses_the_request_is_not_asked_again() -> None:
+    async with LocalModel(lambda *_: http(b"no such key", "401 Unauthorized")) as api:
+        own = model(api.url)
+        for _ in range(3):
+            with pytest.raises(Nonsense, match="refuses the request with 401: 'no such key'"):
+                await own.fact(TEXTS)
+
+    assert len(api.asked) == 2  # with the format, and without
+
+
 @pytest.mark.parametrize("content", ['{"fact": null, "episodes": []}', '{"fact": null}'])
 async def test_episodes_that_have_nothing_in_common_give_no_fact(content: str) -> None:
     async with LocalModel(lambda *_: said(content)) as api:
@@ -66,7 +115,7 @@ async def test_episodes_that_have_nothing_in_common_give_no_fact(content: str) -
         ('{"fact": "Ann likes tea.", "episodes": "12"}', "a list of their numbers"),
         ('{"fact": "Ann likes tea.", "episodes": [1.2, 2.9]}', "a list of their numbers"),
         ('{"fact": "Ann likes tea.", "episodes": [true, 2]}', "a list of their numbers"),
-        ('{"fact": %s, "episodes": [1, 2]}' % ("[" * 1_000 + "]" * 1_000), "must be a sentence"),
+        ('{"fact": %s, "episodes": [1, 2]}' % ("[" * 1_000 + "]" * 1_000), "not the JSON"),
         ('{"fact": ["Ann"], "episodes": [1, 2]}', "must be a sentence"),
         ('{"fact": " ", "episodes": [1, 2]}', "must be a sentence"),
         ('{"fact": "Ann likes tea.", "episodes": [1]}', "cites 1 of the 3"),
