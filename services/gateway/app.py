@@ -22,7 +22,7 @@ from schemas.errors import MemoryServiceError
 from services.common.logs import configure_logs
 from services.common.redis import connect
 from services.gateway.access import Access
-from services.gateway.endpoints import router as endpoints
+from services.gateway.endpoints import add_endpoints
 from services.gateway.event_feed import Followers
 from services.gateway.idempotency_cache import KeptReplies
 from services.gateway.middleware import Doors
@@ -92,11 +92,12 @@ def build(settings: GatewaySettings) -> FastAPI:
         version=__version__,
         description=DESCRIPTION,
         lifespan=lifespan,
+        # A redirect of a trailing slash would be taken for an answer by the published client.
         redirect_slashes=False,
         separate_input_output_schemas=False,
     )
     app.openapi = lambda: document(app)  # type: ignore[method-assign] # FastAPI's own way to do it
-    app.include_router(endpoints())
+    add_endpoints(app.router)
     app.include_router(streams)
     _add_system_routes(app)
     _add_errors(app)

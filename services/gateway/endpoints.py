@@ -7,7 +7,7 @@ from typing import Annotated, Any, get_args
 from urllib.parse import unquote_to_bytes
 
 import orjson
-from fastapi import APIRouter, Body, Depends, Header, HTTPException, Path, Query, Request
+from fastapi import APIRouter, Body, Depends, HTTPException, Path, Query, Request
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError, WrapValidator
 from starlette.responses import Response
@@ -16,7 +16,7 @@ from human_memory import routes
 from human_memory.operations import RequestContext
 from human_memory.operations.problems import refused
 from human_memory.operations.table import OPERATIONS, Operation, Right
-from human_memory.routes import IDEMPOTENCY_HEADER, NAMESPACE_HEADER, TIMEOUT_HEADER, Route
+from human_memory.routes import IDEMPOTENCY_HEADER, Route
 from schemas import limits
 from schemas.errors import DeadlineExceeded, NotFound
 from services.gateway.idempotency_cache import Request as KeptRequest
@@ -24,19 +24,6 @@ from services.gateway.middleware import Visitor
 from services.gateway.openapi import described
 from services.gateway.parts import Parts
 
-NamespaceHeader = Annotated[
-    str | None, Header(alias=NAMESPACE_HEADER, pattern=limits.NAMESPACE_PATTERN)
-]
-TimeoutHeader = Annotated[int | None, Header(alias=TIMEOUT_HEADER, ge=1, le=limits.TIMEOUT_MS_MAX)]
-KeyHeader = Annotated[
-    str | None,
-    Header(
-        alias=IDEMPOTENCY_HEADER,
-        min_length=1,
-        max_length=limits.IDEMPOTENCY_KEY_CHARACTERS_MAX,
-        pattern=limits.IDEMPOTENCY_KEY_PATTERN,
-    ),
-]
 # By name, wherever it is in a path.
 _EXAMPLES = {
     "memory_id": "1b8c8c95-c312-59f9-aea0-47bf740dd29e",
@@ -93,15 +80,16 @@ def json_body(model: type[BaseModel]) -> Any:
     return Annotated[model, WrapValidator(read), Body()]
 
 
-def router() -> APIRouter:
-    """The endpoints of all operations."""
-    # Redirects of trailing slashes would be taken for answers by the published client.
-    made = APIRouter(redirect_slashes=False, route_class=BodyRoute)
+def add_endpoints(router: APIRouter) -> None:
+    """Add the endpoints of all operations to a router.
+
+    It should be the application's own: one that is included is searched once more.
+    """
     for operation in OPERATIONS.values():
         route = operation.route
         if route is routes.READY:
             continue  # the gateway has more to say than the bus
-        made.add_api_route(
+        router.add_api_route(
             "/v1/graph/concepts/{name:path}" if route is routes.GET_CONCEPT else route.path,
             _endpoint(operation),
             name=route.name,
@@ -111,9 +99,9 @@ def router() -> APIRouter:
             response_model_exclude_unset=True,
             dependencies=[Depends(admitted(operation.right, everywhere=operation.everywhere))],
             max_body_size=_body_bytes_max(route),
+            route_class_override=BodyRoute,
             **described(operation),
         )
-    return made
 
 
 def admitted(right: Right, *, everywhere: bool = False) -> Callable[[Request], Awaitable[Visitor]]:
@@ -152,9 +140,8 @@ def _endpoint(operation: Operation) -> Callable[..., Any]:
         parts: Parts = request.app.state.parts
         visitor: Visitor = request.state.visitor
         # What only looks is never a repeat: each recall counts.
-        context = RequestContext(
-            parts.bus, visitor.namespace, visitor.deadline, given.get("idempotency_key")
-        )
+        key = request.headers.get(IDEMPOTENCY_HEADER) if request.method == "POST" else None
+        context = RequestContext(parts.bus, visitor.namespace, visitor.deadline, key)
         if context.idempotency_key is not None:
             return await _once(operation, request, asked, context)
         if operation.route is routes.GET_CONCEPT:
@@ -178,9 +165,6 @@ def _parameters(operation: Operation) -> list[inspect.Parameter]:
             kind = (_not_null(info.annotation), *info.metadata, said)
             default = inspect.Parameter.empty if info.is_required() else info.default
             wanted[name] = (Annotated[kind], default)
-    wanted |= {"namespace": (NamespaceHeader, None), "timeout_ms": (TimeoutHeader, None)}
-    if route.method == "POST":
-        wanted["idempotency_key"] = (KeyHeader, None)
     return [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default)
         for name, (kind, default) in wanted.items()

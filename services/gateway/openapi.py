@@ -6,6 +6,8 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 
 from human_memory.operations.table import Operation
+from human_memory.routes import IDEMPOTENCY_HEADER, NAMESPACE_HEADER, TIMEOUT_HEADER
+from schemas import limits
 from schemas.errors import NotFound
 
 DESCRIPTION = """\
@@ -17,6 +19,19 @@ Human-like memory for AI agents. Every write is answered when reads show it.
 _SECURITY: dict[str, Any] = {
     "Bearer": {"type": "http", "scheme": "bearer"},
     "Basic": {"type": "http", "scheme": "basic", "description": "The key is the password."},
+}
+# What every route reads from headers, before FastAPI does anything: it is no part of a signature.
+_HEADERS: dict[str, dict[str, Any]] = {
+    NAMESPACE_HEADER: {"type": "string", "pattern": limits.NAMESPACE_PATTERN},
+    TIMEOUT_HEADER: {"type": "integer", "minimum": 1, "maximum": limits.TIMEOUT_MS_MAX},
+}
+_KEY = {
+    IDEMPOTENCY_HEADER: {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": limits.IDEMPOTENCY_KEY_CHARACTERS_MAX,
+        "pattern": limits.IDEMPOTENCY_KEY_PATTERN,
+    }
 }
 _TAGS = {"memories": "Memories", "graph": "Graph"}
 _PROBLEM = {"loc": ["body", "content"], "msg": "content: Field required", "type": "missing"}
@@ -71,6 +86,7 @@ def described(operation: Operation) -> dict[str, Any]:
         "operation_id": route.name,
         "summary": said.strip().partition("\n")[0].rstrip("."),
         "tags": [_TAGS.get(route.path.split("/")[2], "System")],
+        "openapi_extra": _headers(_HEADERS | (_KEY if route.method == "POST" else {})),
         "responses": {
             **failures(*(status for status in _FAILURES if status != 404 or may_miss)),
             route.status: {"content": {"application/json": {"example": operation.example}}},
@@ -89,6 +105,7 @@ def described_stream(name: str, example: str) -> dict[str, Any]:
     return {
         "operation_id": name,
         "tags": ["System"],
+        "openapi_extra": _headers(_HEADERS),
         "responses": {**errors, 200: {"content": stream}},
     }
 
@@ -106,6 +123,11 @@ def document(app: FastAPI) -> dict[str, Any]:
         # Where access is not controlled, none is needed.
         made["security"] = [{}, *({name: []} for name in _SECURITY)]
     return FastAPI.openapi(app)
+
+
+def _headers(named: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    found = [{"name": k, "in": "header", "required": False, "schema": v} for k, v in named.items()]
+    return {"parameters": found}
 
 
 def _failure(description: str, detail: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from schemas.errors import MemoryServiceError, Rejected
 from schemas.limits import HTTP_BODY_BYTES_MAX
 from services.gateway import openapi
 from services.gateway.benchmark import Benchmark, BenchmarkRequest
-from services.gateway.endpoints import BodyRoute, NamespaceHeader, admitted, json_body
+from services.gateway.endpoints import BodyRoute, admitted, json_body
 from services.gateway.event_feed import Follower
 from services.gateway.middleware import Visitor
 from services.gateway.parts import Parts, parts_of
@@ -60,7 +60,6 @@ async def following(
 async def events(
     follower: Annotated[Follower, Depends(following)],
     types: Annotated[list[str], Query()] = [],  # noqa: B006 # FastAPI copies it
-    namespace: NamespaceHeader = None,
 ) -> AsyncIterator[ServerSentEvent]:
     """Follow what happens in the namespace, as server-sent events."""
     yield ServerSentEvent(comment="following")
@@ -81,7 +80,6 @@ async def benchmark(
     request: Request,
     parts: Annotated[Parts, Depends(parts_of)],
     asked: json_body(BenchmarkRequest) = BenchmarkRequest(),  # type: ignore[valid-type] # noqa: B008
-    namespace: NamespaceHeader = None,
 ) -> AsyncIterator[ServerSentEvent]:
     """Store and search, and tell how long it takes, as server-sent events."""
     seconds = parts.settings.request_seconds_max

@@ -22,7 +22,7 @@ from schemas.replies import Reply
 from services.gateway.access import Access, ApiKey
 from services.gateway.app import _add_errors
 from services.gateway.app import app as whole
-from services.gateway.endpoints import admitted, router
+from services.gateway.endpoints import add_endpoints, admitted
 from services.gateway.idempotency_cache import Request as KeptRequest
 from services.gateway.middleware import Doors, Visitor
 
@@ -65,7 +65,7 @@ async def client(bus: Bus, *keys: ApiKey) -> AsyncIterator[httpx.AsyncClient]:
     """Speaks to the endpoints, with the keys there are: none, and all is open."""
     app = FastAPI()
     app.state.parts = SimpleNamespace(bus=bus, kept=Kept())
-    app.include_router(router())
+    add_endpoints(app.router)
     _add_errors(app)
     doors = Doors(app, access=Access(keys or None), in_flight_max=10, seconds_max=5)
     transport = httpx.ASGITransport(doors)
