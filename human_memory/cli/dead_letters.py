@@ -6,12 +6,12 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from human_memory import operations
 from human_memory.cli.command import command
 from human_memory.cli.options import JsonOption, KafkaOptions, context_of
 from human_memory.cli.output import out, print_json
 from human_memory.cli.rendering import print_indented
 from human_memory.models import DeadLetter
+from human_memory.operations import installation
 from human_memory.operations.requests import DeadLetterRequest, DeadLettersRequest, ReplayRequest
 
 app = typer.Typer(
@@ -36,7 +36,7 @@ async def list_(options: ListOptions) -> None:
     Example: `human-memory dead-letters list --last 20`
     """
     request = DeadLettersRequest(last=options.last)
-    found = (await operations.dead_letters(request, context_of(options))).dead_letters
+    found = (await installation.dead_letters(request, context_of(options))).dead_letters
     if options.as_json:
         print_json([each.model_dump() for each in found])
         return
@@ -60,7 +60,7 @@ async def show(options: ShowOptions) -> None:
     Example: `human-memory dead-letters show 3:17`
     """
     request = DeadLetterRequest(place=_checked(options.place))
-    print_json((await operations.get_dead_letter(request, context_of(options))).model_dump())
+    print_json((await installation.get_dead_letter(request, context_of(options))).model_dump())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +87,7 @@ async def replay(options: ReplayOptions) -> None:
         raise typer.BadParameter("give either PARTITION:OFFSET or --all")
     places = [] if options.place is None else [_checked(options.place)]
     request = ReplayRequest(places=places, all=options.all_)
-    sent = (await operations.replay_dead_letters(request, context_of(options))).replayed
+    sent = (await installation.replay_dead_letters(request, context_of(options))).replayed
     if options.as_json:
         print_json([each.model_dump() for each in sent])
         return

@@ -15,7 +15,7 @@ from human_memory.cli.output import print_json
 from human_memory.deadline import Deadline
 from human_memory.local import instance as instances
 from human_memory.local.instance import Instance
-from human_memory.operations import RequestContext
+from human_memory.operations.context import RequestContext
 from human_memory.paths import data_folder
 from schemas.replies import Reply
 

@@ -24,7 +24,8 @@ def refused(error: ValidationError, model: Any, *, place: str = "body") -> Rejec
 def refused_parameters(found: Sequence[ErrorDetails]) -> Rejected:
     """As `refused`, for problems whose `loc` begins with their place, as a framework lists them."""
     return _refusal(
-        [(str(each["loc"][0]), {**each, "loc": each["loc"][1:]}) for each in found], Any
+        [(str(each["loc"][0]), {**each, "loc": each["loc"][1:] or each["loc"]}) for each in found],
+        Any,
     )
 
 

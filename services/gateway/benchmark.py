@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from human_memory import operations
 from human_memory.bus.bus import Bus
 from human_memory.deadline import Deadline
-from human_memory.operations import RequestContext
+from human_memory.operations import memories
+from human_memory.operations.context import RequestContext
 from human_memory.operations.requests import ApiRequest, SearchRequest, StoreRequest
 from schemas import limits
 
@@ -79,11 +79,11 @@ class Benchmark:
     async def _store(self, number: int) -> float:
         subject = _SUBJECTS[number % len(_SUBJECTS)]
         fields = {"content": f"Note {number} is about {subject}.", "memory_type": MEMORY_TYPE}
-        return await self._timed(operations.store, StoreRequest.model_validate(fields))
+        return await self._timed(memories.store, StoreRequest.model_validate(fields))
 
     async def _search(self, number: int) -> float:
         fields = {"query": f"What is about {_SUBJECTS[number % len(_SUBJECTS)]}?"}
-        return await self._timed(operations.search, SearchRequest.model_validate(fields))
+        return await self._timed(memories.search, SearchRequest.model_validate(fields))
 
     async def _timed(
         self, perform: Callable[[Any, RequestContext], Awaitable[Any]], request: ApiRequest

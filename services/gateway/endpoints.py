@@ -2,18 +2,18 @@
 
 import asyncio
 import inspect
+import json
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, get_args
 from urllib.parse import unquote_to_bytes
 
-import orjson
 from fastapi import APIRouter, Body, Depends, HTTPException, Path, Query, Request
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError, WrapValidator
 from starlette.responses import Response
 
 from human_memory import routes
-from human_memory.operations import RequestContext
+from human_memory.operations.context import RequestContext
 from human_memory.operations.problems import refused
 from human_memory.operations.table import OPERATIONS, Operation, Right
 from human_memory.routes import IDEMPOTENCY_HEADER, Route
@@ -187,7 +187,7 @@ async def _once(
     """The first reply to this key within a day, whoever gave it."""
     assert context.idempotency_key is not None
     parts: Parts = request.app.state.parts
-    meant = orjson.dumps(asked.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)
+    meant = json.dumps(asked.model_dump(mode="json"), sort_keys=True).encode()
     kept = KeptRequest.of(
         context.namespace, context.idempotency_key, path=request.url.path, body=meant
     )

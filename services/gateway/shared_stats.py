@@ -3,10 +3,11 @@
 import asyncio
 import time
 
-from human_memory import operations
 from human_memory.bus.bus import Bus
 from human_memory.deadline import Deadline
 from human_memory.models import Stats
+from human_memory.operations import memories
+from human_memory.operations.context import RequestContext
 from human_memory.operations.requests import Nothing
 
 KEPT_SECONDS = 1.9  # just less than the pause between two looks
@@ -31,8 +32,8 @@ class SharedStats:
         at, task = self._asked.get(namespace, (0.0, None))
         if task is None or now - at > KEPT_SECONDS:
             deadline = Deadline.after(self._seconds_max)
-            context = operations.RequestContext(self._bus, namespace, deadline)
-            task = asyncio.create_task(operations.stats(Nothing(), context))
+            context = RequestContext(self._bus, namespace, deadline)
+            task = asyncio.create_task(memories.stats(Nothing(), context))
             self._asked.pop(namespace, None)
             self._asked[namespace] = (now, task)
             if len(self._asked) > NAMESPACES_MAX:

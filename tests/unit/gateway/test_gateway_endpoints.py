@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
@@ -61,10 +62,10 @@ class Kept:
 
 
 @asynccontextmanager
-async def client(bus: Bus, *keys: ApiKey) -> AsyncIterator[httpx.AsyncClient]:
+async def client(bus: Bus, *keys: ApiKey, kept: Any = None) -> AsyncIterator[httpx.AsyncClient]:
     """Speaks to the endpoints, with the keys there are: none, and all is open."""
     app = FastAPI()
-    app.state.parts = SimpleNamespace(bus=bus, kept=Kept())
+    app.state.parts = SimpleNamespace(bus=bus, kept=kept or Kept())
     add_endpoints(app.router)
     _add_errors(app)
     doors = Doors(app, access=Access(keys or None), in_flight_max=10, seconds_max=5)
@@ -170,6 +171,66 @@ async def test_any_whole_number_is_a_seed(seed: int | None, asked: int | None) -
         await speaking.post("/v1/memories/search", json={"query": "a", "seed": seed})
 
     assert bus.asked[0].seed == asked
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "content", "field"),
+    [
+        ("POST", "/v1/memories", b"", "body"),
+        ("POST", "/v1/memories", b'{"content": "a", "pinned": "true"}', "pinned"),
+        ("POST", "/v1/memories", b'{"content": "a", "emotion": {"valence": "0"}}', "valence"),
+        ("POST", "/v1/memories/search", b'{"query": "a", "top_k": 5.5}', "top_k"),
+        ("POST", "/v1/memories/search", b'{"query": "a", "top_k": "5"}', "top_k"),
+        ("POST", "/v1/memories/search", b'{"query": "a", "parameters": {"x": 1}}', "parameters.x"),
+        ("POST", "/v1/memories", b"\xff", "JSON"),
+        ("POST", "/v1/memories", b"[" * 100_000, "JSON"),
+        ("GET", "/v1/memories?limit=201", b"", "limit"),
+        ("GET", "/v1/memories?limit=five", b"", "limit"),
+    ],
+)
+async def test_value_that_the_schema_forbids_is_422_and_named(
+    method: str, path: str, content: bytes, field: str
+) -> None:
+    bus = Bus()
+    async with client(bus) as speaking:
+        answer = await speaking.request(method, path, content=content)
+
+    assert (answer.status_code, bus.asked) == (422, [])
+    assert field in answer.json()["detail"][0]["msg"]
+
+
+@pytest.mark.parametrize(
+    "kind", ["application/json", "application/x-www-form-urlencoded", "text/plain", "", None]
+)
+async def test_body_is_read_as_json_whatever_its_type_says(kind: str | None) -> None:
+    bus = Bus()
+    headers = {} if kind is None else {"Content-Type": kind}
+    async with client(bus) as speaking:
+        answer = await speaking.post(
+            "/v1/memories/search", content=b'{"query": "a", "top_k": 5.0}', headers=headers
+        )
+
+    assert (answer.status_code, bus.asked[0].top_k) == (200, 5)
+
+
+async def test_default_that_is_spelled_out_is_the_same_request_under_a_key() -> None:
+    class Once(Kept):
+        fingerprints: list[str] = []
+
+        async def find(self, request: KeptRequest) -> bytes | None:
+            self.fingerprints.append(request.fingerprint)
+            return b"{}"
+
+    kept = Once()
+    bodies = [{"query": "a", "seed": 2**70}, {"top_k": 7, "seed": 2**70, "query": "a"}]
+    async with client(Bus(), kept=kept) as speaking:
+        for body in bodies:
+            await speaking.post(
+                "/v1/memories/search", content=json.dumps(body), headers={"Idempotency-Key": "k"}
+            )
+
+    first, second = kept.fingerprints
+    assert first == second
 
 
 async def test_what_is_not_ready_says_when_to_ask_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from human_memory.deadline import Deadline
-from human_memory.operations import RequestContext, graph
+from human_memory.operations import graph
+from human_memory.operations.context import RequestContext
 from human_memory.operations.requests import ConceptByName
 from schemas.errors import LimitExceeded, Rejected
 from schemas.queries import ConceptQuery
