@@ -75,8 +75,9 @@ class RequestContext:
         They are those of the message and have been checked, so they are not checked again.
         """
         given = {**dict(request or ()), **fields}
-        construct: Callable[..., M] = model.model_construct
-        return construct(namespace=self.namespace, **given)
+        construct: Callable[..., Any] = model.model_construct
+        made: M = construct(namespace=self.namespace, **given)
+        return made
 
     def checked(self, model: type[M], request: BaseModel, /, **fields: Any) -> M:
         """As `message`, for one whose fields must also be good together.

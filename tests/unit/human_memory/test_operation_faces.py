@@ -73,7 +73,7 @@ WITHOUT_MESSAGE = {
     "ready": "probes, by several queries",
 }
 # What a reply holds, and the client's model of it.
-REPLIES: dict[type[Message], type[models.BaseModel]] = {
+REPLIES: dict[type[Message], type[BaseModel]] = {
     replies.StoreResult: models.MemoryCreated,
     replies.AcceptedResult: models.Accepted,
     queries.SearchResult: models.SearchReply,

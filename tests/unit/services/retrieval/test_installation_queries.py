@@ -30,7 +30,7 @@ class Build:
         return self._folded[partition], [self._run(*command) for command in commands]
 
     def _run(self, command: str, key: str, *fields: str) -> Any:
-        value = self._keys.get(key)
+        value: Any = self._keys.get(key)
         match command:
             case "EXISTS":
                 return int(value is not None)
