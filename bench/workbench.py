@@ -26,7 +26,7 @@ from schemas.queries import Ping, Search
 from schemas.replies import Reply
 from services.common.redis import RedisClient
 from services.readside.layout import Control, Layout, redis_prefix
-from services.retrieval.adapters.candidates import NEAREST, SEARCH_TIMEOUT_MS
+from services.retrieval.search.bounds import Bounds
 
 Encode = Callable[[list[str]], NDArray[np.float32]]
 TIMEOUT_SECONDS = 120.0  # a request that fails would end the run; a slow machine must not
@@ -187,13 +187,15 @@ class Workbench:
 
     async def _nearest(self, row: Row) -> Callable[[bytes], Awaitable[None]]:
         namespace = _namespace(row)
+        bounds = Bounds()
         index = await self._live_index(namespace)
 
         async def nearest(vector: bytes) -> None:
             await self._redis.execute_command(
-                "FT.SEARCH", index, f"(@ns:{{$ns}})=>[KNN {NEAREST} @vector $vector]",
+                "FT.SEARCH", index, f"(@ns:{{$ns}})=>[KNN {bounds.nearest} @vector $vector]",
                 "PARAMS", 4, "ns", namespace, "vector", vector,
-                "NOCONTENT", "LIMIT", 0, NEAREST, "TIMEOUT", SEARCH_TIMEOUT_MS, "DIALECT", 2,
+                "NOCONTENT", "LIMIT", 0, bounds.nearest, "TIMEOUT", bounds.index_timeout_ms,
+                "DIALECT", 2,
             )  # fmt: skip
 
         return nearest

@@ -16,6 +16,8 @@ REPLAYED_FROM = "replayed_from"
 CONTENT_TYPE = "content-type"
 JSON = "application/json"
 
+# Of the contract, not of the software: a change that breaks a reader or a writer makes it 2.
+CONTRACT_VERSION = "1.0.0"
 PARTITIONS_DEFAULT = 6
 FOR_EVER = -1
 _MINUTE = 60_000

@@ -1,4 +1,8 @@
-"""`python -m services.run ingest retrieval`: services in one process that share one model."""
+"""The one start-up: `python -m services.run ingest retrieval`, several in one process or one.
+
+Services of one process share the model, and the fold lets queries pass. Containers run one each,
+`human-memory up` the gateway alone and all others together.
+"""
 
 import asyncio
 import contextlib
@@ -20,14 +24,15 @@ from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
 from human_memory.bus.errors import unavailable
+from human_memory.bus.services import SERVICES
 from human_memory.bus.topics import require_topics
 from schemas.errors import MemoryServiceError, Unavailable
 from services.common.embedding.embedder import embedder_of
+from services.common.logs import configure_logs
 from services.common.settings import EmbedderSettings, ServiceSettings
 
-SERVICES = ("gateway", "ingest", "retrieval", "maintenance")
 # They embed no texts, so they need not wait for the model, nor hold it.
-WITHOUT_MODEL = {"gateway"}
+WITHOUT_MODEL = {"gateway", "projection"}
 # Each slice of texts ends in Python: with Python's 5 ms the model's thread waits that long for its
 # turn while the event loop is busy, and a lone search took a tenth longer.
 SWITCH_SECONDS = 0.0005
@@ -87,6 +92,7 @@ def run(
     """Run services in one process; SIGTERM or Ctrl-C stops them."""
     try:
         settings = EmbedderSettings() if set(names) - WITHOUT_MODEL else ServiceSettings()
+        configure_logs(settings)
         services = _load(names, _ports(names, port, settings), settings)
         gc.collect()
         gc.freeze()  # what is imported stays
@@ -139,7 +145,7 @@ def _load(names: list[str], ports: dict[str, int], settings: ServiceSettings) ->
     services = []
     for name in dict.fromkeys(names):
         module = import_module(f"services.{name}.app")
-        listener = _bound(name, settings.http_host, ports.get(name, module.HTTP_PORT))
+        listener = _bound(name, settings.http_host, ports.get(name, SERVICES[name]))
         services.append(_Service(name, module.app, listener))
     return services
 

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from bench.maintenance.figures import Cost, Latency, growth
 
-PROCESSES = ("maintenance", "ingest", "retrieval", "redis", "kafka")
+PROCESSES = ("maintenance", "ingest", "projection", "retrieval", "redis", "kafka")
 
 
 def figures_of(cost: Cost) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def _costs_table(costs: Sequence[Cost]) -> Table:
 
 
 def _cpu_table(costs: Sequence[Cost]) -> Table:
-    caption = "retrieval folds what the run appends, and its share after the reply is missing"
+    caption = "the projection folds what the run appends, and its share after the reply is missing"
     table = _table("CPU seconds by process", caption, "run", "memories", *PROCESSES)
     for cost in costs:
         seconds = [cost.run.cpu_seconds.get(name) for name in PROCESSES]

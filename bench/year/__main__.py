@@ -15,7 +15,7 @@ import typer
 
 from bench.year.life import DAY_MS, DAYS, HOUR_MS, Episode, episodes
 from bench.year.plots import draw
-from bench.year.world import World, WorldSide, candidates_of, table_of
+from bench.year.world import World, WorldSide, candidates_of, columns_of
 from human_memory.conversation import read
 from schemas.ids import derive
 from schemas.inbox import Access, Store
@@ -23,9 +23,9 @@ from schemas.queries import Search
 from services.common.embedding.embedder import embedder_of
 from services.common.settings import EmbedderSettings
 from services.maintenance.decisions import levels_of, slot_of
-from services.retrieval.search.column_cache import Table
+from services.retrieval.search.column_cache import ColumnCache
+from services.retrieval.search.plan import plan_of
 from services.retrieval.search.ranking import rank
-from services.retrieval.search.search import question_of
 
 START_MS = round(datetime(2026, 1, 1, tzinfo=UTC).timestamp() * 1000)
 SEED = 7
@@ -116,18 +116,17 @@ async def _month(world: World, day: int) -> dict[str, Any]:
     for memory in world.memories().values():
         assert memory.document is not None
         kinds[f"{memory.document['type'].decode()} {memory.state.status}"] += 1
-    table = table_of(world)
-    found = {question: await _found(world, table, question) for question in QUESTIONS}
+    columns = columns_of(world)
+    found = {question: await _found(world, columns, question) for question in QUESTIONS}
     return {"day": day, "kinds": dict(kinds), "found": found}
 
 
-async def _found(world: World, table: Table, question: str) -> dict[str, str]:
+async def _found(world: World, columns: ColumnCache, question: str) -> dict[str, str]:
     """What a search puts first; it leaves no trace."""
     (vector,) = await world.embedder.embed([question])
     query = Search(namespace=world.namespace, query=question, top_k=1, record_access=False)
-    asked = question_of(query, vector, world.now_ms)
-    cause = derive("asked", question, world.now_ms)
-    ranking = rank(query, cause, candidates_of(world, table, asked), asked)
+    plan = plan_of(query, derive("asked", question, world.now_ms), vector, world.now_ms)
+    ranking = rank(candidates_of(world, columns, plan), plan)
     if not ranking.order:
         return {"type": "", "content": "nothing"}
     document = world.memories()[ranking.memories.ids[ranking.order[0]]].document or {}

@@ -40,8 +40,9 @@ from services.readside.layout import TERM, Status, hash64, pack_element, pack_re
 from services.readside.parameters import InForce
 from services.readside.runs import Run
 from services.retrieval.search.association import Sources
-from services.retrieval.search.column_cache import Table
-from services.retrieval.search.plan import Candidates, Question, Statistics
+from services.retrieval.search.candidates import Candidates, Statistics
+from services.retrieval.search.column_cache import ColumnCache
+from services.retrieval.search.plan import SearchPlan
 
 PAGE = 500
 
@@ -239,21 +240,21 @@ def _document(memory: Memory) -> dict[str, Any]:
     }
 
 
-def table_of(world: World) -> Table:
-    """All memories as a search holds them."""
-    table = Table(world.embedder.dimension)
+def columns_of(world: World) -> ColumnCache:
+    """All memories as a search caches them."""
+    columns = ColumnCache(world.embedder.dimension)
     records = {name: pack_record(m.state, m.parts) for name, m in world.memories().items()}
-    table.put(records, at=len(world.events), fresh=True)
-    return table
+    columns.put(records, at=len(world.events), fresh=True)
+    return columns
 
 
-def candidates_of(world: World, table: Table, question: Question) -> Candidates:
-    """All of them, for one question."""
-    held = world.view.namespace(world.namespace)
-    frequencies = [held.document_frequencies.get(hash64(term), 0) for term in question.terms]
+def candidates_of(world: World, columns: ColumnCache, plan: SearchPlan) -> Candidates:
+    """All of them, for one search."""
+    known = world.view.namespace(world.namespace)
+    frequencies = [known.document_frequencies.get(hash64(term), 0) for term in plan.terms]
     statistics = Statistics(
-        memories=held.statuses["active"] + held.statuses["decayed"],
-        length=held.length,
+        memories=known.statuses["active"] + known.statuses["decayed"],
+        length=known.length,
         frequencies=np.array(frequencies, np.float64),
     )
-    return Candidates(table, np.arange(len(table)), statistics, Sources(), held.parameters)
+    return Candidates(columns, np.arange(len(columns)), statistics, Sources(), known.parameters)

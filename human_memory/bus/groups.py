@@ -3,6 +3,7 @@
 from aiokafka.admin import AIOKafkaAdminClient
 
 from human_memory.bus.errors import kafka_trouble
+from human_memory.bus.services import group_of
 from human_memory.bus.settings import KafkaSettings
 from schemas.errors import Unavailable
 
@@ -18,7 +19,7 @@ async def require_service(settings: KafkaSettings, service: str) -> None:
     Raises:
         Unavailable: nobody does, or Kafka does not answer.
     """
-    group = f"{settings.topic_prefix}human-memory-{service}"
+    group = group_of(settings, service)
     admin = AIOKafkaAdminClient(**settings.connection_arguments(), request_timeout_ms=TIMEOUT_MS)
     with kafka_trouble(settings, f"looking for {service}"):
         try:

@@ -13,6 +13,7 @@ from rich.progress import Progress
 
 from human_memory.bus.bus import Bus
 from human_memory.bus.reader import group_progress
+from human_memory.bus.services import group_of
 from human_memory.bus.settings import KafkaSettings
 from human_memory.cli.command import command
 from human_memory.cli.options import JsonOption, ServerOptions
@@ -22,7 +23,6 @@ from schemas.errors import InvariantBroken, Unavailable
 from schemas.queries import RebuildQuery
 from schemas.topics import EVENTS
 
-PROJECTION_GROUP = "human-memory-projection"
 POLL_SECONDS = 0.5
 
 app = typer.Typer()
@@ -32,8 +32,8 @@ app = typer.Typer()
 class ReadSideOptions(ServerOptions, JsonOption):
     """What commands need that work on the read side itself."""
 
-    def retrieval_settings(self) -> Any:
-        """Retrieval's own settings, with the same addresses that a client uses."""
+    def projection_settings(self) -> Any:
+        """The projection's own settings, with the same addresses that a client uses."""
         settings = import_module("services.projection.settings")
         return settings.ProjectionSettings(**self.overrides(), redis=self.redis_url())
 
@@ -68,7 +68,7 @@ async def replay(options: ReplayOptions) -> None:
     if options.state:
         await _show_state(options)
         return
-    settings = options.retrieval_settings()
+    settings = options.projection_settings()
     if options.from_empty:
         await _replay_from_empty(options, settings)
         return
@@ -91,7 +91,7 @@ async def digest(options: ReadSideOptions) -> None:
 
     Example: `human-memory digest`
     """
-    value = await rebuild_module().live_digest(options.retrieval_settings())
+    value = await rebuild_module().live_digest(options.projection_settings())
     if options.as_json:
         print_json({"digest": value})
     else:
@@ -183,7 +183,7 @@ async def _shown_progress(settings: KafkaSettings, progress: Progress) -> AsyncI
 
 
 async def _folded(settings: KafkaSettings) -> tuple[int, int]:
-    group = settings.topic_prefix + PROJECTION_GROUP
+    group = group_of(settings, "projection")
     return await group_progress(settings, group, settings.topic(EVENTS))
 
 

@@ -8,25 +8,22 @@ import typer
 
 from human_memory._client.addresses import without_password
 from human_memory.bus.reader import group_progress
+from human_memory.bus.services import SERVICES, group_of
 from human_memory.bus.settings import KafkaSettings
 from human_memory.bus.topics import check_topics
 from human_memory.cli.command import command
 from human_memory.cli.options import JsonOption, ServerOptions
 from human_memory.cli.output import out, print_json, table
-from human_memory.cli.replaying import PROJECTION_GROUP
-from human_memory.local.children import SERVICES, probe
+from human_memory.local.children import probe
 from human_memory.local.instance import Instance
 from schemas.errors import MemoryServiceError
 from schemas.topics import EVENTS, INBOX, MAINTENANCE, Topic
 from stack.local import LocalStack
 from stack.state import HOST
 
-# What each service reads, and the group under which it commits how far it is.
-_READS: dict[str, tuple[str, Topic]] = {
-    "ingest": ("human-memory-ingest", INBOX),
-    "retrieval": (PROJECTION_GROUP, EVENTS),
-    "maintenance": ("human-memory-maintenance", MAINTENANCE),
-}
+# Services that commit how far they are, and what they read. Retrieval takes a query as read before
+# it is answered.
+_READS: dict[str, Topic] = {"ingest": INBOX, "projection": EVENTS, "maintenance": MAINTENANCE}
 REDIS_SECONDS_MAX = 3.0
 
 app = typer.Typer()
@@ -113,10 +110,10 @@ def _service(name: str, instance: Instance | None) -> Component:
 
 async def _lags(settings: KafkaSettings) -> dict[str, int]:
     lags = {}
-    for name, (group, topic) in _READS.items():
+    for name, topic in _READS.items():
         try:
             done, total = await group_progress(
-                settings, settings.topic_prefix + group, settings.topic(topic)
+                settings, group_of(settings, name), settings.topic(topic)
             )
         except MemoryServiceError:
             continue

@@ -11,11 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from human_memory.bus.services import SERVICES
 from stack.processes import Launch, ProcessId, is_alive, spawn, terminate
 from stack.state import HOST, free_port, is_free
 
-# Each service's own default port, known without importing it; a test compares.
-SERVICES = {"gateway": 8000, "ingest": 8001, "retrieval": 8002, "maintenance": 8003}
 # In a process of its own: HTTP must not wait while the others compute.
 APART = ("gateway",)
 # Kafka's start and the topics are waited for; a first Kafka start on a loaded machine is slow.

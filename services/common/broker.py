@@ -11,6 +11,8 @@ from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLS
 from prometheus_client import REGISTRY
 
 from human_memory.bus.consumer import LogConsumer
+from services.common.ownership import Ownership
+from services.common.records import Records
 from services.common.settings import ServiceSettings
 
 _SASL = {
@@ -45,6 +47,12 @@ class PatientConsumer(LogConsumer):
         await super().start()
         self._fetcher._prefetch_backoff = PREFETCH_SECONDS  # there is no public way
 
+    def subscribe(self, topics: Any = (), pattern: str | None = None, listener: Any = None) -> None:
+        """As aiokafka's, whose listeners are not told whose partitions they hear of."""
+        if isinstance(listener, Ownership):
+            listener.consumer = self
+        super().subscribe(topics=topics, pattern=pattern, listener=listener)
+
     async def getmany(
         self, *partitions: Any, timeout_ms: int = 0, max_records: int | None = None
     ) -> Any:
@@ -77,7 +85,7 @@ def make_broker(settings: ServiceSettings, *, service: str) -> KafkaBroker:
         security=_security(settings),
         client_id=f"human-memory-{service}",
         allow_auto_create_topics=False,
-        # Handlers take records, not values converted to annotated types.
+        # Handlers take records: the type they are annotated with is for the documents only.
         apply_types=False,
         parser=_raw_parser,
         decoder=_raw_decoder,
@@ -88,11 +96,11 @@ def make_broker(settings: ServiceSettings, *, service: str) -> KafkaBroker:
 
 async def _raw_parser(record: Any, _: Any) -> KafkaMessage:
     """FastStream's own parser fails on headers that are not UTF-8, and would skip the record."""
-    batch = record if isinstance(record, tuple) else (record,)
-    bodies = [each.value or b"" for each in batch]
+    # A subscriber has a tuple, TestKafkaBroker a list or, for its own answer, a single record.
+    batch: Records = tuple(record) if isinstance(record, tuple | list) else (record,)
     return KafkaMessage(
-        raw_message=record,
-        body=bodies if isinstance(record, tuple) else bodies[0],
+        raw_message=batch,
+        body=[each.value or b"" for each in batch],
         message_id=f"{batch[0].offset}-{batch[0].timestamp}",
         consumer=FAKE_CONSUMER,
     )

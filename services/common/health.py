@@ -2,20 +2,51 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 import structlog
 from faststream.asgi import AsgiResponse, get
 from faststream.asgi.types import ASGIApp
+from faststream.kafka import KafkaBroker
 from prometheus_client import make_asgi_app
 
 from human_memory import __version__
+from services.common.ownership import Ownership
+from services.common.redis import RedisClient
 
 log = structlog.get_logger(__name__)
 # A check raises or returns what to show; `ok` is the only value that is ready.
 Check = Callable[[], Awaitable[str]]
 CHECK_SECONDS_MAX = 1.5
+KAFKA_SECONDS_MAX = 1.0
+
+
+class Loads(Protocol):
+    """A model that loads while the service runs already."""
+
+    @property
+    def loaded(self) -> bool: ...
+
+
+async def kafka_answers(broker: KafkaBroker) -> str:
+    """`ok` if the broker's connection works."""
+    return "ok" if await broker.ping(KAFKA_SECONDS_MAX) else "error"
+
+
+async def redis_answers(redis: RedisClient) -> str:
+    """`ok` if Redis answers."""
+    return "ok" if await redis.ping() else "error"
+
+
+async def owns_partitions(ownership: Ownership) -> str:
+    """`ok` if the consumer group has given this member something to do."""
+    return "ok" if ownership.partitions else "no partitions yet"
+
+
+async def model_loaded(model: Loads) -> str:
+    """`ok` if the model is there."""
+    return "ok" if model.loaded else "loading"
 
 
 def routes(service: str, checks: Mapping[str, Check]) -> list[tuple[str, ASGIApp]]:

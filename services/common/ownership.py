@@ -8,6 +8,8 @@ import structlog
 from aiokafka import TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 
+from human_memory.bus.consumer import LogConsumer
+
 log = structlog.get_logger(__name__)
 # A revocation waits for the batch in hand. Kafka must wait longer than the longest batch takes:
 # members that are thrown out in the middle of one throw each other out for ever.
@@ -35,6 +37,8 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has
     Without the lock a handler goes on after its partition has moved, and both members work on
     the same records.
     """
+
+    consumer: LogConsumer  # whose partitions these are; it says so when it subscribes
 
     def __init__(
         self,

@@ -19,14 +19,19 @@ class ServiceSettings(KafkaSettings):
     log_format: Literal["json", "console"] = Field("json", description="How a log line looks.")
 
 
-class EmbedderSettings(ServiceSettings):
+class VectorSettings(ServiceSettings):
+    """Settings of services that keep vectors."""
+
+    embedding_dimension: int = Field(384, ge=1, le=4_096, description="Numbers of a vector.")
+
+
+class EmbedderSettings(VectorSettings):
     """Settings of services that embed texts."""
 
     embedding_model: str = Field(
         "sentence-transformers/all-MiniLM-L6-v2",
         description="A model of the hub or a folder; offline, the model package is used.",
     )
-    embedding_dimension: int = Field(384, ge=1, le=4_096, description="Numbers of a vector.")
     embedding_cache: int = Field(
         20_000, ge=0, le=1_000_000, description="Vectors of recent texts kept in memory."
     )

@@ -14,12 +14,10 @@ from starlette.responses import HTMLResponse, Response
 
 from human_memory import __version__, routes
 from human_memory.bus.bus import Bus
-from human_memory.bus.topics import require_topics
 from human_memory.models import Readiness
 from human_memory.operations.examples import ANSWERS
 from human_memory.operations.problems import refused_parameters
 from schemas.errors import MemoryServiceError
-from services.common.logs import configure_logs
 from services.common.redis import connect
 from services.gateway.access import Access
 from services.gateway.endpoints import add_endpoints
@@ -35,7 +33,6 @@ from services.gateway.shared_stats import SharedStats
 from services.gateway.streams import router as streams
 
 SERVICE = "gateway"
-HTTP_PORT = 8000
 # A bus may have so many requests under way; the gateway itself bounds how many it makes.
 PENDING_MAX = 1_000_000
 GZIP_BYTES_MIN = 1_024
@@ -61,12 +58,10 @@ def build(settings: GatewaySettings) -> FastAPI:
     Raises:
         Rejected: the file of API keys is no such file.
     """
-    configure_logs(settings)
     redis = connect(settings.redis)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await require_topics(settings)
         client_id = f"human-memory-{SERVICE}"
         async with Bus(settings, client_id=client_id, pending_max=PENDING_MAX) as bus:
             app.state.parts = parts = Parts(

@@ -5,7 +5,7 @@ import collections
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import structlog
@@ -23,6 +23,7 @@ from services.common.dead_letters import DeadLetters
 from services.common.embedding.embedder import Embedder
 from services.common.envelope import Envelope, Replier, ReplyAddress
 from services.common.ownership import Ownership
+from services.common.records import JsonOf, Records
 from services.ingest.domain import (
     Received,
     WorkedOut,
@@ -104,7 +105,7 @@ class Ingest:
         limits: Limits,
     ) -> None:
         self.ownership = Ownership(self._assigned, self._revoked)
-        self.progress = Progress(self.ownership.lock)
+        self._progress = Progress(self.ownership)
         self._log = event_log
         self._embedder = embedder
         self._vocabularies = vocabularies
@@ -121,24 +122,24 @@ class Ingest:
     async def stop(self) -> None:
         """Commit what is done; what is not, a successor does."""
         async with self.ownership.lock:
-            await self.progress.commit()
+            await self._progress.commit()
         await self._visible.drain()
 
     async def _assigned(self, _: list[TopicPartition]) -> None:
-        self.progress.begin()
+        self._progress.begin()
         self._found.clear()
         self._looked_up.clear()
 
     async def _revoked(self) -> None:
-        await self.progress.commit()
+        await self._progress.commit()
 
-    async def handle(self, records: tuple[Any, ...]) -> None:
+    async def handle(self, records: Annotated[Records, JsonOf(InboxMessage)]) -> None:
         """Process one batch wholly, however long Kafka is away, unless its partitions move."""
         async with self.ownership.lock:
             attempt = 0
             while True:
                 try:
-                    mine = await self.progress.left_of(records, self.ownership.partitions)
+                    mine = await self._progress.left_of(records)
                     if not mine:
                         return
                     await self._process(mine)
@@ -157,7 +158,7 @@ class Ingest:
         for item in items:
             if item.error is not None:
                 await self._dead_letters.send(item.record, item.error)
-        self.progress.done(records)
+        self._progress.done(records)
         outcomes = collections.Counter(item.outcome for item in items)
         for labels, count in outcomes.items():
             COMMANDS.labels(*labels).inc(count)

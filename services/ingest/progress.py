@@ -1,13 +1,13 @@
 """How far the inbox is done: which records are still to do, and what Kafka is told of it."""
 
 import asyncio
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import structlog
 from aiokafka import TopicPartition
 
-from services.common.ownership import committed
+from services.common.ownership import Ownership, committed
 
 log = structlog.get_logger(__name__)
 # A commit costs client and broker as much as an append, and saves nothing but repeats after a
@@ -20,10 +20,8 @@ COMMIT_SECONDS_MAX = 10.0
 class Progress:
     """The next offset of each partition, committed a moment later."""
 
-    def __init__(self, lock: asyncio.Lock) -> None:
-        """`lock`: held by a batch, and while partitions move."""
-        self.subscriber: Any = None  # FastStream's, which makes its consumer when it starts
-        self._lock = lock
+    def __init__(self, ownership: Ownership) -> None:
+        self._ownership = ownership
         self._next: dict[TopicPartition, int] = {}
         self._sought: dict[TopicPartition, int] = {}
         self._uncommitted: dict[TopicPartition, int] = {}
@@ -35,17 +33,15 @@ class Progress:
         self._sought.clear()
         self._uncommitted.clear()
 
-    async def left_of(
-        self, records: Iterable[Any], partitions: Container[TopicPartition]
-    ) -> list[Any]:
-        """Those of our `partitions` that are not done yet."""
+    async def left_of(self, records: Iterable[Any]) -> list[Any]:
+        """Those of our partitions that are not done yet."""
         left = []
         for record in records:
             tp = partition_of(record)
-            if tp not in partitions:
+            if tp not in self._ownership.partitions:
                 continue
             if tp not in self._next:
-                self._next[tp] = await committed(self.subscriber.consumer, tp)
+                self._next[tp] = await committed(self._ownership.consumer, tp)
             if record.offset >= self._next[tp]:
                 left.append(record)
         return self._without_gaps(left)
@@ -64,13 +60,13 @@ class Progress:
         try:
             if offsets:
                 async with asyncio.timeout(COMMIT_SECONDS_MAX):
-                    await self.subscriber.consumer.commit(offsets)
+                    await self._ownership.consumer.commit(offsets)
         except Exception as error:  # noqa: BLE001 # a successor repeats it, and finds it done
             log.warning("offsets not committed", error=repr(error))
 
     async def _commit_soon(self) -> None:
         await asyncio.sleep(COMMIT_SECONDS)
-        async with self._lock:
+        async with self._ownership.lock:
             await self.commit()
 
     def _without_gaps(self, records: list[Any]) -> list[Any]:
@@ -87,7 +83,7 @@ class Progress:
         }
         for tp in skipped:
             self._sought[tp] = self._next[tp]
-            self.subscriber.consumer.seek(tp, self._next[tp])
+            self._ownership.consumer.seek(tp, self._next[tp])
         return [record for record in records if partition_of(record) not in skipped]
 
 

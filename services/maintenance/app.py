@@ -1,28 +1,22 @@
-"""Wiring of maintenance: `faststream run services.maintenance.app:app`."""
+"""Wiring of maintenance: `python -m services.run maintenance`."""
 
-import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
+from functools import partial
 
-from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from faststream import AckPolicy
 from faststream.asgi import AsgiFastStream
-from faststream.kafka import KafkaBroker
 
 from human_memory.bus.bus import Bus
-from human_memory.bus.producer import DurableProducer
-from human_memory.bus.topics import require_topics
-from schemas.maintenance import Job
-from schemas.topics import DEAD_LETTERS, MAINTENANCE, REPLIES
-from services.common import health
-from services.common.broker import PAUSE_MS, make_broker
-from services.common.dead_letters import DeadLetters
+from schemas.events import MemoryEvent
+from schemas.inbox import InboxMessage
+from schemas.maintenance import Job, MaintenanceCommand
+from schemas.replies import Reply
+from schemas.topics import EVENTS, INBOX, MAINTENANCE, REPLIES
 from services.common.embedding.embedder import embedder_of
-from services.common.envelope import Replier
-from services.common.logs import configure_logs
-from services.common.ownership import REBALANCE_TIMEOUT_MS, SESSION_TIMEOUT_MS
-from services.common.redis import connect
+from services.common.health import owns_partitions, redis_answers
+from services.common.wiring import Service, in_background
 from services.maintenance.adapters.kafka_log import KafkaLog
 from services.maintenance.adapters.language_model import wording_of
 from services.maintenance.adapters.redis_side import RedisSide
@@ -34,96 +28,65 @@ from services.readside.layout import redis_prefix
 from services.readside.live_build import LiveBuild
 from services.readside.visibility import Waits
 
-SERVICE = "maintenance"
-HTTP_PORT = 8003
 RECORDS_MAX = 100
 
 
 def build(settings: MaintenanceSettings) -> AsgiFastStream:
     """The service, not connected yet."""
-    configure_logs(settings)
-    broker = make_broker(settings, service=SERVICE)
-    producer = DurableProducer(settings, client_id=f"human-memory-{SERVICE}")
-    bus = Bus(settings, client_id=f"human-memory-{SERVICE}-inbox")
-    redis = connect(settings.redis)
+    service = Service("maintenance", settings)
+    bus = Bus(settings, client_id="human-memory-maintenance-inbox")
     prefix = redis_prefix(settings.topic_prefix)
-    live = LiveBuild(redis, prefix, partitions=settings.partitions)
-    side = RedisSide(redis, live, prefix)
-    embedder = embedder_of(settings)
+    live = LiveBuild(service.redis, prefix, partitions=settings.partitions)
+    side = RedisSide(service.redis, live, prefix)
     waits = Waits(live.cursor, partitions=settings.partitions)
     runner = Runner(
         side=side,
-        log=KafkaLog(settings, producer, bus, waits),
-        embedder=embedder,
+        log=KafkaLog(settings, service.producer, bus, waits),
+        embedder=embedder_of(settings),
         wording=lambda: wording_of(settings),
     )
-    commands = _commands(settings, producer, runner)
+    commands = _commands(settings, service, runner)
     clock = Clock(
         side=side,
-        producer=producer,
+        producer=service.producer,
         topic=settings.topic(MAINTENANCE),
         intervals_ms=_intervals_ms(settings),
         now_ms=_now_ms,
     )
-    _subscribe(broker, settings, commands)
-
-    async def kafka() -> str:
-        return "ok" if await broker.ping(1.0) else "error"
-
-    async def redis_answers() -> str:
-        return "ok" if await redis.ping() else "error"
-
-    async def assigned() -> str:
-        return "ok" if commands.ownership.partitions else "no partitions yet"
-
-    @asynccontextmanager
-    async def lifespan() -> AsyncIterator[None]:
-        await require_topics(settings)
-        await producer.start()
-        await bus.start()
-        ticking = asyncio.create_task(clock.run(lambda: commands.ownership.partitions))
-        try:
-            yield
-        finally:
-            ticking.cancel()
-            with suppress(asyncio.CancelledError):
-                await ticking
-            await commands.stop()
-            await bus.close()
-            await producer.stop()
-            await redis.aclose()
-
-    checks = {"kafka": kafka, "redis": redis_answers, "partitions": assigned}
-    return AsgiFastStream(
-        broker, lifespan=lifespan, asgi_routes=health.routes(SERVICE, checks), logger=None
-    )
-
-
-def _subscribe(broker: KafkaBroker, settings: MaintenanceSettings, commands: Commands) -> None:
-    subscriber = broker.subscriber(
+    service.writes(EVENTS, MemoryEvent)
+    service.writes(INBOX, InboxMessage)
+    service.writes(MAINTENANCE, MaintenanceCommand)
+    service.writes(REPLIES, Reply)
+    service.broker.subscriber(
         settings.topic(MAINTENANCE),
-        group_id=f"{settings.topic_prefix}human-memory-{SERVICE}",
-        batch=True,
-        batch_timeout_ms=PAUSE_MS,
-        max_records=RECORDS_MAX,
+        **service.batches(records_max=RECORDS_MAX),
         ack_policy=AckPolicy.MANUAL,  # committed by the handler, once the run is done
         auto_offset_reset="earliest",
         listener=commands.ownership,
-        partition_assignment_strategy=(RangePartitionAssignor,),
-        session_timeout_ms=SESSION_TIMEOUT_MS,
-        rebalance_timeout_ms=REBALANCE_TIMEOUT_MS,
-    )
-    commands.subscriber = subscriber
-    subscriber(commands.handle)
+    )(commands.handle)
+
+    @asynccontextmanager
+    async def beside() -> AsyncIterator[None]:
+        async with bus:
+            try:
+                async with in_background(lambda: clock.run(lambda: commands.ownership.partitions)):
+                    yield
+            finally:
+                await commands.stop()
+
+    checks = {
+        "redis": partial(redis_answers, service.redis),
+        "partitions": partial(owns_partitions, commands.ownership),
+    }
+    return service.app(checks, beside=beside)
 
 
-def _commands(settings: MaintenanceSettings, producer: DurableProducer, runner: Runner) -> Commands:
-    replies = settings.topic(REPLIES)
+def _commands(settings: MaintenanceSettings, service: Service, runner: Runner) -> Commands:
     return Commands(
         runner=runner,
-        replier=Replier(producer, replies, service=SERVICE),
-        dead_letters=DeadLetters(producer, settings.topic(DEAD_LETTERS), service=SERVICE),
-        reply_address=(replies, settings.partitions),
+        replier=service.replier,
+        dead_letters=service.dead_letters,
+        reply_address=(settings.topic(REPLIES), settings.partitions),
         now_ms=_now_ms,
         runs_at_once=settings.maintenance_runs_at_once,
     )

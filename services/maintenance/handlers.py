@@ -6,7 +6,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import structlog
@@ -30,6 +30,7 @@ from schemas.replies import Reply, RunResult, error_reply
 from services.common.dead_letters import DeadLetters
 from services.common.envelope import Envelope, Replier, ReplyAddress
 from services.common.ownership import BACKOFF_SECONDS, Ownership
+from services.common.records import JsonOf, Records
 from services.maintenance.decisions import RunContext
 from services.maintenance.jobs.undo import UndoJob
 from services.maintenance.offsets import Offsets
@@ -81,7 +82,6 @@ class Commands:
         runs_at_once: int,
     ) -> None:
         """`reply_address`: the replies topic and its number of partitions."""
-        self.subscriber: Any = None  # FastStream's, which makes its consumer when it starts
         self.ownership = RunOwnership(self)
         self._runner = runner
         self._replier = replier
@@ -95,7 +95,7 @@ class Commands:
         self._workers: dict[str, asyncio.Task[None]] = {}
         self._others: set[asyncio.Task[None]] = set()
 
-    async def handle(self, records: tuple[Any, ...]) -> None:
+    async def handle(self, records: Annotated[Records, JsonOf(MaintenanceCommand)]) -> None:
         """Take commands up."""
         async with self.ownership.lock:
             for record in records:
@@ -280,7 +280,7 @@ class Commands:
     async def _done(self, record: Any) -> None:
         tp = TopicPartition(record.topic, record.partition)
         try:
-            await self.subscriber.consumer.commit(self._offsets.done(tp, record.offset))
+            await self.ownership.consumer.commit(self._offsets.done(tp, record.offset))
         except Exception as error:  # noqa: BLE001 # a successor takes it up again, finds it done
             log.warning("offsets not committed", error=repr(error))
 

@@ -4,15 +4,17 @@ import asyncio
 import collections
 from collections.abc import Awaitable, Callable
 from itertools import groupby
-from typing import Any
+from typing import Annotated, Any
 
 import structlog
 from aiokafka import TopicPartition
 from prometheus_client import Counter, Gauge
 
 from schemas.errors import UnknownEventVersion
+from schemas.events import MemoryEvent
 from services.common.dead_letters import DeadLetters
 from services.common.ownership import Ownership, committed
+from services.common.records import JsonOf, Records
 from services.common.redis import REDIS_ERRORS
 from services.projection.adapters.redis_projection import RedisProjection
 from services.projection.batch import Batch, Decoded, decode
@@ -25,8 +27,9 @@ LAG = Gauge("human_memory_projection_lag", "Records not folded yet", ["partition
 WATCH_SECONDS = 1.0
 HOLD_POLL_SECONDS = 0.02
 LAG_READY_MAX = 10_000
-# The event of a search comes back to us before its answer is written: folded at once, it would
-# hold the answer up by as long as it takes. What queues meanwhile is folded together, for less.
+# Where queries are answered in the same process, the event of a search comes back to us before its
+# answer is written: folded at once, it would hold the answer up by as long as it takes. What queues
+# meanwhile is folded together, for less.
 LET_PASS_SECONDS_MAX = 0.01
 
 
@@ -45,8 +48,7 @@ class LiveProjection:
         *,
         let_pass: Callable[[float], Awaitable[None]],
     ) -> None:
-        """`let_pass`: returns when no query is being answered here, or after so many seconds."""
-        self.subscriber: Any = None  # FastStream's, which makes its consumer when it starts
+        """`let_pass`: returns when this process answers no query, or after so many seconds."""
         self.ownership = Ownership(self._assigned)
         self.stopped: dict[TopicPartition, str] = {}
         self._store = store
@@ -56,7 +58,7 @@ class LiveProjection:
         self._versions: dict[TopicPartition, int] = {}
         self._sought: dict[TopicPartition, int] = {}
 
-    async def handle(self, records: tuple[Any, ...]) -> None:
+    async def handle(self, records: Annotated[Records, JsonOf(MemoryEvent)]) -> None:
         """Fold one batch wholly, however long Redis is away, unless its partitions move."""
         await self._let_pass(LET_PASS_SECONDS_MAX)
         async with self.ownership.lock:
@@ -64,10 +66,14 @@ class LiveProjection:
                 if tp in self.ownership.partitions and tp not in self.stopped:
                     await self._fold(tp, self._decode(tp, list(some)))
 
-    def lag(self) -> int:
-        """Records of our partitions that are not folded yet, as far as we know."""
-        lags = [self._lag(tp) for tp in self.ownership.partitions]
-        return sum(lags)
+    async def state(self) -> str:
+        """`ok`, or why reads do not show what is in the log."""
+        if self.stopped:
+            return "stopped: " + "; ".join(sorted(set(self.stopped.values())))
+        if not self.ownership.partitions:
+            return "no partitions yet"
+        lag = sum(self._lag(tp) for tp in self.ownership.partitions)
+        return "ok" if lag <= LAG_READY_MAX else f"{lag} records behind"
 
     async def watch(self) -> None:
         """Run for ever: notice that Redis fell back or another build is live; commit, measure."""
@@ -79,7 +85,7 @@ class LiveProjection:
                         await self._check(tp)
                         LAG.labels(tp.partition).set(self._lag(tp))
                     if self._next:
-                        await self.subscriber.consumer.commit(dict(self._next))
+                        await self.ownership.consumer.commit(dict(self._next))
             except Exception as error:  # noqa: BLE001 # the next round tries again
                 log.warning("projection watch", error=repr(error))
 
@@ -95,7 +101,7 @@ class LiveProjection:
         version = await self._store.live_version(tp.partition)
         await self._store.ensure_index(version)
         cursor = await self._store.cursor(tp.partition, version)
-        ends = await self.subscriber.consumer.end_offsets([tp])
+        ends = await self.ownership.consumer.end_offsets([tp])
         behind = self._next.get(tp)
         if behind is None:
             # We have just come, perhaps with a Redis that came back older: the offset that our
@@ -107,14 +113,14 @@ class LiveProjection:
             await self._store.expect(tp.partition, behind)
         await self._store.open(tp.partition, version)
         if self.stopped.pop(tp, None) is not None:
-            self.subscriber.consumer.resume(tp)  # it comes to that record again, and stops there
+            self.ownership.consumer.resume(tp)  # it comes to that record again, and stops there
         self._versions[tp] = version
         self._next[tp] = cursor
-        self.subscriber.consumer.seek(tp, cursor)
+        self.ownership.consumer.seek(tp, cursor)
 
     async def _committed(self, tp: TopicPartition) -> int:
         try:
-            return await committed(self.subscriber.consumer, tp)
+            return await committed(self.ownership.consumer, tp)
         except TimeoutError:
             log.warning("no group coordinator; a read side that fell back may answer for a moment")
             return 0
@@ -135,7 +141,7 @@ class LiveProjection:
                 decoded.append(decode(record))
             except UnknownEventVersion as error:
                 self.stopped[tp] = error.message
-                self.subscriber.consumer.pause(tp)
+                self.ownership.consumer.pause(tp)
                 log.critical(
                     "partition stopped", reason=error.message, partition=tp.partition,
                     offset=record.offset,
@@ -212,5 +218,5 @@ class LiveProjection:
             IGNORED.labels(why).inc(count)
 
     def _lag(self, tp: TopicPartition) -> int:
-        end = self.subscriber.consumer.highwater(tp)
+        end = self.ownership.consumer.highwater(tp)
         return max(0, end - self._next.get(tp, 0)) if end is not None else 0

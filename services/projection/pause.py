@@ -36,7 +36,8 @@ async def held(
             if deadline.expired:
                 raise Unavailable(
                     f"the live projection of partition {partition} did not reach offset {offset} "
-                    f"in {LIVE_WAIT_SECONDS:g} s: is retrieval running? see human-memory status"
+                    f"in {LIVE_WAIT_SECONDS:g} s: is the projection running? "
+                    "see human-memory status"
                 )
             await asyncio.sleep(POLL_SECONDS)
         yield offset

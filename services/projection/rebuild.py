@@ -22,11 +22,11 @@ from schemas.errors import InvariantBroken, Unavailable
 from schemas.events import MemoryStored
 from schemas.topics import EVENTS
 from services.common.redis import REDIS_ERRORS, RedisClient, connect
+from services.common.settings import VectorSettings
 from services.projection.adapters.redis_projection import RedisProjection
 from services.projection.batch import Batch, decode
 from services.projection.digest import combined_digest, digest_of_build
 from services.projection.pause import alone, held, held_at_the_start, unlink
-from services.projection.settings import ProjectionSettings
 from services.readside.layout import INDEXED, redis_prefix
 
 log = structlog.get_logger(__name__)
@@ -72,7 +72,7 @@ class RebuildReport:
 
 
 async def rebuild(
-    settings: ProjectionSettings, *, progress: Progress | None = None, force: bool = False
+    settings: VectorSettings, *, progress: Progress | None = None, force: bool = False
 ) -> RebuildReport:
     """Replay the log into a new build, compare it with the live one, switch, drop the old one.
 
@@ -93,7 +93,7 @@ async def rebuild(
         return await _Rebuild(settings, redis, consumer).run(progress, force=force)
 
 
-async def live_digest(settings: ProjectionSettings) -> str:
+async def live_digest(settings: VectorSettings) -> str:
     """Digest of the live read side at the end of the log; each partition is held meanwhile.
 
     Raises:
@@ -114,7 +114,7 @@ async def live_digest(settings: ProjectionSettings) -> str:
         return combined_digest(digests)
 
 
-async def drop_read_side(settings: ProjectionSettings) -> int:
+async def drop_read_side(settings: VectorSettings) -> int:
     """Delete all that was folded from Redis; how many keys that were.
 
     The live fold notices within a second and rebuilds all of it from the log; until it is done
@@ -156,7 +156,7 @@ async def _drop_builds(redis: RedisClient, store: RedisProjection, partitions: i
 
 
 @asynccontextmanager
-async def _connected(settings: ProjectionSettings) -> AsyncIterator[tuple[RedisClient, Any]]:
+async def _connected(settings: VectorSettings) -> AsyncIterator[tuple[RedisClient, Any]]:
     redis = connect(settings.redis)
     consumer = LogConsumer(
         **settings.connection_arguments(),
@@ -175,13 +175,13 @@ async def _connected(settings: ProjectionSettings) -> AsyncIterator[tuple[RedisC
         await redis.aclose()
 
 
-def _partitions(settings: ProjectionSettings) -> list[TopicPartition]:
+def _partitions(settings: VectorSettings) -> list[TopicPartition]:
     topic = settings.topic(EVENTS)
     return [TopicPartition(topic, number) for number in range(settings.partitions)]
 
 
 class _Rebuild:
-    def __init__(self, settings: ProjectionSettings, redis: RedisClient, consumer: Any) -> None:
+    def __init__(self, settings: VectorSettings, redis: RedisClient, consumer: Any) -> None:
         prefix = redis_prefix(settings.topic_prefix)
         self._redis = redis
         self._consumer = consumer

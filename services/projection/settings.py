@@ -2,12 +2,10 @@
 
 from pydantic import Field
 
-from services.common.settings import EmbedderSettings
+from services.common.settings import VectorSettings
 
 
-class ProjectionSettings(EmbedderSettings):
+class ProjectionSettings(VectorSettings):
     """Environment: HUMAN_MEMORY_<NAME>."""
 
-    fold_batch_max: int = Field(
-        200, ge=1, le=1_000, description="Events folded at once; queries wait for a batch's CPU."
-    )
+    fold_batch_max: int = Field(200, ge=1, le=1_000, description="Events folded at once.")

@@ -61,7 +61,9 @@ class LiveBuild:
                     self._versions[partition] = int(live)
                     continue
                 if live is None or cursor is None:
-                    raise Unavailable("the read side is empty; retrieval is about to rebuild it")
+                    raise Unavailable(
+                        "the read side is empty; the projection is about to rebuild it"
+                    )
                 break
             self._versions[partition] = version
             at, goal = int(cursor), int(target or 0)

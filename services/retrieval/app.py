@@ -1,183 +1,116 @@
-"""Wiring of retrieval: `faststream run services.retrieval.app:app`."""
+"""Wiring of retrieval: `python -m services.run retrieval`."""
 
-import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
-from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from faststream import AckPolicy
 from faststream.asgi import AsgiFastStream
-from faststream.kafka import KafkaBroker
 
-from human_memory.bus.producer import DurableProducer
-from human_memory.bus.topics import require_topics
-from schemas.topics import DEAD_LETTERS, EVENTS, QUERIES, REPLIES
-from services.common import health
-from services.common.broker import PAUSE_MS, make_broker
-from services.common.dead_letters import DeadLetters
+from schemas.events import MemoryEvent
+from schemas.replies import Reply
+from schemas.topics import EVENTS, QUERIES, REPLIES
+from services.common import foreground
 from services.common.embedding.embedder import Embedder, embedder_of
-from services.common.envelope import Replier
 from services.common.event_log import EventAppender
-from services.common.logs import configure_logs
-from services.common.ownership import REBALANCE_TIMEOUT_MS, SESSION_TIMEOUT_MS
-from services.common.redis import RedisClient, connect
-from services.projection.adapters.redis_projection import RedisProjection
-from services.projection.live import LAG_READY_MAX, LiveProjection
+from services.common.health import model_loaded, owns_partitions, redis_answers
+from services.common.ownership import Ownership
+from services.common.wiring import Service, in_background
 from services.readside.layout import redis_prefix
 from services.readside.live_build import LiveBuild
 from services.readside.visibility import Waits
-from services.retrieval.adapters.candidates import CandidateReader
-from services.retrieval.adapters.graph_reader import GraphReader
-from services.retrieval.adapters.graph_snapshots import GraphSnapshots
-from services.retrieval.adapters.redis_reader import RedisReader
+from services.retrieval.adapters.graph_snapshots import FileSnapshots
+from services.retrieval.adapters.redis_graph import RedisGraphReader
+from services.retrieval.adapters.redis_memories import RedisMemoryReader
+from services.retrieval.adapters.redis_search import RedisSearchReader
 from services.retrieval.graph.cache import GraphCache
 from services.retrieval.graph.queries import GraphQueries
 from services.retrieval.handlers import Queries
 from services.retrieval.queries.installation import InstallationQueries
-from services.retrieval.queries.one_memory import SingleMemory
-from services.retrieval.queries.overview import Overview
-from services.retrieval.queries.runs import UpkeepQueries
-from services.retrieval.search.cached_namespaces import Tables
-from services.retrieval.search.documents import Documents
+from services.retrieval.queries.memory import MemoryQueries
+from services.retrieval.queries.namespace import NamespaceQueries
+from services.retrieval.queries.runs import RunQueries
+from services.retrieval.queries.working_memory import WorkingMemoryQueries
+from services.retrieval.search.bounds import Bounds
+from services.retrieval.search.documents import DocumentCache
+from services.retrieval.search.finder import CandidateFinder
+from services.retrieval.search.namespace_cache import NamespaceCache
 from services.retrieval.search.search import Searcher
 from services.retrieval.settings import RetrievalSettings
-
-SERVICE = "retrieval"
-HTTP_PORT = 8002
 
 
 def build(settings: RetrievalSettings) -> AsgiFastStream:
     """The service, not connected yet."""
-    configure_logs(settings)
-    broker = make_broker(settings, service=SERVICE)
-    producer = DurableProducer(settings, client_id=f"human-memory-{SERVICE}")
-    dead_letters = DeadLetters(producer, settings.topic(DEAD_LETTERS), service=SERVICE)
-    redis = connect(settings.redis)
+    service = Service("retrieval", settings)
     embedder = embedder_of(settings)
-    store = RedisProjection(
-        redis, redis_prefix(settings.topic_prefix), dimension=settings.embedding_dimension
-    )
-    queries = _queries(settings, redis, embedder, producer=producer, dead_letters=dead_letters)
-    _subscribe_queries(broker, settings, queries)
-    projection = LiveProjection(store, dead_letters, let_pass=queries.idle)
-    _subscribe_events(broker, settings, projection)
-
-    async def kafka() -> str:
-        return "ok" if await broker.ping(1.0) else "error"
-
-    async def redis_answers() -> str:
-        return "ok" if await redis.ping() else "error"
-
-    async def folded() -> str:
-        if projection.stopped:
-            return "stopped: " + "; ".join(sorted(set(projection.stopped.values())))
-        if not projection.ownership.partitions:
-            return "no partitions yet"
-        lag = projection.lag()
-        return "ok" if lag <= LAG_READY_MAX else f"{lag} records behind"
-
-    async def model() -> str:
-        return "ok" if embedder.loaded else "loading"
-
-    @asynccontextmanager
-    async def lifespan() -> AsyncIterator[None]:
-        await require_topics(settings)
-        await producer.start()
-        # Not awaited: the fold needs no model, and whoever probes us shall hear that it loads.
-        tasks = [
-            asyncio.create_task(embedder.load()),
-            asyncio.create_task(projection.watch()),
-        ]
-        try:
-            yield
-        finally:
-            await queries.drain()
-            for task in tasks:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
-            await producer.stop()
-            await redis.aclose()
-
-    checks = {"kafka": kafka, "redis": redis_answers, "projection": folded, "model": model}
-    return AsgiFastStream(
-        broker, lifespan=lifespan, asgi_routes=health.routes(SERVICE, checks), logger=None
-    )
-
-
-def _subscribe_events(
-    broker: KafkaBroker, settings: RetrievalSettings, projection: LiveProjection
-) -> None:
-    subscriber = broker.subscriber(
-        settings.topic(EVENTS),
-        group_id=f"{settings.topic_prefix}human-memory-projection",
-        batch=True,
-        batch_timeout_ms=PAUSE_MS,
-        max_records=settings.fold_batch_max,
-        ack_policy=AckPolicy.MANUAL,  # the cursor in Redis counts; committed for lag tools only
-        auto_offset_reset="earliest",
-        listener=projection.ownership,
-        partition_assignment_strategy=(RangePartitionAssignor,),
-        session_timeout_ms=SESSION_TIMEOUT_MS,
-        rebalance_timeout_ms=REBALANCE_TIMEOUT_MS,
-    )
-    projection.subscriber = subscriber
-    subscriber(projection.handle)
-
-
-def _queries(
-    settings: RetrievalSettings,
-    redis: RedisClient,
-    embedder: Embedder,
-    *,
-    producer: DurableProducer,
-    dead_letters: DeadLetters,
-) -> Queries:
-    build = LiveBuild(redis, redis_prefix(settings.topic_prefix), partitions=settings.partitions)
-    reader = RedisReader(build)
-    candidates = CandidateReader(build, Tables(settings.embedding_dimension))
-    appender = EventAppender(settings, producer)
-    replies = settings.topic(REPLIES)
-    return Queries(
-        waits=Waits(build.cursor, partitions=settings.partitions),
-        searcher=Searcher(candidates, Documents(reader), embedder, appender),
-        single=SingleMemory(reader, appender),
-        overview=Overview(reader),
-        graph=_graph(settings, build),
-        upkeep=UpkeepQueries(build, reader),
-        installation=InstallationQueries(build, partitions=settings.partitions),
-        replier=Replier(producer, replies, service=SERVICE),
-        dead_letters=dead_letters,
-        reply_address=(replies, settings.partitions),
-        now_ms=lambda: time.time_ns() // 1_000_000,
-        in_flight_max=settings.queries_in_flight_max,
-    )
-
-
-def _graph(settings: RetrievalSettings, build: LiveBuild) -> GraphQueries:
-    folder = Path(settings.graph_snapshots) if settings.graph_snapshots else None
-    snapshots = GraphSnapshots(folder, redis_prefix(settings.topic_prefix))
-    reader = GraphReader(build)
-    return GraphQueries(reader, GraphCache(reader, snapshots))
-
-
-def _subscribe_queries(broker: KafkaBroker, settings: RetrievalSettings, queries: Queries) -> None:
-    subscriber = broker.subscriber(
+    queries = _queries(settings, service, embedder)
+    ownership = Ownership()
+    service.writes(EVENTS, MemoryEvent)
+    service.writes(REPLIES, Reply)
+    service.broker.subscriber(
         settings.topic(QUERIES),
-        group_id=f"{settings.topic_prefix}human-memory-queries",
+        **service.batches(records_max=settings.queries_in_flight_max),
         # A query lost in a crash is asked again; a commit per query would cost milliseconds.
         ack_policy=AckPolicy.ACK_FIRST,
         auto_offset_reset="earliest",  # what was asked before we came; expired ones are dropped
-        batch=True,
-        batch_timeout_ms=PAUSE_MS,
-        max_records=settings.queries_in_flight_max,
         no_reply=True,  # the reply address is the sender's string: we check it ourselves
-        partition_assignment_strategy=(RangePartitionAssignor,),
-        session_timeout_ms=SESSION_TIMEOUT_MS,
+        listener=ownership,
+    )(queries.handle)
+
+    @asynccontextmanager
+    async def beside() -> AsyncIterator[None]:
+        # Not awaited: whoever probes us shall hear that the model is loading.
+        async with in_background(embedder.load):
+            try:
+                yield
+            finally:
+                await queries.drain()
+
+    checks = {
+        "redis": partial(redis_answers, service.redis),
+        "partitions": partial(owns_partitions, ownership),
+        "model": partial(model_loaded, embedder),
+    }
+    return service.app(checks, beside=beside)
+
+
+def _queries(settings: RetrievalSettings, service: Service, embedder: Embedder) -> Queries:
+    live = LiveBuild(
+        service.redis, redis_prefix(settings.topic_prefix), partitions=settings.partitions
     )
-    subscriber(queries.handle)
+    reader = RedisMemoryReader(live)
+    appender = EventAppender(settings, service.producer)
+    return Queries(
+        waits=Waits(live.cursor, partitions=settings.partitions),
+        searcher=Searcher(_finder(settings, live), DocumentCache(reader), embedder, appender),
+        memory=MemoryQueries(reader, appender),
+        namespace=NamespaceQueries(reader),
+        graph=_graph(settings, live),
+        runs=RunQueries(reader),
+        working_memory=WorkingMemoryQueries(reader),
+        installation=InstallationQueries(live, partitions=settings.partitions),
+        replier=service.replier,
+        dead_letters=service.dead_letters,
+        reply_address=(settings.topic(REPLIES), settings.partitions),
+        now_ms=lambda: time.time_ns() // 1_000_000,
+        in_flight_max=settings.queries_in_flight_max,
+        foreground=foreground.QUERIES,
+    )
+
+
+def _finder(settings: RetrievalSettings, live: LiveBuild) -> CandidateFinder:
+    bounds = Bounds()
+    cache = NamespaceCache(settings.embedding_dimension, bounds)
+    return CandidateFinder(RedisSearchReader(live), cache, bounds)
+
+
+def _graph(settings: RetrievalSettings, live: LiveBuild) -> GraphQueries:
+    folder = Path(settings.graph_snapshots) if settings.graph_snapshots else None
+    snapshots = FileSnapshots(folder, redis_prefix(settings.topic_prefix))
+    reader = RedisGraphReader(live)
+    return GraphQueries(reader, GraphCache(reader, snapshots))
 
 
 app = build(RetrievalSettings())

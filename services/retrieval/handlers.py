@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import structlog
@@ -40,12 +39,15 @@ from schemas.queries import (
 from schemas.replies import Reply, error_reply
 from services.common.dead_letters import DeadLetters
 from services.common.envelope import Envelope, Replier
+from services.common.foreground import Foreground
+from services.common.records import JsonOf, Records
 from services.readside.visibility import Waits
 from services.retrieval.graph.queries import GraphQueries
 from services.retrieval.queries.installation import InstallationQueries
-from services.retrieval.queries.one_memory import SingleMemory
-from services.retrieval.queries.overview import Overview
-from services.retrieval.queries.runs import UpkeepQueries
+from services.retrieval.queries.memory import MemoryQueries
+from services.retrieval.queries.namespace import NamespaceQueries
+from services.retrieval.queries.runs import RunQueries
+from services.retrieval.queries.working_memory import WorkingMemoryQueries
 from services.retrieval.search.search import Searcher
 
 log = structlog.get_logger(__name__)
@@ -68,53 +70,48 @@ class Queries:
         *,
         waits: Waits,
         searcher: Searcher,
-        single: SingleMemory,
-        overview: Overview,
+        memory: MemoryQueries,
+        namespace: NamespaceQueries,
         graph: GraphQueries,
-        upkeep: UpkeepQueries,
+        runs: RunQueries,
+        working_memory: WorkingMemoryQueries,
         installation: InstallationQueries,
         replier: Replier,
         dead_letters: DeadLetters,
         reply_address: tuple[str, int],
         now_ms: Clock,
         in_flight_max: int,
+        foreground: Foreground,
     ) -> None:
-        """`reply_address`: the replies topic and its number of partitions."""
+        """`reply_address`: the replies topic and its number of partitions.
+
+        `foreground`: hears of each query while it is answered, not while it waits for the fold.
+        """
         self._slots = asyncio.Semaphore(in_flight_max)
-        self._at_work = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._foreground = foreground
         self._tasks: set[asyncio.Task[None]] = set()
         # Those that have given theirs to others; who fails meanwhile has none to give back.
         self._without_slot: set[asyncio.Task[None] | None] = set()
         self._waits = waits
         self._searcher = searcher
-        self._single = single
-        self._overview = overview
+        self._memory = memory
+        self._namespace = namespace
         self._graph = graph
-        self._upkeep = upkeep
+        self._runs = runs
+        self._working_memory = working_memory
         self._installation = installation
         self._replier = replier
         self._dead_letters = dead_letters
         self._replies_topic, self._reply_partitions = reply_address
         self._now_ms = now_ms
 
-    async def handle(self, records: tuple[Any, ...]) -> None:
+    async def handle(self, records: Annotated[Records, JsonOf(Query)]) -> None:
         """Take queries up, each in a task of its own; waits while too many are in flight."""
         for record in records:
             await self._take_slot()
             task = asyncio.create_task(self._handle(record))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-
-    async def idle(self, seconds_max: float) -> None:
-        """Return when no query is being answered, or after `seconds_max`.
-
-        A query that waits for the fold does not count.
-        """
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds_max):
-                await self._idle.wait()
 
     async def drain(self) -> None:
         """Wait for what is in flight; each query's deadline bounds it."""
@@ -148,14 +145,11 @@ class Queries:
 
     async def _take_slot(self) -> None:
         await self._slots.acquire()
-        self._at_work += 1
-        self._idle.clear()
+        self._foreground.enter()
 
     def _give_slot(self) -> None:
         self._slots.release()
-        self._at_work -= 1
-        if self._at_work == 0:
-            self._idle.set()
+        self._foreground.leave()
 
     async def _reply(self, record: Any, envelope: Envelope) -> Reply:
         try:
@@ -206,13 +200,13 @@ class Queries:
             case Search():
                 return await self._searcher.search(query, cause, now_ms)
             case Recall():
-                return await self._single.recall(query, cause, now_ms)
+                return await self._memory.recall(query, cause, now_ms)
             case Inspect():
-                return await self._single.inspect(query, now_ms)
+                return await self._memory.inspect(query, now_ms)
             case ListMemories():
-                return await self._overview.list_page(query, now_ms)
+                return await self._namespace.list_page(query, now_ms)
             case Stats():
-                return await self._overview.stats(query, now_ms)
+                return await self._namespace.stats(query, now_ms)
             case ConceptQuery():
                 return await self._graph.concept(query)
             case Spread():
@@ -220,11 +214,11 @@ class Queries:
             case GraphExport():
                 return await self._graph.export(query)
             case Runs():
-                return await self._upkeep.runs(query)
+                return await self._runs.runs(query)
             case RunQuery():
-                return await self._upkeep.run(query)
+                return await self._runs.run(query)
             case WorkingMemoryQuery():
-                return await self._upkeep.working_memory(query, now_ms)
+                return await self._working_memory.working_memory(query, now_ms)
             case ParametersQuery():
                 return await self._installation.parameters(query)
             case Namespaces():

@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from services.projection.settings import ProjectionSettings
+from services.common.settings import EmbedderSettings
 
 
-class RetrievalSettings(ProjectionSettings):
+class RetrievalSettings(EmbedderSettings):
     """Environment: HUMAN_MEMORY_<NAME>."""
 
     queries_in_flight_max: int = Field(

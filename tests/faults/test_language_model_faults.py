@@ -69,7 +69,7 @@ async def system(
             "HUMAN_MEMORY_LANGUAGE_MODEL": "local",
             "HUMAN_MEMORY_LANGUAGE_MODEL_TIMEOUT_SECONDS": str(TIMEOUT_SECONDS),
         }
-        await own.start("ingest", "retrieval", "maintenance").ready()
+        await own.start("ingest", "projection", "retrieval", "maintenance").ready()
         yield own
 
 

@@ -78,7 +78,7 @@ async def system(stack: Engines, tmp_path_factory: pytest.TempPathFactory) -> As
     folder = tmp_path_factory.mktemp("maintenance-kill")
     async with system_on(stack.kafka, stack.redis, folder, partitions=1) as own:
         own.environment = {"HUMAN_MEMORY_EMBEDDING_THREADS": "1"}
-        await own.start("ingest", "retrieval").ready()
+        await own.start("ingest", "projection", "retrieval").ready()
         yield own
 
 
@@ -261,7 +261,7 @@ async def test_two_consumers_at_once_do_each_slot_once(
     folder = tmp_path_factory.mktemp("two-consumers")
     async with system_on(stack.kafka, stack.redis, folder, partitions=4) as own:
         own.environment = intervals
-        services = [own.start("ingest", "retrieval"), own.start("maintenance")]
+        services = [own.start("ingest", "projection", "retrieval"), own.start("maintenance")]
         services.append(own.start("maintenance"))
         await asyncio.gather(*[service.ready() for service in services])
         async with own.bus() as bus:

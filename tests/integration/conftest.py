@@ -18,7 +18,7 @@ async def system(stack: Engines, tmp_path_factory: pytest.TempPathFactory) -> As
     """Ingest and retrieval, ready; a test that stops or breaks them starts its own."""
     own = system_on(stack.kafka, stack.redis, tmp_path_factory.mktemp("system"))
     async with own:
-        await own.start("ingest", "retrieval").ready()
+        await own.start("ingest", "projection", "retrieval").ready()
         yield own
 
 

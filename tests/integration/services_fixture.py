@@ -26,8 +26,8 @@ from services.projection.digest import combined_digest, digest_of_view
 from services.projection.fold.fold import fold
 from services.projection.fold.view import View
 from services.projection.rebuild import drop_read_side, live_digest
+from services.projection.settings import ProjectionSettings
 from services.readside.layout import redis_prefix
-from services.retrieval.settings import RetrievalSettings
 from stack.processes import Launch, ProcessId, is_alive, kill, spawn, terminate
 from stack.state import free_port
 from tests.polling import eventually
@@ -100,7 +100,7 @@ def _readiness(port: int) -> dict[str, Any]:
 class System:
     """One installation: topics and keys of its own, and the processes that were started for it."""
 
-    settings: RetrievalSettings
+    settings: ProjectionSettings
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
     processes: list[ServiceProcess] = field(default_factory=list)
@@ -189,7 +189,7 @@ def system_on(kafka: str, redis: str, folder: Path, **settings: Any) -> System:
     prefix = f"t{secrets.token_hex(3)}."
     folder.mkdir(parents=True, exist_ok=True)
     return System(
-        RetrievalSettings(kafka=kafka, redis=redis, topic_prefix=prefix, **settings), folder
+        ProjectionSettings(kafka=kafka, redis=redis, topic_prefix=prefix, **settings), folder
     )
 
 

@@ -347,7 +347,7 @@ async def test_garbage_in_the_log_goes_to_dead_letters_and_the_cursor_passes_it(
     assert set(ids(rows)) == {first, second}
     record, reason = await raw.dead_letter(at)
     assert record.value == (GARBAGE[name] or b"")
-    assert reason.service == "retrieval"
+    assert reason.service == "projection"
     await assert_redis_is_the_fold_of_the_log(system)
 
 
@@ -392,7 +392,7 @@ async def late(
             newer = (partition + 1) % count
             await raw.send(EVENTS, event(type="memory.stored.v2"), partition=newer)
             await raw.send(EVENTS, event(), partition=newer)
-            process = own.start("ingest", "retrieval")
+            process = own.start("ingest", "projection", "retrieval")
             yield own, raw, process
 
 
@@ -435,11 +435,11 @@ async def test_newer_version_of_an_event_stops_its_partition_only_and_readiness_
     names = {partition_of(f"n{i}".encode(), count): f"n{i}" for i in range(99)}
 
     async def says_so() -> bool:
-        checks = (await process.readiness("retrieval")).get("checks", {})
+        checks = (await process.readiness("projection")).get("checks", {})
         return "memory.stored.v2" in checks.get("projection", "")
 
     await eventually(says_so, seconds=PATIENCE_SECONDS)
-    answer = await process.readiness("retrieval")
+    answer = await process.readiness("projection")
     assert answer["status"] == "unavailable"
     assert "upgrade it, then restart it" in answer["checks"]["projection"]
     async with system.redis() as redis, system.bus() as bus:
@@ -468,7 +468,7 @@ async def test_stopped_partition_comes_back_to_the_same_place_after_a_loss(
 
     async with system.redis() as redis:
         assert await cursor_of(system, redis, stopped) == 0
-    assert "memory.stored.v2" in (await process.readiness("retrieval"))["checks"]["projection"]
+    assert "memory.stored.v2" in (await process.readiness("projection"))["checks"]["projection"]
 
 
 async def holds(agent: Agent, count: int) -> bool:

@@ -57,9 +57,12 @@ def test_system_that_is_up_is_well_in_every_part(hm: Installation) -> None:
 
     assert status["ok"]
     by_name = {component["name"]: component for component in status["components"]}
-    assert list(by_name) == ["kafka", "redis", "gateway", "ingest", "retrieval", "maintenance"]
+    assert list(by_name) == [
+        *("kafka", "redis", "gateway", "ingest", "projection", "retrieval", "maintenance")
+    ]
     assert by_name["kafka"]["version"] == "4.1.0"
     assert by_name["ingest"]["lag"] is not None
+    assert by_name["projection"]["lag"] is not None
     assert by_name["retrieval"]["address"] == hm.state()["http"]["retrieval"]
 
 
@@ -71,7 +74,7 @@ def test_all_services_with_a_model_share_one_process(hm: Installation) -> None:
     services = [line for line in hm.processes().values() if "services.run" in line]
 
     assert len(services) == 2
-    assert sum(" ingest retrieval maintenance " in line for line in services) == 1
+    assert sum(" ingest projection retrieval maintenance " in line for line in services) == 1
     assert sum(" gateway " in line for line in services) == 1
 
 

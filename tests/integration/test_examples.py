@@ -46,18 +46,19 @@ async def environment(
         "HUMAN_MEMORY_REDIS": stack.redis,
         "HUMAN_MEMORY_TOPIC_PREFIX": settings.topic_prefix,
     }
-    ingest = free_port(set())
-    retrieval = free_port({ingest})
-    ports = [f"--port=ingest={ingest}", f"--port=retrieval={retrieval}"]
+    numbers: dict[str, int] = {}
+    for name in ("ingest", "projection", "retrieval"):
+        numbers[name] = free_port(set(numbers.values()))
+    ports = [f"--port={name}={port}" for name, port in numbers.items()]
     log = tmp_path_factory.mktemp("services") / "services.log"
     with log.open("wb") as file:
         services = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "services.run", "ingest", "retrieval", *ports,
+            sys.executable, "-m", "services.run", *numbers, *ports,
             cwd=ROOT, env=variables, stdout=file, stderr=file,
         )  # fmt: skip
     try:
         async with asyncio.timeout(READY_SECONDS):
-            for port in (ingest, retrieval):
+            for port in numbers.values():
                 while not await asyncio.to_thread(ready, port):
                     assert services.returncode is None, log.read_text()
                     await asyncio.sleep(0.1)

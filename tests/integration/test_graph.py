@@ -16,7 +16,7 @@ from human_memory.bus.bus import Request
 from schemas.errors import NotFound
 from schemas.queries import ConceptQuery, GraphExport, Spread
 from services.projection.rebuild import drop_read_side
-from services.retrieval.adapters.graph_snapshots import GraphSnapshots
+from services.retrieval.adapters.graph_snapshots import FileSnapshots
 from tests import builders
 from tests.engines import Engines
 from tests.integration.agent import PATIENCE_SECONDS, Agent
@@ -172,11 +172,11 @@ async def test_hub_with_ten_thousand_neighbours_is_read_once_and_then_answered_f
 async def test_restart_begins_with_the_snapshot_and_a_lost_one_changes_nothing(
     own: System,
 ) -> None:
-    await own.start("ingest").ready()
+    await own.start("ingest", "projection").ready()
     async with running(own) as agent:
         await draw_readme(agent)
         assert await spread(agent, "Python") == REACHED
-    snapshots = GraphSnapshots(own.folder / "snapshots", own.prefix)
+    snapshots = FileSnapshots(own.folder / "snapshots", own.prefix)
     file = snapshots.file(NAMESPACE)
     assert file is not None
     # Nobody changes a snapshot; that the answer shows it proves where it came from.

@@ -41,7 +41,10 @@ async def kept(stack: Engines, tmp_path_factory: pytest.TempPathFactory) -> Asyn
     folder = tmp_path_factory.mktemp("maintenance")
     async with system_on(stack.kafka, stack.redis, folder, partitions=2) as own:
         own.environment = {"HUMAN_MEMORY_EMBEDDING_THREADS": "1"}
-        started = [own.start("ingest", "retrieval", "maintenance"), own.start("maintenance")]
+        started = [
+            own.start("ingest", "projection", "retrieval", "maintenance"),
+            own.start("maintenance"),
+        ]
         await asyncio.gather(*[process.ready() for process in started])
         yield own
 

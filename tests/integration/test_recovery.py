@@ -52,10 +52,10 @@ def engines_to_kill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalS
 async def broken_system(
     engines_to_kill: LocalStack, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[System]:
-    """Ingest and retrieval on those engines, each in its own process."""
+    """Ingest on those engines in one process, the fold and queries in another."""
     folder = tmp_path_factory.mktemp("recovery-system")
     async with system_on(engines_to_kill.kafka, engines_to_kill.redis, folder) as own:
-        started = [own.start("ingest"), own.start("retrieval")]
+        started = [own.start("ingest"), own.start("projection", "retrieval")]
         await asyncio.gather(*[process.ready() for process in started])
         yield own
 
@@ -238,7 +238,7 @@ async def test_retrieval_that_restarts_on_an_older_save_refuses_queries_until_it
     hold = Control(broken_system.prefix, partition).hold
     async with broken_system.redis() as redis:
         await redis.set(hold, await cursor_of(broken_system, redis, partition))
-        started = broken_system.start("retrieval")
+        started = broken_system.start("projection", "retrieval")
         await started.ready()
         async with asking(lasting.bus, lasting.namespace) as answers:
             await answered(answers, "unavailable")
@@ -335,8 +335,8 @@ async def test_members_that_join_and_leave_under_load_leave_redis_equal_to_the_l
                 await agent.bus.request(search, timeout_seconds=ANSWER_SECONDS)
 
     working = [asyncio.create_task(work(agent)) for agent in agents]
-    leaving = broken_system.start("retrieval")
-    dying = broken_system.start("ingest", "retrieval")
+    leaving = broken_system.start("projection", "retrieval")
+    dying = broken_system.start("ingest", "projection", "retrieval")
     await asyncio.gather(leaving.ready(), dying.ready())
     await folded_somewhere(broken_system)
     await leaving.stop()
@@ -373,7 +373,7 @@ async def test_retrieval_started_while_redis_is_away_begins_when_it_is_back(
     await asyncio.to_thread(engines_to_kill.stop_redis)
     await old.kill()
 
-    started = broken_system.start("retrieval")
+    started = broken_system.start("projection", "retrieval")
     await eventually(lambda: answers_something(started), seconds=RECOVERY_SECONDS)
     meanwhile = await started.readiness("retrieval")
     await asyncio.to_thread(engines_to_kill.start_redis)

@@ -26,7 +26,7 @@ async def own(
     """A system of its own: other tests read their topics with other clients."""
     folder = tmp_path_factory.mktemp("unreadable")
     async with system_on(stack.kafka, stack.redis, folder) as system:
-        await system.start("ingest", "retrieval").ready()
+        await system.start("ingest", "projection", "retrieval").ready()
         async with Raw(system) as raw:
             # A read side that has never been folded into answers nobody.
             assert (await raw.ask(INBOX, STORE)).error is None

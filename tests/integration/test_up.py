@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from human_memory.local.children import SERVICES, probe
+from human_memory.bus.services import SERVICES
+from human_memory.local.children import probe
 from tests.engines import Engines
 from tests.integration.installation import COMMAND_SECONDS_MAX, ROOT, Installation
 from tests.polling import eventually

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from jsonschema import Draft201909Validator
 
+from human_memory.bus import services
 from stack.jars import KAFKA_VERSION
 from stack.kafka import BROKER_SETTINGS
 from stack.redis_server import REDIS_SETTINGS, REDIS_VERSION
@@ -91,8 +92,19 @@ def test_our_services_wait_for_the_topics_and_serve_the_port_that_is_checked(nam
         "redis": "service_healthy",
         "topics": "service_completed_successfully",
     }
-    assert service["command"][-2:] in (["--port", port], ["--port", f"{name}={port}"])
+    # What tests and `human-memory up` run, and what takes its port from the environment.
+    assert service["command"] == ["python", "-m", "services.run", name]
     assert f"http://127.0.0.1:{port}/health" in service["healthcheck"]["test"][-1]
+
+
+def test_each_of_our_services_has_a_container_with_its_own_port() -> None:
+    ports = {
+        name: int(SERVICES[name]["environment"]["HUMAN_MEMORY_HTTP_PORT"])
+        for name in OURS
+        if name not in ONE_SHOT
+    }
+
+    assert ports == services.SERVICES
 
 
 def test_published_ports_are_open_to_this_machine_only() -> None:

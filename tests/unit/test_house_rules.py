@@ -67,6 +67,12 @@ SERVICES_MAY_IMPORT = (
 )
 # Every service has `common`; the read side's layout is for those that write or read it.
 SHARED_BY_SERVICES = ("services.common", "services.readside")
+# In folders that are pure else: a program; reads of Redis, and waiting for them.
+IMPURE_FILES = (
+    "schemas/generate.py",
+    "services/readside/live_build.py",
+    "services/readside/visibility.py",
+)
 IMPURE_MODULES = {
     "asyncio",
     "os",
@@ -171,7 +177,7 @@ def may_import(path: str, name: str) -> bool:
     if package == "stack":
         return target == "stack" or name.startswith("human_memory.paths.")
     if package == "services":
-        return service_may_import(path, rest.partition("/")[0], name)
+        return service_may_import(rest.partition("/")[0], name)
     return target == package
 
 
@@ -189,27 +195,19 @@ def client_may_import(module: str, name: str) -> bool:
     return target in ("human_memory", "schemas")
 
 
-def service_may_import(path: str, service: str, name: str) -> bool:
-    """Imports of a service: never another, but the projection where it shares a process."""
-    if service == "common":
-        shared: tuple[str, ...] = ("services.common",)
-    else:
+def service_may_import(service: str, name: str) -> bool:
+    """Imports of a service: never another, also where they share a process."""
+    shared: tuple[str, ...] = ("services.common",)
+    if service != "common":
         shared = (*SHARED_BY_SERVICES, f"services.{service}")
-    if path in ("services/retrieval/app.py", "services/retrieval/settings.py"):
-        shared = (*shared, "services.projection")
     return is_in(name, ("schemas", "cognition", *shared, *SERVICES_MAY_IMPORT))
 
 
 def is_pure(path: str) -> bool:
     """Files that must give the same for the same, without asking anything of the world."""
-    pure = (
-        "cognition/",
-        "schemas/",
-        "services/projection/fold/",
-        "services/readside/parameters.py",
-    )
+    pure = ("cognition/", "schemas/", "services/projection/fold/", "services/readside/")
     domain = path.startswith("services/") and path.endswith(("/domain.py", "/decisions.py"))
-    return domain or (path.startswith(pure) and path != "schemas/generate.py")
+    return domain or (path.startswith(pure) and path not in IMPURE_FILES)
 
 
 def impurities(tree: ast.AST) -> Iterator[str]:
@@ -293,7 +291,7 @@ def test_imports_point_one_way() -> None:
         ("services/ingest/handlers.py", "human_memory.deadline.Deadline", True),
         ("services/ingest/handlers.py", "human_memory.cli.app", False),
         ("services/ingest/handlers.py", "tests.builders.store", False),
-        ("services/retrieval/handlers.py", "services.projection.live.LiveProjection", False),
+        ("services/retrieval/app.py", "services.projection.live.LiveProjection", False),
         ("services/common/health.py", "services.readside.layout.Layout", False),
         ("services/maintenance/clock.py", "services.readside.layout.Layout", True),
         ("human_memory/client.py", "human_memory._client.calls.Call", True),

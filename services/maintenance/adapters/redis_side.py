@@ -16,7 +16,8 @@ from services.readside.due_index import due_fingerprint
 from services.readside.layout import STATUSES, TERM, Layout, Status, pack_element, split_record
 from services.readside.live_build import LiveBuild
 from services.readside.parameters import InForce, unpack_parameters
-from services.readside.runs import Run, unpack_run
+from services.readside.reader import read_fields, read_run
+from services.readside.runs import Run
 
 SETTLE = files("services.maintenance").joinpath("lua/settle.lua").read_text()
 PAGE = 500
@@ -163,27 +164,15 @@ class RedisSide:
 
     async def run(self, namespace: str, run_id: UUID) -> Run | None:
         """What the fold knows of a run."""
-        _, (packed,) = await self._read(
-            namespace, lambda layout: [["HGET", layout.runs(namespace), run_id.hex]]
-        )
-        return unpack_run(packed) if packed else None
+        return (await read_run(self._build, namespace, run_id))[1]
 
     async def documents(
         self, namespace: str, ids: list[str], statuses: list[Status]
     ) -> list[dict[str, Any]]:
         """Content, type, session, speaker and sources of memories, in their order."""
-        found: list[dict[str, Any]] = []
-        places = list(zip(ids, statuses, strict=True))
-        for start in range(0, len(places), PAGE):
-            some = places[start : start + PAGE]
-
-            def queue(layout: Layout, some: list[tuple[str, Status]] = some) -> Commands:
-                keys = [layout.document(status, namespace, each) for each, status in some]
-                return [["HMGET", key, "content", "type", "more"] for key in keys]
-
-            _, rows = await self._read(namespace, queue)
-            found += [_document(row) for row in rows]
-        return found
+        keys = list(zip(ids, statuses, strict=True))
+        rows = await read_fields(self._build, namespace, keys, ["content", "type", "more"])
+        return [_document(row) for row in rows]
 
     async def _read(
         self, namespace: str, queue: Any, *, atomic: bool = False

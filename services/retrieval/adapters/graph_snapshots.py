@@ -9,15 +9,15 @@ import orjson
 import structlog
 
 from services.readside.concepts import Concept
-from services.retrieval.graph.cached_graph import HeldGraph
+from services.retrieval.graph.cached_graph import CachedGraph
 
 log = structlog.get_logger(__name__)
 # Of the file; one of another format is not read.
 FORMAT = 1
 
 
-class GraphSnapshots:
-    """Graphs under a folder; without one nothing is kept."""
+class FileSnapshots:
+    """`GraphSnapshots` under a folder; without one nothing is kept."""
 
     def __init__(self, folder: Path | None, prefix: str) -> None:
         """`prefix`: of the installation, as several may share a folder."""
@@ -31,11 +31,10 @@ class GraphSnapshots:
         name = hashlib.sha256(f"{self._prefix}\0{namespace}".encode()).hexdigest()
         return self._folder / f"{name[:32]}.json"
 
-    def load(self, namespace: str) -> HeldGraph:
-        """The graph as it was saved; an empty one where there is no good snapshot."""
+    def load(self, namespace: str) -> CachedGraph:
         file = self.file(namespace)
         if file is None or not file.exists():
-            return HeldGraph()
+            return CachedGraph()
         try:
             digest, _, payload = file.read_bytes().partition(b"\n")
             if hashlib.sha256(payload).hexdigest().encode() != digest:
@@ -43,14 +42,13 @@ class GraphSnapshots:
             return _unpacked(orjson.loads(payload), namespace)
         except (OSError, ValueError, TypeError, KeyError) as error:
             log.warning("snapshot of a graph not read", file=str(file), error=repr(error))
-            return HeldGraph()
+            return CachedGraph()
 
-    def save(self, namespace: str, held: HeldGraph) -> None:
-        """Replace the snapshot: either the old one is there or the new one, whole."""
+    def save(self, namespace: str, graph: CachedGraph) -> None:
         file = self.file(namespace)
         if file is None:
             return
-        payload = _packed(held, namespace)
+        payload = _packed(graph, namespace)
         digest = hashlib.sha256(payload).hexdigest().encode()
         temporary = file.with_suffix(f".{os.getpid()}")
         try:
@@ -64,39 +62,39 @@ class GraphSnapshots:
             # It saves time after a restart, no more.
             log.warning("snapshot of a graph not saved", file=str(file), error=repr(error))
         else:
-            held.saved = held.cursor
+            graph.saved = graph.cursor
 
 
-def _packed(held: HeldGraph, namespace: str) -> bytes:
+def _packed(graph: CachedGraph, namespace: str) -> bytes:
     return orjson.dumps(
         {
             "format": FORMAT,
             "namespace": namespace,
-            "version": held.version,
-            "cursor": held.cursor,
-            "mark": held.mark,
+            "version": graph.version,
+            "cursor": graph.cursor,
+            "mark": graph.mark,
             "concepts": [
                 (name, each.concept_type, each.activation, each.aliases)
-                for name, each in held.concepts().items()
+                for name, each in graph.concepts().items()
             ],
-            "relations": [(*relation, weight) for relation, weight in held.relations().items()],
+            "relations": [(*relation, weight) for relation, weight in graph.relations().items()],
         }
     )
 
 
-def _unpacked(saved: dict[str, Any], namespace: str) -> HeldGraph:
+def _unpacked(saved: dict[str, Any], namespace: str) -> CachedGraph:
     if saved["format"] != FORMAT or saved["namespace"] != namespace:
         raise ValueError("a snapshot of another format or namespace")
     mark, cursor = saved["mark"], saved["cursor"]
-    held = HeldGraph(
+    graph = CachedGraph(
         version=saved["version"],
         cursor=cursor,
         mark=(mark[0], mark[1]) if mark else None,
         changed=cursor,
         saved=cursor,
     )
-    held.put(
+    graph.put(
         {name: Concept(kind, level, tuple(also)) for name, kind, level, also in saved["concepts"]},
         {(source, kind, target): w for source, kind, target, w in saved["relations"]},
     )
-    return held
+    return graph

@@ -29,7 +29,7 @@ class Drawing:
 
 
 @dataclass(slots=True)
-class HeldGraph:
+class CachedGraph:
     """Concepts and relations, as of the next offset `cursor` of the build `version`.
 
     `mark`: the newest event of that moment. Whoever reads or changes it holds `lock`, or does not
@@ -39,7 +39,7 @@ class HeldGraph:
     version: int | None = None
     cursor: int = 0
     mark: Mark | None = None
-    graph: nx.MultiDiGraph = field(default_factory=nx.MultiDiGraph)
+    network: nx.MultiDiGraph = field(default_factory=nx.MultiDiGraph)
     changed: int = 0  # the cursor when something was last put into it
     saved: int = 0  # the cursor of its snapshot
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -47,23 +47,23 @@ class HeldGraph:
 
     def __len__(self) -> int:
         """Concepts and relations."""
-        return int(self.graph.number_of_nodes() + self.graph.number_of_edges())
+        return int(self.network.number_of_nodes() + self.network.number_of_edges())
 
     def put(self, concepts: Mapping[str, Concept], relations: Mapping[Relation, float]) -> None:
         """Add or replace some of both."""
-        self.graph.add_nodes_from((name, {"concept": each}) for name, each in concepts.items())
+        self.network.add_nodes_from((name, {"concept": each}) for name, each in concepts.items())
         for (source, kind, target), weight in relations.items():
-            self.graph.add_edge(source, target, key=kind, weight=weight)
+            self.network.add_edge(source, target, key=kind, weight=weight)
         self._drawing = None
 
     def concepts(self) -> dict[str, Concept]:
         """All concepts by name."""
-        return dict(self.graph.nodes(data="concept"))
+        return dict(self.network.nodes(data="concept"))
 
     def relations(self, among: Iterable[str] | None = None) -> dict[Relation, float]:
         """Weights of all relations, or of those with both ends among some concepts."""
-        graph: Any = self.graph if among is None else self.graph.subgraph(among)
-        edges = graph.edges(keys=True, data="weight")
+        network: Any = self.network if among is None else self.network.subgraph(among)
+        edges = network.edges(keys=True, data="weight")
         return {(source, kind, target): weight for source, target, kind, weight in edges}
 
     @property
@@ -81,7 +81,7 @@ class HeldGraph:
         concepts = self.concepts()
         names = sorted(concepts)
         node = {name: number for number, name in enumerate(names)}
-        edges = list(self.graph.edges(data="weight"))
+        edges = list(self.network.edges(data="weight"))
         return Drawing(
             names,
             node,

@@ -23,9 +23,9 @@ from schemas.queries import (
     SpreadResult,
 )
 from schemas.replies import Reply
-from services.retrieval.adapters.graph_reader import GraphReader
 from services.retrieval.graph.cache import GraphCache
-from services.retrieval.graph.cached_graph import Drawing, HeldGraph
+from services.retrieval.graph.cached_graph import CachedGraph, Drawing
+from services.retrieval.ports import GraphReader
 
 # Products of the same weights in another order shall tie, and .95 x .85 shall read .8075.
 DIGITS = 12
@@ -36,9 +36,12 @@ ENVELOPE_BYTES = 256
 class GraphQueries:
     """Answers `concept`, `spread` and `graph_export`."""
 
-    def __init__(self, reader: GraphReader, cache: GraphCache) -> None:
+    def __init__(
+        self, reader: GraphReader, cache: GraphCache, *, value_bytes_max: int = VALUE_BYTES_MAX
+    ) -> None:
         self._reader = reader
         self._cache = cache
+        self._value_bytes_max = value_bytes_max
 
     async def close(self) -> None:
         """Save what a restart can then begin with."""
@@ -72,8 +75,8 @@ class GraphQueries:
 
     async def spread(self, query: Spread) -> Reply:
         """Concepts near the active ones, by the strongest path."""
-        position, held = await self._cache.current(query.namespace)
-        reached = await asyncio.to_thread(_reached, held.drawing(), query)
+        position, graph = await self._cache.current(query.namespace)
+        reached = await asyncio.to_thread(_reached, graph.drawing(), query)
         result = SpreadResult(results=reached)
         return Reply(result=result.model_dump(mode="json"), position=position)
 
@@ -83,16 +86,16 @@ class GraphQueries:
         Raises:
             LimitExceeded: a record cannot hold so many.
         """
-        _, held = await self._cache.current(query.namespace)
-        result = _exported(held, query.limit)
+        _, graph = await self._cache.current(query.namespace)
+        result = _exported(graph, query.limit)
         remedy = "ask for fewer concepts with limit"
-        return self._reply(query.namespace, held.cursor, result, remedy=remedy)
+        return self._reply(query.namespace, graph.cursor, result, remedy=remedy)
 
     def _reply(self, namespace: str, cursor: int, result: Message, *, remedy: str) -> Reply:
         rows = result.model_dump(mode="json")
-        sent = len(orjson.dumps(rows)) + ENVELOPE_BYTES
-        if sent > VALUE_BYTES_MAX:
-            raise LimitExceeded("value_bytes", allowed=VALUE_BYTES_MAX, sent=sent, remedy=remedy)
+        sent, allowed = len(orjson.dumps(rows)) + ENVELOPE_BYTES, self._value_bytes_max
+        if sent > allowed:
+            raise LimitExceeded("value_bytes", allowed=allowed, sent=sent, remedy=remedy)
         return Reply(result=rows, position=self._reader.position(namespace, cursor))
 
 
@@ -129,13 +132,13 @@ def _reached(drawing: Drawing, query: Spread) -> list[Reached]:
     ]
 
 
-def _exported(held: HeldGraph, limit: int) -> GraphResult:
-    concepts, degrees = held.concepts(), dict(held.graph.degree())
+def _exported(graph: CachedGraph, limit: int) -> GraphResult:
+    concepts, degrees = graph.concepts(), dict(graph.network.degree())
     ordered = sorted(concepts, key=lambda n: (-concepts[n].activation, -degrees[n], n))
     shown = ordered[:limit]
     edges: list[dict[str, Any]] = [
         {"source": source, "target": target, "relation_type": kind, "weight": weight}
-        for (source, kind, target), weight in sorted(held.relations(shown).items())
+        for (source, kind, target), weight in sorted(graph.relations(shown).items())
     ]
     return GraphResult(
         nodes=[

@@ -30,12 +30,12 @@ from services.readside.layout import (
 )
 from services.readside.terms import names_of
 
-ROOM = 8  # of a new table; it doubles
+ROOM = 8  # of a new cache; it doubles
 _STATE_BYTES = np.dtype((np.void, STATE.itemsize))
-NOT_HERE, NONE = -2, -1  # a neighbour that is not in the table; no neighbour
+NOT_HERE, NONE = -2, -1  # a neighbour that is not in the cache; no neighbour
 
 
-class Table:
+class ColumnCache:
     """Rows of one namespace's memories; a row keeps its number."""
 
     def __init__(self, dimension: int) -> None:
@@ -133,7 +133,7 @@ class Table:
         return self._before[rows], self._after[rows]
 
     def beside(self, rows: IntArray) -> IntArray:
-        """Rows of the neighbours that are in the table, each once, in order."""
+        """Rows of the neighbours that are in the cache, each once, in order."""
         found = np.zeros(len(self) + 2, np.bool_)  # the last two are NONE's and NOT_HERE's
         found[self._before[rows]] = True
         found[self._after[rows]] = True

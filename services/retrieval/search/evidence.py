@@ -3,6 +3,9 @@
 Match (P) is the memory's own; spreading (S) comes from its neighbours and the active concepts.
 """
 
+from dataclasses import dataclass
+from typing import Self
+
 import numpy as np
 
 from cognition.base_level import FloatArray, IntArray
@@ -14,6 +17,7 @@ from cognition.context import (
     term_contributions_in_context,
 )
 from cognition.lexical import (
+    Matches,
     bm25,
     inverse_document_frequency,
     length_evidence,
@@ -21,12 +25,15 @@ from cognition.lexical import (
     term_contributions,
 )
 from cognition.matching import evidence_match
+from schemas.parameters import Parameters
 from services.readside.columns import DELETED, Memories
 from services.retrieval.search.association import association
-from services.retrieval.search.column_cache import Table
-from services.retrieval.search.plan import Candidates, Question
+from services.retrieval.search.candidates import Candidates
+from services.retrieval.search.column_cache import ColumnCache
+from services.retrieval.search.plan import SearchPlan
 
 
+@dataclass(frozen=True)
 class Evidence:
     """What a cue says about some candidates.
 
@@ -34,45 +41,59 @@ class Evidence:
     `match` is P; `spreading`, S, the sum of `context` and of `associations` over the sources.
     """
 
-    def __init__(self, candidates: Candidates, memories: Memories, question: Question) -> None:
-        """`memories` are those of the candidates, as of the moment asked about."""
-        self._terms = question.terms
-        self._parameters = parameters = candidates.parameters
-        self._near = _Nearby(candidates, question)
-        count = len(candidates.rows)
-        statistics = candidates.statistics
-        lengths = relative_lengths(
-            self._near.lengths,
-            statistics.length / max(1, statistics.memories),
-        )
-        # The counts of a namespace that is being written are not read at one instant.
-        frequencies = np.minimum(statistics.frequencies, statistics.memories)
-        idf = inverse_document_frequency(frequencies, statistics.memories)
-        self._matches = candidates.table.matches(question.terms, self._near.rows)
-        self._contributions = term_contributions(self._matches, lengths, idf)
-        self.cosines: FloatArray = self._near.cosines[:count]
-        self.bm25: FloatArray = bm25(self._matches, self._contributions)[:count]
-        self.speaker: FloatArray = parameters.speaker_weight * self._near.spoken_by(question.terms)
-        self.length: FloatArray = parameters.length_weight * length_evidence(lengths[:count])
+    match: FloatArray
+    spreading: FloatArray
+    cosines: FloatArray
+    bm25: FloatArray
+    speaker: FloatArray
+    length: FloatArray
+    context: FloatArray
+    associations: FloatArray
+    _terms: tuple[str, ...]
+    _words: "_Words"
+    _near: "_Nearby"
+    _parameters: Parameters
+
+    @classmethod
+    def of(cls, candidates: Candidates, memories: Memories, plan: SearchPlan) -> Self:
+        """What a search's cue says; `memories` are as of the moment asked about."""
+        parameters, count = candidates.parameters, len(candidates.rows)
+        near = _Nearby(candidates, plan)
+        words = _Words.of(candidates, near, plan.terms)
+        cosines, scores = near.cosines[:count], bm25(words.matches, words.contributions)[:count]
+        speaker = parameters.speaker_weight * near.spoken_by(plan.terms)
+        length = parameters.length_weight * length_evidence(words.lengths[:count])
         own = evidence_match(
-            self.cosines,
-            self.bm25,
+            cosines,
+            scores,
             cosine_weight=parameters.cosine_weight,
             lexical_weight=parameters.lexical_weight,
             neutral=parameters.cosine_neutral,
         )
-        self.match: FloatArray = own + self.speaker + self.length
-        self.context = self._context(count)
-        self.associations: FloatArray = parameters.spreading_weight * association(
+        context = _context(near, words, scores, parameters)
+        associations = parameters.spreading_weight * association(
             memories, candidates.sources, parameters
         )
-        self.spreading: FloatArray = self.context + self.associations.sum(axis=0)
+        return cls(
+            match=own + speaker + length,
+            spreading=context + associations.sum(axis=0),
+            cosines=cosines,
+            bm25=scores,
+            speaker=speaker,
+            length=length,
+            context=context,
+            associations=associations,
+            _terms=plan.terms,
+            _words=words,
+            _near=near,
+            _parameters=parameters,
+        )
 
     def words(self, i: int) -> dict[str, float]:
         """What each word of the query adds to one candidate, its neighbours' words included."""
         parts = term_contributions_in_context(
-            self._matches,
-            self._contributions,
+            self._words.matches,
+            self._words.contributions,
             self._near.neighbours,
             row=i,
             shares=self._parameters.neighbour_weight * WORD_SHARES,
@@ -88,23 +109,47 @@ class Evidence:
         name = self._near.id_of
         return name(before) if before >= 0 else None, name(after) if after >= 0 else None
 
-    def _context(self, count: int) -> FloatArray:
-        parameters = self._parameters
-        if parameters.neighbour_weight == 0:
-            return np.zeros(count)
-        words = bm25_in_context(
-            self._matches,
-            self._contributions,
-            self._near.neighbours,
-            shares=parameters.neighbour_weight * WORD_SHARES,
-        )
-        meaning = self._near.cosines_in_context(
-            parameters.neighbour_weight * float(VECTOR_SHARES[0])
-        )
-        # Two ways of summing differ in the last digit; neighbours never take words away.
-        lexical = parameters.lexical_weight * np.maximum(0.0, words - self.bm25)
-        context: FloatArray = lexical + parameters.cosine_weight * (meaning - self.cosines)
-        return context
+
+@dataclass(frozen=True)
+class _Words:
+    """Where the words of a query stand in the candidates and near them, and what each adds.
+
+    `lengths`: of those memories, over the mean.
+    """
+
+    matches: Matches
+    contributions: FloatArray
+    lengths: FloatArray
+
+    @classmethod
+    def of(cls, candidates: Candidates, near: "_Nearby", terms: tuple[str, ...]) -> Self:
+        statistics = candidates.statistics
+        lengths = relative_lengths(near.lengths, statistics.length / max(1, statistics.memories))
+        # The counts of a namespace that is being written are not read at one instant.
+        frequencies = np.minimum(statistics.frequencies, statistics.memories)
+        idf = inverse_document_frequency(frequencies, statistics.memories)
+        matches = candidates.columns.matches(terms, near.rows)
+        return cls(matches, term_contributions(matches, lengths, idf), lengths)
+
+
+def _context(
+    near: "_Nearby", words: _Words, scores: FloatArray, parameters: Parameters
+) -> FloatArray:
+    """What stands beside each candidate adds; `scores` are its own words'."""
+    count = len(scores)
+    if parameters.neighbour_weight == 0:
+        return np.zeros(count)
+    together = bm25_in_context(
+        words.matches,
+        words.contributions,
+        near.neighbours,
+        shares=parameters.neighbour_weight * WORD_SHARES,
+    )
+    meaning = near.cosines_in_context(parameters.neighbour_weight * float(VECTOR_SHARES[0]))
+    # Two ways of summing differ in the last digit; neighbours never take words away.
+    lexical = parameters.lexical_weight * np.maximum(0.0, together - scores)
+    context: FloatArray = lexical + parameters.cosine_weight * (meaning - near.cosines[:count])
+    return context
 
 
 class _Nearby:
@@ -115,36 +160,36 @@ class _Nearby:
     (candidates, 4). `cosines`: of the query with the candidates and their neighbours.
     """
 
-    def __init__(self, candidates: Candidates, question: Question) -> None:
-        table, rows = candidates.table, candidates.rows
-        self._table = table
+    def __init__(self, candidates: Candidates, plan: SearchPlan) -> None:
+        columns, rows = candidates.columns, candidates.rows
+        self._columns = columns
         self._count = len(rows)
-        self._number = number = np.full(len(table) + 2, -1)  # NONE and NOT_HERE are nobody
+        self._number = number = np.full(len(columns) + 2, -1)  # NONE and NOT_HERE are nobody
         _numbered(number, rows, first=0)
-        one = _numbered(number, table.beside(rows), first=len(rows))
-        two = _numbered(number, table.beside(one), first=len(rows) + len(one))
+        one = _numbered(number, columns.beside(rows), first=len(rows))
+        two = _numbered(number, columns.beside(one), first=len(rows) + len(one))
         self.rows = np.concatenate([rows, one, two])
-        self.lengths = table.column("length", self.rows).astype(np.float64)
-        before, after = table.around(rows)
+        self.lengths = columns.column("length", self.rows).astype(np.float64)
+        before, after = columns.around(rows)
         steps = [
             before,
             after,
-            _further(table.around(before)[0], before),
-            _further(table.around(after)[1], after),
+            _further(columns.around(before)[0], before),
+            _further(columns.around(after)[1], after),
         ]
-        visible = np.append(_statuses(table, self.rows, question.as_of_ms) != DELETED, False)
+        visible = np.append(_statuses(columns, self.rows, plan.query.as_of) != DELETED, False)
         beside = np.stack([number[step] for step in steps], axis=1)
         self.neighbours: IntArray = np.where(visible[beside], beside, -1)
-        self.cosines = candidates.cosines_of(self.rows[: len(rows) + len(one)], question.unit)
+        self.cosines = candidates.cosines_of(self.rows[: len(rows) + len(one)], plan.unit)
 
     def id_of(self, number: int) -> str:
         """Id of a memory."""
-        return self._table.ids[int(self.rows[number])]
+        return self._columns.ids[int(self.rows[number])]
 
     def spoken_by(self, terms: tuple[str, ...]) -> FloatArray:
         """1 where a term of the query is of the speaker's name, else 0; of the candidates."""
         named = np.zeros(len(self.rows))
-        here = self._number[self._table.spoken_by(terms)]
+        here = self._number[self._columns.spoken_by(terms)]
         named[here[here >= 0]] = 1.0
         return named[: self._count]
 
@@ -153,7 +198,7 @@ class _Nearby:
         before, after = self.neighbours[:, 0], self.neighbours[:, 1]
         preceded, followed = before >= 0, after >= 0
         with_before = np.zeros(self._count)
-        with_before[preceded] = self._table.cosines_ahead(self.rows[before[preceded]])
+        with_before[preceded] = self._columns.cosines_ahead(self.rows[before[preceded]])
         rows = self.rows[: self._count]
         cosines = np.append(self.cosines, np.nan)
         return cosine_in_context(
@@ -161,9 +206,9 @@ class _Nearby:
             (cosines[before], cosines[after]),
             with_neighbours=(
                 with_before,
-                np.where(followed, self._table.cosines_ahead(rows), 0.0),
+                np.where(followed, self._columns.cosines_ahead(rows), 0.0),
             ),
-            between=np.where(preceded & followed, self._table.cosines_across(rows), 0.0),
+            between=np.where(preceded & followed, self._columns.cosines_across(rows), 0.0),
             share=share,
         )
 
@@ -175,10 +220,10 @@ def _numbered(number: IntArray, rows: IntArray, *, first: int) -> IntArray:
     return new
 
 
-def _statuses(table: Table, rows: IntArray, as_of_ms: int | None) -> np.ndarray:
+def _statuses(columns: ColumnCache, rows: IntArray, as_of_ms: int | None) -> np.ndarray:
     if as_of_ms is None:
-        return table.column("status", rows)
-    return table.memories(rows).at(as_of_ms).states["status"]
+        return columns.column("status", rows)
+    return columns.memories(rows).at(as_of_ms).states["status"]
 
 
 def _further(rows: IntArray, through: IntArray) -> IntArray:

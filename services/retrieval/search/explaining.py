@@ -8,7 +8,6 @@ from cognition.retrieval import retrieval_latency, retrieval_probability
 from schemas.queries import Explanation, Reasons, TraceReason
 from services.readside.activation import Activations, kernel_of, threshold_of
 from services.readside.layout import hash64, kind_of
-from services.retrieval.search.plan import Candidates, Question
 from services.retrieval.search.ranking import Ranking
 from services.retrieval.search.supersession import predecessors
 
@@ -27,18 +26,9 @@ def explanation_of(parts: Activations, i: int) -> Explanation:
     )
 
 
-def reasons_of(
-    ranking: Ranking,
-    i: int,
-    question: Question,
-    known: tuple[Candidates, list[str]],
-) -> Reasons:
-    """What made each part of one memory's activation.
-
-    `known`: what was ranked, and the names of the concepts that the memory is linked to.
-    """
-    candidates, linked = known
-    parameters, evidence = candidates.parameters, ranking.evidence
+def reasons_of(ranking: Ranking, i: int, linked: list[str]) -> Reasons:
+    """What made each part of one memory's activation; `linked`: names of the concepts it has."""
+    parameters, evidence = ranking.candidates.parameters, ranking.evidence
     threshold, total = threshold_of(parameters), float(ranking.total[i])
     previous, following = evidence.neighbours(i)
     return Reasons(
@@ -64,33 +54,29 @@ def reasons_of(
         neighbours=float(evidence.context[i]),
         previous=UUID(previous) if previous else None,
         next=UUID(following) if following else None,
-        concepts=_concepts(ranking, i, (candidates, [*question.concepts, *linked])),
-        traces=_traces(ranking, i, question, candidates),
+        concepts=_concepts(ranking, i, [*ranking.plan.concepts, *linked]),
+        traces=_traces(ranking, i),
     )
 
 
-def _concepts(ranking: Ranking, i: int, known: tuple[Candidates, list[str]]) -> dict[str, float]:
-    candidates, names = known
+def _concepts(ranking: Ranking, i: int, names: list[str]) -> dict[str, float]:
     name_of = {hash64(name): name for name in names}
     return {
         # A source two steps away is in working memory only, and known by its hash.
         name_of.get(source, source.hex()): float(nats)
         for source, nats in zip(
-            candidates.sources.concepts, ranking.evidence.associations[:, i], strict=True
+            ranking.candidates.sources.concepts, ranking.evidence.associations[:, i], strict=True
         )
         if nats > 0
     }
 
 
-def _traces(
-    ranking: Ranking, i: int, question: Question, candidates: Candidates
-) -> list[TraceReason]:
+def _traces(ranking: Ranking, i: int) -> list[TraceReason]:
     memories = ranking.memories
-    moment_ms = question.now_ms if question.as_of_ms is None else question.as_of_ms
-    moment_ms = max(moment_ms, int(memories.states["created_ms"][i]))
+    moment_ms = max(ranking.plan.moment_ms, int(memories.states["created_ms"][i]))
     traces = memories.traces[memories.memory_of_trace == i]
     traces = traces[traces["time_ms"] <= moment_ms]
-    strengths = traces["weight"] * kernel_of(candidates.parameters).strength(
+    strengths = traces["weight"] * kernel_of(ranking.candidates.parameters).strength(
         (moment_ms - traces["time_ms"]) / 1000.0, traces["decay_rate"].astype(np.float64)
     )
     strongest = np.argsort(-strengths, kind="stable")[:TRACES_SHOWN]

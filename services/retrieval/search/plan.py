@@ -1,70 +1,70 @@
-"""What a search asks the read side for, and what it gets to rank."""
+"""What a search looks for."""
 
 from dataclasses import dataclass
+from functools import cached_property
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cognition.base_level import FloatArray, IntArray
-from schemas.parameters import ParameterOverrides, Parameters
+from cognition.language.text import terms
+from schemas.queries import Search
 from services.readside.layout import Status
-from services.retrieval.search.association import Sources
-from services.retrieval.search.column_cache import Table, unit_vectors
+from services.retrieval.search.column_cache import unit_vectors
 from services.retrieval.search.filters import Filters
 
 
 @dataclass(frozen=True, kw_only=True)
-class Question:
-    """A search, as far as reading is concerned.
+class SearchPlan:
+    """A query, and what follows from it before anything is read.
 
-    `terms`: those of the query, each once. `as_of_ms`: the past moment asked about, if it is one.
+    `cause`: of the events that the search leads to. `terms` and `concepts`: each once. `recording`:
+    whether what is found becomes stronger.
     """
 
-    namespace: str
+    query: Search
+    cause: UUID
+    now_ms: int
     vector: NDArray[np.float16]
     terms: tuple[str, ...]
     concepts: tuple[str, ...]
     filters: Filters
     statuses: tuple[Status, ...]
-    now_ms: int
-    as_of_ms: int | None
-    overrides: ParameterOverrides
+    recording: bool
 
     @property
+    def namespace(self) -> str:
+        """The namespace that is searched."""
+        return self.query.namespace
+
+    @property
+    def moment_ms(self) -> int:
+        """The moment that is asked about."""
+        return self.now_ms if self.query.as_of is None else self.query.as_of
+
+    @cached_property
     def unit(self) -> NDArray[np.float32]:
         """The vector, rounded as stored ones are, at length 1."""
         unit: NDArray[np.float32] = unit_vectors(self.vector[np.newaxis])[0]
         return unit
 
 
-@dataclass(frozen=True)
-class Statistics:
-    """Terms of a namespace: memories, all their terms, and in how many each of the query's is."""
-
-    memories: int
-    length: int
-    frequencies: NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Candidates:
-    """What to rank (`rows` of a table that holds their neighbours too), and what to rank it with.
-
-    To be used at once: later the table may show another moment. `cosines`: of the query with the
-    rows that the table had, where all were compared.
-    """
-
-    table: Table
-    rows: IntArray
-    statistics: Statistics
-    sources: Sources
-    parameters: Parameters
-    cosines: FloatArray | None = None
-
-    def cosines_of(self, rows: IntArray, unit: NDArray[np.float32]) -> FloatArray:
-        """Cosine of the query, a unit vector, with some rows."""
-        known = self.cosines
-        if known is None or (len(rows) and rows.max() >= len(known)):  # another search adds rows
-            return self.table.cosines(unit, rows)
-        some: FloatArray = known[rows]
-        return some
+def plan_of(query: Search, cause: UUID, vector: NDArray[np.float16], now_ms: int) -> SearchPlan:
+    """The plan of a query whose text has this vector."""
+    decayed = query.include_decayed or query.as_of is not None
+    return SearchPlan(
+        query=query,
+        cause=cause,
+        now_ms=now_ms,
+        vector=vector,
+        terms=tuple(dict.fromkeys(terms(query.query))),
+        concepts=tuple(dict.fromkeys(query.active_concepts)),
+        filters=Filters(
+            types=tuple(query.types),
+            tags=tuple(query.tags),
+            created_from_ms=None if query.created_after is None else query.created_after + 1,
+            created_before_ms=query.created_before,
+        ),
+        statuses=("active", "decayed") if decayed else ("active",),
+        recording=query.record_access and query.as_of is None,
+    )

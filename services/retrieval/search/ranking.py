@@ -1,7 +1,8 @@
-"""Scoring: the activation of all candidates of a search, the threshold, the order."""
+"""The ranking of a search: activation of all candidates, the threshold, the order."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from uuid import UUID
 
 import numpy as np
@@ -9,89 +10,99 @@ import numpy as np
 from cognition.base_level import IntArray
 from cognition.noise import logistic_noise
 from schemas.ids import derive
-from schemas.parameters import Parameters
-from schemas.queries import Search
 from services.readside.activation import Activations, activations, threshold_of
 from services.readside.columns import ACTIVE, DECAYED, Memories, status_name
+from services.readside.documents import DocumentKey
 from services.readside.layout import Status
+from services.retrieval.search.candidates import Candidates
 from services.retrieval.search.evidence import Evidence
-from services.retrieval.search.plan import Candidates, Question
+from services.retrieval.search.plan import SearchPlan
 from services.retrieval.search.supersession import without_stale_facts
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """The memories of a search that passed, best first: indices into the candidates.
+    """The memories of a search that passed, best first: `order` are indices into the candidates.
 
     `memories` are as of the moment asked about, `stored` the statuses they have now; `unrevised`
     the parts without successions, which `parts` has.
     """
 
     order: list[int]
+    plan: SearchPlan
+    candidates: Candidates
     stored: np.ndarray
     memories: Memories
+    evidence: Evidence
     unrevised: Activations
     parts: Activations
-    evidence: Evidence
-    least: float
 
-    @property
+    @cached_property
     def total(self) -> np.ndarray:
+        """Activation of all candidates."""
         return self.parts.total
+
+    def id(self, i: int) -> UUID:
+        """Id of a memory."""
+        return UUID(self.memories.ids[i])
 
     def status(self, i: int) -> Status:
         """Status of a memory at the moment that was asked about."""
         return status_name(int(self.memories.states["status"][i]))
 
+    def documents(self) -> list[DocumentKey]:
+        """Where the documents of those in order lie."""
+        return [(self.memories.ids[i], status_name(int(self.stored[i]))) for i in self.order]
 
-def rank(query: Search, cause: UUID, candidates: Candidates, question: Question) -> Ranking:
+    def with_successions(self, successors: Mapping[int, int]) -> "Ranking":
+        """The same memories, where some turn out to supersede others: newer by older."""
+        if not successors:
+            return self
+        states = self.memories.states.copy()
+        for older, newer in successors.items():
+            states["superseded_ms"][older] = states["created_ms"][newer]
+            states["superseded_by"][older] = np.void(self.id(newer).bytes)
+        memories = replace(self.memories, states=states)
+        parts = without_stale_facts(memories, self.unrevised, self.candidates.parameters)
+        ranking = replace(self, memories=memories, parts=parts)
+        return _ordered(ranking, np.array(self.order, np.intp), len(self.order))
+
+
+def rank(candidates: Candidates, plan: SearchPlan) -> Ranking:
     """Activation of all candidates at the moment asked about; those above the threshold, best
     first."""
-    parameters = candidates.parameters
-    now = memories = candidates.table.memories(candidates.rows)
-    moment_ms = question.now_ms
-    if question.as_of_ms is not None:
-        moment_ms = question.as_of_ms
-        memories = memories.at(moment_ms)
-    evidence = Evidence(candidates, memories, question)
+    parameters, query = candidates.parameters, plan.query
+    now = candidates.columns.memories(candidates.rows)
+    memories = now if query.as_of is None else now.at(query.as_of)
+    evidence = Evidence.of(candidates, memories, plan)
     parts = replace(
-        activations(memories, moment_ms, parameters),
+        activations(memories, plan.moment_ms, parameters),
         match=evidence.match,
         spreading=evidence.spreading,
     )
     if query.noise:
-        parts = replace(parts, noise=_noise(query, cause, memories.ids, parameters.noise_scale))
-    codes = memories.states["status"]
-    passed = (codes == ACTIVE) | ((codes == DECAYED) & query.include_decayed)
-    least = threshold_of(parameters) if query.min_activation is None else query.min_activation
+        parts = replace(parts, noise=_noise(plan, memories.ids, parameters.noise_scale))
     ranking = Ranking(
         order=[],
+        plan=plan,
+        candidates=candidates,
         stored=now.states["status"],
         memories=memories,
+        evidence=evidence,
         unrevised=parts,
         parts=without_stale_facts(memories, parts, parameters),
-        evidence=evidence,
-        least=least,
     )
-    return _ordered(ranking, np.flatnonzero(passed), query.top_k)
-
-
-def revised(ranking: Ranking, successors: Mapping[int, int], parameters: Parameters) -> Ranking:
-    """The same memories in the order that they have if some supersede others: newer by older."""
-    states = ranking.memories.states.copy()
-    for older, newer in successors.items():
-        states["superseded_ms"][older] = states["created_ms"][newer]
-        states["superseded_by"][older] = np.void(UUID(ranking.memories.ids[newer]).bytes)
-    memories = replace(ranking.memories, states=states)
-    parts = without_stale_facts(memories, ranking.unrevised, parameters)
-    ranking = replace(ranking, memories=memories, parts=parts)
-    return _ordered(ranking, np.array(ranking.order, np.intp), len(ranking.order))
+    codes = memories.states["status"]
+    admitted = (codes == ACTIVE) | ((codes == DECAYED) & query.include_decayed)
+    return _ordered(ranking, np.flatnonzero(admitted), query.top_k)
 
 
 def _ordered(ranking: Ranking, rows: IntArray, count: int) -> Ranking:
     """With the best `count` of some rows that are above the threshold."""
-    total = ranking.total
-    rows = _best(rows[total[rows] > ranking.least], total, count)
+    total, least = ranking.total, ranking.plan.query.min_activation
+    if least is None:
+        least = threshold_of(ranking.candidates.parameters)
+    rows = _best(rows[total[rows] > least], total, count)
     ids = np.array([ranking.memories.ids[i] for i in rows], dtype=str)
     best = rows[np.lexsort((ids, -ranking.evidence.cosines[rows], -total[rows]))]
     return replace(ranking, order=best[:count].tolist())
@@ -106,8 +117,9 @@ def _best(rows: np.ndarray, total: np.ndarray, count: int) -> np.ndarray:
     return best
 
 
-def _noise(query: Search, cause: UUID, ids: list[str], scale: float) -> np.ndarray:
+def _noise(plan: SearchPlan, ids: list[str], scale: float) -> np.ndarray:
     # With a seed, the same question gets the same noise; without one, the same query id does.
+    query = plan.query
     asked = query.seed is not None and query.query_id is None
-    key = derive(query.namespace, query.query).bytes if asked else cause.bytes
+    key = derive(query.namespace, query.query).bytes if asked else plan.cause.bytes
     return logistic_noise(query.seed or 0, key, [each.encode() for each in ids], scale=scale)

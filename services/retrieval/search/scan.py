@@ -1,4 +1,4 @@
-"""Candidates out of a table that holds its namespace whole, as the index would find them."""
+"""Candidates out of a cache that holds its namespace whole, as the index would find them."""
 
 import numpy as np
 
@@ -10,48 +10,49 @@ from cognition.lexical import (
     term_contributions,
 )
 from services.readside.columns import ACTIVE, DECAYED
-from services.retrieval.search.column_cache import Table
-from services.retrieval.search.plan import Question, Statistics
+from services.retrieval.search.candidates import Statistics
+from services.retrieval.search.column_cache import ColumnCache
+from services.retrieval.search.plan import SearchPlan
 
 
-def nearest(table: Table, question: Question, cosines: FloatArray, count: int) -> IntArray:
+def nearest(columns: ColumnCache, plan: SearchPlan, cosines: FloatArray, count: int) -> IntArray:
     """Rows with the highest of all rows' cosines, at most `count` of a status, in no order."""
-    each = [_best(cosines, admitted, count) for admitted in _admitted(table, question)]
+    each = [_best(cosines, admitted, count) for admitted in _admitted(columns, plan)]
     return np.concatenate(each)
 
 
-def matching(table: Table, question: Question, statistics: Statistics, count: int) -> IntArray:
+def matching(
+    columns: ColumnCache, plan: SearchPlan, statistics: Statistics, count: int
+) -> IntArray:
     """Rows with the best words, the best first, at most `count` of a status."""
-    if question.overrides.lexical_weight == 0 or not question.terms:
+    if plan.query.parameters.lexical_weight == 0 or not plan.terms:
         return np.zeros(0, np.intp)
     lengths = relative_lengths(
-        table.column("length", _all(table)).astype(np.float64),
+        columns.column("length", _all(columns)).astype(np.float64),
         statistics.length / max(1, statistics.memories),
     )
     idf = inverse_document_frequency(
         np.minimum(statistics.frequencies, statistics.memories), statistics.memories
     )
-    matches = table.matches(question.terms, np.arange(len(table)))
+    matches = columns.matches(plan.terms, np.arange(len(columns)))
     scores = bm25(matches, term_contributions(matches, lengths, idf))
-    each = [
-        _best(scores, admitted & (scores > 0), count) for admitted in _admitted(table, question)
-    ]
+    each = [_best(scores, admitted & (scores > 0), count) for admitted in _admitted(columns, plan)]
     best = np.concatenate(each)
     ranked: IntArray = best[np.argsort(-scores[best], kind="stable")]
     return ranked
 
 
-def _all(table: Table) -> slice:
-    return slice(0, len(table))
+def _all(columns: ColumnCache) -> slice:
+    return slice(0, len(columns))
 
 
-def _admitted(table: Table, question: Question) -> list[np.ndarray]:
+def _admitted(columns: ColumnCache, plan: SearchPlan) -> list[np.ndarray]:
     """Rows of each status that is asked for, as the index is asked for each by itself."""
-    status = table.column("status", _all(table))
-    codes = [ACTIVE, DECAYED] if "decayed" in question.statuses else [ACTIVE]
-    then = np.ones(len(table), np.bool_)
-    if question.as_of_ms is not None:
-        then = table.column("created_ms", _all(table)) <= question.as_of_ms
+    status = columns.column("status", _all(columns))
+    codes = [ACTIVE, DECAYED] if "decayed" in plan.statuses else [ACTIVE]
+    then = np.ones(len(columns), np.bool_)
+    if plan.query.as_of is not None:
+        then = columns.column("created_ms", _all(columns)) <= plan.query.as_of
     return [(status == code) & then for code in codes]
 
 

@@ -1,39 +1,15 @@
-"""Activation of memories, from what the read side holds: pure, one numpy pass."""
+"""Supersession in a ranking: what was superseded comes after what superseded it."""
 
 from dataclasses import replace
 
 import numpy as np
 
 from schemas.parameters import Parameters
-from services.readside.activation import Activations, next_decay
+from services.readside.activation import Activations
 from services.readside.columns import DELETED, Memories
-from services.readside.layout import TRACE
 
 # By how much, in nats, a successor comes before what it superseded.
 SUPERSEDED_MARGIN = 0.1
-
-
-def with_access(
-    memories: Memories, now_ms: int, parameters: Parameters, *, weight: float = 1.0
-) -> Memories:
-    """One memory's history with a presentation at `now_ms` more, as the fold will lay it down."""
-    state = memories.states[0]
-    decay_rate = next_decay(
-        memories.traces,
-        now_ms,
-        parameters,
-        arousal=float(state["arousal"]),
-        salience=float(state["salience"]),
-    )
-    trace = np.array([(now_ms, 0, weight, decay_rate)], TRACE)
-    states = memories.states.copy()
-    states["bias"] = 0.0  # use clears a penalty
-    return replace(
-        memories,
-        states=states,
-        traces=np.concatenate([memories.traces, trace]),
-        memory_of_trace=np.zeros(len(memories.traces) + 1, np.intp),
-    )
 
 
 def without_stale_facts(

@@ -1,17 +1,13 @@
 """What the supervisor knows of a service without importing it."""
 
-import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 
 import pytest
 
-from human_memory.local.children import SERVICES, probe
-
-ROOT = Path(__file__).parents[3]
+from human_memory.local.children import probe
 
 
 @contextmanager
@@ -33,16 +29,6 @@ def answering(status: int, body: bytes) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
-
-
-@pytest.mark.parametrize("service", SERVICES)
-def test_default_ports_are_those_of_the_services_themselves(service: str) -> None:
-    source = (ROOT / "services" / service / "app.py").read_text("utf-8")
-
-    declared = re.search(r"^HTTP_PORT = (\d+)$", source, re.MULTILINE)
-
-    assert declared is not None
-    assert int(declared.group(1)) == SERVICES[service]
 
 
 def test_ready_service_is_ready_and_names_its_version() -> None:

@@ -2,12 +2,13 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.structs import RecordMetadata
 
+from human_memory.bus.consumer import LogConsumer
 from human_memory.bus.producer import DurableProducer, Outgoing
 from schemas.codec import decode_reply, encode
 from schemas.dead_letters import DeadLetterReason
@@ -85,13 +86,6 @@ class Consumer:
         self.offsets |= offsets
 
 
-@dataclass
-class Subscriber:
-    """What FastStream gives: it holds the consumer."""
-
-    consumer: Consumer
-
-
 class Producer(DurableProducer):
     """A producer that keeps what it was given; `refusals`: so many calls fail."""
 
@@ -156,7 +150,7 @@ class Member:
                 future_skew_seconds=300, replies_topic=REPLIES, reply_partitions=REPLY_PARTITIONS
             ),
         )
-        self.ingest.progress.subscriber = Subscriber(self.consumer)
+        self.ingest.ownership.consumer = cast("LogConsumer", self.consumer)
 
     async def begin(self, *partitions: TopicPartition) -> "Member":
         """Be given these partitions, or partition 0."""

@@ -8,7 +8,7 @@ from services.projection.fold.fold import fold_log
 from services.projection.fold.view import Memory, Ref, View
 from services.readside.columns import Memories
 from services.readside.layout import TERM, TRACE, hash64, kind_of, pack_record
-from services.retrieval.search.column_cache import Table
+from services.retrieval.search.column_cache import ColumnCache
 from tests.builders import TIME_MS, memory_id
 from tests.sequences import DIMENSION, at_offsets
 
@@ -63,9 +63,9 @@ def memories_of(memories: dict[Ref, Memory]) -> Memories:
     )
 
 
-def table_of(memories: dict[Ref, Memory], *, dimension: int = DIMENSION) -> Table:
-    """A table that holds them, of one namespace, as they are."""
-    table = Table(dimension)
+def columns_of(memories: dict[Ref, Memory], *, dimension: int = DIMENSION) -> ColumnCache:
+    """A cache that holds them, of one namespace, as they are."""
+    columns = ColumnCache(dimension)
     records = {str(name): record_of(memory) for (_, name), memory in memories.items()}
-    table.put(records, at=1, fresh=True)
-    return table
+    columns.put(records, at=1, fresh=True)
+    return columns

@@ -8,6 +8,7 @@ import pytest
 from aiokafka import TopicPartition
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from human_memory.bus.consumer import LogConsumer
 from services.common import ownership
 from services.common.dead_letters import DeadLetters
 from services.projection.adapters.redis_projection import RedisProjection
@@ -61,13 +62,6 @@ class Consumer:
         self.at = offset
 
 
-class Subscriber:
-    """What FastStream gives: it holds the consumer."""
-
-    def __init__(self, consumer: Consumer) -> None:
-        self.consumer = consumer
-
-
 async def at_once(_: float) -> None:
     """No query is being answered."""
 
@@ -78,7 +72,7 @@ async def begun(*, cursor: int, committed: int | None) -> tuple[Store, Consumer]
     projection = LiveProjection(
         cast("RedisProjection", store), cast("DeadLetters", None), let_pass=at_once
     )
-    projection.subscriber = Subscriber(consumer)
+    projection.ownership.consumer = cast("LogConsumer", consumer)
     await projection.ownership.on_partitions_assigned([EVENTS])
     return store, consumer
 
@@ -160,7 +154,7 @@ async def test_redis_that_falls_back_meanwhile_has_queries_wait_for_what_was_fol
     projection = LiveProjection(
         cast("RedisProjection", store), cast("DeadLetters", None), let_pass=at_once
     )
-    projection.subscriber = Subscriber(consumer)
+    projection.ownership.consumer = cast("LogConsumer", consumer)
     await projection.ownership.on_partitions_assigned([EVENTS])
     store.at, store.opened = 200, False
 
@@ -207,47 +201,48 @@ def record(offset: int) -> Any:
     return SimpleNamespace(topic=EVENTS.topic, partition=0, offset=offset, value=value)
 
 
-async def folding(store: FallingStore) -> LiveProjection:
+async def folding(store: FallingStore) -> tuple[LiveProjection, Consumer]:
     """A member that has the partition."""
+    consumer = Consumer(None)
     projection = LiveProjection(
         cast("RedisProjection", store), cast("DeadLetters", None), let_pass=at_once
     )
-    projection.subscriber = Subscriber(Consumer(None))
+    projection.ownership.consumer = cast("LogConsumer", consumer)
     await projection.ownership.on_partitions_assigned([EVENTS])
-    return projection
+    return projection, consumer
 
 
 async def test_fold_goes_back_though_redis_fails_while_it_does() -> None:
     store = FallingStore(10)
-    projection = await folding(store)
+    projection, consumer = await folding(store)
     store.fall_back()
     store.index_fails = True
 
     await projection.handle((record(10),))
 
     assert store.applied == []  # what lies between is not lost as a hole in the log
-    assert projection.subscriber.consumer.at == 0
+    assert consumer.at == 0
 
 
 async def test_fold_goes_back_twice_to_the_same_cursor_though_a_reply_was_lost_between() -> None:
     store = FallingStore(10)
-    projection = await folding(store)
+    projection, consumer = await folding(store)
     store.fall_back()
     await projection.handle((record(10),))
     store.reply_is_lost = True
     await projection.handle((record(0),))
     store.fall_back()
-    projection.subscriber.consumer.at = 1
+    consumer.at = 1
 
     await projection.handle((record(1),))
 
     assert store.applied == [0]
-    assert projection.subscriber.consumer.at == 0
+    assert consumer.at == 0
 
 
 async def test_member_that_comes_back_takes_no_lost_events_for_a_hole_it_has_seen_before() -> None:
     store = FallingStore(10)
-    projection = await folding(store)
+    projection, consumer = await folding(store)
     store.fall_back()
     await projection.handle((record(10),))
     await projection.ownership.on_partitions_revoked([EVENTS])
@@ -258,4 +253,4 @@ async def test_member_that_comes_back_takes_no_lost_events_for_a_hole_it_has_see
     await projection.handle((record(50),))
 
     assert store.applied == []
-    assert projection.subscriber.consumer.at == 0
+    assert consumer.at == 0

@@ -10,13 +10,13 @@ from schemas.queries import Search
 from services.projection.fold.view import Memory, Ref, View
 from services.readside.layout import hash64
 from services.retrieval.search.association import Fan, Sources
+from services.retrieval.search.candidates import Candidates, Statistics
 from services.retrieval.search.evidence import Evidence
-from services.retrieval.search.plan import Candidates, Question, Statistics
+from services.retrieval.search.plan import SearchPlan, plan_of
 from services.retrieval.search.ranking import Ranking, rank
-from services.retrieval.search.search import question_of
 from tests.builders import TIME_MS, search
 from tests.sequences import NAMESPACES
-from tests.unit.services.projection.folds import table_of
+from tests.unit.services.projection.folds import columns_of
 
 NAMESPACE = NAMESPACES[0]
 CAUSE = derive("cause")
@@ -28,9 +28,11 @@ def of_namespace(view: View, name: str = NAMESPACE) -> dict[Ref, Memory]:
     return {ref: memory for ref, memory in view.memories.items() if ref[0] == name}
 
 
-def question(query: Search | None = None, *, now_ms: int = TIME_MS) -> Question:
-    """What a search asks the read side for, with one vector for all texts."""
-    return question_of(query or search(namespace=NAMESPACE), CUE, now_ms)
+def planned(
+    query: Search | None = None, *, now_ms: int = TIME_MS, cause: UUID = CAUSE
+) -> SearchPlan:
+    """The plan of a search, with one vector for all texts."""
+    return plan_of(query or search(namespace=NAMESPACE), cause, CUE, now_ms)
 
 
 def sources_of(view: View, concepts: Iterable[str], name: str = NAMESPACE) -> Sources:
@@ -51,47 +53,46 @@ def sources_of(view: View, concepts: Iterable[str], name: str = NAMESPACE) -> So
 
 
 def candidates_of(
-    view: View, asked: Question, *, names: Sequence[UUID] | None = None, name: str = NAMESPACE
+    view: View, plan: SearchPlan, *, names: Sequence[UUID] | None = None, name: str = NAMESPACE
 ) -> Candidates:
-    """Some memories of a namespace, or all; their neighbours are in the table whatever they are."""
+    """Some memories of a namespace, or all; their neighbours are cached whatever they are."""
     memories, known = of_namespace(view, name), view.namespaces[name]
-    table = table_of(memories)
+    columns = columns_of(memories)
     wanted = list(memories) if names is None else [(name, each) for each in names]
     statuses = known.statuses
     return Candidates(
-        table=table,
-        rows=np.array([table.row_of[str(each)] for _, each in wanted], np.intp),
+        columns=columns,
+        rows=np.array([columns.row_of[str(each)] for _, each in wanted], np.intp),
         statistics=Statistics(
             statuses["active"] + statuses["decayed"],
             known.length,
             np.array(
-                [known.document_frequencies.get(hash64(term), 0) for term in asked.terms],
+                [known.document_frequencies.get(hash64(term), 0) for term in plan.terms],
                 np.float64,
             ),
         ),
-        sources=sources_of(view, asked.concepts, name),
-        parameters=asked.overrides.applied_to(known.parameters),
+        sources=sources_of(view, plan.concepts, name),
+        parameters=plan.query.parameters.applied_to(known.parameters),
     )
 
 
 def evidence_of(
-    view: View, asked: Question, *, names: Sequence[UUID] | None = None
+    view: View, plan: SearchPlan, *, names: Sequence[UUID] | None = None
 ) -> tuple[list[str], Evidence]:
     """What a cue says about some memories, and their ids."""
-    candidates = candidates_of(view, asked, names=names)
-    memories = candidates.table.memories(candidates.rows)
-    if asked.as_of_ms is not None:
-        memories = memories.at(asked.as_of_ms)
-    return memories.ids, Evidence(candidates, memories, asked)
+    candidates = candidates_of(view, plan, names=names)
+    memories = candidates.columns.memories(candidates.rows)
+    if plan.query.as_of is not None:
+        memories = memories.at(plan.query.as_of)
+    return memories.ids, Evidence.of(candidates, memories, plan)
 
 
 def ranked(
     view: View, query: Search | None = None, *, now_ms: int = TIME_MS, cause: UUID = CAUSE
 ) -> Ranking:
     """The ranking of all memories."""
-    query = query or search()
-    asked = question(query, now_ms=now_ms)
-    return rank(query, cause, candidates_of(view, asked), asked)
+    plan = planned(query or search(), now_ms=now_ms, cause=cause)
+    return rank(candidates_of(view, plan), plan)
 
 
 def found(ranking: Ranking) -> list[UUID]:

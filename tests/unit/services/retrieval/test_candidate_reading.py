@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import cycle
 
 import pytest
@@ -9,15 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.events import MemoryEvent
-from services.retrieval.adapters import candidates
-from services.retrieval.adapters.candidates import CandidateReader
-from services.retrieval.search.cached_namespaces import Tables
-from services.retrieval.search.plan import Candidates
+from services.retrieval.search.bounds import Bounds
+from services.retrieval.search.candidates import Candidates
+from services.retrieval.search.finder import CandidateFinder
+from services.retrieval.search.namespace_cache import NamespaceCache
 from tests.builders import TIME_MS, accessed_event, forgotten_event, memory_id, restored_event
+from tests.fakes.folded_side import FoldedSide
+from tests.fakes.search_reader import FoldedSearchReader
 from tests.sequences import DIMENSION, around, small_stored
-from tests.unit.services.projection.folded_build import FoldedBuild
-from tests.unit.services.projection.folds import table_of
-from tests.unit.services.retrieval.asking import NAMESPACE, of_namespace, question
+from tests.unit.services.projection.folds import columns_of
+from tests.unit.services.retrieval.asking import NAMESPACE, of_namespace, planned
 
 NAMES = "abcdefg"
 TURNS = st.lists(st.integers(0, 4), min_size=1, max_size=40)
@@ -42,7 +44,7 @@ def events_of(wishes: list[tuple[str, str]]) -> Iterator[MemoryEvent]:
 
 def sight_of(found: Candidates) -> Sight:
     """What a ranking would see of each candidate."""
-    memories = found.table.memories(found.rows)
+    memories = found.columns.memories(found.rows)
     states = memories.states
     return {
         name: (int(states["access_count"][i]), str(states["status"][i]))
@@ -50,10 +52,10 @@ def sight_of(found: Candidates) -> Sight:
     }
 
 
-def truth_of(build: FoldedBuild) -> Sight:
-    memories = of_namespace(build.view)
-    table = table_of(memories)
-    found = table.memories(table.rows([str(name) for _, name in memories]))
+def truth_of(side: FoldedSide) -> Sight:
+    memories = of_namespace(side.view)
+    columns = columns_of(memories)
+    found = columns.memories(columns.rows([str(name) for _, name in memories]))
     return {
         name: (int(found.states["access_count"][i]), str(found.states["status"][i]))
         for i, name in enumerate(found.ids)
@@ -64,31 +66,37 @@ def truth_of(build: FoldedBuild) -> Sight:
 @given(WISHES, TURNS, st.integers(1, 4), st.integers(1, 4))
 @pytest.mark.parametrize(
     "bounds",
-    [(500, 10_000, 500), (3, 4, 500), (2, 10_000, 1), (2, 10_000, 500)],
+    [
+        Bounds(recent=1),
+        Bounds(small=3, whole=4, recent=1),
+        Bounds(small=2, read_ahead=1, recent=1),
+        Bounds(small=2, recent=1),
+    ],
+    ids=["all fit", "few are cached whole", "read ahead one by one", "few are small"],
 )
 def test_searches_that_overlap_see_nothing_older_than_their_position(
-    bounds: tuple[int, int, int],
+    bounds: Bounds,
     wishes: list[tuple[str, str]],
     turns: list[int],
     searchers: int,
     each: int,
 ) -> None:
-    build = FoldedBuild(cycle(turns))
-    reader = CandidateReader(build, Tables(DIMENSION))
+    side = FoldedSide(turns=cycle(turns))
+    finder = CandidateFinder(FoldedSearchReader(side), NamespaceCache(DIMENSION, bounds), bounds)
     history: list[Sight] = [{}]
 
     async def write() -> None:
         for event in events_of(wishes):
-            build.take(event)
-            history.append(truth_of(build))
-            await build.turns()
+            side.take(event)
+            history.append(truth_of(side))
+            await side.others()
             await asyncio.sleep(0)
 
     async def ask() -> None:
         for _ in range(each):
-            position, found = await reader.candidates(question())
+            position, found = await finder.find(planned())
             sight = sight_of(found)
-            reader.expect(NAMESPACE, list(sight)[:3], f"0:{build.folded}")
+            finder.expect(NAMESPACE, list(sight)[:3], f"0:{side.cursor}")
             cursor = int(position.split(":")[1]) + 1 if position else 0
             assert len(set(found.rows.tolist())) == len(found.rows)
             later = history[cursor:]
@@ -103,127 +111,145 @@ def test_searches_that_overlap_see_nothing_older_than_their_position(
     async def run() -> None:
         await asyncio.gather(write(), *(ask() for _ in range(searchers)))
         # At rest nothing is held back.
-        _, found = await reader.candidates(question())
+        _, found = await finder.find(planned())
         assert sight_of(found) == {
             name: seen for name, seen in history[-1].items() if name in sight_of(found)
         }
 
-    with pytest.MonkeyPatch.context() as patch:
-        for name, bound in zip(("SMALL", "HELD_WHOLE", "READ_AHEAD"), bounds, strict=True):
-            patch.setattr(candidates, name, bound)
-        patch.setattr(candidates, "RECENT", 1)
-        asyncio.run(run())
+    asyncio.run(run())
 
 
-def asked(build: FoldedBuild, reader: CandidateReader) -> list[str]:
-    _, found = asyncio.run(reader.candidates(question()))
-    return sorted(found.table.names(found.rows))
+@dataclass(frozen=True)
+class Searched:
+    """A namespace with some memories, and who finds candidates in it."""
+
+    side: FoldedSide
+    reader: FoldedSearchReader
+    finder: CandidateFinder
+
+    async def found(self) -> list[str]:
+        """Ids of the candidates of a search."""
+        _, found = await self.finder.find(planned())
+        return sorted(found.columns.names(found.rows))
 
 
-def build_of(*names: str) -> tuple[FoldedBuild, CandidateReader]:
-    build = FoldedBuild(cycle([0]))
-    for event in events_of([("stored", name) for name in names]):
-        build.take(event)
-    return build, CandidateReader(build, Tables(DIMENSION))
+def searched(*names: str, bounds: Bounds | None = None) -> Searched:
+    bounds = bounds or Bounds()
+    side = FoldedSide(*events_of([("stored", name) for name in names]))
+    reader = FoldedSearchReader(side)
+    return Searched(
+        side, reader, CandidateFinder(reader, NamespaceCache(DIMENSION, bounds), bounds)
+    )
 
 
 def ids(names: str) -> list[str]:
     return sorted(str(memory_id(name)) for name in names)
 
 
-def test_small_namespace_is_ranked_whole_without_asking_the_index_again() -> None:
-    build, reader = build_of(*"abc")
-    asked(build, reader)
-    build.searches = 0
+def used(name: str) -> MemoryEvent:
+    return accessed_event(memory_id(name), kind="used", envelope=around(TIME_MS + 99, name))
 
-    found = asked(build, reader)
+
+async def test_small_namespace_is_ranked_whole_without_asking_the_index_again() -> None:
+    known = searched(*"abc")
+    await known.found()
+    known.reader.searches = 0
+
+    found = await known.found()
 
     assert found == ids("abc")
-    assert build.searches == 0
+    assert known.reader.searches == 0
 
 
-def test_second_search_reads_only_what_changed() -> None:
-    build, reader = build_of(*"abc")
-    asked(build, reader)
-    build.records_read.clear()
+async def test_second_search_reads_only_what_changed() -> None:
+    known = searched(*"abc")
+    await known.found()
+    known.reader.records_read.clear()
 
-    build.take(accessed_event(memory_id("b"), kind="used", envelope=around(TIME_MS + 99)))
-    asked(build, reader)
+    known.side.take(used("b"))
+    await known.found()
 
-    assert build.records_read == ids("b")
-
-
-def test_memory_that_is_expected_to_change_is_read_with_the_first_round_trip() -> None:
-    build, reader = build_of(*"abc")
-    asked(build, reader)
-    build.records_read.clear()
-    reader.expect(NAMESPACE, ids("bc"), f"0:{build.folded}")
-
-    build.take(accessed_event(memory_id("b"), kind="used", envelope=around(TIME_MS + 99)))
-    _, found = asyncio.run(reader.candidates(question()))
-
-    assert build.records_read == []
-    assert sight_of(found) == truth_of(build)
+    assert known.reader.records_read == ids("b")
 
 
-def test_namespace_is_read_on_by_each_search_until_the_index_is_asked_no_more(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(candidates, "SMALL", 2)
-    monkeypatch.setattr(candidates, "NEAREST", 1)
-    monkeypatch.setattr(candidates, "READ_AHEAD", 2)
-    build, reader = build_of(*NAMES)
-    asked(build, reader)
+async def test_memory_that_is_expected_to_change_is_read_with_the_first_round_trip() -> None:
+    known = searched(*"abc")
+    await known.found()
+    known.reader.records_read.clear()
+    known.finder.expect(NAMESPACE, ids("bc"), f"0:{known.side.cursor}")
+
+    known.side.take(used("b"))
+    _, found = await known.finder.find(planned())
+
+    assert known.reader.records_read == []
+    assert sight_of(found) == truth_of(known.side)
+
+
+async def test_namespace_is_read_on_by_each_search_until_the_index_is_asked_no_more() -> None:
+    known = searched(*NAMES, bounds=Bounds(small=2, nearest=1, read_ahead=2))
+    await known.found()
     searches = []
     for _ in range(4):
-        build.searches = 0
-        asked(build, reader)
-        searches.append(build.searches)
+        known.reader.searches = 0
+        await known.found()
+        searches.append(known.reader.searches)
 
     assert searches[-1] == 0
-    assert sorted(set(build.records_read)) == sorted(build.records_read) == ids(NAMES)
+    read = known.reader.records_read
+    assert sorted(set(read)) == sorted(read) == ids(NAMES)
 
 
-def test_search_that_sees_a_namespace_outgrow_what_is_held_whole_finds_all_of_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(candidates, "SMALL", 4)
-    monkeypatch.setattr(candidates, "HELD_WHOLE", 4)
-    monkeypatch.setattr(candidates, "RECENT", 1)
-    build, reader = build_of(*"abc")
-    asked(build, reader)
+async def test_search_that_sees_a_namespace_outgrow_what_is_cached_whole_finds_all_of_it() -> None:
+    known = searched(*"abc", bounds=Bounds(small=4, whole=4, recent=1))
+    await known.found()
 
-    for event in [*events_of([("stored", name) for name in "abcdef"])][3:]:
-        build.take(event)
+    known.side.take(*[*events_of([("stored", name) for name in "abcdef"])][3:])
 
-    assert asked(build, reader) == ids("abcdef")
+    assert await known.found() == ids("abcdef")
 
 
-def test_read_side_that_fell_back_is_read_anew() -> None:
-    build, reader = build_of(*"abc")
-    asked(build, reader)
+async def test_read_side_that_fell_back_is_read_anew() -> None:
+    known = searched(*"abc")
+    await known.found()
 
-    smaller, _ = build_of("a")
-    build.view, build.folded = smaller.view, smaller.folded
+    known.side.begin_anew(known.side.events[:1])
 
-    assert asked(build, reader) == ids("a")
-
-
-def test_nothing_is_found_in_a_namespace_without_memories() -> None:
-    build, reader = build_of()
-
-    assert asked(build, reader) == []
-    assert NAMESPACE not in build.view.touched
+    assert await known.found() == ids("a")
 
 
-def test_few_memories_are_all_candidates_however_many_were_forgotten(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    for name, bound in (("SMALL", 4), ("NEAREST", 1), ("MATCHING", 1), ("RECENT", 1)):
-        monkeypatch.setattr(candidates, name, bound)
-    build, reader = build_of(*NAMES)
+async def test_another_build_that_went_live_is_read_from_its_beginning() -> None:
+    known = searched(*"abc")
+    await known.found()
+    known.reader.records_read.clear()
+
+    known.side.live = 2
+
+    assert await known.found() == ids("abc")
+    assert sorted(known.reader.records_read) == ids("abc")
+
+
+async def test_too_many_changes_are_not_followed_but_read_anew() -> None:
+    known = searched(*"abc", bounds=Bounds(changes=2))
+    await known.found()
+    known.reader.records_read.clear()
+
+    known.side.take(used("a"), used("b"))
+
+    assert await known.found() == ids("abc")
+    assert sorted(known.reader.records_read) == ids("abc")
+
+
+async def test_nothing_is_found_in_a_namespace_without_memories() -> None:
+    known = searched()
+
+    assert await known.found() == []
+    assert NAMESPACE not in known.side.view.touched
+
+
+async def test_few_memories_are_all_candidates_however_many_were_forgotten() -> None:
+    known = searched(*NAMES, bounds=Bounds(small=4, nearest=1, matching=1, recent=1))
     for name in "abcd":
-        build.take(forgotten_event(memory_id(name), envelope=around(TIME_MS + 99, name)))
-    asked(build, reader)
+        known.side.take(forgotten_event(memory_id(name), envelope=around(TIME_MS + 99, name)))
+    await known.found()
 
-    assert set(asked(build, reader)) >= set(ids("efg"))
+    assert set(await known.found()) >= set(ids("efg"))

@@ -17,7 +17,7 @@ from services.projection.fold.fold import fold_log
 from services.projection.fold.view import Memory, View
 from services.readside.layout import TERM, hash64
 from services.retrieval.search.evidence import Evidence
-from services.retrieval.search.plan import Question
+from services.retrieval.search.plan import SearchPlan
 from tests.builders import TIME_MS, embedding, forgotten_event, memory_id, search
 from tests.sequences import CONCEPTS, DIMENSION, around, at_offsets, logs, small_stored
 from tests.unit.services.projection.folds import folded
@@ -26,7 +26,7 @@ from tests.unit.services.retrieval.asking import (
     candidates_of,
     evidence_of,
     of_namespace,
-    question,
+    planned,
 )
 
 EXAMPLES = settings(max_examples=20)
@@ -44,7 +44,7 @@ QUERIES = st.builds(
 class Expected:
     """The same evidence from plain loops, for all memories of a namespace."""
 
-    def __init__(self, view: View, asked: Question) -> None:
+    def __init__(self, view: View, asked: SearchPlan) -> None:
         self._view = view
         self._asked = asked
         self._candidates = candidates_of(view, asked)
@@ -110,7 +110,7 @@ class Expected:
         return any(row["speaker"] and row["term"].tobytes() in asked for row in rows)
 
     def _visible(self, name: UUID) -> bool:
-        state, moment_ms = self._memories[name].state, self._asked.as_of_ms
+        state, moment_ms = self._memories[name].state, self._asked.query.as_of
         there = moment_ms is None or state.created_ms <= moment_ms
         return state.status != "deleted" and there
 
@@ -137,7 +137,7 @@ def told(*texts: str, **data: object) -> list[MemoryEvent]:
 def test_evidence_is_that_of_plain_loops(events: list[MemoryEvent], query: Search) -> None:
     view = fold_log(at_offsets(events))
     assume(of_namespace(view))
-    asked = question(query)
+    asked = planned(query)
     expected = Expected(view, asked)
 
     ids, evidence = evidence_of(view, asked)
@@ -167,9 +167,9 @@ def test_evidence_of_a_memory_does_not_depend_on_the_other_candidates(
     names = [ref[1] for ref in of_namespace(view)]
     assume(names)
     some = data.draw(st.lists(st.sampled_from(names), min_size=1, unique=True))
-    ids, together = evidence_of(view, question(query))
+    ids, together = evidence_of(view, planned(query))
 
-    few_ids, alone = evidence_of(view, question(query), names=some)
+    few_ids, alone = evidence_of(view, planned(query), names=some)
 
     def parts(evidence: Evidence, i: int) -> list[float]:
         columns = (evidence.cosines, evidence.bm25, evidence.speaker, evidence.length)
@@ -186,9 +186,7 @@ def test_memory_that_stands_alone_gets_nothing_from_neighbours() -> None:
     words = [f"word{number}" for number in range(20)]
     texts = [" ".join(words[: number + 1]) for number in range(20)]
 
-    _, evidence = evidence_of(
-        folded(*told(*texts, session=None)), question(search(" ".join(words)))
-    )
+    _, evidence = evidence_of(folded(*told(*texts, session=None)), planned(search(" ".join(words))))
 
     assert evidence.spreading.tolist() == pytest.approx([0.0] * 20, abs=1e-12)
 
@@ -196,7 +194,7 @@ def test_memory_that_stands_alone_gets_nothing_from_neighbours() -> None:
 def test_word_of_a_neighbour_counts_by_its_distance() -> None:
     view = folded(*told("Nothing.", "Nothing.", "Tea!", "Nothing.", "Nothing.", "Nothing."))
 
-    _, evidence = evidence_of(view, question(search("tea")))
+    _, evidence = evidence_of(view, planned(search("tea")))
 
     own = evidence.words(2)["tea"]
     shares = [evidence.words(i).get("tea", 0.0) / own for i in range(6)]
@@ -206,7 +204,7 @@ def test_word_of_a_neighbour_counts_by_its_distance() -> None:
 def test_word_that_stands_in_several_turns_counts_once_where_it_is_best() -> None:
     view = folded(*told("Tea.", "Tea.", "Tea."))
 
-    _, evidence = evidence_of(view, question(search("tea")))
+    _, evidence = evidence_of(view, planned(search("tea")))
 
     assert evidence.words(1)["tea"] == pytest.approx(0.9 * evidence.bm25[1])
 
@@ -216,7 +214,7 @@ def test_forgotten_neighbour_is_not_seen(gone: int) -> None:
     events = told("Tea.", "Nothing.", "Tea.")
     forgotten = forgotten_event(memory_id(str(gone)), envelope=around(TIME_MS + 9000))
 
-    _, evidence = evidence_of(folded(*events, forgotten), question(search("tea")))
+    _, evidence = evidence_of(folded(*events, forgotten), planned(search("tea")))
 
     here = memory_id(str(2 - gone))
     assert evidence.neighbours(1) == ((None, str(here)) if gone == 0 else (str(here), None))
@@ -225,7 +223,7 @@ def test_forgotten_neighbour_is_not_seen(gone: int) -> None:
 def test_neighbour_said_later_than_the_moment_asked_about_is_not_seen() -> None:
     view = folded(*told("Nothing.", "Nothing.", "Tea."))
 
-    ids, evidence = evidence_of(view, question(search("tea", as_of=TIME_MS + 1500)))
+    ids, evidence = evidence_of(view, planned(search("tea", as_of=TIME_MS + 1500)))
 
     assert evidence.neighbours(1) == (ids[0], None)
     assert evidence.words(1) == evidence.words(0) == {}
@@ -234,7 +232,7 @@ def test_neighbour_said_later_than_the_moment_asked_about_is_not_seen() -> None:
 def test_memories_of_other_sessions_are_no_neighbours() -> None:
     events = [*told("Tea."), *told("x", "Nothing.", session="tuesday")[1:]]
 
-    _, evidence = evidence_of(folded(*events), question(search("tea")))
+    _, evidence = evidence_of(folded(*events), planned(search("tea")))
 
     assert evidence.neighbours(0) == evidence.neighbours(1) == (None, None)
 
@@ -243,7 +241,7 @@ def test_query_that_names_the_speaker_speaks_for_what_they_said() -> None:
     view = folded(*told("Tea.", speaker="Ann Lee", indexed_text="Ann Lee: Tea."))
 
     def said(text: str) -> float:
-        return float(evidence_of(view, question(search(text)))[1].speaker[0])
+        return float(evidence_of(view, planned(search(text)))[1].speaker[0])
 
     assert said("What did Ann drink?") == said("What did Lee drink?") == 3.0
     assert said("What did Bob drink?") == said("tea") == 0.0
@@ -253,7 +251,7 @@ def test_vector_of_another_model_says_nothing() -> None:
     other = embedding([1.0, 1.0], dimension=2 * DIMENSION)
     view = folded(*told("Tea.", embedding=other))
 
-    _, evidence = evidence_of(view, question(search("tea")))
+    _, evidence = evidence_of(view, planned(search("tea")))
 
     assert evidence.cosines.tolist() == [0.0]
 
@@ -265,7 +263,7 @@ def test_weights_of_a_search_take_parts_out() -> None:
         neighbour_weight=0.0, spreading_weight=0.0,
     )  # fmt: skip
 
-    _, evidence = evidence_of(view, question(search("Ann's tea", parameters=off)))
+    _, evidence = evidence_of(view, planned(search("Ann's tea", parameters=off)))
 
     assert evidence.match.tolist() == [0.0, 0.0]
     assert evidence.spreading.tolist() == [0.0, 0.0]

@@ -12,12 +12,10 @@ from schemas.events import MemoryEvent
 from schemas.ids import derive
 from services.projection.fold.fold import fold_log
 from services.readside.concepts import Concept
-from services.retrieval.adapters import graph_reader
-from services.retrieval.adapters.graph_reader import GraphReader
-from services.retrieval.adapters.graph_snapshots import GraphSnapshots
-from services.retrieval.graph import cache as graph_cache
-from services.retrieval.graph.cache import GraphCache
-from services.retrieval.graph.cached_graph import HeldGraph, Relation
+from services.retrieval.adapters import redis_graph
+from services.retrieval.adapters.graph_snapshots import FileSnapshots
+from services.retrieval.graph.cache import GraphBounds, GraphCache
+from services.retrieval.graph.cached_graph import CachedGraph, Relation
 from tests.builders import (
     NAMESPACE,
     concept_event,
@@ -26,7 +24,8 @@ from tests.builders import (
     relation_removed_event,
     stored_event,
 )
-from tests.unit.services.projection.folded_graph import FoldedGraph
+from tests.fakes.folded_side import FoldedSide
+from tests.fakes.graph_reader import FoldedGraphReader
 
 PREFIX = "hm::"
 NAMES = ("tea", "cup", "jam", "a\x1fb", "日本")
@@ -44,10 +43,15 @@ class Clock:
 
 
 def cache_of(
-    build: FoldedGraph, folder: Path | None = None, clock: Clock | None = None
+    read: FoldedSide | FoldedGraphReader,
+    folder: Path | None = None,
+    clock: Clock | None = None,
+    *,
+    bounds: GraphBounds | None = None,
 ) -> GraphCache:
-    snapshots = GraphSnapshots(folder, PREFIX)
-    return GraphCache(GraphReader(build), snapshots, clock=clock or Clock())
+    reader = FoldedGraphReader(read) if isinstance(read, FoldedSide) else read
+    snapshots = FileSnapshots(folder, PREFIX)
+    return GraphCache(reader, snapshots, bounds=bounds, clock=clock or Clock())
 
 
 def numbered(events: list[MemoryEvent]) -> list[MemoryEvent]:
@@ -68,8 +72,8 @@ def folded(events: list[MemoryEvent]) -> Graph:
     return namespace.concepts, {(s, kind, t): weight for (s, kind, t), weight in out.items()}
 
 
-def copied(held: HeldGraph) -> Graph:
-    return held.concepts(), held.relations()
+def copied(graph: CachedGraph) -> Graph:
+    return graph.concepts(), graph.relations()
 
 
 def damage(folder: Path, place: int) -> None:
@@ -128,50 +132,48 @@ async def test_copy_is_the_graph_whatever_happens_in_between(
     tmp_path_factory: pytest.TempPathFactory, steps: list[MemoryEvent | str], at_once: int
 ) -> None:
     folder = tmp_path_factory.mktemp("graphs")
-    build = FoldedGraph()
-    cache = cache_of(build, folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(graph_reader, "CHANGES_AT_ONCE", at_once)
-        for number, step in enumerate([*steps, "ask", "restart", "ask"]):
-            match step:
-                case "ask":
-                    assert await current(cache) == folded(build.events)
-                case "restart":
-                    await cache.close()
-                    cache = cache_of(build, folder)
-                case "lose snapshot":
-                    for file in folder.iterdir():
-                        file.unlink()
-                case "rebuild":
-                    build.live += 1
-                case "redis away":
-                    build.away = 2
-                    with pytest.raises(Unavailable):
-                        await cache.current(NAMESPACE)
-                    build.away = 0
-                case _:
-                    assert not isinstance(step, str)
-                    build.events.append(step.model_copy(update={"id": derive(str(number))}))
+    build, bounds = FoldedSide(), GraphBounds(changes_at_once=at_once)
+    cache = cache_of(build, folder, bounds=bounds)
+    for number, step in enumerate([*steps, "ask", "restart", "ask"]):
+        match step:
+            case "ask":
+                assert await current(cache) == folded(build.events)
+            case "restart":
+                await cache.close()
+                cache = cache_of(build, folder, bounds=bounds)
+            case "lose snapshot":
+                for file in folder.iterdir():
+                    file.unlink()
+            case "rebuild":
+                build.live += 1
+            case "redis away":
+                build.away = 2
+                with pytest.raises(Unavailable):
+                    await cache.current(NAMESPACE)
+                build.away = 0
+            case _:
+                assert not isinstance(step, str)
+                build.take(step.model_copy(update={"id": derive(str(number))}))
 
 
 async def test_only_what_has_changed_is_read_again() -> None:
-    build = FoldedGraph(*TEA)
-    cache = cache_of(build)
+    build = FoldedSide(*TEA)
+    cache = cache_of(reader := FoldedGraphReader(build))
     await cache.current(NAMESPACE)
-    build.values.clear()
+    reader.values_read.clear()
 
     await cache.current(NAMESPACE)
-    nothing = list(build.values)
-    build.events += numbered([*TEA, concept_event("jam")])[3:]
+    nothing = list(reader.values_read)
+    build.take(*numbered([*TEA, concept_event("jam")])[3:])
     await cache.current(NAMESPACE)
 
     assert nothing == []
-    assert build.values == ["jam"]
+    assert reader.values_read == ["jam"]
 
 
 async def test_what_is_removed_while_the_graph_is_read_is_not_in_the_answer() -> None:
     run = derive("run")
-    build = FoldedGraph(*TEA, concept_event("pot", run_id=run))
+    build = FoldedSide(*TEA, concept_event("pot", run_id=run))
     removed = concept_removed_event("pot", run)
     build.after_reads[1] = [removed]  # between what has changed and what it is now
 
@@ -180,38 +182,34 @@ async def test_what_is_removed_while_the_graph_is_read_is_not_in_the_answer() ->
     assert build.events[-1] is removed
 
 
-async def test_hub_is_read_in_a_few_commands_not_one_for_each_neighbour() -> None:
+def test_hub_is_read_in_a_few_commands_not_one_for_each_neighbour() -> None:
     spokes = [f"spoke {number}" for number in range(200)]
     relations = [
-        relation_event("hub", name) if len(name) % 2 else relation_event(name, "hub")
-        for name in spokes
+        ("hub", "LIKES", name) if len(name) % 2 else (name, "LIKES", "hub") for name in spokes
     ]
-    build = FoldedGraph(*map(concept_event, ["hub", *spokes]), *relations)
-    reader = GraphReader(build)
-    changes = await reader.changes(NAMESPACE, 0, None)
 
-    commands = graph_reader._by_end(changes.relations)
+    fields = redis_graph.fields_by_end(relations)
 
-    assert commands.keys() == {"hub"}
-    assert copied((await cache_of(build).current(NAMESPACE))[1]) == folded(build.events)
+    assert fields.keys() == {"hub"}
+    assert sorted(fields["hub"]) == sorted(relations)
 
 
 async def test_restart_with_a_snapshot_reads_nothing_but_the_news(tmp_path: Path) -> None:
-    build = FoldedGraph(*TEA)
+    build = FoldedSide(*TEA)
     cache = cache_of(build, tmp_path)
     await cache.current(NAMESPACE)
     await cache.close()
-    build.values.clear()
-    build.events += numbered([*TEA, concept_event("jam")])[3:]
+    build.take(*numbered([*TEA, concept_event("jam")])[3:])
+    reader = FoldedGraphReader(build)
 
-    assert await current(cache_of(build, tmp_path)) == folded(build.events)
+    assert await current(cache_of(reader, tmp_path)) == folded(build.events)
 
-    assert build.values == ["jam"]
+    assert reader.values_read == ["jam"]
 
 
 async def test_snapshot_of_another_log_is_not_used(tmp_path: Path) -> None:
     # Same length, same names, another weight: somebody began anew and kept the folder.
-    cache = cache_of(FoldedGraph(*TEA), tmp_path)
+    cache = cache_of(FoldedSide(*TEA), tmp_path)
     await cache.current(NAMESPACE)
     await cache.close()
     other = [
@@ -219,52 +217,53 @@ async def test_snapshot_of_another_log_is_not_used(tmp_path: Path) -> None:
         for number, event in enumerate([*TEA[:2], relation_event("tea", "cup", weight=1.0)])
     ]
 
-    assert await current(cache_of(FoldedGraph(*other), tmp_path)) == folded(other)
+    assert await current(cache_of(FoldedSide(*other), tmp_path)) == folded(other)
 
 
 async def test_log_that_begins_anew_below_us_is_noticed() -> None:
-    build = FoldedGraph(*TEA)
+    build = FoldedSide(*TEA)
     cache = cache_of(build)
     await cache.current(NAMESPACE)
 
-    build.events = numbered([concept_event("jam")])
+    build.begin_anew(numbered([concept_event("jam")]))
 
     assert await current(cache) == folded(build.events)
 
 
 async def test_rebuild_that_makes_another_graph_of_the_same_log_is_noticed() -> None:
-    build = FoldedGraph(*TEA)
+    build = FoldedSide(*TEA)
     cache = cache_of(build)
     await cache.current(NAMESPACE)
 
     heavier = relation_event("tea", "cup", weight=1.0, envelope={"id": TEA[2].id})
-    build.events, build.live = [*TEA[:2], heavier], 2
+    build.begin_anew([*TEA[:2], heavier])
+    build.live = 2
 
     assert await current(cache) == folded(build.events)
 
 
 async def test_redis_that_fell_back_to_an_older_save_is_noticed() -> None:
-    build = FoldedGraph(*TEA)
+    build = FoldedSide(*TEA)
     cache = cache_of(build)
     await cache.current(NAMESPACE)
 
-    build.events = TEA[:2]
+    build.begin_anew(TEA[:2])
 
     assert await current(cache) == folded(TEA[:2])
 
 
 async def test_snapshot_of_another_namespace_prefix_or_format_is_not_read(tmp_path: Path) -> None:
-    build = FoldedGraph(*TEA)
+    build = FoldedSide(*TEA)
     cache = cache_of(build, tmp_path)
     await cache.current(NAMESPACE)
     await cache.close()
-    snapshots = GraphSnapshots(tmp_path, PREFIX)
+    snapshots = FileSnapshots(tmp_path, PREFIX)
     file = snapshots.file(NAMESPACE)
     assert file is not None
 
     assert len(snapshots.load(NAMESPACE)) == 3
     assert len(snapshots.load("other")) == 0
-    assert len(GraphSnapshots(tmp_path, "hm:other:").load(NAMESPACE)) == 0
+    assert len(FileSnapshots(tmp_path, "hm:other:").load(NAMESPACE)) == 0
     other = snapshots.file("other")
     assert other is not None
     file.rename(other)
@@ -273,20 +272,20 @@ async def test_snapshot_of_another_namespace_prefix_or_format_is_not_read(tmp_pa
 
 @pytest.mark.parametrize("place", [0, 70, -1])
 async def test_damaged_snapshot_is_not_read(tmp_path: Path, place: int) -> None:
-    build = FoldedGraph(*TEA)
+    build = FoldedSide(*TEA)
     cache = cache_of(build, tmp_path)
     await cache.current(NAMESPACE)
     await cache.close()
     damage(tmp_path, place)
 
-    assert len(GraphSnapshots(tmp_path, PREFIX).load(NAMESPACE)) == 0
+    assert len(FileSnapshots(tmp_path, PREFIX).load(NAMESPACE)) == 0
     assert await current(cache_of(build, tmp_path)) == folded(build.events)
 
 
 async def test_folder_that_cannot_be_written_to_costs_only_the_snapshot(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("not a folder")
-    build = FoldedGraph(*TEA)
+    build = FoldedSide(*TEA)
     cache = cache_of(build, file / "graphs")
 
     assert await current(cache) == folded(build.events)
@@ -294,14 +293,14 @@ async def test_folder_that_cannot_be_written_to_costs_only_the_snapshot(tmp_path
 
 
 async def test_snapshots_are_taken_now_and_then(tmp_path: Path) -> None:
-    clock, build = Clock(), FoldedGraph(*TEA)
+    clock, build = Clock(), FoldedSide(*TEA)
     cache = cache_of(build, tmp_path, clock)
-    snapshots = GraphSnapshots(tmp_path, PREFIX)
+    snapshots = FileSnapshots(tmp_path, PREFIX)
     sizes = []
 
-    for number, seconds in enumerate([0.0, 1.0, graph_cache.SAVE_SECONDS]):
+    for number, seconds in enumerate([0.0, 1.0, GraphBounds().save_seconds]):
         clock.seconds = seconds
-        build.events += numbered([*build.events, concept_event(f"new {number}")])[-1:]
+        build.take(*numbered([*build.events, concept_event(f"new {number}")])[-1:])
         await cache.current(NAMESPACE)
         await asyncio.gather(*cache._saves.values())
         sizes.append(len(snapshots.load(NAMESPACE)))
@@ -309,19 +308,18 @@ async def test_snapshots_are_taken_now_and_then(tmp_path: Path) -> None:
     assert sizes == [4, 4, 6]
 
 
-async def test_graphs_asked_about_least_lately_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(graph_cache, "GRAPHS_MAX", 2)
-    cache = cache_of(FoldedGraph(*TEA))
+async def test_graphs_asked_about_least_lately_are_dropped() -> None:
+    cache = cache_of(FoldedSide(*TEA), bounds=GraphBounds(graphs=2))
 
     for namespace in (NAMESPACE, "b", "c", NAMESPACE):
         await cache.current(namespace)
 
-    assert list(cache._held) == ["c", NAMESPACE]
+    assert list(cache._cached) == ["c", NAMESPACE]
     assert await current(cache) == folded(TEA)
 
 
 async def test_many_who_ask_at_once_get_the_same_graph() -> None:
-    build = FoldedGraph(*TEA)
+    build = FoldedSide(*TEA)
     cache = cache_of(build)
 
     graphs = await asyncio.gather(*(current(cache) for _ in range(20)))

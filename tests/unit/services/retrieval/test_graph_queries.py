@@ -6,12 +6,12 @@ from schemas import limits
 from schemas.errors import LimitExceeded, NotFound
 from schemas.events import MemoryEvent
 from schemas.queries import ConceptQuery, GraphExport, Spread
-from services.retrieval.adapters.graph_reader import GraphReader
-from services.retrieval.adapters.graph_snapshots import GraphSnapshots
+from services.retrieval.adapters.graph_snapshots import FileSnapshots
 from services.retrieval.graph.cache import GraphCache
 from services.retrieval.graph.queries import GraphQueries
 from tests.builders import NAMESPACE, concept_event, relation_event
-from tests.unit.services.projection.folded_graph import FoldedGraph
+from tests.fakes.folded_side import FoldedSide
+from tests.fakes.graph_reader import FoldedGraphReader
 
 README: list[MemoryEvent] = [
     concept_event("Python", concept_type="language", activation=0.9),
@@ -24,9 +24,10 @@ README: list[MemoryEvent] = [
 ]
 
 
-def graph_of(*events: MemoryEvent) -> GraphQueries:
-    reader = GraphReader(FoldedGraph(*events))
-    return GraphQueries(reader, GraphCache(reader, GraphSnapshots(None, "")))
+def graph_of(*events: MemoryEvent, value_bytes_max: int = limits.VALUE_BYTES_MAX) -> GraphQueries:
+    reader = FoldedGraphReader(FoldedSide(*events))
+    cache = GraphCache(reader, FileSnapshots(None, ""))
+    return GraphQueries(reader, cache, value_bytes_max=value_bytes_max)
 
 
 def star(spokes: int, name: str = "spoke {}") -> list[MemoryEvent]:
@@ -160,11 +161,8 @@ async def test_unknown_concept_is_not_found_by_name(name: str) -> None:
         await graph_of(*README).concept(ConceptQuery(namespace=NAMESPACE, name=name))
 
 
-async def test_hub_too_large_for_a_record_is_paged_without_repeats_or_gaps(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("services.retrieval.graph.queries.VALUE_BYTES_MAX", 2_000)
-    queries = graph_of(*star(30))
+async def test_hub_too_large_for_a_record_is_paged_without_repeats_or_gaps() -> None:
+    queries = graph_of(*star(30), value_bytes_max=2_000)
 
     with pytest.raises(LimitExceeded, match="page with limit and offset"):
         await queries.concept(ConceptQuery(namespace=NAMESPACE, name="hub"))
@@ -202,13 +200,10 @@ async def test_export_of_nothing_is_empty() -> None:
     assert reply.position is None
 
 
-async def test_export_too_large_for_a_record_says_to_ask_for_less(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("services.retrieval.graph.queries.VALUE_BYTES_MAX", 1_000)
+async def test_export_too_large_for_a_record_says_to_ask_for_less() -> None:
+    queries = graph_of(*star(30), value_bytes_max=1_000)
 
     with pytest.raises(LimitExceeded, match="fewer concepts") as refused:
-        await graph_of(*star(30)).export(GraphExport(namespace=NAMESPACE, limit=30))
+        await queries.export(GraphExport(namespace=NAMESPACE, limit=30))
 
     assert refused.value.details["allowed"] == 1_000
-    assert limits.VALUE_BYTES_MAX > 1_000

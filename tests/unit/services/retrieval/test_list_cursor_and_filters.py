@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from schemas.errors import Rejected
 from schemas.limits import TIME_MS_MAX, TIME_MS_MIN
-from services.readside.layout import TAG_SEPARATOR
-from services.retrieval.queries.overview import Cursor
+from services.retrieval.adapters.redis_search import index_filter
+from services.retrieval.queries.namespace import Cursor
 from services.retrieval.search.filters import NO_FILTERS, Filters
 from tests.builders import memory_id
 
@@ -65,7 +65,7 @@ def test_cursor_that_no_list_has_returned_is_refused(text: str) -> None:
 def test_filter_admits_what_has_a_type_and_all_tags_and_was_created_in_between(
     filters: Filters, memory_type: str, tags: list[str], created_ms: int
 ) -> None:
-    admitted = filters.admits(memory_type.encode(), TAG_SEPARATOR.join(tags).encode(), created_ms)
+    admitted = filters.admits(memory_type, tags, created_ms)
 
     low, high = filters.created_from_ms, filters.created_before_ms
     assert admitted == (
@@ -78,12 +78,12 @@ def test_filter_admits_what_has_a_type_and_all_tags_and_was_created_in_between(
 
 @given(WORDS, st.lists(WORDS, max_size=3), TIMES)
 def test_no_filter_admits_everything(memory_type: str, tags: list[str], created_ms: int) -> None:
-    assert NO_FILTERS.admits(memory_type.encode(), TAG_SEPARATOR.join(tags).encode(), created_ms)
+    assert NO_FILTERS.admits(memory_type, tags, created_ms)
 
 
 @given(FILTERS)
 def test_index_expression_holds_nothing_that_a_user_wrote(filters: Filters) -> None:
-    expression, params = filters.expression()
+    expression, params = index_filter(filters)
 
     values = params[1::2]
     assert values == [*filters.types, *filters.tags]

@@ -16,8 +16,8 @@ from schemas.queries import Search
 from services.projection.fold.fold import fold_log
 from services.readside.activation import activations, threshold_of
 from services.readside.columns import DELETED
+from services.retrieval.queries.memory import with_access
 from services.retrieval.search.explaining import explanation_of
-from services.retrieval.search.supersession import with_access
 from tests.builders import (
     TIME_MS,
     accessed_event,

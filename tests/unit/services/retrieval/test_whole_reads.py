@@ -6,7 +6,7 @@ from typing import Any, cast
 from services.common.redis import RedisClient
 from services.readside.layout import Layout
 from services.readside.live_build import LiveBuild, Queue
-from services.retrieval.adapters.redis_reader import WHOLE_AT_ONCE, RedisReader
+from services.retrieval.adapters.redis_memories import WHOLE_AT_ONCE, RedisMemoryReader
 from tests.builders import NAMESPACE
 
 ASKED = 6
@@ -43,7 +43,7 @@ async def turns() -> None:
 
 async def test_no_more_than_two_whole_namespaces_are_read_at_once() -> None:
     build = SlowBuild()
-    reader = RedisReader(build)
+    reader = RedisMemoryReader(build)
     asked = [asyncio.create_task(reader.whole(NAMESPACE)) for _ in range(ASKED)]
     await turns()
     meanwhile = build.reading
@@ -58,7 +58,7 @@ async def test_no_more_than_two_whole_namespaces_are_read_at_once() -> None:
 
 async def test_small_read_does_not_wait_for_whole_namespaces() -> None:
     build = SlowBuild()
-    reader = RedisReader(build)
+    reader = RedisMemoryReader(build)
     asked = [asyncio.create_task(reader.whole(NAMESPACE)) for _ in range(ASKED)]
     await turns()
 
@@ -72,7 +72,7 @@ async def test_small_read_does_not_wait_for_whole_namespaces() -> None:
 
 async def test_whole_read_that_is_given_up_makes_room_for_the_next() -> None:
     build = SlowBuild()
-    reader = RedisReader(build)
+    reader = RedisMemoryReader(build)
     given_up = [asyncio.create_task(reader.whole(NAMESPACE)) for _ in range(WHOLE_AT_ONCE)]
     next_one = asyncio.create_task(reader.whole(NAMESPACE))
     await turns()

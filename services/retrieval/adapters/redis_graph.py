@@ -1,55 +1,26 @@
-"""Reads of the graph from the live build: one concept, or what has changed in a namespace."""
+"""Reads of the graph from the live build in Redis."""
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
 
-from schemas.errors import Unavailable
 from services.readside.concepts import Concept, unpack_concept
 from services.readside.layout import Layout, hash64, relation_field, unpack_element
 from services.readside.live_build import Commands, LiveBuild, position_of
 from services.retrieval.graph.cached_graph import Mark, Relation
-
-CHANGES_AT_ONCE = 5_000
-
-
-class GraphMoved(Unavailable):
-    """What changed in the graph is no more: it has to be read from its beginning."""
+from services.retrieval.ports import Changes, GraphMoved, Position
 
 
-@dataclass(frozen=True)
-class Changes:
-    """Concepts and relations by the offset of the last event on each, the earliest first.
-
-    As of `cursor` of the build `version`, where the graph has `total` of both and the newest event
-    of the partition is `mark`. `known`: whether it still has the event it was asked about. `more`:
-    there are later changes, from the offset behind the last one on.
-    """
-
-    version: int
-    cursor: int
-    concepts: list[str]
-    relations: list[Relation]
-    total: int
-    mark: Mark | None
-    known: bool
-    more: int | None
-
-
-class GraphReader:
-    """Every method raises Unavailable while the read side cannot answer."""
+class RedisGraphReader:
+    """`GraphReader` on the live build."""
 
     def __init__(self, build: LiveBuild) -> None:
         self._build = build
 
-    def position(self, namespace: str, cursor: int) -> str | None:
-        """What an answer as of a cursor has seen."""
+    def position(self, namespace: str, cursor: int) -> Position:
         return position_of(self._build.partition(namespace), cursor)
 
     async def concept(
         self, namespace: str, name: str
     ) -> tuple[int, Concept | None, dict[tuple[str, str, str], float]]:
-        """The cursor, one concept, and weights of its relations by direction, type, other end."""
-
         def queue(layout: Layout) -> Commands:
             return [
                 ["HGET", layout.concepts(namespace), name],
@@ -64,13 +35,11 @@ class GraphReader:
             relations[direction, kind, other] = float(weight)
         return cursor, unpack_concept(packed) if packed else None, relations
 
-    async def changes(self, namespace: str, since: int, mark: Mark | None) -> Changes:
-        """What has changed from an offset on, at most some thousand."""
-
+    async def changes(self, namespace: str, since: int, mark: Mark | None, *, most: int) -> Changes:
         def queue(layout: Layout) -> Commands:
             graph = layout.graph(namespace)
             return [
-                ["ZRANGEBYSCORE", graph, since, "+inf", "WITHSCORES", "LIMIT", 0, CHANGES_AT_ONCE],
+                ["ZRANGEBYSCORE", graph, since, "+inf", "WITHSCORES", "LIMIT", 0, most],
                 ["ZCARD", graph],
                 ["ZREVRANGE", layout.seen, 0, 0, "WITHSCORES"],
                 ["ZSCORE", layout.seen, bytes.fromhex(mark[0]) if mark else b""],
@@ -88,18 +57,13 @@ class GraphReader:
             total=total,
             mark=(newest[0].hex(), int(float(newest[1]))) if newest else None,
             known=mark is None or (score is not None and int(float(score)) == mark[1]),
-            more=int(float(listed[-1])) + 1 if len(elements) == CHANGES_AT_ONCE else None,
+            more=int(float(listed[-1])) + 1 if len(elements) == most else None,
         )
 
     async def values(
         self, namespace: str, changes: Changes
     ) -> tuple[dict[str, Concept], dict[Relation, float]]:
-        """Concepts and weights as they are now.
-
-        Raises:
-            GraphMoved: Redis fell back, another build is live, or some were removed meanwhile.
-        """
-        ends = _by_end(changes.relations)
+        ends = fields_by_end(changes.relations)
 
         def queue(layout: Layout) -> Commands:
             commands: Commands = [
@@ -124,7 +88,7 @@ class GraphReader:
         return dict(zip(changes.concepts, map(unpack_concept, packed), strict=True)), weights
 
 
-def _by_end(relations: list[Relation]) -> dict[str, dict[Relation, bytes]]:
+def fields_by_end(relations: list[Relation]) -> dict[str, dict[Relation, bytes]]:
     """Fields to read by the concept to read them at: the end with more of them, so few commands."""
     count = Counter(end for source, _, target in relations for end in (source, target))
     fields: defaultdict[str, dict[Relation, bytes]] = defaultdict(dict)

@@ -1,4 +1,4 @@
-"""Who lets queries pass: until none is being answered, and those that wait do not count."""
+"""Queries that others let pass: those that are answered, and not those that wait for the fold."""
 
 import asyncio
 from types import SimpleNamespace
@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from schemas.codec import encode
 from schemas.queries import Ping
+from services.common.foreground import Foreground
 from services.retrieval.handlers import Queries
 from tests.builders import NAMESPACE, TIME_MS
 from tests.polling import eventually
@@ -23,21 +24,23 @@ class Waits:
         await self.folded.wait()
 
 
-def queries(waits: Waits) -> Queries:
+def queries(waits: Waits, foreground: Foreground) -> Queries:
     nobody = cast("Any", None)
     return Queries(
         waits=cast("Any", waits),
         searcher=nobody,
-        single=nobody,
-        overview=nobody,
+        memory=nobody,
+        namespace=nobody,
         graph=nobody,
-        upkeep=nobody,
+        runs=nobody,
+        working_memory=nobody,
         installation=nobody,
         replier=nobody,
         dead_letters=nobody,
         reply_address=("memory.replies", 6),
         now_ms=lambda: TIME_MS,
         in_flight_max=4,
+        foreground=foreground,
     )
 
 
@@ -54,31 +57,23 @@ def record(query: Ping) -> Any:
 
 
 async def test_query_that_is_being_answered_is_let_pass() -> None:
-    asked = queries(Waits())
+    foreground = Foreground()
+    asked = queries(Waits(), foreground)
     await asked.handle((record(Ping(namespace=NAMESPACE)),))
-    passed = asyncio.create_task(asked.idle(60))
+    passed = asyncio.create_task(foreground.idle(60))
     assert not passed.done()
 
     await asyncio.wait_for(passed, 20)  # it has been answered by then
 
 
 async def test_query_that_waits_for_the_fold_does_not_hold_it_up() -> None:
-    waits = Waits()
-    asked = queries(waits)
+    waits, foreground = Waits(), Foreground()
+    asked = queries(waits, foreground)
     await asked.handle((record(Ping(namespace=NAMESPACE, after="0:7")),))
     await eventually(lambda: waits.asked == 1, seconds=20)
 
-    await asyncio.wait_for(asked.idle(60), 20)
+    await asyncio.wait_for(foreground.idle(60), 20)
 
     assert not waits.folded.is_set()  # it waits still
     waits.folded.set()
-    await asyncio.wait_for(asked.idle(60), 20)
-
-
-async def test_nobody_is_let_pass_for_longer_than_asked() -> None:
-    asked = queries(Waits())
-    asked._idle.clear()
-
-    await asyncio.wait_for(asked.idle(0.01), 20)
-
-    assert not asked._idle.is_set()
+    await asyncio.wait_for(foreground.idle(60), 20)

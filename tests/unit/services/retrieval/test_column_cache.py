@@ -1,4 +1,4 @@
-"""The table of decoded memories: as if each had just been read, however it came to be."""
+"""The cache of decoded memories: as if each had just been read, however it came to be."""
 
 from itertools import pairwise
 
@@ -12,8 +12,7 @@ from schemas.events import MemoryEvent
 from services.projection.fold.fold import fold_log
 from services.projection.fold.view import Memory, Ref, View
 from services.readside.layout import TERM, hash64
-from services.retrieval.search.cached_namespaces import Tables
-from services.retrieval.search.column_cache import NONE, NOT_HERE, ROOM, Table, unit_vectors
+from services.retrieval.search.column_cache import NONE, NOT_HERE, ColumnCache, unit_vectors
 from tests.builders import (
     TIME_MS,
     accessed_event,
@@ -23,7 +22,14 @@ from tests.builders import (
     superseded_event,
 )
 from tests.sequences import DIMENSION, around, at_offsets, cuts, logs, small_stored
-from tests.unit.services.projection.folds import ANN, BOB, folded, memories_of, record_of, table_of
+from tests.unit.services.projection.folds import (
+    ANN,
+    BOB,
+    columns_of,
+    folded,
+    memories_of,
+    record_of,
+)
 from tests.unit.services.retrieval.asking import CUE, of_namespace
 
 EXAMPLES = settings(max_examples=20)
@@ -35,22 +41,22 @@ def stored(name: str, seconds: int = 0, **data: object) -> MemoryEvent:
     return small_stored(memory_id(name), envelope=envelope, **data)
 
 
-def put(table: Table, memories: dict[Ref, Memory], *, at: int, fresh: bool = True) -> None:
+def put(columns: ColumnCache, memories: dict[Ref, Memory], *, at: int, fresh: bool = True) -> None:
     records = {str(name): record_of(memory) for (_, name), memory in memories.items()}
-    table.put(records, at=at, fresh=fresh)
+    columns.put(records, at=at, fresh=fresh)
 
 
-def all_rows(table: Table, names: list[str]) -> np.ndarray:
-    rows: np.ndarray = table.rows(names)
+def all_rows(columns: ColumnCache, names: list[str]) -> np.ndarray:
+    rows: np.ndarray = columns.rows(names)
     assert len(rows) == len(names)
     return rows
 
 
-def beside_by_name(table: Table, names: list[str]) -> list[tuple[str | int, str | int]]:
-    before, after = table.around(all_rows(table, names))
+def beside_by_name(columns: ColumnCache, names: list[str]) -> list[tuple[str | int, str | int]]:
+    before, after = columns.around(all_rows(columns, names))
 
     def name(row: int) -> str | int:
-        return table.ids[row] if row >= 0 else row
+        return columns.ids[row] if row >= 0 else row
 
     return [(name(int(b)), name(int(a))) for b, a in zip(before, after, strict=True)]
 
@@ -78,12 +84,12 @@ def session_cosines(view: View, names: list[str]) -> tuple[list[float], list[flo
 
 @EXAMPLES
 @given(logs(), st.data())
-def test_table_that_followed_the_fold_is_the_one_read_at_its_end(
+def test_cache_that_followed_the_fold_is_the_one_read_at_its_end(
     events: list[MemoryEvent], data: st.DataObject
 ) -> None:
     log = at_offsets(events)
     view = View()
-    followed = Table(DIMENSION)
+    followed = ColumnCache(DIMENSION)
     for cut in data.draw(cuts(len(log))):
         before = {ref: m.changed_at for ref, m in view.memories.items()}
         view = fold_log(log[: cut.stop])
@@ -101,7 +107,7 @@ def test_table_that_followed_the_fold_is_the_one_read_at_its_end(
 
     memories = of_namespace(view)
     names = [str(name) for _, name in memories]
-    fresh = table_of(memories)
+    fresh = columns_of(memories)
     rows, expected = all_rows(followed, names), memories_of(memories)
     found = followed.memories(rows)
     assert found.ids == names
@@ -121,10 +127,10 @@ def test_table_that_followed_the_fold_is_the_one_read_at_its_end(
 @given(logs(kinds=("stored",)))
 def test_postings_are_the_memories_that_hold_a_term(events: list[MemoryEvent]) -> None:
     memories = of_namespace(fold_log(at_offsets(events)))
-    table = table_of(memories)
+    columns = columns_of(memories)
 
     for term in TERMS:
-        matches = table.matches([term], np.arange(len(table)))
+        matches = columns.matches([term], np.arange(len(columns)))
         rows, counts = matches.memory, matches.count
         held, spoken = {}, set()
         for ref, memory in memories.items():
@@ -132,69 +138,69 @@ def test_postings_are_the_memories_that_hold_a_term(events: list[MemoryEvent]) -
                 if entry["term"].tobytes() == hash64(term):
                     held[str(ref[1])] = float(entry["count"])
                     spoken |= {str(ref[1])} if entry["speaker"] else set()
-        found = dict(zip(table.names(rows), counts.tolist(), strict=True))
+        found = dict(zip(columns.names(rows), counts.tolist(), strict=True))
         assert found == held
-        assert set(table.names(table.spoken_by([term]))) == spoken
+        assert set(columns.names(columns.spoken_by([term]))) == spoken
 
 
 def test_row_is_never_replaced_by_an_older_one() -> None:
     older = folded(stored("ann"))
     newer = folded(stored("ann"), accessed_event(ANN, envelope=around(TIME_MS + 9)))
-    table = Table(DIMENSION)
-    put(table, newer.memories, at=2)
+    columns = ColumnCache(DIMENSION)
+    put(columns, newer.memories, at=2)
 
-    put(table, older.memories, at=1, fresh=False)
+    put(columns, older.memories, at=1, fresh=False)
 
-    assert table.memories(table.rows([str(ANN)])).states["access_count"].tolist() == [2]
-    assert table.missing([str(ANN)]) == []
+    assert columns.memories(columns.rows([str(ANN)])).states["access_count"].tolist() == [2]
+    assert columns.missing([str(ANN)]) == []
 
 
 def test_what_is_stale_or_unknown_must_be_read_and_what_is_fresh_not() -> None:
     view = folded(stored("ann"), stored("bob"))
-    table = table_of(view.memories)
+    columns = columns_of(view.memories)
     names = [str(ANN), str(BOB), "nobody"]
 
-    table.stale([str(BOB), "another"])
+    columns.stale([str(BOB), "another"])
 
-    assert table.missing([*names, *names]) == [str(BOB), "nobody"]
-    put(table, view.memories, at=2)
-    assert table.missing(names) == ["nobody"]
-    put(table, view.memories, at=3, fresh=False)
-    assert table.missing(names) == names
+    assert columns.missing([*names, *names]) == [str(BOB), "nobody"]
+    put(columns, view.memories, at=2)
+    assert columns.missing(names) == ["nobody"]
+    put(columns, view.memories, at=3, fresh=False)
+    assert columns.missing(names) == names
 
 
 def test_neighbour_that_was_not_read_is_told_from_one_that_does_not_exist() -> None:
     view = folded(*(stored(name, i, session="monday") for i, name in enumerate("abc")))
     middle = {ref: memory for ref, memory in view.memories.items() if ref[1] == memory_id("b")}
     first = {ref: memory for ref, memory in view.memories.items() if ref[1] == memory_id("a")}
-    table = Table(DIMENSION)
+    columns = ColumnCache(DIMENSION)
     names = [str(memory_id(name)) for name in "abc"]
 
-    put(table, middle, at=1)
-    assert beside_by_name(table, [names[1]]) == [(NOT_HERE, NOT_HERE)]
-    assert set(table.names_beside(table.rows([names[1]]))) == {names[0], names[2]}
-    assert table.beside(table.rows([names[1]])).tolist() == []
+    put(columns, middle, at=1)
+    assert beside_by_name(columns, [names[1]]) == [(NOT_HERE, NOT_HERE)]
+    assert set(columns.names_beside(columns.rows([names[1]]))) == {names[0], names[2]}
+    assert columns.beside(columns.rows([names[1]])).tolist() == []
 
-    put(table, first, at=1)
-    assert beside_by_name(table, names[:2]) == [(NONE, names[1]), (names[0], NOT_HERE)]
-    assert table.names_beside(table.rows([names[1]])) == [names[2]]
-    table.stale([names[0]])
-    assert set(table.names_beside(table.rows([names[1]]))) == {names[0], names[2]}
+    put(columns, first, at=1)
+    assert beside_by_name(columns, names[:2]) == [(NONE, names[1]), (names[0], NOT_HERE)]
+    assert columns.names_beside(columns.rows([names[1]])) == [names[2]]
+    columns.stale([names[0]])
+    assert set(columns.names_beside(columns.rows([names[1]]))) == {names[0], names[2]}
 
 
 def test_memory_put_between_two_takes_both_as_neighbours() -> None:
     outer = [stored("a", 0, session="monday"), stored("c", 2, session="monday")]
-    table = table_of(folded(*outer).memories)
+    columns = columns_of(folded(*outer).memories)
     vectors = {"embedding": embedding([0.0, 1.0], dimension=DIMENSION)}
-    rows = table.rows([str(memory_id("a"))])
-    before = table.cosines_ahead(rows)
+    rows = columns.rows([str(memory_id("a"))])
+    before = columns.cosines_ahead(rows)
 
-    put(table, folded(*outer, stored("b", 1, session="monday", **vectors)).memories, at=3)
+    put(columns, folded(*outer, stored("b", 1, session="monday", **vectors)).memories, at=3)
 
-    after = table.cosines_ahead(rows)
+    after = columns.cosines_ahead(rows)
     assert (before.tolist(), after.tolist()) == ([1.0], [0.0])
     names = [str(memory_id(name)) for name in "abc"]
-    assert beside_by_name(table, names) == [
+    assert beside_by_name(columns, names) == [
         (NONE, names[1]),
         (names[0], names[2]),
         (names[1], NONE),
@@ -202,31 +208,31 @@ def test_memory_put_between_two_takes_both_as_neighbours() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 63, 64, 65, 200])
-def test_table_grows_and_a_cosine_never_depends_on_how_many_are_asked_for(count: int) -> None:
+def test_cache_grows_and_a_cosine_never_depends_on_how_many_are_asked_for(count: int) -> None:
     generator = np.random.default_rng(count)
     vectors = generator.normal(size=(count, 48)).astype(np.float16)
     events = [
         stored(str(i), i, embedding=embedding(vectors[i].tolist(), dimension=48), session="one")
         for i in range(count)
     ]
-    table = table_of(folded(*events).memories, dimension=48)
+    columns = columns_of(folded(*events).memories, dimension=48)
     unit = unit_vectors(generator.normal(size=(1, 48)).astype(np.float16))[0]
 
     def cosines(rows: list[int]) -> FloatArray:
-        return table.cosines(unit, np.array(rows, np.intp))
+        return columns.cosines(unit, np.array(rows, np.intp))
 
     together = cosines(list(range(count)))
     expected = vectors.astype(float) @ unit / np.linalg.norm(vectors.astype(float), axis=1)
     assert together == pytest.approx(expected, abs=1e-6)
     assert [cosines([i])[0] for i in range(count)] == together.tolist()
     assert cosines(list(range(count - 1, -1, -3))).tolist() == together[::-3].tolist()
-    assert table.cosines(unit, np.array([], np.intp)).tolist() == []
+    assert columns.cosines(unit, np.array([], np.intp)).tolist() == []
 
 
 def test_vector_of_another_dimension_has_no_likeness_to_anything() -> None:
-    table = table_of(folded(stored("a", embedding=embedding([1.0], dimension=7))).memories)
+    columns = columns_of(folded(stored("a", embedding=embedding([1.0], dimension=7))).memories)
 
-    cosines = table.cosines(unit_vectors(CUE[np.newaxis])[0], np.array([0]))
+    cosines = columns.cosines(unit_vectors(CUE[np.newaxis])[0], np.array([0]))
 
     assert cosines.tolist() == [0.0]
 
@@ -237,64 +243,15 @@ def test_successors_are_those_of_what_is_superseded_now() -> None:
     taken_back = superseded_event(ANN, BOB, envelope=around(TIME_MS + 2), reversed=True)
 
     def successors(*more: MemoryEvent) -> list[str]:
-        table = table_of(folded(*events, *more).memories)
-        return table.successors(table.rows(table.ids))
+        columns = columns_of(folded(*events, *more).memories)
+        return columns.successors(columns.rows(columns.ids))
 
     assert successors() == []
     assert successors(replaced) == [str(BOB)]
     assert successors(replaced, taken_back) == []
 
 
-def test_forgotten_memory_stays_in_the_table_with_its_status() -> None:
+def test_forgotten_memory_stays_in_the_cache_with_its_status() -> None:
     view = folded(stored("ann"), forgotten_event(ANN, envelope=around(TIME_MS + 1)))
 
-    assert table_of(view.memories).column("status", np.array([0])).tolist() == [2]
-
-
-def test_tables_of_namespaces_asked_least_lately_are_dropped_beyond_the_cap() -> None:
-    tables = Tables(DIMENSION, rows_max=2 * ROOM)
-    keys = [(0, 1, name) for name in "abc"]
-    view = folded(stored("ann"), stored("bob"))
-    for key in keys:
-        put(tables.of(key).table, view.memories, at=1)
-        tables.of(key).revision = 2
-    tables.of(keys[0])
-
-    tables.trim()
-
-    assert [tables.of(key).revision for key in keys] == [2, None, 2]
-
-
-def test_namespaces_without_memories_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.retrieval.search.cached_namespaces.TABLES_MAX", 3)
-    tables = Tables(DIMENSION)
-    held = [tables.of((0, 1, name)) for name in "abcde"]
-
-    tables.trim()
-
-    kept = [
-        tables.of((0, 1, name)) is before for name, before in zip("edc", held[:1:-1], strict=True)
-    ]
-    assert kept == [True] * 3
-    assert tables.of((0, 1, "a")) is not held[0]
-
-
-def test_one_namespace_beyond_the_cap_is_dropped_too() -> None:
-    tables = Tables(DIMENSION, rows_max=1)
-    put(tables.of((0, 1, "a")).table, folded(stored("ann"), stored("bob")).memories, at=1)
-
-    tables.trim()
-
-    assert len(tables.of((0, 1, "a")).table) == 0
-
-
-def test_builds_and_partitions_have_tables_of_their_own_until_one_is_forgotten() -> None:
-    tables = Tables(DIMENSION)
-    keys = [(0, 1, "a"), (0, 2, "a"), (1, 1, "a"), (0, 1, "b")]
-
-    held = [tables.of(key) for key in keys]
-    tables.forget(keys[0])
-
-    assert len({id(each) for each in held}) == len(keys)
-    assert tables.of(keys[0]) is not held[0]
-    assert [tables.of(key) for key in keys[1:]] == held[1:]
+    assert columns_of(view.memories).column("status", np.array([0])).tolist() == [2]

@@ -1,4 +1,4 @@
-"""List and stats: a namespace as a whole."""
+"""Queries about a namespace as a whole: list, stats."""
 
 import asyncio
 from dataclasses import dataclass
@@ -15,8 +15,9 @@ from schemas.queries import Listed, ListMemories, ListResult, Stats, StatsResult
 from schemas.replies import Reply
 from services.readside.activation import activations
 from services.readside.columns import ACTIVE, DELETED, Memories, status_name
-from services.readside.layout import TAG_SEPARATOR, Status
-from services.retrieval.adapters.redis_reader import RedisReader
+from services.readside.documents import Attributes, Document, DocumentKey
+from services.readside.layout import Status
+from services.retrieval.ports import MemoryReader
 
 CONTENT_SHOWN_CHARACTERS = 200
 MEAN_EXACT_MAX = 10_000
@@ -53,10 +54,10 @@ class Cursor:
         return cursor
 
 
-class Overview:
+class NamespaceQueries:
     """Answers `list` and `stats`."""
 
-    def __init__(self, reader: RedisReader) -> None:
+    def __init__(self, reader: MemoryReader) -> None:
         self._reader = reader
         self._means: dict[str, tuple[int, float]] = {}
 
@@ -80,7 +81,9 @@ class Overview:
         left = len(rows) > start + len(page)
         last = Cursor(moment_ms, float(total[page[-1]]), memories.ids[page[-1]]) if page else None
         result = ListResult(
-            memories=await self._listed(query.namespace, memories, page, (stored, total)),
+            memories=await self._listed(
+                query.namespace, memories, total, {i: (memories.ids[i], stored[i]) for i in page}
+            ),
             offset=start,
             limit=query.limit,
             total=len(rows),
@@ -122,48 +125,45 @@ class Overview:
         if query.status is not None:
             wanted &= np.array([status == query.status for status in _statuses(memories)], bool)
         if query.memory_type is not None or query.tag is not None:
-            documents = await self._reader.documents(
-                query.namespace, memories.ids, stored, ["type", "tags"]
-            )
-            for i, (memory_type, tags) in enumerate(documents):
-                if query.memory_type not in (None, (memory_type or b"").decode()):
-                    wanted[i] = False
-                if query.tag is not None:
-                    wanted[i] &= query.tag in (tags or b"").decode().split(TAG_SEPARATOR)
+            keys = list(zip(memories.ids, stored, strict=True))
+            attributes = await self._reader.attributes(query.namespace, keys)
+            wanted &= np.array([_has(query, each) for each in attributes], bool)
         return wanted
 
     async def _listed(
-        self,
-        namespace: str,
-        memories: Memories,
-        page: list[int],
-        known: tuple[list[Status], np.ndarray],
+        self, namespace: str, memories: Memories, total: np.ndarray, keys: dict[int, DocumentKey]
     ) -> list[Listed]:
-        stored, total = known
-        documents = await self._reader.documents(
-            namespace,
-            [memories.ids[i] for i in page],
-            [stored[i] for i in page],
-            ["content", "type", "tags"],
-        )
-        listed = []
-        for i, (content, memory_type, tags) in zip(page, documents, strict=True):
-            state = memories.states[i]
-            listed.append(
-                Listed(
-                    memory_id=UUID(memories.ids[i]),
-                    content=(content or b"").decode()[:CONTENT_SHOWN_CHARACTERS],
-                    memory_type=(memory_type or b"unknown").decode(),
-                    activation=float(total[i]),
-                    salience=float(state["salience"]),
-                    status=status_name(int(state["status"])),
-                    access_count=int(state["access_count"]),
-                    created_at=int(state["created_ms"]),
-                    last_accessed=int(state["last_accessed_ms"]),
-                    tags=tags.decode().split(TAG_SEPARATOR) if tags else [],
-                )
-            )
-        return listed
+        """Rows of the page; `keys`: where the document of each memory on it lies."""
+        documents = await self._reader.documents(namespace, list(keys.values()))
+        return [
+            _row(memories, i, document, activation=float(total[i]))
+            for i, document in zip(keys, documents, strict=True)
+        ]
+
+
+def _has(query: ListMemories, attributes: Attributes | None) -> bool:
+    """Whether a memory has the type and the tag that are asked for, if any are."""
+    if attributes is None:
+        return False
+    return query.memory_type in (None, attributes.memory_type) and (
+        query.tag is None or query.tag in attributes.tags
+    )
+
+
+def _row(memories: Memories, i: int, document: Document | None, *, activation: float) -> Listed:
+    state = memories.states[i]
+    return Listed(
+        memory_id=UUID(memories.ids[i]),
+        content=document.content[:CONTENT_SHOWN_CHARACTERS] if document else "",
+        memory_type=document.memory_type if document else "unknown",  # just forgotten
+        activation=activation,
+        salience=float(state["salience"]),
+        status=status_name(int(state["status"])),
+        access_count=int(state["access_count"]),
+        created_at=int(state["created_ms"]),
+        last_accessed=int(state["last_accessed_ms"]),
+        tags=document.tags if document else [],
+    )
 
 
 def _ordered(memories: Memories, total: np.ndarray, wanted: np.ndarray) -> list[int]:

@@ -1,24 +1,24 @@
-"""Recall and inspect: one memory."""
+"""Queries about one memory: recall, inspect."""
 
+from dataclasses import replace
 from uuid import UUID
 
 import numpy as np
-import orjson
 
 from schemas.errors import NotFound
 from schemas.events import AccessedData, AccessedMemory, MemoryAccessed
 from schemas.ids import event_id
 from schemas.limits import ACCESS_HISTORY_MAX
+from schemas.parameters import Parameters
 from schemas.queries import AccessRecord, Inspect, InspectResult, Recall, RecallResult
 from schemas.replies import Reply
 from services.common.event_log import EventAppender
-from services.readside.activation import activations, kernel_of
+from services.readside.activation import activations, kernel_of, next_decay
 from services.readside.columns import ACTIVE, Memories, status_name
-from services.readside.layout import NOT_COUNTED, TAG_SEPARATOR, kind_of
-from services.retrieval.adapters.redis_reader import Entry, RedisReader
+from services.readside.layout import NOT_COUNTED, TRACE, kind_of
+from services.retrieval.ports import Entry, MemoryReader
+from services.retrieval.search.events import SOURCE
 from services.retrieval.search.explaining import explanation_of
-from services.retrieval.search.reconsolidation import SOURCE
-from services.retrieval.search.supersession import with_access
 
 # What an access is called whose caller gave no context.
 _CONTEXTS = {
@@ -28,10 +28,10 @@ _CONTEXTS = {
 }
 
 
-class SingleMemory:
+class MemoryQueries:
     """Answers `recall` and `inspect`."""
 
-    def __init__(self, reader: RedisReader, log: EventAppender) -> None:
+    def __init__(self, reader: MemoryReader, log: EventAppender) -> None:
         self._reader = reader
         self._log = log
 
@@ -58,9 +58,9 @@ class SingleMemory:
         last_ms = int(state["last_accessed_ms"])
         result = RecallResult(
             memory_id=query.memory_id,
-            content=entry.document[b"content"].decode(),
+            content=entry.document.content,
             activation=float(parts.total[0]),
-            memory_type=entry.document[b"type"].decode(),
+            memory_type=entry.document.memory_type,
             created_at=int(state["created_ms"]),
             last_accessed=max(last_ms, now_ms) if recording else last_ms,
             access_count=int(state["access_count"]) + recording,
@@ -85,13 +85,11 @@ class SingleMemory:
                 f"memory {query.memory_id}: not in namespace {query.namespace} at that moment"
             )
         moment_ms = now_ms if query.as_of is None else query.as_of
-        more = orjson.loads(document[b"more"])
-        tags = document[b"tags"].decode()
         result = InspectResult(
             memory_id=query.memory_id,
-            content=document[b"content"].decode(),
+            content=document.content,
             activation=float(activations(memories, moment_ms, parameters).total[0]),
-            memory_type=document[b"type"].decode(),
+            memory_type=document.memory_type,
             created_at=state.created_ms,
             last_accessed=int(memories.states["last_accessed_ms"][0]),
             access_count=int(memories.states["access_count"][0]),
@@ -102,16 +100,16 @@ class SingleMemory:
             decay_rate=parameters.decay_rate,
             effective_decay_rate=_effective_decay_rate(entry, moment_ms),
             access_history=_history(entry, moment_ms if query.as_of is not None else None),
-            context=more.get("context"),
-            tags=tags.split(TAG_SEPARATOR) if tags else [],
-            metadata=more.get("metadata", {}),
-            concepts=more.get("concepts", []),
-            session=more.get("session"),
-            speaker=more.get("speaker"),
+            context=document.context,
+            tags=document.tags,
+            metadata=document.metadata,
+            concepts=document.concepts,
+            session=document.session,
+            speaker=document.speaker,
             pinned=state.pinned,
             recorded_at=state.recorded_ms,
             superseded_by=_superseded_by(memories),
-            derived_from=more.get("derived_from", []),
+            derived_from=document.derived_from,
             derivatives=await self._reader.derivatives(
                 query.namespace, query.memory_id, until_ms=query.as_of
             ),
@@ -131,6 +129,29 @@ class SingleMemory:
             ),
         )
         return (await self._log.append([event]))[0]
+
+
+def with_access(
+    memories: Memories, now_ms: int, parameters: Parameters, *, weight: float = 1.0
+) -> Memories:
+    """One memory's history with a presentation at `now_ms` more, as the fold will lay it down."""
+    state = memories.states[0]
+    decay_rate = next_decay(
+        memories.traces,
+        now_ms,
+        parameters,
+        arousal=float(state["arousal"]),
+        salience=float(state["salience"]),
+    )
+    trace = np.array([(now_ms, 0, weight, decay_rate)], TRACE)
+    states = memories.states.copy()
+    states["bias"] = 0.0  # use clears a penalty
+    return replace(
+        memories,
+        states=states,
+        traces=np.concatenate([memories.traces, trace]),
+        memory_of_trace=np.zeros(len(memories.traces) + 1, np.intp),
+    )
 
 
 def _seen(entry: Entry, as_of_ms: int | None) -> Memories:

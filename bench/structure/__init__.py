@@ -1,0 +1,1 @@
+"""Counts of the structure: size, arrows of imports, and what three walks pass through."""

@@ -1,0 +1,41 @@
+"""Wiring of the projection: `python -m services.run projection`."""
+
+from functools import partial
+
+from faststream import AckPolicy
+from faststream.asgi import AsgiFastStream
+
+from schemas.topics import EVENTS
+from services.common import foreground
+from services.common.health import redis_answers
+from services.common.wiring import Service, in_background
+from services.projection.adapters.redis_projection import RedisProjection
+from services.projection.live import LiveProjection
+from services.projection.settings import ProjectionSettings
+from services.readside.layout import redis_prefix
+
+
+def build(settings: ProjectionSettings) -> AsgiFastStream:
+    """The service, not connected yet."""
+    service = Service("projection", settings)
+    store = RedisProjection(
+        service.redis,
+        redis_prefix(settings.topic_prefix),
+        dimension=settings.embedding_dimension,
+    )
+    projection = LiveProjection(store, service.dead_letters, let_pass=foreground.QUERIES.idle)
+    service.broker.subscriber(
+        settings.topic(EVENTS),
+        **service.batches(records_max=settings.fold_batch_max),
+        ack_policy=AckPolicy.MANUAL,  # the cursor in Redis counts; committed for lag tools only
+        auto_offset_reset="earliest",
+        listener=projection.ownership,
+    )(projection.handle)
+
+    return service.app(
+        {"redis": partial(redis_answers, service.redis), "projection": projection.state},
+        beside=lambda: in_background(projection.watch),
+    )
+
+
+app = build(ProjectionSettings())

@@ -1,0 +1,68 @@
+"""The documents of memories: what was said, and what a filter asks for."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import orjson
+
+from services.readside.layout import TAG_SEPARATOR, Status
+
+# A memory's id, and the status that its document lies under.
+DocumentKey = tuple[str, Status]
+Fields = list[bytes | None]
+# What of a document makes an `Attributes` or a `Document`, in that order.
+ATTRIBUTES = ("type", "tags", "created")
+DOCUMENT = ("content", "type", "tags", "created", "more")
+
+
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """What a filter asks for."""
+
+    memory_type: str
+    tags: list[str]
+    created_ms: int
+
+    @classmethod
+    def of(cls, fields: Fields) -> Self:
+        """From the fields in Redis."""
+        memory_type, tags, created = fields
+        return cls((memory_type or b"").decode(), _tags(tags), int(created or 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What a memory says, and what came with it when it was stored; it never changes."""
+
+    content: str
+    memory_type: str
+    created_ms: int
+    tags: list[str]
+    session: str | None
+    speaker: str | None
+    concepts: list[str]
+    derived_from: list[dict[str, Any]]
+    context: str | None
+    metadata: dict[str, Any]
+
+    @classmethod
+    def of(cls, fields: Fields) -> Self:
+        """From the fields in Redis."""
+        content, memory_type, tags, created, more = fields
+        rest: dict[str, Any] = orjson.loads(more or b"{}")
+        return cls(
+            content=(content or b"").decode(),
+            memory_type=(memory_type or b"").decode(),
+            created_ms=int(created or 0),
+            tags=_tags(tags),
+            session=rest.get("session"),
+            speaker=rest.get("speaker"),
+            concepts=rest.get("concepts", []),
+            derived_from=rest.get("derived_from", []),
+            context=rest.get("context"),
+            metadata=rest.get("metadata", {}),
+        )
+
+
+def _tags(packed: bytes | None) -> list[str]:
+    return packed.decode().split(TAG_SEPARATOR) if packed else []

@@ -1,0 +1,30 @@
+"""Work that others let pass: until none is at hand, or for as long as they have patience."""
+
+import asyncio
+
+from services.common.foreground import Foreground
+
+
+async def test_nobody_waits_where_nothing_is_at_work() -> None:
+    await asyncio.wait_for(Foreground().idle(60), 20)
+
+
+async def test_waiting_ends_when_the_last_of_them_leaves() -> None:
+    foreground = Foreground()
+    foreground.enter()
+    foreground.enter()
+    passed = asyncio.create_task(foreground.idle(60))
+    foreground.leave()
+    await asyncio.sleep(0)
+    assert not passed.done()
+
+    foreground.leave()
+
+    await asyncio.wait_for(passed, 20)
+
+
+async def test_nothing_is_let_pass_for_longer_than_asked() -> None:
+    foreground = Foreground()
+    foreground.enter()
+
+    await asyncio.wait_for(foreground.idle(0.01), 20)
