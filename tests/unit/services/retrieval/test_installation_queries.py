@@ -7,6 +7,7 @@ import pytest
 from schemas.installation import RebuildResult
 from schemas.queries import Namespaces, RebuildQuery
 from services.readside.layout import Control, Layout, rebuilding_key
+from services.retrieval.adapters.redis_installation import RedisInstallationReader
 from services.retrieval.queries.installation import InstallationQueries
 
 PREFIX = "hm::"
@@ -43,7 +44,8 @@ class Build:
 
 
 def queries(folded: dict[int, int], keys: dict[str, Any]) -> InstallationQueries:
-    return InstallationQueries(Build(folded, keys), partitions=2)  # type: ignore[arg-type] # has what is used
+    build: Any = Build(folded, keys)
+    return InstallationQueries(RedisInstallationReader(build, partitions=2))
 
 
 def beside(partition: int) -> str:
