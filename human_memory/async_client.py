@@ -6,19 +6,25 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
 from human_memory._client import calls
-from human_memory._client.calls import (
-    BATCH_SIZE_DEFAULT,
-    Call,
+from human_memory._client.arguments import (
     ConceptMore,
+    InspectMore,
+    Keyed,
     ListMore,
-    RelationMore,
+    NamespacesMore,
+    ReasonMore,
+    RecallMore,
+    RunsMore,
     SearchMore,
     StoreMore,
+    UsedMore,
 )
+from human_memory._client.calls import BATCH_SIZE_DEFAULT, Call
 from human_memory._client.connecting import connect_async
 from human_memory.models import (
     Concept,
     ConsolidationReport,
+    DeadLetter,
     DecayReport,
     ForgetReport,
     Graph,
@@ -27,9 +33,15 @@ from human_memory.models import (
     MemoryInfo,
     MemoryItem,
     MemoryPage,
+    NamespaceParameters,
+    Namespaces,
+    Rebuild,
     Relation,
     Restored,
+    Run,
+    RunReport,
     SearchResult,
+    SentBack,
     SpreadResult,
     Stats,
     WorkingMemoryItem,
@@ -107,7 +119,8 @@ class AsyncMemory:
         answer: builtins.list[MemoryCreated]
         for number, batch in enumerate(calls.batches(items, batch_size)):
             key = None if idempotency_key is None else f"{idempotency_key}/{number}"
-            call = calls.store_batch(batch, idempotency_key=key, namespace=namespace)
+            whose: Keyed = {"idempotency_key": key, "namespace": namespace}
+            call = calls.store_batch(batch, whose)
             answer = await self._send(call)
             stored += answer
             if progress is not None:
@@ -124,33 +137,36 @@ class AsyncMemory:
         """Memories about something, ranked by activation; what it returns gets stronger."""
         return await self._send(calls.search(query, top_k, min_activation, more))
 
-    async def recall(
-        self, memory_id: str, *, context: str | None = None, namespace: str | None = None
-    ) -> MemoryInfo:
+    async def recall(self, memory_id: str, **more: Unpack[RecallMore]) -> MemoryInfo:
         """A memory by its id; it gets stronger."""
-        return await self._send(calls.recall(memory_id, context, namespace))
+        return await self._send(calls.recall(memory_id, more))
 
-    async def used(
-        self,
-        memory_ids: Iterable[str],
-        *,
-        context: str | None = None,
-        namespace: str | None = None,
-    ) -> None:
+    async def used(self, memory_ids: Iterable[str], **more: Unpack[UsedMore]) -> None:
         """Say that memories were of use, for example in an answer; they get stronger."""
-        await self._send(calls.used(builtins.list(memory_ids), context, namespace))
+        await self._send(calls.used(builtins.list(memory_ids), more))
 
-    async def forget(self, memory_id: str, *, namespace: str | None = None) -> bool:
+    async def forget(self, memory_id: str, **more: Unpack[ReasonMore]) -> bool:
         """Soft-delete a memory; `restore` undoes it."""
-        return await self._send(calls.forget(memory_id, namespace))
+        return await self._send(calls.forget(memory_id, more))
 
-    async def restore(self, memory_id: str, *, namespace: str | None = None) -> Restored:
+    async def restore(self, memory_id: str, **more: Unpack[ReasonMore]) -> Restored:
         """Bring back a memory that decayed or was forgotten."""
-        return await self._send(calls.restore(memory_id, namespace))
+        return await self._send(calls.restore(memory_id, more))
 
-    async def inspect(self, memory_id: str, *, namespace: str | None = None) -> MemoryDetail:
+    async def supersede(
+        self,
+        memory_id: str,
+        superseded_by: str,
+        *,
+        reversed: bool = False,  # noqa: A002 the contract's name
+        **more: Unpack[Keyed],
+    ) -> None:
+        """Say that a newer memory holds instead of an older one; `reversed` takes it back."""
+        await self._send(calls.supersede(memory_id, superseded_by, reversed, more))
+
+    async def inspect(self, memory_id: str, **more: Unpack[InspectMore]) -> MemoryDetail:
         """Everything about a memory, in any status, without touching it."""
-        return await self._send(calls.inspect(memory_id, namespace))
+        return await self._send(calls.inspect(memory_id, more))
 
     async def list(
         self, offset: int = 0, limit: int = 50, **more: Unpack[ListMore]
@@ -166,7 +182,7 @@ class AsyncMemory:
         self, *, namespace: str | None = None
     ) -> builtins.list[WorkingMemoryItem]:
         """What is in focus now, the strongest first."""
-        return await self._send(calls.working_memory(namespace))
+        return await self._send(calls.working_memory({"namespace": namespace}))
 
     async def add_concept(
         self,
@@ -180,7 +196,7 @@ class AsyncMemory:
 
     async def get_concept(self, name: str, *, namespace: str | None = None) -> Concept:
         """A concept and all relations at it."""
-        return await self._send(calls.get_concept(name, namespace))
+        return await self._send(calls.get_concept(name, {"namespace": namespace}))
 
     async def add_relation(
         self,
@@ -188,7 +204,7 @@ class AsyncMemory:
         target: str,
         relation_type: str,
         weight: float = 1.0,
-        **more: Unpack[RelationMore],
+        **more: Unpack[Keyed],
     ) -> Relation:
         """Create a typed relation of two concepts, or overwrite its weight."""
         relation = {
@@ -208,19 +224,19 @@ class AsyncMemory:
         namespace: str | None = None,
     ) -> builtins.list[SpreadResult]:
         """Concepts near the given ones, by the strongest paths."""
-        return await self._send(calls.spread(concepts, depth, limit, namespace))
+        return await self._send(calls.spread(concepts, depth, limit, {"namespace": namespace}))
 
     async def export_graph(self, limit: int = 200, *, namespace: str | None = None) -> Graph:
         """Concepts and the relations among them."""
-        return await self._send(calls.export_graph(limit, namespace))
+        return await self._send(calls.export_graph(limit, {"namespace": namespace}))
 
     async def decay(self, *, namespace: str | None = None) -> DecayReport:
         """Archive what has faded below the threshold. Also happens by itself."""
-        return await self._send(calls.decay(namespace))
+        return await self._send(calls.decay({"namespace": namespace}))
 
     async def consolidate(self, *, namespace: str | None = None) -> ConsolidationReport:
         """Replay, extract, prune, compile: what sleep does. Also happens by itself."""
-        return await self._send(calls.consolidate(namespace))
+        return await self._send(calls.consolidate({"namespace": namespace}))
 
     async def forget_strategy(self, strategy: str, **params: object) -> ForgetReport:
         """Forget on purpose: strategic_prune, capacity_overflow, interference or rif.
@@ -229,9 +245,67 @@ class AsyncMemory:
         """
         return await self._send(calls.forget_strategy(strategy, params))
 
+    async def start_run(
+        self,
+        job: str,
+        parameters: Mapping[str, Any] | None = None,
+        **more: Unpack[Keyed],
+    ) -> RunReport:
+        """Run a job of maintenance now: decay, consolidation, capacity, strategic_prune, ..."""
+        return await self._send(calls.start_run(job, parameters or {}, more))
+
+    async def runs(self, **more: Unpack[RunsMore]) -> builtins.list[Run]:
+        """The runs of maintenance, newest first."""
+        return await self._send(calls.runs(more))
+
+    async def get_run(self, run_id: str, *, namespace: str | None = None) -> Run:
+        """A run of maintenance: how far it is, or what it did and why."""
+        return await self._send(calls.get_run(run_id, {"namespace": namespace}))
+
+    async def cancel_run(self, run_id: str, *, namespace: str | None = None) -> RunReport:
+        """Stop a run at its next safe point. What it did so far stays."""
+        return await self._send(calls.cancel_run(run_id, {"namespace": namespace}))
+
+    async def undo_run(self, run_id: str, *, namespace: str | None = None) -> RunReport:
+        """Take back all that a run did."""
+        return await self._send(calls.undo_run(run_id, {"namespace": namespace}))
+
+    async def parameters(self, *, namespace: str | None = None) -> NamespaceParameters:
+        """The model's parameters that hold in the namespace, set or by default."""
+        return await self._send(calls.parameters({"namespace": namespace}))
+
+    async def set_parameters(self, parameters: Mapping[str, float], **more: Unpack[Keyed]) -> None:
+        """Set the model's parameters; all that are not named get their defaults."""
+        await self._send(calls.set_parameters(parameters, more))
+
+    async def namespaces(self, **more: Unpack[NamespacesMore]) -> Namespaces:
+        """The namespaces of the installation, each with its counts; `cursor` goes on."""
+        return await self._send(calls.namespaces(more))
+
+    async def rebuild(self) -> Rebuild:
+        """How far a rebuild of the read side is, if there is one."""
+        return await self._send(calls.rebuild())
+
+    async def dead_letters(self, last: int = 50) -> builtins.list[DeadLetter]:
+        """The newest records that could not be processed, and why."""
+        return await self._send(calls.dead_letters(last))
+
+    async def get_dead_letter(self, place: str) -> DeadLetter:
+        """One of them, whole."""
+        return await self._send(calls.get_dead_letter(place))
+
+    async def replay_dead_letters(
+        self,
+        places: Iterable[str] = (),
+        *,
+        all: bool = False,  # noqa: A002 the API's name
+    ) -> builtins.list[SentBack]:
+        """Send them back to where they came from: those at some places, or all commands."""
+        return await self._send(calls.replay_dead_letters(builtins.list(places), all))
+
     async def stats(self, *, namespace: str | None = None) -> Stats:
         """Counts by status, and the mean activation."""
-        return await self._send(calls.stats(namespace))
+        return await self._send(calls.stats({"namespace": namespace}))
 
     async def ready(self) -> dict[str, str]:
         """What works, by part: `ok`, `error` or `timeout`."""

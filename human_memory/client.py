@@ -6,19 +6,25 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
 from human_memory._client import calls
-from human_memory._client.calls import (
-    BATCH_SIZE_DEFAULT,
-    Call,
+from human_memory._client.arguments import (
     ConceptMore,
+    InspectMore,
+    Keyed,
     ListMore,
-    RelationMore,
+    NamespacesMore,
+    ReasonMore,
+    RecallMore,
+    RunsMore,
     SearchMore,
     StoreMore,
+    UsedMore,
 )
+from human_memory._client.calls import BATCH_SIZE_DEFAULT, Call
 from human_memory._client.connecting import connect
 from human_memory.models import (
     Concept,
     ConsolidationReport,
+    DeadLetter,
     DecayReport,
     ForgetReport,
     Graph,
@@ -27,9 +33,15 @@ from human_memory.models import (
     MemoryInfo,
     MemoryItem,
     MemoryPage,
+    NamespaceParameters,
+    Namespaces,
+    Rebuild,
     Relation,
     Restored,
+    Run,
+    RunReport,
     SearchResult,
+    SentBack,
     SpreadResult,
     Stats,
     WorkingMemoryItem,
@@ -107,7 +119,8 @@ class Memory:
         answer: builtins.list[MemoryCreated]
         for number, batch in enumerate(calls.batches(items, batch_size)):
             key = None if idempotency_key is None else f"{idempotency_key}/{number}"
-            call = calls.store_batch(batch, idempotency_key=key, namespace=namespace)
+            whose: Keyed = {"idempotency_key": key, "namespace": namespace}
+            call = calls.store_batch(batch, whose)
             answer = self._send(call)
             stored += answer
             if progress is not None:
@@ -124,33 +137,36 @@ class Memory:
         """Memories about something, ranked by activation; what it returns gets stronger."""
         return self._send(calls.search(query, top_k, min_activation, more))
 
-    def recall(
-        self, memory_id: str, *, context: str | None = None, namespace: str | None = None
-    ) -> MemoryInfo:
+    def recall(self, memory_id: str, **more: Unpack[RecallMore]) -> MemoryInfo:
         """A memory by its id; it gets stronger."""
-        return self._send(calls.recall(memory_id, context, namespace))
+        return self._send(calls.recall(memory_id, more))
 
-    def used(
-        self,
-        memory_ids: Iterable[str],
-        *,
-        context: str | None = None,
-        namespace: str | None = None,
-    ) -> None:
+    def used(self, memory_ids: Iterable[str], **more: Unpack[UsedMore]) -> None:
         """Say that memories were of use, for example in an answer; they get stronger."""
-        self._send(calls.used(builtins.list(memory_ids), context, namespace))
+        self._send(calls.used(builtins.list(memory_ids), more))
 
-    def forget(self, memory_id: str, *, namespace: str | None = None) -> bool:
+    def forget(self, memory_id: str, **more: Unpack[ReasonMore]) -> bool:
         """Soft-delete a memory; `restore` undoes it."""
-        return self._send(calls.forget(memory_id, namespace))
+        return self._send(calls.forget(memory_id, more))
 
-    def restore(self, memory_id: str, *, namespace: str | None = None) -> Restored:
+    def restore(self, memory_id: str, **more: Unpack[ReasonMore]) -> Restored:
         """Bring back a memory that decayed or was forgotten."""
-        return self._send(calls.restore(memory_id, namespace))
+        return self._send(calls.restore(memory_id, more))
 
-    def inspect(self, memory_id: str, *, namespace: str | None = None) -> MemoryDetail:
+    def supersede(
+        self,
+        memory_id: str,
+        superseded_by: str,
+        *,
+        reversed: bool = False,  # noqa: A002 the contract's name
+        **more: Unpack[Keyed],
+    ) -> None:
+        """Say that a newer memory holds instead of an older one; `reversed` takes it back."""
+        self._send(calls.supersede(memory_id, superseded_by, reversed, more))
+
+    def inspect(self, memory_id: str, **more: Unpack[InspectMore]) -> MemoryDetail:
         """Everything about a memory, in any status, without touching it."""
-        return self._send(calls.inspect(memory_id, namespace))
+        return self._send(calls.inspect(memory_id, more))
 
     def list(
         self, offset: int = 0, limit: int = 50, **more: Unpack[ListMore]
@@ -164,7 +180,7 @@ class Memory:
 
     def working_memory(self, *, namespace: str | None = None) -> builtins.list[WorkingMemoryItem]:
         """What is in focus now, the strongest first."""
-        return self._send(calls.working_memory(namespace))
+        return self._send(calls.working_memory({"namespace": namespace}))
 
     def add_concept(
         self,
@@ -178,7 +194,7 @@ class Memory:
 
     def get_concept(self, name: str, *, namespace: str | None = None) -> Concept:
         """A concept and all relations at it."""
-        return self._send(calls.get_concept(name, namespace))
+        return self._send(calls.get_concept(name, {"namespace": namespace}))
 
     def add_relation(
         self,
@@ -186,7 +202,7 @@ class Memory:
         target: str,
         relation_type: str,
         weight: float = 1.0,
-        **more: Unpack[RelationMore],
+        **more: Unpack[Keyed],
     ) -> Relation:
         """Create a typed relation of two concepts, or overwrite its weight."""
         relation = {
@@ -206,19 +222,19 @@ class Memory:
         namespace: str | None = None,
     ) -> builtins.list[SpreadResult]:
         """Concepts near the given ones, by the strongest paths."""
-        return self._send(calls.spread(concepts, depth, limit, namespace))
+        return self._send(calls.spread(concepts, depth, limit, {"namespace": namespace}))
 
     def export_graph(self, limit: int = 200, *, namespace: str | None = None) -> Graph:
         """Concepts and the relations among them."""
-        return self._send(calls.export_graph(limit, namespace))
+        return self._send(calls.export_graph(limit, {"namespace": namespace}))
 
     def decay(self, *, namespace: str | None = None) -> DecayReport:
         """Archive what has faded below the threshold. Also happens by itself."""
-        return self._send(calls.decay(namespace))
+        return self._send(calls.decay({"namespace": namespace}))
 
     def consolidate(self, *, namespace: str | None = None) -> ConsolidationReport:
         """Replay, extract, prune, compile: what sleep does. Also happens by itself."""
-        return self._send(calls.consolidate(namespace))
+        return self._send(calls.consolidate({"namespace": namespace}))
 
     def forget_strategy(self, strategy: str, **params: object) -> ForgetReport:
         """Forget on purpose: strategic_prune, capacity_overflow, interference or rif.
@@ -227,9 +243,67 @@ class Memory:
         """
         return self._send(calls.forget_strategy(strategy, params))
 
+    def start_run(
+        self,
+        job: str,
+        parameters: Mapping[str, Any] | None = None,
+        **more: Unpack[Keyed],
+    ) -> RunReport:
+        """Run a job of maintenance now: decay, consolidation, capacity, strategic_prune, ..."""
+        return self._send(calls.start_run(job, parameters or {}, more))
+
+    def runs(self, **more: Unpack[RunsMore]) -> builtins.list[Run]:
+        """The runs of maintenance, newest first."""
+        return self._send(calls.runs(more))
+
+    def get_run(self, run_id: str, *, namespace: str | None = None) -> Run:
+        """A run of maintenance: how far it is, or what it did and why."""
+        return self._send(calls.get_run(run_id, {"namespace": namespace}))
+
+    def cancel_run(self, run_id: str, *, namespace: str | None = None) -> RunReport:
+        """Stop a run at its next safe point. What it did so far stays."""
+        return self._send(calls.cancel_run(run_id, {"namespace": namespace}))
+
+    def undo_run(self, run_id: str, *, namespace: str | None = None) -> RunReport:
+        """Take back all that a run did."""
+        return self._send(calls.undo_run(run_id, {"namespace": namespace}))
+
+    def parameters(self, *, namespace: str | None = None) -> NamespaceParameters:
+        """The model's parameters that hold in the namespace, set or by default."""
+        return self._send(calls.parameters({"namespace": namespace}))
+
+    def set_parameters(self, parameters: Mapping[str, float], **more: Unpack[Keyed]) -> None:
+        """Set the model's parameters; all that are not named get their defaults."""
+        self._send(calls.set_parameters(parameters, more))
+
+    def namespaces(self, **more: Unpack[NamespacesMore]) -> Namespaces:
+        """The namespaces of the installation, each with its counts; `cursor` goes on."""
+        return self._send(calls.namespaces(more))
+
+    def rebuild(self) -> Rebuild:
+        """How far a rebuild of the read side is, if there is one."""
+        return self._send(calls.rebuild())
+
+    def dead_letters(self, last: int = 50) -> builtins.list[DeadLetter]:
+        """The newest records that could not be processed, and why."""
+        return self._send(calls.dead_letters(last))
+
+    def get_dead_letter(self, place: str) -> DeadLetter:
+        """One of them, whole."""
+        return self._send(calls.get_dead_letter(place))
+
+    def replay_dead_letters(
+        self,
+        places: Iterable[str] = (),
+        *,
+        all: bool = False,  # noqa: A002 the API's name
+    ) -> builtins.list[SentBack]:
+        """Send them back to where they came from: those at some places, or all commands."""
+        return self._send(calls.replay_dead_letters(builtins.list(places), all))
+
     def stats(self, *, namespace: str | None = None) -> Stats:
         """Counts by status, and the mean activation."""
-        return self._send(calls.stats(namespace))
+        return self._send(calls.stats({"namespace": namespace}))
 
     def ready(self) -> dict[str, str]:
         """What works, by part: `ok`, `error` or `timeout`."""

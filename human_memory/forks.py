@@ -12,7 +12,7 @@ from weakref import WeakSet
 try:
     from ctypes import py_object, pythonapi
 except ImportError:  # not CPython, which then counts no references either
-    pythonapi = None
+    pythonapi = None  # type: ignore[assignment] # as there is none
 
 
 class Holder(Protocol):

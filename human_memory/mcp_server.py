@@ -1,18 +1,43 @@
 """The memory as tools of the Model Context Protocol, for assistants that speak it."""
 
+import inspect
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from typing import Annotated, Literal
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, get_args
 
 from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
 from pydantic import BaseModel, Field
+from pydantic.fields import FieldInfo
 
 from human_memory import AsyncMemory, __version__
 from human_memory.exceptions import HumanMemoryError, MemoryNotFound
-from human_memory.models import MemoryInfo, Relation, SpreadResult, Stats
+from human_memory.models import (
+    Concept,
+    MemoryCreated,
+    MemoryDetail,
+    MemoryInfo,
+    Relation,
+    Restored,
+    SearchResult,
+    SpreadResult,
+    Stats,
+    WorkingMemoryItem,
+)
+from human_memory.operations.requests import (
+    ConceptRequest,
+    ForgetRequest,
+    InspectRequest,
+    Nothing,
+    RecallRequest,
+    RestoreRequest,
+    SearchRequest,
+    StoreRequest,
+    SupersedeRequest,
+)
 
 INSTRUCTIONS = """\
 A long-term memory that works like a person's: what is used often and lately, what was emotional and
@@ -27,41 +52,147 @@ _READS = ToolAnnotations(read_only_hint=True)
 _STRENGTHENS = ToolAnnotations(read_only_hint=False, destructive_hint=False)
 _FORGETS = ToolAnnotations(read_only_hint=False, destructive_hint=True)
 
-MemoryType = Literal["episodic", "semantic", "procedural"]
-MemoryIdText = Annotated[str, Field(description="The memory's id, as store or search gave it.")]
-Tags = Annotated[list[str] | None, Field(description="Labels; a search can ask for them.")]
-
-
-class Stored(BaseModel):
-    """A new memory."""
-
-    memory_id: str
-    created_at: str
-
-
-class Remembered(BaseModel):
-    """A memory that a search found. A higher activation comes to mind more easily.
-
-    `superseded_by`: the id of a newer memory that says what holds now instead.
-    """
-
-    memory_id: str
-    content: str
-    memory_type: str | None
-    speaker: str | None
-    created_at: str | None
-    last_accessed: str
-    superseded_by: str | None
-    activation: float
-    similarity: float
-    tags: list[str]
+MemoryType = Annotated[
+    Literal["episodic", "semantic", "procedural"],
+    Field(description="episodic: happened; semantic: is so; procedural: how to do it."),
+]
 
 
 class Forgotten(BaseModel):
-    """A memory that is gone; an operator can restore it."""
+    """A memory that is gone; `restore` brings it back."""
 
     memory_id: str
     forgotten: bool
+
+
+def _text(description: str) -> Any:
+    return Annotated[str, Field(description=description)]
+
+
+_OF_MEMORY = {"memory_id": _text("The memory's id, as store or search gave it.")}
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A method of the client as a tool. It takes the fields of the operation's request.
+
+    `without`: fields that are for programs. `kinds`: types and words that suit an assistant better.
+    """
+
+    method: str
+    request: type[BaseModel]
+    response: Any
+    title: str
+    annotations: ToolAnnotations
+    doc: str
+    without: frozenset[str] = frozenset()
+    kinds: Mapping[str, Any] = field(default_factory=dict)
+    name: str | None = None
+
+
+_TOOLS = (
+    Tool(
+        "store",
+        StoreRequest,
+        MemoryCreated,
+        "Remember something",
+        _STRENGTHENS,
+        "Remember a fact, preference, decision or event for later conversations.",
+        without=frozenset({"metadata"}),
+        kinds={
+            "content": _text("One fact or event, as a full sentence."),
+            "memory_type": MemoryType,
+            "derived_from": Annotated[list[str], Field(description="Ids of what it sums up.")],
+        },
+    ),
+    Tool(
+        "search",
+        SearchRequest,
+        list[SearchResult],
+        "Search the memory",
+        _STRENGTHENS,
+        "What is remembered about something, what comes to mind most easily first. "
+        "`superseded_by`: the id of a newer memory that says what holds now instead.",
+        without=frozenset(
+            {"min_activation", "record_access", "noise", "seed", "explain", "parameters"}
+        ),
+        kinds={"query": _text("What to remember about: a question or words.")},
+    ),
+    Tool(
+        "recall",
+        RecallRequest,
+        MemoryInfo,
+        "Recall one memory",
+        _STRENGTHENS,
+        "The full text of one memory by its id; this strengthens it.",
+        without=frozenset({"record_access", "explain"}),
+        kinds=_OF_MEMORY,
+    ),
+    Tool(
+        "inspect",
+        InspectRequest,
+        MemoryDetail,
+        "Look at one memory",
+        _READS,
+        "Everything about one memory: its history, what it was made from and what was made of it.",
+        kinds=_OF_MEMORY,
+    ),
+    Tool(
+        "forget",
+        ForgetRequest,
+        Forgotten,
+        "Forget a memory",
+        _FORGETS,
+        "Forget a memory that is wrong, or that somebody wants gone. Search for its id first.",
+        kinds=_OF_MEMORY,
+    ),
+    Tool(
+        "restore",
+        RestoreRequest,
+        Restored,
+        "Restore a memory",
+        _STRENGTHENS,
+        "Bring back a memory that was forgotten or has faded.",
+        kinds=_OF_MEMORY,
+    ),
+    Tool(
+        "supersede",
+        SupersedeRequest,
+        None,
+        "Say what holds now",
+        _STRENGTHENS,
+        "Say that a newer memory holds instead of an older one, which then comes after it.",
+        kinds={
+            "reversed": Annotated[bool, Field(description="Take it back: the older one holds.")]
+        },
+    ),
+    Tool(
+        "working_memory",
+        Nothing,
+        list[WorkingMemoryItem],
+        "See what is in focus",
+        _READS,
+        "The memories stored or used lately that are most active now, the strongest first.",
+    ),
+    Tool("stats", Nothing, Stats, "Count memories", _READS, "How many there are, by status."),
+    Tool(
+        "add_concept",
+        ConceptRequest,
+        Concept,
+        "Describe a concept",
+        _STRENGTHENS,
+        "Note what a concept is. Texts stored later that name it, or an alias, are linked to it.",
+        kinds={
+            "name": _text("A person, thing or topic, such as Noemi."),
+            "type": _text("What it is, such as person."),
+            "activation": Annotated[float, Field(ge=0, le=1, description="How present it is.")],
+            "aliases": Annotated[list[str], Field(description="Other names in texts.")],
+        },
+        name="describe",
+    ),
+)
+# The client has names of its own for these.
+_ARGUMENTS = {"created_after": "since", "created_before": "until"}
 
 
 def server_of(memory: AsyncMemory) -> MCPServer:
@@ -80,57 +211,58 @@ def server_of(memory: AsyncMemory) -> MCPServer:
         lifespan=lifespan,
         log_level="WARNING",
     )
-    _add_memory_tools(server, memory)
+    for tool in _TOOLS:
+        server.add_tool(
+            _function(memory, tool),
+            name=tool.name or tool.method,
+            title=tool.title,
+            description=tool.doc,
+            annotations=tool.annotations,
+        )
     _add_graph_tools(server, memory)
     return server
 
 
-def _add_memory_tools(server: MCPServer, memory: AsyncMemory) -> None:
-    @server.tool(title="Remember something", annotations=_STRENGTHENS)
-    async def store(
-        content: Annotated[str, Field(description="One fact or event, as a full sentence.")],
-        memory_type: Annotated[
-            MemoryType,
-            Field(description="episodic: happened; semantic: is so; procedural: how to do it."),
-        ] = "episodic",
-        context: Annotated[
-            str | None, Field(description="The situation, in a word or two.")
-        ] = None,
-        tags: Tags = None,
-    ) -> Stored:
-        """Remember a fact, preference, decision or event for later conversations."""
-        with _failures_told():
-            made = await memory.store(content, memory_type, context, tags=tags or [])
-        return Stored(memory_id=made.memory_id, created_at=made.created_at)
+def _function(memory: AsyncMemory, tool: Tool) -> Callable[..., Any]:
+    """A function with the tool's fields as its parameters."""
+    method = getattr(memory, tool.method)
 
-    @server.tool(title="Search the memory", annotations=_STRENGTHENS)
-    async def search(
-        query: Annotated[str, Field(description="What to remember about: a question or words.")],
-        top_k: Annotated[int, Field(ge=1, le=100, description="At most so many.")] = 7,
-        tags: Tags = None,
-    ) -> list[Remembered]:
-        """What is remembered about something, what comes to mind most easily first."""
+    async def call(**given: Any) -> Any:
+        fields = tool.request.model_construct(**given).model_dump(
+            mode="json",
+            include=set(given),
+            exclude_none=True,
+            exclude_defaults=True,
+            warnings=False,
+        )
+        arguments = {_ARGUMENTS.get(name, name): value for name, value in fields.items()}
         with _failures_told():
-            found = await memory.search(query, top_k, tags=tags or [])
-        return [Remembered.model_validate(row, from_attributes=True) for row in found]
+            answer = await method(**arguments)
+        return Forgotten(**fields, forgotten=answer) if tool.response is Forgotten else answer
 
-    @server.tool(title="Recall one memory", annotations=_STRENGTHENS)
-    async def recall(memory_id: MemoryIdText) -> MemoryInfo:
-        """The full text of one memory by its id; this strengthens it."""
-        with _failures_told():
-            return await memory.recall(memory_id)
+    signature = inspect.Signature(_parameters(tool), return_annotation=tool.response)
+    call.__signature__ = signature  # type: ignore[attr-defined] # functions take it
+    return call
 
-    @server.tool(title="Forget a memory", annotations=_FORGETS)
-    async def forget(memory_id: MemoryIdText) -> Forgotten:
-        """Forget a memory that is wrong, or that somebody wants gone. Search for its id first."""
-        with _failures_told():
-            return Forgotten(memory_id=memory_id, forgotten=await memory.forget(memory_id))
 
-    @server.tool(title="Count memories", annotations=_READS)
-    async def stats() -> Stats:
-        """How many memories there are, by status."""
-        with _failures_told():
-            return await memory.stats()
+def _parameters(tool: Tool) -> list[inspect.Parameter]:
+    return [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            annotation=tool.kinds.get(name) or _kind(info),
+            default=inspect.Parameter.empty if info.is_required() else info.default,
+        )
+        for name, info in tool.request.model_fields.items()
+        if name not in tool.without
+    ]
+
+
+def _kind(info: FieldInfo) -> Any:
+    """The type of a field with its description, also where only one of its types has one."""
+    said = [info, *(each for kind in get_args(info.annotation) for each in get_args(kind))]
+    found = (each.description for each in said if isinstance(each, FieldInfo) and each.description)
+    return Annotated[(info.annotation, *info.metadata, Field(description=next(found, None)))]
 
 
 def _add_graph_tools(server: MCPServer, memory: AsyncMemory) -> None:
@@ -151,11 +283,12 @@ def _add_graph_tools(server: MCPServer, memory: AsyncMemory) -> None:
     @server.tool(title="Find related concepts", annotations=_READS)
     async def related(
         concepts: Annotated[list[str], Field(description="Concepts that are in mind.")],
+        depth: Annotated[int, Field(ge=1, le=4, description="Relations of a path at most.")] = 2,
         limit: Annotated[int, Field(ge=1, le=100, description="At most so many.")] = 10,
     ) -> list[SpreadResult]:
         """Concepts near some others in the graph of relations, the nearest first."""
         with _failures_told():
-            return await memory.spread(concepts, limit=limit)
+            return await memory.spread(concepts, depth, limit)
 
 
 async def _ensure(memory: AsyncMemory, name: str) -> None:

@@ -3,7 +3,7 @@
 Times are RFC 3339 in UTC, as text.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
@@ -14,6 +14,12 @@ class MemoryCreated(BaseModel):
     memory_id: str
     activation: float
     created_at: str
+
+
+class BatchStored(BaseModel):
+    """The new memories, in the order of the items."""
+
+    results: list[MemoryCreated]
 
 
 class Explanation(BaseModel):
@@ -47,6 +53,13 @@ class SearchResult(BaseModel):
     reasons: dict[str, Any] | None = None
 
 
+class SearchReply(BaseModel):
+    """What a search found, best first."""
+
+    results: list[SearchResult]
+    count: int = 0
+
+
 class MemoryInfo(BaseModel):
     """A memory that was recalled; this access is counted in it."""
 
@@ -57,6 +70,7 @@ class MemoryInfo(BaseModel):
     created_at: str
     last_accessed: str
     access_count: int
+    explanation: Explanation | None = None
 
 
 class AccessRecord(BaseModel):
@@ -65,6 +79,13 @@ class AccessRecord(BaseModel):
     accessed_at: str
     context: str | None = None
     kind: str | None = None
+
+
+class SourceMemory(BaseModel):
+    """A memory that another one was made from, and how much it contributed."""
+
+    memory_id: str
+    weight: float = 1.0
 
 
 class MemoryDetail(BaseModel):
@@ -93,6 +114,8 @@ class MemoryDetail(BaseModel):
     pinned: bool = False
     recorded_at: str | None = None
     superseded_by: str | None = None
+    derived_from: list[SourceMemory] = []
+    derivatives: list[str] = []
 
 
 class MemoryItem(BaseModel):
@@ -147,6 +170,7 @@ class Concept(BaseModel):
     type: str
     activation: float
     relationships: list[Relation] = []
+    aliases: list[str] = []
 
 
 class SpreadResult(BaseModel):
@@ -166,10 +190,11 @@ class GraphNode(BaseModel):
 
 
 class Graph(BaseModel):
-    """Concepts and the relations among them."""
+    """The most active concepts and the relations among them. `total` counts all concepts."""
 
     nodes: list[GraphNode]
     edges: list[Relation]
+    total: int | None = None
 
 
 class DecayReport(BaseModel):
@@ -197,6 +222,19 @@ class ForgetReport(BaseModel):
     memories_affected: int
 
 
+class Forgotten(BaseModel):
+    """A memory that is gone; `restore` brings it back."""
+
+    memory_id: str = ""
+    deleted: bool
+
+
+class Accepted(BaseModel):
+    """A write that is in the log, and that reads show."""
+
+    accepted: bool
+
+
 class Restored(BaseModel):
     """A memory that is active again."""
 
@@ -213,3 +251,147 @@ class WorkingMemoryItem(BaseModel):
     content: str
     activation: float
     last_accessed: str
+    memory_type: str | None = None
+    concepts: list[str] = []
+
+
+class WorkingMemory(BaseModel):
+    """The memories in focus, the strongest first."""
+
+    memories: list[WorkingMemoryItem]
+    capacity: int = 0
+    window_seconds: float = 0.0
+
+
+class Readiness(BaseModel):
+    """What works: `ok`, `error` or `timeout` by part."""
+
+    checks: dict[str, str]
+    status: Literal["ready", "degraded", "unavailable"] = "ready"
+
+
+class Run(BaseModel):
+    """A run of maintenance. `effects` counts what it did, by kind of event."""
+
+    run_id: str
+    job: str
+    status: str
+    began_at: str
+    completed_at: str | None = None
+    undone_at: str | None = None
+    phase: str | None = None
+    done: int = 0
+    total: int = 0
+    effects: dict[str, int] = {}
+    report: dict[str, Any] = {}
+    error: dict[str, Any] | None = None
+    downscaling_nats: float | None = None
+    seconds: float | None = None
+
+
+class Runs(BaseModel):
+    """Runs of maintenance, newest first."""
+
+    runs: list[Run]
+    count: int = 0
+
+
+class RunReport(BaseModel):
+    """What a run did, in numbers. `complete` is False where it goes on in the background."""
+
+    run_id: str
+    job: str
+    complete: bool
+    cancelled: bool = False
+    report: dict[str, Any] = {}
+
+
+class NamespaceParameters(BaseModel):
+    """The model's parameters of a namespace. `changed`: those that are not at their default."""
+
+    parameters: dict[str, int | float]
+    changed: list[str] = []
+
+
+class NamespaceCounts(BaseModel):
+    """A namespace, and its memories by status."""
+
+    namespace: str
+    total: int
+    active: int
+    decayed: int
+    deleted: int
+
+
+class Namespaces(BaseModel):
+    """A page of the namespaces, by name."""
+
+    namespaces: list[NamespaceCounts]
+    total: int = 0
+    next_cursor: str | None = None
+
+
+class RebuildPartition(BaseModel):
+    """A partition of the read side, and the build that is made beside the live one."""
+
+    partition: int
+    version: int
+    folded: int
+    target: int = 0
+    next_version: int | None = None
+    next_folded: int | None = None
+
+
+class Rebuild(BaseModel):
+    """The state of a rebuild of the read side: `folded` of `total` events."""
+
+    running: bool
+    folded: int
+    total: int
+    partitions: list[RebuildPartition] = []
+
+
+class Refusal(BaseModel):
+    """Why a record became a dead letter, and where it had been."""
+
+    reason: str
+    code: str
+    service: str
+    topic: str
+    partition: int
+    offset: int
+    timestamp: str
+    value_was_null: bool = False
+
+
+class DeadLetter(BaseModel):
+    """A record that could not be processed. `reason` is None if no service wrote it."""
+
+    place: str
+    topic: str
+    partition: int
+    offset: int
+    recorded_at: str
+    key: str | None = None
+    headers: dict[str, str | None] = {}
+    value: Any = None
+    reason: Refusal | None = None
+
+
+class DeadLetters(BaseModel):
+    """Dead letters, oldest first."""
+
+    dead_letters: list[DeadLetter]
+
+
+class SentBack(BaseModel):
+    """A dead letter, and where it was sent again."""
+
+    dead_letter: str
+    sent_to: str
+
+
+class Replayed(BaseModel):
+    """The dead letters that were sent again."""
+
+    replayed: list[SentBack]

@@ -1,7 +1,8 @@
 """The routes of the HTTP API by name: one table for the clients and the gateway."""
 
-import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
 
@@ -15,29 +16,27 @@ class Route:
     status: int = 200
 
     @property
-    def path_parameters(self) -> tuple[str, ...]:
-        """Names of the parts of the path that vary."""
-        return tuple(re.findall(r"\{(\w+)\}", self.path))
-
-    @property
     def has_body(self) -> bool:
-        """Whether a request carries JSON; others say all in their path and query."""
-        return self.method == "POST" and not self.path_parameters and self.name not in _NO_BODY
+        """True where fields go as JSON; elsewhere they are in the path and the query."""
+        return self.method == "POST" and "{" not in self.path
 
-    def url(self, **parameters: str) -> str:
-        """The path with its parameters, quoted.
+    def url(self, fields: Mapping[str, Any]) -> str:
+        """The path with the fields it names, quoted.
 
-        >>> GET_CONCEPT.url(name="C# / F#")
+        >>> GET_CONCEPT.url({"name": "C# / F#"})
         '/v1/graph/concepts/C%23%20%2F%20F%23'
         """
-        return self.path.format(**{k: quote(v, safe="") for k, v in parameters.items()})
+        named = {k: v for k, v in fields.items() if f"{{{k}}}" in self.path}
+        return self.path.format(**{k: quote(str(v), safe="") for k, v in named.items()})
 
-    def shown(self, **parameters: str) -> str:
-        """The path with its parameters as they are, for people."""
-        return self.path.format(**parameters)
+    def shown(self, fields: Mapping[str, Any]) -> str:
+        """The path with the fields it names as they are, for people."""
+        return self.path.format(**fields)
 
+    def beside_path(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields that the path does not name."""
+        return {k: v for k, v in fields.items() if f"{{{k}}}" not in self.path}
 
-_NO_BODY = {"decay", "consolidate"}
 
 STORE = Route("store", "POST", "/v1/memories", 201)
 STORE_BATCH = Route("store_batch", "POST", "/v1/memories/batch", 201)
@@ -58,16 +57,21 @@ ADD_RELATION = Route("add_relation", "POST", "/v1/graph/relations", 201)
 SPREAD = Route("spread", "POST", "/v1/graph/search")
 CONSOLIDATE = Route("consolidate", "POST", "/v1/graph/consolidate")
 EXPORT_GRAPH = Route("export_graph", "GET", "/v1/graph/export")
+SUPERSEDE = Route("supersede", "POST", "/v1/memories/supersede")
+RUNS = Route("runs", "GET", "/v1/maintenance/runs")
+START_RUN = Route("start_run", "POST", "/v1/maintenance/runs")
+GET_RUN = Route("get_run", "GET", "/v1/maintenance/runs/{run_id}")
+CANCEL_RUN = Route("cancel_run", "POST", "/v1/maintenance/runs/{run_id}/cancel")
+UNDO_RUN = Route("undo_run", "POST", "/v1/maintenance/runs/{run_id}/undo")
+PARAMETERS = Route("parameters", "GET", "/v1/parameters")
+SET_PARAMETERS = Route("set_parameters", "POST", "/v1/parameters")
+NAMESPACES = Route("namespaces", "GET", "/v1/namespaces")
+REBUILD = Route("rebuild", "GET", "/v1/rebuild")
+DEAD_LETTERS = Route("dead_letters", "GET", "/v1/dead-letters")
+REPLAY_DEAD_LETTERS = Route("replay_dead_letters", "POST", "/v1/dead-letters/replay")
+GET_DEAD_LETTER = Route("get_dead_letter", "GET", "/v1/dead-letters/{place}")
 STATS = Route("stats", "GET", "/v1/stats")
 READY = Route("ready", "GET", "/ready")
-
-# Fixed paths before those with parameters: the first match counts.
-ROUTES = (
-    *(STORE, STORE_BATCH, SEARCH, LIST, DECAY, FORGET_STRATEGY, USED),
-    *(INSPECT, RESTORE, RECALL, FORGET, WORKING_MEMORY),
-    *(ADD_CONCEPT, GET_CONCEPT_BY_QUERY, GET_CONCEPT, ADD_RELATION),
-    *(SPREAD, CONSOLIDATE, EXPORT_GRAPH, STATS),
-)
 
 NAMESPACE_HEADER = "X-Memory-Namespace"
 IDEMPOTENCY_HEADER = "Idempotency-Key"

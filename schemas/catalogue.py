@@ -10,6 +10,7 @@ from schemas.dead_letters import HEADER_PREFIX, DeadLetterReason
 from schemas.events import MEMORY_EVENT, MemoryEvent
 from schemas.fields import Message
 from schemas.inbox import INBOX_MESSAGE, InboxMessage
+from schemas.installation import NamespacesResult, ParametersResult, RebuildResult
 from schemas.maintenance import MAINTENANCE_COMMAND, MaintenanceCommand
 from schemas.queries import (
     QUERY,
@@ -54,6 +55,9 @@ RESULTS: dict[str, type[Message]] = {
     "reply.runs": RunsResult,
     "reply.run": RunSummary,
     "reply.working_memory": WorkingMemoryResult,
+    "reply.parameters": ParametersResult,
+    "reply.namespaces": NamespacesResult,
+    "reply.rebuild": RebuildResult,
     "reply.maintenance": RunResult,
     "reply.ping": Pong,
 }

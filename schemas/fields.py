@@ -16,6 +16,7 @@ from pydantic import (
     JsonValue,
     PlainSerializer,
     PlainValidator,
+    Strict,
     StringConstraints,
     ValidationInfo,
     WithJsonSchema,
@@ -237,7 +238,8 @@ Position = Annotated[
     Field(description="Partition and offset of a write, as a reply gives it."),
 ]
 Fraction = Annotated[float, Field(ge=0, le=1)]
-MemoryId = UUID
+# Also where a strict model reads Python values: JSON has no other form of an id than text.
+MemoryId = Annotated[UUID, Strict(False)]
 
 
 class Emotion(Message):

@@ -1,7 +1,7 @@
 """What is wrong with a message, in words: the field, what it must be, what was sent, what to do."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -48,7 +48,11 @@ def rejected(error: ValidationError, adapter: TypeAdapter[Any]) -> Rejected:
 
     It is a `LimitExceeded` where a limit is all that is wrong.
     """
-    found = error.errors(include_url=False)
+    return rejection(error.errors(include_url=False), adapter)
+
+
+def rejection(found: Sequence[ErrorDetails], adapter: TypeAdapter[Any]) -> Rejected:
+    """As `rejected`, for problems that pydantic has listed."""
     problems = [_problem(detail, adapter) for detail in found[:_PROBLEMS_MAX]]
     first = problems[0]
     if len(found) == 1 and "limit" in first:

@@ -187,6 +187,34 @@ class WorkingMemoryQuery(QueryBase):
     type: Literal["working_memory"] = "working_memory"
 
 
+class ParametersQuery(QueryBase):
+    """The model's parameters that hold in a namespace."""
+
+    type: Literal["parameters"] = "parameters"
+
+
+class Namespaces(QueryBase):
+    """The namespaces of the installation by name, each with its counts.
+
+    Of all namespaces, whichever it is asked in.
+    """
+
+    type: Literal["namespaces"] = "namespaces"
+    prefix: Annotated[str, Field(max_length=128)] | None = Field(
+        None, description="Only those that begin so."
+    )
+    limit: Annotated[int, Field(ge=1, le=limits.LIST_LIMIT_MAX)] = 50
+    cursor: Annotated[str, Field(max_length=128)] | None = Field(
+        None, description="The last page's `next_cursor`."
+    )
+
+
+class RebuildQuery(QueryBase):
+    """How far a rebuild of the read side is, if there is one."""
+
+    type: Literal["rebuild"] = "rebuild"
+
+
 class Ping(QueryBase):
     """An empty request: is anyone there, and how long does the way take?"""
 
@@ -205,6 +233,9 @@ Query = Annotated[
     | Runs
     | RunQuery
     | WorkingMemoryQuery
+    | ParametersQuery
+    | Namespaces
+    | RebuildQuery
     | Ping,
     Field(discriminator="type"),
 ]

@@ -1,115 +1,55 @@
-"""Each method of the client as a value: what to send, and how to read the answer.
+"""Each method of the client as a value: what to ask for, and what to make of the response.
 
 Both clients and all transports share these, so they can't differ.
 """
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any, Generic, TypedDict, TypeVar
+from typing import Any, Generic, TypeVar
 from uuid import uuid4
 
-from human_memory import routes
-from human_memory.exceptions import ValidationError
-from human_memory.models import (
-    Concept,
-    ConsolidationReport,
-    DecayReport,
-    ForgetReport,
-    Graph,
-    MemoryCreated,
-    MemoryDetail,
-    MemoryInfo,
-    MemoryItem,
-    MemoryPage,
-    Relation,
-    Restored,
-    SearchResult,
-    SpreadResult,
-    Stats,
-    WorkingMemoryItem,
+from human_memory import models, routes
+from human_memory._client.arguments import (
+    ConceptMore,
+    InspectMore,
+    Keyed,
+    ListMore,
+    NamespacesMore,
+    ReasonMore,
+    RecallMore,
+    RunsMore,
+    SearchMore,
+    StoreMore,
+    UsedMore,
+    Whose,
 )
+from human_memory.exceptions import ValidationError
 from human_memory.routes import Route
 
 T = TypeVar("T")
-Moment = datetime | str
+U = TypeVar("U")
 BATCH_SIZE_DEFAULT = 100
 _SENDABLE = re.compile(r"[\x21-\x7e]*")
 
 
-class StoreMore(TypedDict, total=False):
-    """What `store` takes beyond the published client's arguments, by name."""
-
-    tags: Sequence[str]
-    metadata: Mapping[str, Any]
-    session: str
-    speaker: str
-    pinned: bool
-    occurred_at: Moment
-    idempotency_key: str
-    namespace: str
-
-
-class SearchMore(TypedDict, total=False):
-    """What `search` takes beyond the published client's arguments, by name."""
-
-    types: Sequence[str]
-    tags: Sequence[str]
-    since: Moment
-    until: Moment
-    as_of: Moment
-    context: str
-    active_concepts: Sequence[str]
-    record_access: bool
-    include_decayed: bool
-    noise: bool
-    seed: int
-    explain: bool
-    idempotency_key: str
-    namespace: str
-
-
-_OF_THE_BATCH = {"idempotency_key", "namespace"}
+_OF_THE_BATCH = Keyed.__annotations__.keys()
 _ITEM = {"content", "memory_type", "context", *StoreMore.__annotations__} - _OF_THE_BATCH
-
-
-class ListMore(TypedDict, total=False):
-    """What `list` and `page` take to filter, by name."""
-
-    cursor: str
-    status: str
-    memory_type: str
-    tag: str
-    as_of: Moment
-    namespace: str
-
-
-class ConceptMore(TypedDict, total=False):
-    """What the graph's writing methods take beyond the published client's, by name."""
-
-    aliases: Sequence[str]
-    idempotency_key: str
-    namespace: str
-
-
-class RelationMore(TypedDict, total=False):
-    """What `add_relation` takes beyond the published client's arguments, by name."""
-
-    idempotency_key: str
-    namespace: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Call(Generic[T]):
-    """One request. `repeatable`: sent twice it has no other effect than sent once."""
+    """One request, and what the client makes of a response of that type.
+
+    `repeatable`: sent twice it has no other effect than sent once.
+    """
 
     route: Route
-    parse: Callable[[Any], T]
-    path: Mapping[str, str] = field(default_factory=dict)
-    query: Mapping[str, Any] = field(default_factory=dict)
-    body: Mapping[str, Any] | None = None
+    response: Any
+    result: Callable[[Any], T]
+    fields: Mapping[str, Any]
     namespace: str | None = None
     idempotency_key: str | None = None
     repeatable: bool = False
@@ -121,234 +61,254 @@ class Call(Generic[T]):
     @property
     def url(self) -> str:
         """The path to ask for, quoted."""
-        return self.route.url(**self.path)
+        return self.route.url(self.fields)
 
     @property
     def resource(self) -> str:
         """What an error calls it."""
-        return self.route.shown(**self.path)
+        return self.route.shown(self.fields)
+
+    @property
+    def query(self) -> dict[str, Any]:
+        """The fields that go into the query string."""
+        return {} if self.route.has_body else self.route.beside_path(self.fields)
+
+    @property
+    def body(self) -> Mapping[str, Any] | None:
+        """The fields that go as JSON."""
+        return self.fields if self.route.has_body and self.fields else None
+
+    def giving(self, result: Callable[[T], U]) -> "Call[U]":
+        """The same, with something made of its result."""
+        return replace(self, result=result)  # type: ignore[arg-type, return-value] # a new type
 
 
 def store(
     content: str, memory_type: str, context: str | None, more: StoreMore
-) -> Call[MemoryCreated]:
+) -> Call[models.MemoryCreated]:
     """A new memory."""
-    rest = _known(more, StoreMore, "store")
-    key, namespace = rest.pop("idempotency_key", None), rest.pop("namespace", None)
-    body = {"content": content, "memory_type": memory_type, **_context(context), **rest}
-    return _write(routes.STORE, MemoryCreated.model_validate, body, (namespace, key))
+    given = _given(more, StoreMore, "store")
+    item = {"content": content, "memory_type": memory_type, "context": context or None, **given}
+    return _write(routes.STORE, models.MemoryCreated, _item(item), more)
 
 
 def store_batch(
-    items: Sequence[Mapping[str, Any]], *, idempotency_key: str | None, namespace: str | None
-) -> Call[list[MemoryCreated]]:
+    items: Sequence[Mapping[str, Any]], more: Keyed
+) -> Call[list[models.MemoryCreated]]:
     """Several new memories, in one request."""
-    return _write(
-        routes.STORE_BATCH,
-        lambda answer: [MemoryCreated.model_validate(row) for row in answer["results"]],
-        {"items": [_item(item) for item in items]},
-        (namespace, idempotency_key),
-    )
+    for item in items:
+        for name in sorted(item.keys() - _ITEM):
+            whose = "; give it to store_batch() itself" if name in _OF_THE_BATCH else ""
+            raise TypeError(f"an item of store_batch() can't have {name!r}{whose}")
+    fields = {"items": [_item(item) for item in items]}
+    call = _write(routes.STORE_BATCH, models.BatchStored, fields, more)
+    return call.giving(lambda stored: stored.results)
 
 
 def search(
     query: str, top_k: int, min_activation: float | None, more: SearchMore
-) -> Call[list[SearchResult]]:
+) -> Call[list[models.SearchResult]]:
     """What is remembered about something."""
-    rest = _known(more, SearchMore, "search")
-    namespace, key = rest.pop("namespace", None), rest.pop("idempotency_key", None)
+    given = _given(more, SearchMore, "search")
     for ours, wire in (("since", "created_after"), ("until", "created_before")):
-        if ours in rest:
-            rest[wire] = rest.pop(ours)
-    body = {"query": query, "top_k": top_k, **rest}
-    if min_activation is not None:
-        body["min_activation"] = min_activation
-    looks_only = rest.get("record_access") is False or "as_of" in rest
-    return Call(
-        route=routes.SEARCH,
-        parse=lambda answer: [SearchResult.model_validate(row) for row in answer["results"]],
-        body=body,
-        namespace=namespace,
-        idempotency_key=key,
-        repeatable=looks_only or key is not None,
-    )
+        given[wire] = given.pop(ours, None)
+    fields = {"query": query, "top_k": top_k, "min_activation": min_activation, **given}
+    safe = _looks_only(given) or more.get("idempotency_key") is not None
+    call = _call(routes.SEARCH, models.SearchReply, fields, more, repeatable=safe)
+    return call.giving(lambda reply: reply.results)
 
 
-def recall(memory_id: str, context: str | None, namespace: str | None) -> Call[MemoryInfo]:
+def recall(memory_id: str, more: RecallMore) -> Call[models.MemoryInfo]:
     """One memory, which gets stronger."""
-    return Call(
-        route=routes.RECALL,
-        parse=MemoryInfo.model_validate,
-        path={"memory_id": memory_id},
-        query=_context(context),
-        namespace=namespace,
-    )
+    given = _given(more, RecallMore, "recall")
+    fields = {"memory_id": memory_id, **given}
+    safe = _looks_only(given)
+    return _call(routes.RECALL, models.MemoryInfo, fields, more, repeatable=safe)
 
 
-def inspect(memory_id: str, namespace: str | None) -> Call[MemoryDetail]:
+def inspect(memory_id: str, more: InspectMore) -> Call[models.MemoryDetail]:
     """Everything about one memory."""
-    return Call(
-        route=routes.INSPECT,
-        parse=MemoryDetail.model_validate,
-        path={"memory_id": memory_id},
-        namespace=namespace,
-        repeatable=True,
-    )
+    fields = {"memory_id": memory_id, **_given(more, InspectMore, "inspect")}
+    return _call(routes.INSPECT, models.MemoryDetail, fields, more)
 
 
-def forget(memory_id: str, namespace: str | None) -> Call[bool]:
+def forget(memory_id: str, more: ReasonMore) -> Call[bool]:
     """Take a memory away. Not repeatable: a second time it is not found."""
-    return Call(
-        route=routes.FORGET,
-        parse=lambda answer: bool(answer["deleted"]),
-        path={"memory_id": memory_id},
-        namespace=namespace,
-    )
+    fields = {"memory_id": memory_id, **_given(more, ReasonMore, "forget")}
+    call = _call(routes.FORGET, models.Forgotten, fields, more, repeatable=False)
+    return call.giving(lambda forgotten: forgotten.deleted)
 
 
-def restore(memory_id: str, namespace: str | None) -> Call[Restored]:
+def restore(memory_id: str, more: ReasonMore) -> Call[models.Restored]:
     """Bring a memory back. Repeatable: an active one stays as it is."""
-    return Call(
-        route=routes.RESTORE,
-        parse=Restored.model_validate,
-        path={"memory_id": memory_id},
-        namespace=namespace,
-        repeatable=True,
-    )
+    fields = {"memory_id": memory_id, **_given(more, ReasonMore, "restore")}
+    return _call(routes.RESTORE, models.Restored, fields, more)
 
 
-def used(memory_ids: Sequence[str], context: str | None, namespace: str | None) -> Call[bool]:
+def used(memory_ids: Sequence[str], more: UsedMore) -> Call[None]:
     """Memories were of use."""
-    body = {"memory_ids": list(memory_ids), **_context(context)}
-    return _write(routes.USED, lambda answer: bool(answer["accepted"]), body, (namespace, None))
+    fields = {"memory_ids": memory_ids, **_given(more, UsedMore, "used")}
+    return _write(routes.USED, models.Accepted, fields, more).giving(lambda _: None)
 
 
-def list_page(offset: int, limit: int, more: ListMore) -> Call[MemoryPage]:
+def list_page(offset: int, limit: int, more: ListMore) -> Call[models.MemoryPage]:
     """A page of the memories of a namespace."""
-    rest = _known(more, ListMore, "list")
-    namespace = rest.pop("namespace", None)
-    if "memory_type" in rest:
-        rest["type"] = rest.pop("memory_type")
-    return Call(
-        route=routes.LIST,
-        parse=MemoryPage.model_validate,
-        query={"offset": offset, "limit": limit, **rest},
-        namespace=namespace,
-        repeatable=True,
-    )
+    given = _given(more, ListMore, "list")
+    fields = {"offset": offset, "limit": limit, "type": given.pop("memory_type", None), **given}
+    return _call(routes.LIST, models.MemoryPage, fields, more)
 
 
-def list_items(offset: int, limit: int, more: ListMore) -> Call[list[MemoryItem]]:
+def list_items(offset: int, limit: int, more: ListMore) -> Call[list[models.MemoryItem]]:
     """The rows of such a page, without the totals."""
-    page = list_page(offset, limit, more)
-    return Call(
-        route=page.route,
-        parse=lambda answer: page.parse(answer).memories,
-        query=page.query,
-        namespace=page.namespace,
-        repeatable=True,
-    )
+    return list_page(offset, limit, more).giving(lambda page: page.memories)
 
 
-def working_memory(namespace: str | None) -> Call[list[WorkingMemoryItem]]:
+def supersede(memory_id: str, superseded_by: str, taken_back: bool, more: Keyed) -> Call[None]:
+    """A newer memory holds instead of an older one, or no longer does."""
+    ids = {"memory_id": memory_id, "superseded_by": superseded_by}
+    fields = {**ids, "reversed": taken_back, **_given(more, Keyed, "supersede")}
+    return _write(routes.SUPERSEDE, models.Accepted, fields, more).giving(lambda _: None)
+
+
+def runs(more: RunsMore) -> Call[list[models.Run]]:
+    """Runs of maintenance, newest first."""
+    call = _call(routes.RUNS, models.Runs, _given(more, RunsMore, "runs"), more)
+    return call.giving(lambda found: found.runs)
+
+
+def start_run(job: str, parameters: Mapping[str, Any], more: Keyed) -> Call[models.RunReport]:
+    """A run of a job, now."""
+    fields = {"job": job, "parameters": parameters, **_given(more, Keyed, "start_run")}
+    return _write(routes.START_RUN, models.RunReport, fields, more)
+
+
+def get_run(run_id: str, whose: Whose) -> Call[models.Run]:
+    """How far a run is, or what it did."""
+    return _call(routes.GET_RUN, models.Run, {"run_id": run_id}, whose)
+
+
+def cancel_run(run_id: str, whose: Whose) -> Call[models.RunReport]:
+    """Stop a run. Not repeatable: a second time it is not at work."""
+    fields = {"run_id": run_id}
+    return _call(routes.CANCEL_RUN, models.RunReport, fields, whose, repeatable=False)
+
+
+def undo_run(run_id: str, whose: Whose) -> Call[models.RunReport]:
+    """Take back a run. Repeatable: what is undone stays so."""
+    return _call(routes.UNDO_RUN, models.RunReport, {"run_id": run_id}, whose)
+
+
+def parameters(whose: Whose) -> Call[models.NamespaceParameters]:
+    """The model's parameters that hold."""
+    return _call(routes.PARAMETERS, models.NamespaceParameters, {}, whose)
+
+
+def set_parameters(values: Mapping[str, float], more: Keyed) -> Call[None]:
+    """Parameters; all that are not named get their defaults."""
+    fields = {"parameters": values, **_given(more, Keyed, "set_parameters")}
+    return _write(routes.SET_PARAMETERS, models.Accepted, fields, more).giving(lambda _: None)
+
+
+def namespaces(more: NamespacesMore) -> Call[models.Namespaces]:
+    """The namespaces there are."""
+    fields = _given(more, NamespacesMore, "namespaces")
+    return _call(routes.NAMESPACES, models.Namespaces, fields, {})
+
+
+def rebuild() -> Call[models.Rebuild]:
+    """How far a rebuild is."""
+    return _call(routes.REBUILD, models.Rebuild, {}, {})
+
+
+def dead_letters(last: int) -> Call[list[models.DeadLetter]]:
+    """The newest dead letters."""
+    call = _call(routes.DEAD_LETTERS, models.DeadLetters, {"last": last}, {})
+    return call.giving(lambda found: found.dead_letters)
+
+
+def get_dead_letter(place: str) -> Call[models.DeadLetter]:
+    """One dead letter."""
+    return _call(routes.GET_DEAD_LETTER, models.DeadLetter, {"place": place}, {})
+
+
+def replay_dead_letters(places: Sequence[str], everything: bool) -> Call[list[models.SentBack]]:
+    """Dead letters, sent again."""
+    fields = {"places": places, "all": everything}
+    call = _write(routes.REPLAY_DEAD_LETTERS, models.Replayed, fields, {})
+    return call.giving(lambda done: done.replayed)
+
+
+def working_memory(whose: Whose) -> Call[list[models.WorkingMemoryItem]]:
     """What is in focus."""
-    return Call(
-        route=routes.WORKING_MEMORY,
-        parse=lambda answer: [WorkingMemoryItem.model_validate(row) for row in answer["memories"]],
-        namespace=namespace,
-        repeatable=True,
-    )
+    call = _call(routes.WORKING_MEMORY, models.WorkingMemory, {}, whose)
+    return call.giving(lambda focus: focus.memories)
 
 
-def add_concept(name: str, kind: str, activation: float, more: ConceptMore) -> Call[Concept]:
+def add_concept(name: str, kind: str, activation: float, more: ConceptMore) -> Call[models.Concept]:
     """A concept, new or overwritten."""
-    rest = _known(more, ConceptMore, "add_concept")
-    namespace, key = rest.pop("namespace", None), rest.pop("idempotency_key", None)
-    body = {"name": name, "type": kind, "activation": activation, **rest}
-    return _write(routes.ADD_CONCEPT, Concept.model_validate, body, (namespace, key))
+    given = _given(more, ConceptMore, "add_concept")
+    fields = {"name": name, "type": kind, "activation": activation, **given}
+    return _write(routes.ADD_CONCEPT, models.Concept, fields, more)
 
 
-def get_concept(name: str, namespace: str | None) -> Call[Concept]:
+def get_concept(name: str, whose: Whose) -> Call[models.Concept]:
     """A concept with its relations."""
-    return Call(
-        route=routes.GET_CONCEPT,
-        parse=Concept.model_validate,
-        path={"name": name},
-        namespace=namespace,
-        repeatable=True,
-    )
+    return _call(routes.GET_CONCEPT, models.Concept, {"name": name}, whose)
 
 
-def add_relation(relation: Mapping[str, Any], more: RelationMore) -> Call[Relation]:
+def add_relation(relation: Mapping[str, Any], more: Keyed) -> Call[models.Relation]:
     """A relation, new or with another weight."""
-    rest = _known(more, RelationMore, "add_relation")
-    namespace, key = rest.pop("namespace", None), rest.pop("idempotency_key", None)
-    return _write(routes.ADD_RELATION, Relation.model_validate, relation, (namespace, key))
+    _given(more, Keyed, "add_relation")
+    return _write(routes.ADD_RELATION, models.Relation, relation, more)
 
 
 def spread(
-    concepts: Sequence[str], depth: int, limit: int, namespace: str | None
-) -> Call[list[SpreadResult]]:
+    concepts: Sequence[str], depth: int, limit: int, whose: Whose
+) -> Call[list[models.SpreadResult]]:
     """Concepts near others."""
-    return Call(
-        route=routes.SPREAD,
-        parse=lambda answer: [SpreadResult.model_validate(row) for row in answer],
-        body={"active_concepts": list(concepts), "depth": depth, "limit": limit},
-        namespace=namespace,
-        repeatable=True,
-    )
+    fields = {"active_concepts": concepts, "depth": depth, "limit": limit}
+    return _call(routes.SPREAD, list[models.SpreadResult], fields, whose)
 
 
-def export_graph(limit: int, namespace: str | None) -> Call[Graph]:
+def export_graph(limit: int, whose: Whose) -> Call[models.Graph]:
     """Concepts and the relations among them."""
-    return Call(
-        route=routes.EXPORT_GRAPH,
-        parse=Graph.model_validate,
-        query={"limit": limit},
-        namespace=namespace,
-        repeatable=True,
-    )
+    return _call(routes.EXPORT_GRAPH, models.Graph, {"limit": limit}, whose)
 
 
-def decay(namespace: str | None) -> Call[DecayReport]:
+def decay(whose: Whose) -> Call[models.DecayReport]:
     """A decay run, now."""
-    return _write(routes.DECAY, DecayReport.model_validate, None, (namespace, None))
+    return _write(routes.DECAY, models.DecayReport, {}, whose)
 
 
-def consolidate(namespace: str | None) -> Call[ConsolidationReport]:
+def consolidate(whose: Whose) -> Call[models.ConsolidationReport]:
     """A consolidation, now."""
-    return _write(routes.CONSOLIDATE, ConsolidationReport.model_validate, None, (namespace, None))
+    return _write(routes.CONSOLIDATE, models.ConsolidationReport, {}, whose)
 
 
-def forget_strategy(strategy: str, params: Mapping[str, Any]) -> Call[ForgetReport]:
+def forget_strategy(strategy: str, params: Mapping[str, Any]) -> Call[models.ForgetReport]:
     """A way of forgetting, applied now. `namespace` is whose, not one of its parameters."""
     rest = dict(params)
-    namespace = rest.pop("namespace", None)
-    body = {"strategy": strategy, "params": rest}
-    return _write(routes.FORGET_STRATEGY, ForgetReport.model_validate, body, (namespace, None))
+    whose: Any = {"namespace": rest.pop("namespace", None)}
+    fields = {"strategy": strategy, "params": rest}
+    return _write(routes.FORGET_STRATEGY, models.ForgetReport, fields, whose)
 
 
-def stats(namespace: str | None) -> Call[Stats]:
+def stats(whose: Whose) -> Call[models.Stats]:
     """Counts."""
-    return Call(
-        route=routes.STATS, parse=Stats.model_validate, namespace=namespace, repeatable=True
-    )
+    return _call(routes.STATS, models.Stats, {}, whose)
 
 
 def ready() -> Call[dict[str, str]]:
-    """What works."""
-    return Call(
-        route=routes.READY,
-        parse=lambda answer: {str(k): str(v) for k, v in answer["checks"].items()},
-        repeatable=False,  # whoever asks this wants to know it now
-    )
+    """What works. Not repeated: whoever asks this wants to know it now."""
+    call = _call(routes.READY, models.Readiness, {}, {}, repeatable=False)
+    return call.giving(lambda readiness: readiness.checks)
 
 
 def check_header(name: str, value: str | None) -> None:
-    """What goes into a header over HTTP is what can be in one, also over the bus.
+    """Refuse what no header over HTTP can hold, also over the bus.
 
     Raises:
-        ValidationError: it is not. The text does not show the value, which may be a key.
+        ValidationError: the text does not show the value, which may be a key.
     """
     if value is not None and not _SENDABLE.fullmatch(value):
         raise ValidationError(f"{name}: must be visible ASCII characters, without blanks")
@@ -367,41 +327,58 @@ def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
         yield batch
 
 
-def _write(
+def _call(
     route: Route,
-    parse: Callable[[Any], T],
-    body: Mapping[str, Any] | None,
-    whose: tuple[str | None, str | None],
+    response: type[T],
+    fields: Mapping[str, Any],
+    given: Mapping[str, Any],
+    *,
+    repeatable: bool = True,
 ) -> Call[T]:
-    """With a key, ours if need be, so that a lost reply is asked for again without harm."""
-    namespace, key = whose
+    """A call with the fields that are not None; whose memory, and the key, are among `given`."""
     return Call(
         route=route,
-        parse=parse,
-        body=body,
-        namespace=namespace,
-        idempotency_key=key if key is not None else uuid4().hex,
-        repeatable=True,
+        response=response,
+        result=lambda answer: answer,
+        fields=_wire(fields),
+        namespace=given.get("namespace"),
+        idempotency_key=given.get("idempotency_key"),
+        repeatable=repeatable,
     )
 
 
+def _write(
+    route: Route, response: type[T], fields: Mapping[str, Any], given: Mapping[str, Any]
+) -> Call[T]:
+    """With a key, ours if need be, so that a lost reply is asked for again without harm."""
+    key = given.get("idempotency_key")
+    keyed = {**given, "idempotency_key": uuid4().hex if key is None else key}
+    return _call(route, response, fields, keyed)
+
+
 def _item(given: Mapping[str, Any]) -> dict[str, Any]:
-    """One of a batch: as `store` takes it, but whose it is and its key are the batch's."""
-    if unknown := sorted(given.keys() - _ITEM):
-        whose = "; give it to store_batch() itself" if unknown[0] in _OF_THE_BATCH else ""
-        raise TypeError(f"an item of store_batch() can't have {unknown[0]!r}{whose}")
-    return _wire(given)
+    """A memory to store, as it goes over the wire."""
+    fields = _wire(given)
+    if sources := fields.get("derived_from"):
+        fields["derived_from"] = [
+            {"memory_id": each} if isinstance(each, str) else each for each in sources
+        ]
+    return fields
 
 
-def _context(context: str | None) -> dict[str, str]:
-    return {"context": context} if context else {}
-
-
-def _known(given: Mapping[str, Any], kind: type, method: str) -> dict[str, Any]:
-    """What was given and is not None, as it goes over the wire."""
-    if unknown := sorted(given.keys() - kind.__annotations__.keys()):
+def _given(more: Mapping[str, Any], kind: type, method: str) -> dict[str, Any]:
+    """The fields among what was given by name."""
+    if unknown := sorted(more.keys() - kind.__annotations__.keys()):
         raise TypeError(f"{method}() got an unexpected keyword argument {unknown[0]!r}")
-    return _wire(given)
+    fields = {name: value for name, value in more.items() if name not in _OF_THE_BATCH}
+    if fields.get("context") == "":
+        del fields["context"]
+    return fields
+
+
+def _looks_only(given: Mapping[str, Any]) -> bool:
+    """True where nothing is recorded, so that asking twice counts nothing twice."""
+    return given.get("record_access") is False or given.get("as_of") is not None
 
 
 def _wire(given: Mapping[str, Any]) -> dict[str, Any]:

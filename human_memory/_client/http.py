@@ -6,10 +6,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeVar
 
 import httpx
+from pydantic import TypeAdapter
 from pydantic_core import PydanticSerializationError, to_json
 
 from human_memory._client.addresses import without_password
@@ -71,7 +72,7 @@ class _Http:
         return {
             "method": call.route.method,
             "url": call.url,
-            "params": dict(call.query) or None,
+            "params": call.query or None,
             "content": None if call.body is None else _encoded(call.body),
             "headers": headers,
         }
@@ -80,8 +81,8 @@ class _Http:
         if response.status_code >= 400:
             raise error_of(response.status_code, resource=call.resource, body=_error_text(response))
         try:
-            return call.parse(response.json())
-        except (ValueError, KeyError, TypeError) as error:
+            return call.result(_reader(call.response).validate_json(response.content))
+        except ValueError as error:
             raise HumanMemoryError(
                 f"{self._shown} answered {call.route.method} {call.resource} with something "
                 f"else than a memory server does: {error!r}; is it the right address?",
@@ -276,6 +277,11 @@ def _asked_pause(call: Call[Any], failure: httpx.Response | httpx.HTTPError) -> 
         return 0.0
     dropped = isinstance(failure, httpx.NetworkError | httpx.RemoteProtocolError)
     return 0.0 if dropped and call.repeatable else None
+
+
+@cache
+def _reader(response: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(response)
 
 
 def _encoded(body: Mapping[str, Any]) -> bytes:

@@ -7,20 +7,29 @@ import weakref
 from contextlib import suppress
 from typing import Any, TypeVar
 
-import orjson
+from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError, to_json, to_jsonable_python
 
 from human_memory._client.calls import Call
 from human_memory._client.loops import closed, running_loop
 from human_memory.bus.bus import Bus
 from human_memory.bus.settings import KafkaSettings
 from human_memory.deadline import Deadline
-from human_memory.exceptions import HumanMemoryError, error_of
+from human_memory.exceptions import HumanMemoryError, MemoryNotFound, ServiceUnavailable
+from human_memory.exceptions import ValidationError as Refused
 from human_memory.forks import begins_anew
-from human_memory.operations.problems import http_error
-from human_memory.operations.service import Asking, perform, probe
-from human_memory.routes import READY, STORE_BATCH
-from schemas.errors import MemoryServiceError, Unavailable
-from schemas.limits import HTTP_BATCH_BYTES_MAX, HTTP_BODY_BYTES_MAX
+from human_memory.operations.context import RequestContext
+from human_memory.operations.problems import refused
+from human_memory.operations.table import OPERATIONS, Operation
+from human_memory.routes import STORE_BATCH
+from schemas.errors import (
+    DeadlineExceeded,
+    MemoryServiceError,
+    NotFound,
+    Rejected,
+    Unavailable,
+)
+from schemas.limits import HTTP_BODY_BYTES_MAX
 
 T = TypeVar("T")
 CLOSE_SECONDS_MAX = 10.0
@@ -68,7 +77,7 @@ class _Kafka:
             thread.end()
         return thread
 
-    def _failure(self, call: Call[Any], error: Exception) -> HumanMemoryError:
+    def _failure(self, call: Call[Any], error: BaseException) -> HumanMemoryError:
         if isinstance(error, TimeoutError):
             return HumanMemoryError(
                 f"the memory at {self._settings.kafka} did not answer {call.route.method} "
@@ -80,9 +89,7 @@ class _Kafka:
                 "this memory was closed before the answer came; the outcome is unknown"
             )
         assert isinstance(error, MemoryServiceError)
-        status, detail = http_error(error)
-        text = detail if status == 503 else orjson.dumps({"detail": detail}).decode()
-        return error_of(status, resource=call.resource, body=str(text))
+        return _raised(error, call.resource)
 
 
 class KafkaTransport(_Kafka):
@@ -178,17 +185,14 @@ async def _performed(connection: "_Connection", call: Call[T], namespace: str, t
     deadline = Deadline.after(timeout)
     async with asyncio.timeout(timeout + GRACE_SECONDS):
         bus = await connection.bus(deadline.remaining_seconds())
-        if call.route is READY:
-            return call.parse({"checks": await probe(bus)})
-        fields = orjson.dumps({**call.path, **call.query, **(call.body or {})})
-        _check_size(call, fields)
-        asking = Asking(
+        context = RequestContext(
             bus,
             namespace=namespace if call.namespace is None else call.namespace,
             deadline=deadline,
             idempotency_key=call.idempotency_key,
         )
-        return call.parse(await perform(call.route, fields, asking))
+        operation = OPERATIONS[call.route]
+        return call.result(await operation.perform(_request(operation, call), context))
 
 
 class _Connection:
@@ -250,9 +254,29 @@ def _failed(starting: "asyncio.Task[Bus]") -> bool:
     return starting.cancelled() or starting.exception() is not None
 
 
-def _check_size(call: Call[Any], fields: bytes) -> None:
-    """As over HTTP, so that both say the same."""
-    allowed = HTTP_BATCH_BYTES_MAX if call.route is STORE_BATCH else HTTP_BODY_BYTES_MAX
-    if len(fields) > allowed:
-        text = f"the body has more than {allowed:,} bytes"
-        raise error_of(413, resource=call.resource, body=text)
+def _request(operation: Operation, call: Call[Any]) -> Any:
+    try:
+        fields = to_jsonable_python(call.fields, inf_nan_mode="null")
+    except PydanticSerializationError as error:
+        raise TypeError(f"can't be sent as JSON: {error}") from error
+    try:
+        return operation.request.model_validate(fields)
+    except ValidationError as error:
+        # What no body over HTTP could hold has the same answer here.
+        if len(to_json(fields)) > HTTP_BODY_BYTES_MAX and call.route is not STORE_BATCH:
+            text = f"the body has more than {HTTP_BODY_BYTES_MAX:,} bytes"
+            raise HumanMemoryError(f"HTTP 413: {text}", 413) from None
+        raise refused(error, operation.request) from None
+
+
+def _raised(error: MemoryServiceError, resource: str) -> HumanMemoryError:
+    """The client's exception for an error of the service."""
+    match error:
+        case NotFound():
+            return MemoryNotFound(resource)
+        case Rejected():
+            return Refused(error.message)
+        case DeadlineExceeded():
+            return HumanMemoryError(error.message, error.http_status)
+        case _:
+            return ServiceUnavailable(error.message)

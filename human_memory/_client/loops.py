@@ -94,7 +94,7 @@ class PerLoop(Generic[T]):
         loop = running_loop()
         kept = self._kept.get(loop)
         # Its frame is gone where `shutdown_asyncgens()` has ended it and the loop goes on.
-        if kept is None or kept.until_end.ag_frame is None:
+        if kept is None or _is_over(kept.until_end):
             for other in list(self._kept):
                 if other.is_closed():
                     self._kept.pop(other, None)
@@ -142,3 +142,7 @@ async def _until_end(value: T, end: Callable[[T], Awaitable[None]]) -> AsyncGene
 
 async def _aclose(generator: AsyncGenerator[None, None]) -> None:
     await generator.aclose()
+
+
+def _is_over(generator: AsyncGenerator[None, None]) -> bool:
+    return getattr(generator, "ag_frame", None) is None

@@ -7,10 +7,10 @@ import typer
 
 from human_memory.cli import rendering
 from human_memory.cli.command import command
-from human_memory.cli.options import QueryOptions, moment
+from human_memory.cli.options import QueryOptions, moment, numbers_by_name
 from human_memory.cli.output import out
 from human_memory.cli.writing import MemoryIdArgument
-from schemas.queries import Inspect, ListMemories, QueryBase, Recall, Search, Stats
+from schemas.queries import Inspect, ListMemories, Namespaces, QueryBase, Recall, Search, Stats
 
 app = typer.Typer()
 
@@ -56,6 +56,19 @@ class SearchOptions(QueryOptions):
     include_decayed: Annotated[
         bool, typer.Option("--include-decayed", help="Search decayed memories too.")
     ] = False
+    context: Annotated[
+        str | None, typer.Option(help="The situation, as text; kept with the accesses.")
+    ] = None
+    noise: Annotated[bool, typer.Option("--noise", help="Add noise to each activation.")] = False
+    seed: Annotated[int | None, typer.Option(help="The same seed gives the same noise.")] = None
+    parameters: Annotated[
+        list[str],
+        typer.Option(
+            "--set",
+            metavar="NAME=NUMBER",
+            help="A parameter of the model, for this search only; may be repeated.",
+        ),
+    ] = field(default_factory=list)
 
 
 @command(app)
@@ -81,6 +94,10 @@ async def search(options: SearchOptions) -> None:
             explain=options.explain,
             min_activation=options.min_activation,
             include_decayed=options.include_decayed,
+            context=options.context,
+            noise=options.noise,
+            seed=options.seed,
+            parameters=numbers_by_name(options.parameters),
         )
     )
     await _answer(options, query, rendering.print_found)
@@ -178,6 +195,29 @@ async def stats(options: QueryOptions) -> None:
     Example: `human-memory stats -n acme/agent-7`
     """
     await _answer(options, Stats.model_validate(_given(options)), rendering.print_stats)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamespacesOptions(QueryOptions):
+    """Options of `namespaces`."""
+
+    prefix: Annotated[str | None, typer.Option(help="Only those that begin so.")] = None
+    limit: Annotated[int, typer.Option(help="At most so many.")] = 50
+    cursor: Annotated[
+        str | None, typer.Option(help="Go on after the page that named this cursor.")
+    ] = None
+
+
+@command(app)
+async def namespaces(options: NamespacesOptions) -> None:
+    """The namespaces of the installation by name, with their memories by status.
+
+    Example: `human-memory namespaces --prefix acme/`
+    """
+    query = Namespaces.model_validate(
+        _given(options, prefix=options.prefix, limit=options.limit, cursor=options.cursor)
+    )
+    await _answer(options, query, rendering.print_namespaces)
 
 
 def _given(options: QueryOptions, **fields: Any) -> dict[str, Any]:

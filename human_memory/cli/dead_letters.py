@@ -1,23 +1,18 @@
 """`dead-letters list`, `show`, `replay`: what could not be processed."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 from rich.text import Text
 
-from human_memory.bus.producer import DurableProducer, Outgoing
-from human_memory.bus.settings import KafkaSettings
 from human_memory.cli.command import command
-from human_memory.cli.options import JsonOption, KafkaOptions
+from human_memory.cli.options import JsonOption, KafkaOptions, context_of
 from human_memory.cli.output import out, print_json
-from human_memory.cli.records import Reader, as_json, reading
 from human_memory.cli.rendering import print_indented
-from schemas.dead_letters import HEADER_PREFIX, DeadLetterReason
-from schemas.errors import NotFound, Rejected
-from schemas.fields import rfc3339
-from schemas.topics import DEAD_LETTERS, INBOX, MAINTENANCE, REPLAYED_FROM
+from human_memory.models import DeadLetter
+from human_memory.operations import installation
+from human_memory.operations.requests import DeadLetterRequest, DeadLettersRequest, ReplayRequest
 
 app = typer.Typer(
     help="Look at what could not be processed, and send it again.", no_args_is_help=True
@@ -40,17 +35,15 @@ async def list_(options: ListOptions) -> None:
 
     Example: `human-memory dead-letters list --last 20`
     """
-    settings = options.settings()
-    async with reading(settings, settings.topic(DEAD_LETTERS)) as reader:
-        records = await reader.past(lambda _: True, last=options.last, look_back=options.last)
+    request = DeadLettersRequest(last=options.last)
+    found = (await installation.dead_letters(request, context_of(options))).dead_letters
     if options.as_json:
-        print_json([_as_json(record) for record in records])
+        print_json([each.model_dump() for each in found])
         return
-    if not records:
+    if not found:
         out().print("no dead letters")
-        return
-    for record in records:
-        _print(record)
+    for each in found:
+        _print(each)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,10 +59,8 @@ async def show(options: ShowOptions) -> None:
 
     Example: `human-memory dead-letters show 3:17`
     """
-    settings, place = options.settings(), _parsed(options.place)
-    async with reading(settings, settings.topic(DEAD_LETTERS)) as reader:
-        record = await _at(reader, place)
-    print_json(_as_json(record))
+    request = DeadLetterRequest(place=_checked(options.place))
+    print_json((await installation.get_dead_letter(request, context_of(options))).model_dump())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,98 +85,29 @@ async def replay(options: ReplayOptions) -> None:
     """
     if (options.place is None) == (not options.all_):
         raise typer.BadParameter("give either PARTITION:OFFSET or --all")
-    settings = options.settings()
-    place = None if options.place is None else _parsed(options.place)
-    async with reading(settings, settings.topic(DEAD_LETTERS)) as reader:
-        if place is None:
-            records = await reader.past(lambda record: _may_be_repeated(settings, record))
-        else:
-            records = [await _at(reader, place)]
-    places = await _send_back(settings, records)
+    places = [] if options.place is None else [_checked(options.place)]
+    request = ReplayRequest(places=places, all=options.all_)
+    sent = (await installation.replay_dead_letters(request, context_of(options))).replayed
     if options.as_json:
-        print_json(places)
-    else:
-        for each in places:
-            out().print(f"{each['dead_letter']} → {each['sent_to']}", markup=False)
-        out().print(f"{len(places)} sent")
-
-
-def _may_be_repeated(settings: KafkaSettings, record: Any) -> bool:
-    """Commands: a query's sender has long gone, and the log takes no record twice."""
-    reason = _reason(record)
-    topics = {settings.topic(topic) for topic in (INBOX, MAINTENANCE)}
-    return reason is not None and reason.topic in topics
-
-
-def _print(record: Any) -> None:
-    place, reason = f"{record.partition}:{record.offset}", _reason(record)
-    if reason is None:
-        out().print(f"{place}  not written by a service", markup=False)
+        print_json([each.model_dump() for each in sent])
         return
-    whence = (
-        f"from {reason.topic} {reason.partition}:{reason.offset} of {rfc3339(reason.timestamp)}"
-    )
-    out().print(f"{place}  {whence}", markup=False, soft_wrap=True)
+    for each in sent:
+        out().print(f"{each.dead_letter} → {each.sent_to}", markup=False)
+    out().print(f"{len(sent)} sent")
+
+
+def _print(letter: DeadLetter) -> None:
+    reason = letter.reason
+    if reason is None:
+        out().print(f"{letter.place}  not written by a service", markup=False)
+        return
+    whence = f"from {reason.topic} {reason.partition}:{reason.offset} of {reason.timestamp}"
+    out().print(f"{letter.place}  {whence}", markup=False, soft_wrap=True)
     print_indented(out(), Text(f"{reason.code}: {reason.reason}"))
 
 
-async def _send_back(settings: KafkaSettings, records: list[Any]) -> list[dict[str, str]]:
-    outgoing = [_original(record) for record in records]
-    async with DurableProducer(settings, client_id="human-memory-cli") as producer:
-        sent = await producer.send_all(outgoing)
-    return [
-        {
-            "dead_letter": f"{record.partition}:{record.offset}",
-            "sent_to": f"{place.topic} {place.partition}:{place.offset}",
-        }
-        for record, place in zip(records, sent, strict=True)
-    ]
-
-
-def _original(record: Any) -> Outgoing:
-    place, reason = f"{record.partition}:{record.offset}", _reason(record)
-    if reason is None:
-        raise Rejected(f"{place} does not say whence it came: no service wrote it")
-    if record.key is None and reason.value_was_null:
-        raise Rejected(f"{place} has neither key nor value, which our Kafka client can't send")
-    own = [(k, v) for k, v in record.headers if not k.startswith(HEADER_PREFIX)]
-    if REPLAYED_FROM not in dict(own):
-        # Ingest takes the ids from it: sent back twice, it is still one memory.
-        origin = f"{reason.topic}:{reason.partition}:{reason.offset}:{reason.timestamp}"
-        own.append((REPLAYED_FROM, origin.encode()))
-    value = None if reason.value_was_null else record.value
-    # With a key the partition follows from it; without one the record goes back where it lay.
-    partition = None if record.key is not None else reason.partition
-    return Outgoing(reason.topic, record.key, value, own, partition)
-
-
-def _parsed(place: str) -> tuple[int, int]:
+def _checked(place: str) -> str:
     partition, _, offset = place.partition(":")
     if not (partition.isdigit() and offset.isdigit()):
         raise typer.BadParameter(f"{place}: give PARTITION:OFFSET, such as 3:17")
-    return int(partition), int(offset)
-
-
-async def _at(reader: Reader, place: tuple[int, int]) -> Any:
-    record = await reader.one(*place)
-    if record is None:
-        raise NotFound(
-            f"no dead letter at {place[0]}:{place[1]}; see: human-memory dead-letters list"
-        )
-    return record
-
-
-def _reason(record: Any) -> DeadLetterReason | None:
-    try:
-        return DeadLetterReason.from_headers(dict(record.headers))
-    except (ValidationError, UnicodeDecodeError):
-        return None
-
-
-def _as_json(record: Any) -> dict[str, Any]:
-    reason = _reason(record)
-    shown = as_json(record)
-    shown["headers"] = {
-        k: v for k, v in shown["headers"].items() if not k.startswith(HEADER_PREFIX)
-    }
-    return shown | {"reason": reason.model_dump(mode="json") if reason else None}
+    return place

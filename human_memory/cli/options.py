@@ -6,13 +6,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
+import orjson
 import typer
 
-from human_memory.bus.bus import Bus, Request
+from human_memory.bus.bus import TIMEOUT_SECONDS_DEFAULT, Bus, Request
 from human_memory.bus.settings import KafkaSettings
 from human_memory.cli.output import print_json
+from human_memory.deadline import Deadline
 from human_memory.local import instance as instances
 from human_memory.local.instance import Instance
+from human_memory.operations.context import RequestContext
 from human_memory.paths import data_folder
 from schemas.replies import Reply
 
@@ -127,6 +130,39 @@ def moment(text: str | None, option: str) -> str | None:
         ) from None
 
 
+def json_object(text: str | None, option: str) -> dict[str, Any] | None:
+    """The JSON object that an option's text is.
+
+    Raises:
+        BadParameter: it is none.
+    """
+    if text is None:
+        return None
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise typer.BadParameter(f"{option} is not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise typer.BadParameter(f"{option} must be a JSON object, not {text[:40]}")
+    return value
+
+
+def numbers_by_name(texts: list[str]) -> dict[str, float]:
+    """Texts of the form NAME=NUMBER.
+
+    Raises:
+        BadParameter: one is not.
+    """
+    numbers = {}
+    for text in texts:
+        name, _, number = text.partition("=")
+        try:
+            numbers[name] = float(number)
+        except ValueError:
+            raise typer.BadParameter(f"{text!r} is not of the form NAME=NUMBER") from None
+    return numbers
+
+
 @dataclass(frozen=True, kw_only=True)
 class BusOptions(KafkaOptions, NamespaceOption, JsonOption):
     """What every command has that asks over the bus."""
@@ -149,6 +185,12 @@ class BusOptions(KafkaOptions, NamespaceOption, JsonOption):
     def print_reply(self, reply: Reply) -> None:
         """The result and the position it is good for, as JSON."""
         print_json({**(reply.result or {}), "position": reply.position})
+
+
+def context_of(options: KafkaOptions) -> RequestContext:
+    """The context of an operation that asks nobody over the bus: its bus is not connected."""
+    bus = Bus(options.settings(), client_id="human-memory-cli")
+    return RequestContext(bus, "default", Deadline.after(TIMEOUT_SECONDS_DEFAULT))
 
 
 @dataclass(frozen=True, kw_only=True)

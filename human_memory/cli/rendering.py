@@ -68,6 +68,26 @@ def print_stats(console: Console, result: dict[str, Any]) -> None:
     console.print(rows)
 
 
+def print_namespaces(console: Console, result: dict[str, Any]) -> None:
+    """A page of namespaces, and how to get the next one."""
+    numbers = ("total", "active", "decayed", "deleted")
+    rows = table(*numbers, "namespace", right=numbers)
+    for each in result["namespaces"]:
+        rows.add_row(*(str(each[name]) for name in numbers), Text(each["namespace"]))
+    console.print(rows)
+    console.print(f"{len(result['namespaces'])} of {result['total']} namespaces")
+    if result.get("next_cursor"):
+        console.print(f"next page: --cursor {result['next_cursor']}", markup=False, soft_wrap=True)
+
+
+def print_parameters(console: Console, result: dict[str, Any]) -> None:
+    """All parameters; those that were set are marked."""
+    rows = table("parameter", "value", "", right=("value",))
+    for name, value in result["parameters"].items():
+        rows.add_row(name, f"{value:g}", "set" if name in result["changed"] else "")
+    console.print(rows)
+
+
 def when(time: str) -> str:
     """A time of a reply, to the minute, in UTC.
 
@@ -129,4 +149,6 @@ def _history(accesses: list[dict[str, Any]]) -> str:
 def _shown(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4f}"
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if not isinstance(value, list):
+        return str(value)
+    return ", ".join(str(each["memory_id"] if isinstance(each, dict) else each) for each in value)

@@ -11,13 +11,16 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress
 
+from human_memory.bus.bus import Bus
+from human_memory.bus.reader import group_progress
 from human_memory.bus.services import group_of
 from human_memory.bus.settings import KafkaSettings
 from human_memory.cli.command import command
 from human_memory.cli.options import JsonOption, ServerOptions
 from human_memory.cli.output import out, print_json, progress_bar, table
-from human_memory.cli.records import group_progress
+from human_memory.routes import NAMESPACE_DEFAULT
 from schemas.errors import InvariantBroken, Unavailable
+from schemas.queries import RebuildQuery
 from schemas.topics import EVENTS
 
 POLL_SECONDS = 0.5
@@ -45,6 +48,9 @@ class ReplayOptions(ReadSideOptions):
             "--from-empty", help="Delete the read side first; searches wait until it is back."
         ),
     ] = False
+    state: Annotated[
+        bool, typer.Option("--state", help="Say how far a replay is that runs already.")
+    ] = False
     force: Annotated[
         bool, typer.Option("--force", help="Switch to the rebuilt one even where it differs.")
     ] = False
@@ -59,6 +65,9 @@ async def replay(options: ReplayOptions) -> None:
 
     Example: `human-memory replay`
     """
+    if options.state:
+        await _show_state(options)
+        return
     settings = options.projection_settings()
     if options.from_empty:
         await _replay_from_empty(options, settings)
@@ -87,6 +96,22 @@ async def digest(options: ReadSideOptions) -> None:
         print_json({"digest": value})
     else:
         print(value)
+
+
+async def _show_state(options: ReplayOptions) -> None:
+    async with Bus(options.settings(), client_id="human-memory-cli") as bus:
+        result = await bus.ask(RebuildQuery(namespace=NAMESPACE_DEFAULT))
+    if options.as_json:
+        print_json(result)
+        return
+    rows = table("partition", "version", "folded", "next", "folded into it", right=("folded",))
+    for each in result["partitions"]:
+        beside = [str(each[name] or "") for name in ("next_version", "next_folded")]
+        numbers = (str(each[name]) for name in ("partition", "version", "folded"))
+        rows.add_row(*numbers, *beside)
+    out().print(rows)
+    state = "running" if result["running"] else "no replay is running"
+    out().print(f"{state}: {result['folded']} of {result['total']} events")
 
 
 async def lose_and_rebuild(settings: Any, progress: Progress) -> dict[str, Any]:

@@ -7,13 +7,13 @@ from pathlib import Path
 import typer
 
 from human_memory._client.addresses import without_password
+from human_memory.bus.reader import group_progress
 from human_memory.bus.services import SERVICES, group_of
 from human_memory.bus.settings import KafkaSettings
 from human_memory.bus.topics import check_topics
 from human_memory.cli.command import command
 from human_memory.cli.options import JsonOption, ServerOptions
 from human_memory.cli.output import out, print_json, table
-from human_memory.cli.records import group_progress
 from human_memory.local.children import probe
 from human_memory.local.instance import Instance
 from schemas.errors import MemoryServiceError

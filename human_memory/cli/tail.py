@@ -7,10 +7,10 @@ import orjson
 import typer
 from rich.text import Text
 
+from human_memory.bus.reader import as_json, reading, recorded_at, value_of
 from human_memory.cli.command import command
 from human_memory.cli.options import JsonOption, KafkaOptions
 from human_memory.cli.output import out
-from human_memory.cli.records import as_json, reading, recorded_at, value_of
 from schemas.topics import TOPICS
 
 CONTENT_CHARACTERS_SHOWN = 60

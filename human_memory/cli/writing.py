@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 from uuid import UUID
 
-import orjson
 import typer
 
 from human_memory.cli.command import command
-from human_memory.cli.options import BusOptions, moment
+from human_memory.cli.options import BusOptions, json_object, moment, numbers_by_name
 from human_memory.cli.output import out
+from human_memory.cli.rendering import print_parameters
 from schemas.inbox import (
     Access,
     Forget,
@@ -20,7 +20,7 @@ from schemas.inbox import (
     Store,
     Supersede,
 )
-from schemas.queries import Inspect
+from schemas.queries import Inspect, ParametersQuery
 from schemas.replies import Reply
 
 app = typer.Typer()
@@ -59,6 +59,21 @@ class StoreOptions(BusOptions):
         str | None, typer.Option(metavar="JSON", help="An object that you want back.")
     ] = None
     pinned: Annotated[bool, typer.Option("--pinned", help="Never decays.")] = False
+    concepts: Annotated[
+        list[str],
+        typer.Option("--concept", help="A concept of the graph it is about; may be repeated."),
+    ] = field(default_factory=list)
+    emotion: Annotated[
+        str | None,
+        typer.Option(
+            metavar="JSON",
+            help="valence -1 to 1, arousal and salience 0 to 1; else worked out from the text.",
+        ),
+    ] = None
+    derived_from: Annotated[
+        list[UUID],
+        typer.Option("--derived-from", help="A memory that it was made from; may be repeated."),
+    ] = field(default_factory=list)
     wait: WaitOption = False
 
     def message(self) -> Store:
@@ -73,8 +88,11 @@ class StoreOptions(BusOptions):
             "occurred_at": moment(self.at, "--at"),
             "context": self.context,
             "idempotency_key": self.key,
-            "metadata": _object(self.metadata),
+            "metadata": json_object(self.metadata, "--metadata"),
             "pinned": self.pinned,
+            "concepts": self.concepts,
+            "emotion": json_object(self.emotion, "--emotion"),
+            "derived_from": [{"memory_id": each} for each in self.derived_from],
         }
         return Store.model_validate({k: v for k, v in fields.items() if v is not None})
 
@@ -108,6 +126,9 @@ class AccessOptions(BusOptions):
     memory_ids: Annotated[list[UUID], typer.Argument(metavar="ID...", help="Ids of memories.")]
     kind: Annotated[str, typer.Option(help="used, recall or rehearsal.")] = "used"
     context: Annotated[str | None, typer.Option(help="The situation, as text.")] = None
+    at: Annotated[
+        str | None, typer.Option(metavar="TIME", help="When they were, if not now (ISO 8601).")
+    ] = None
 
 
 @command(app)
@@ -122,6 +143,7 @@ async def access(options: AccessOptions) -> None:
             "memory_ids": options.memory_ids,
             "kind": options.kind,
             "context": options.context,
+            "occurred_at": moment(options.at, "--at"),
         }
     )
     await _accepted(options, message, f"{len(options.memory_ids)} accesses recorded")
@@ -203,23 +225,27 @@ class ParametersOptions(BusOptions):
 
 @command(app)
 async def parameters(options: ParametersOptions) -> None:
-    """Set the model's parameters of a namespace; all that are not named get their defaults.
+    """The model's parameters of a namespace: show them, or set them.
+
+    Where some are set, all that are not named get their defaults.
 
     Example: `human-memory parameters horizon_seconds=2592000 -n acme/agent-7`
     """
-    given = dict(_parameter(value) for value in options.values)
+    given = numbers_by_name(options.values)
     if not given and not options.defaults:
-        raise typer.BadParameter("give NAME=NUMBER, or --defaults to take back all that was set")
+        await _show_parameters(options)
+        return
     message = SetParameters.model_validate({"namespace": options.namespace, "parameters": given})
     await _accepted(options, message, f"parameters of {options.namespace} are set")
 
 
-def _parameter(text: str) -> tuple[str, float]:
-    name, _, number = text.partition("=")
-    try:
-        return name, float(number)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is not of the form NAME=NUMBER") from None
+async def _show_parameters(options: BusOptions) -> None:
+    reply = await options.request(ParametersQuery(namespace=options.namespace))
+    if options.as_json:
+        options.print_reply(reply)
+        return
+    assert reply.result is not None
+    print_parameters(out(), reply.result)
 
 
 async def _require_known(options: MemoryOptions) -> None:
@@ -239,15 +265,3 @@ async def _accepted(options: BusOptions, message: InboxMessage, done: str) -> No
 
 def _print_position(reply: Reply) -> None:
     out().print(f"position {reply.position}", markup=False, style="dim")
-
-
-def _object(text: str | None) -> dict[str, Any] | None:
-    if text is None:
-        return None
-    try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise typer.BadParameter(f"--metadata is not JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise typer.BadParameter(f"--metadata must be a JSON object, not {text[:40]}")
-    return value

@@ -30,6 +30,7 @@ from langgraph.store.base import (
 )
 
 from human_memory._client import calls
+from human_memory._client.arguments import ListMore, StoreMore
 from human_memory._client.calls import Call
 from human_memory._client.connecting import connect, connect_async
 from human_memory.exceptions import MemoryNotFound
@@ -144,7 +145,7 @@ class HumanMemoryStore(BaseStore):
                 self._namespaces.add(op.namespace)
             created = None
             if outdated:
-                detail: MemoryDetail = yield calls.inspect(outdated[0].memory_id, None)
+                detail: MemoryDetail = yield calls.inspect(outdated[0].memory_id, {})
                 created = _created_at(detail)
             yield _store(op, op.value, created)
             # Of all who put this key now the last to look sees every version; the newest stays.
@@ -152,14 +153,14 @@ class HumanMemoryStore(BaseStore):
             outdated = versions[1:]
         for version in outdated:
             with suppress(MemoryNotFound):  # somebody else has forgotten it
-                yield calls.forget(version.memory_id, None)
+                yield calls.forget(version.memory_id, {})
 
 
 def _get(op: GetOp) -> Steps:
     versions: list[MemoryItem] = yield from _versions(op.namespace, op.key)
     if not versions:
         return None
-    detail = yield calls.inspect(versions[0].memory_id, None)
+    detail = yield calls.inspect(versions[0].memory_id, {})
     return _item(detail)
 
 
@@ -182,7 +183,7 @@ def _search(op: SearchOp) -> Steps:
     for memory_id, score in scores.items():
         if len(found) >= wanted:
             break
-        detail = yield calls.inspect(memory_id, None)
+        detail = yield calls.inspect(memory_id, {})
         item = _item(detail)
         name = (item.namespace, item.key)
         # Two versions are found while one is replaced.
@@ -200,7 +201,7 @@ def _list_namespaces(op: ListNamespacesOp) -> Steps:
     paths: list[Path] = []
     rows = yield from _listed(_NAMESPACE_TAG)
     for row in rows:
-        detail = yield calls.inspect(row.memory_id, None)
+        detail = yield calls.inspect(row.memory_id, {})
         paths.append(tuple(detail.metadata["namespace"]))
     conditions = op.match_conditions or ()
     matching = [path for path in paths if all(_path_matches(path, each) for each in conditions)]
@@ -219,7 +220,7 @@ def _listed(tag: str) -> Steps:
     for status in ("active", "decayed"):
         cursor: str | None = None
         while True:
-            more: calls.ListMore = {"tag": tag, "status": status}
+            more: ListMore = {"tag": tag, "status": status}
             if cursor is not None:
                 more["cursor"] = cursor
             page: MemoryPage = yield calls.list_page(0, _PAGE, more)
@@ -244,13 +245,13 @@ def _store(op: PutOp, value: Mapping[str, Any], created_at: str | None) -> Call[
     ]
     if op.index is not False:
         tags.append(_INDEXED_TAG)
-    more: calls.StoreMore = {"tags": tags, "metadata": metadata}
+    more: StoreMore = {"tags": tags, "metadata": metadata}
     return calls.store(_text(op, value), MEMORY_TYPE, None, more)
 
 
 def _marker(namespace: Path) -> Call[Any]:
     """What says that a namespace exists: stored once, as its key says, and kept for ever."""
-    more: calls.StoreMore = {
+    more: StoreMore = {
         "tags": [_NAMESPACE_TAG],
         "metadata": {"namespace": list(namespace)},
         "pinned": True,

@@ -1,4 +1,4 @@
-"""The HTTP API's meaning, in terms of the bus: what the gateway serves and the client does itself.
+"""What each operation of the API does, in terms of the bus: for the gateway and for `kafka://`.
 
-Needs no web framework: `requests` says what may be asked, `service` does it.
+Each is a function from a request model and a context to a response model; `table` lists them.
 """

@@ -1,10 +1,11 @@
-"""One request on its way over the bus: whose memory, until when, under which key."""
+"""The context of one request: whose memory, until when, under which key, over which bus."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from human_memory.bus.bus import Bus, Request
 from human_memory.deadline import Deadline
@@ -17,16 +18,28 @@ from schemas.queries import Ping
 from schemas.replies import Reply
 
 Json = dict[str, Any]
+M = TypeVar("M", bound=Message)
 
 
 @dataclass(frozen=True)
-class Asking:
-    """What an operation has at hand."""
+class RequestContext:
+    """What an operation has at hand beside its request.
+
+    Raises:
+        Rejected: this can be no namespace, or no key.
+    """
 
     bus: Bus
     namespace: str
     deadline: Deadline
     idempotency_key: str | None = None
+
+    def __post_init__(self) -> None:
+        given = {"namespace": self.namespace, "idempotency_key": self.idempotency_key}
+        try:
+            InboxCommand.model_validate(given)
+        except ValidationError as error:
+            raise refused(error, InboxCommand, place="header") from None
 
     @property
     def query_id(self) -> UUID | None:
@@ -56,14 +69,24 @@ class Asking:
         if position is not None:
             await self.ask(Ping(namespace=self.namespace, after=position))
 
-    def message(self, model: type[Message], /, **fields: Any) -> Any:
-        """A message of the bus for this namespace.
+    def message(self, model: type[M], request: BaseModel | None = None, /, **fields: Any) -> M:
+        """A message of the bus with the fields of a request; `fields` differ or come on top.
+
+        They are those of the message and have been checked, so they are not checked again.
+        """
+        given = {**dict(request or ()), **fields}
+        construct: Callable[..., Any] = model.model_construct
+        made: M = construct(namespace=self.namespace, **given)
+        return made
+
+    def checked(self, model: type[M], request: BaseModel, /, **fields: Any) -> M:
+        """As `message`, for one whose fields must also be good together.
 
         Raises:
-            Rejected: the fields are not good together.
+            Rejected: they are not.
         """
         try:
-            return model.model_validate({"namespace": self.namespace, **fields})
+            return model.model_validate({"namespace": self.namespace, **dict(request), **fields})
         except ValidationError as error:
             raise refused(error, model) from None
 

@@ -2,41 +2,63 @@
 
 import asyncio
 import time
-from typing import Any
+from collections.abc import Sequence
 from uuid import UUID
 
-from human_memory.operations.context import Asking, Json
-from human_memory.operations.requests import ApiRequest, StoreBatchRequest, memory_id_of
+from human_memory import models
+from human_memory.operations.context import Json, RequestContext
+from human_memory.operations.requests import (
+    ForgetRequest,
+    InspectRequest,
+    ListRequest,
+    Nothing,
+    RecallRequest,
+    RestoreRequest,
+    SearchRequest,
+    StoreBatchRequest,
+    StoreRequest,
+    SupersedeRequest,
+    UsedRequest,
+    memory_id_of,
+)
 from schemas.errors import MemoryServiceError, NotFound, Rejected, Unavailable
 from schemas.fields import rfc3339
 from schemas.ids import derive
-from schemas.inbox import Access, Forget, Restore, Store
+from schemas.inbox import Access, Forget, Restore, Store, Supersede
 from schemas.limits import FUTURE_SKEW_SECONDS_DEFAULT
 from schemas.queries import Inspect, ListMemories, Recall, Search, Stats
 
 SEEDS = 2**63  # that the bus knows
-_TIMES = ("created_at", "last_accessed", "accessed_at", "recorded_at")
+_TIMES = (
+    *("created_at", "last_accessed", "accessed_at", "recorded_at"),
+    *("began_at", "completed_at", "undone_at"),
+)
 
 
-async def store(request: ApiRequest, asking: Asking) -> Json:
+async def store(request: StoreRequest, context: RequestContext) -> models.MemoryCreated:
     """A new memory."""
-    return shown(await asking.write(_store(request, asking, asking.idempotency_key)))
+    command = context.message(Store, request, idempotency_key=context.idempotency_key)
+    return models.MemoryCreated.model_validate(shown(await context.write(command)))
 
 
-async def store_batch(request: StoreBatchRequest, asking: Asking) -> Json:
+async def store_batch(request: StoreBatchRequest, context: RequestContext) -> models.BatchStored:
     """Several new memories, each a command of its own under a key of its own.
 
     Raises:
         Unavailable: some may not be stored; a retry with the same key completes the batch.
     """
-    _check_times(request)
-    key = asking.idempotency_key
+    key = context.idempotency_key
     commands = [
-        _store(item, asking, None if key is None else str(derive("batch", key, number)))
+        context.message(
+            Store,
+            item,
+            idempotency_key=None if key is None else str(derive("batch", key, number)),
+        )
         for number, item in enumerate(request.items)
     ]
+    _check_times(commands)
     replies = await asyncio.gather(
-        *(asking.request(command) for command in commands), return_exceptions=True
+        *(context.request(command) for command in commands), return_exceptions=True
     )
     results, newest = [], (-1, "")
     for reply in replies:
@@ -47,99 +69,121 @@ async def store_batch(request: StoreBatchRequest, asking: Asking) -> Json:
             )
         if isinstance(reply, BaseException):
             raise reply
-        results.append(shown(reply.unwrap()))
+        results.append(models.MemoryCreated.model_validate(shown(reply.unwrap())))
         if reply.position is not None:
             newest = max(newest, (int(reply.position.split(":")[1]), reply.position))
     # All are of one namespace, so of one partition: what shows the newest shows all.
-    await asking.visible(newest[1] or None)
-    return {"results": results}
+    await context.visible(newest[1] or None)
+    return models.BatchStored(results=results)
 
 
-async def search(request: ApiRequest, asking: Asking) -> Json:
+async def search(request: SearchRequest, context: RequestContext) -> models.SearchReply:
     """What is remembered about something."""
-    fields = _given(request)
-    if fields.get("seed") is not None:
-        fields["seed"] %= SEEDS  # any whole number is one over HTTP
-    query = asking.message(Search, query_id=asking.query_id, wait="visible", **fields)
-    rows = [shown(row) for row in (await asking.ask(query))["results"]]
-    return {"results": rows, "count": len(rows)}
-
-
-async def recall(request: ApiRequest, asking: Asking) -> Json:
-    """One memory, which gets stronger."""
-    fields = _given(request)
-    memory_id = memory_id_of(fields.pop("memory_id"))
-    query = asking.message(
-        Recall, memory_id=memory_id, query_id=asking.query_id, wait="visible", **fields
+    query = context.checked(
+        Search,
+        request,
+        query_id=context.query_id,
+        wait="visible",
+        seed=None if request.seed is None else request.seed % SEEDS,  # any number is one here
     )
-    return shown(await asking.ask(query))
+    rows = [shown(row) for row in (await context.ask(query))["results"]]
+    return models.SearchReply.model_validate({"results": rows, "count": len(rows)})
 
 
-async def inspect(request: ApiRequest, asking: Asking) -> Json:
+async def recall(request: RecallRequest, context: RequestContext) -> models.MemoryInfo:
+    """One memory, which gets stronger."""
+    query = context.message(
+        Recall,
+        request,
+        memory_id=memory_id_of(request.memory_id),
+        query_id=context.query_id,
+        wait="visible",
+    )
+    return models.MemoryInfo.model_validate(shown(await context.ask(query)))
+
+
+async def inspect(request: InspectRequest, context: RequestContext) -> models.MemoryDetail:
     """Everything about one memory."""
-    return shown(await _inspected(asking, memory_id_of(_given(request)["memory_id"])))
+    query = context.message(Inspect, request, memory_id=memory_id_of(request.memory_id))
+    return models.MemoryDetail.model_validate(shown(await context.ask(query)))
 
 
-async def list_memories(request: ApiRequest, asking: Asking) -> Json:
+async def list_memories(request: ListRequest, context: RequestContext) -> models.MemoryPage:
     """A page of the memories of a namespace."""
-    fields = _given(request)
-    if "type" in fields:
-        fields["memory_type"] = fields.pop("type")
-    result = await asking.ask(asking.message(ListMemories, **fields))
-    return {**result, "memories": [shown(row) for row in result["memories"]]}
+    query = context.message(ListMemories, request, type="list", memory_type=request.type)
+    result = await context.ask(query)
+    rows = [shown(row) for row in result["memories"]]
+    return models.MemoryPage.model_validate({**result, "memories": rows})
 
 
-async def forget(request: ApiRequest, asking: Asking) -> Json:
+async def forget(request: ForgetRequest, context: RequestContext) -> models.Forgotten:
     """Take a memory out of everything but inspect and list.
 
     Raises:
         NotFound: unknown, or forgotten already.
     """
-    memory_id = memory_id_of(_given(request)["memory_id"])
-    if (await _inspected(asking, memory_id))["status"] == "deleted":
+    memory_id = memory_id_of(request.memory_id)
+    if (await inspected(context, memory_id))["status"] == "deleted":
         raise NotFound(f"memory {memory_id} is forgotten already")
-    await asking.write(asking.message(Forget, memory_id=memory_id))
-    return {"memory_id": str(memory_id), "deleted": True}
+    await context.write(context.message(Forget, request, memory_id=memory_id))
+    return models.Forgotten(memory_id=str(memory_id), deleted=True)
 
 
-async def restore(request: ApiRequest, asking: Asking) -> Json:
+async def restore(request: RestoreRequest, context: RequestContext) -> models.Restored:
     """Bring a decayed or forgotten memory back; one that is active stays as it is.
 
     Raises:
         NotFound: unknown.
     """
-    memory_id = memory_id_of(_given(request)["memory_id"])
-    found = await _inspected(asking, memory_id)
+    memory_id = memory_id_of(request.memory_id)
+    found = await inspected(context, memory_id)
     if found["status"] != "active":
-        await asking.write(asking.message(Restore, memory_id=memory_id))
-        found = await _inspected(asking, memory_id)
-    return {name: found[name] for name in ("memory_id", "status", "activation", "access_count")}
+        await context.write(context.message(Restore, request, memory_id=memory_id))
+        found = await inspected(context, memory_id)
+    return models.Restored.model_validate(found)
 
 
-async def used(request: ApiRequest, asking: Asking) -> Json:
+async def used(request: UsedRequest, context: RequestContext) -> models.Accepted:
     """Memories were of use outside a search or recall of ours."""
-    command = asking.message(Access, idempotency_key=asking.idempotency_key, **_given(request))
-    await asking.write(command)
-    return {"accepted": True}
+    await context.write(context.message(Access, request, idempotency_key=context.idempotency_key))
+    return models.Accepted(accepted=True)
 
 
-async def stats(request: ApiRequest, asking: Asking) -> Json:
+async def supersede(request: SupersedeRequest, context: RequestContext) -> models.Accepted:
+    """Say that a newer memory holds instead of an older one, which then comes after it.
+
+    Raises:
+        NotFound: one of the two is unknown.
+    """
+    ids = {
+        "memory_id": memory_id_of(request.memory_id),
+        "superseded_by": memory_id_of(request.superseded_by),
+    }
+    key = context.idempotency_key
+    command = context.checked(Supersede, request, **ids, idempotency_key=key)
+    # The log takes a wish about anything; only the read side knows what there is.
+    await asyncio.gather(*(inspected(context, each) for each in ids.values()))
+    await context.write(command)
+    return models.Accepted(accepted=True)
+
+
+async def stats(request: Nothing, context: RequestContext) -> models.Stats:
     """Counts by status."""
-    return await asking.ask(asking.message(Stats))
+    return models.Stats.model_validate(await context.ask(context.message(Stats)))
 
 
-async def known(asking: Asking, memory_id: UUID) -> None:
-    """Return if there is such a memory, whatever its status.
+async def inspected(context: RequestContext, memory_id: UUID) -> Json:
+    """All that is known of a memory, whatever its status.
 
     Raises:
         NotFound: unknown.
     """
-    await _inspected(asking, memory_id)
+    return await context.ask(context.message(Inspect, memory_id=memory_id))
 
 
 def shown(row: Json) -> Json:
     """A row as HTTP shows it: times with microseconds."""
-    times: Json = {name: microseconds(row[name]) for name in _TIMES if name in row}
+    times: Json = {name: microseconds(row[name]) for name in _TIMES if row.get(name)}
     if "access_history" in row:
         times["access_history"] = [shown(each) for each in row["access_history"]]
     return {**row, **times} if times else row
@@ -154,28 +198,15 @@ def microseconds(time: str) -> str:
     return f"{time.removesuffix('Z')}000Z"
 
 
-def _check_times(request: StoreBatchRequest) -> None:
-    """What ingest would refuse of one item, before another is stored.
+def _check_times(items: Sequence[Store]) -> None:
+    """Refuse what ingest would refuse of one item, before another is stored.
 
     Raises:
         Rejected: an item happened in the future.
     """
     latest_ms = time.time_ns() // 1_000_000 + FUTURE_SKEW_SECONDS_DEFAULT * 1_000
-    for number, item in enumerate(request.items):
+    for number, item in enumerate(items):
         if item.occurred_at is not None and item.occurred_at > latest_ms:
             field = f"items.{number}.occurred_at"
             words = f"{field}: {rfc3339(item.occurred_at)} is in the future; check the clock"
             raise Rejected(words, problems=[{"field": field, "problem": words.partition(": ")[2]}])
-
-
-async def _inspected(asking: Asking, memory_id: UUID) -> Json:
-    return await asking.ask(asking.message(Inspect, memory_id=memory_id))
-
-
-def _store(request: ApiRequest, asking: Asking, key: str | None) -> Store:
-    command: Store = asking.message(Store, idempotency_key=key, **_given(request))
-    return command
-
-
-def _given(request: ApiRequest) -> dict[str, Any]:
-    return request.model_dump(exclude_unset=True)

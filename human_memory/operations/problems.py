@@ -1,36 +1,49 @@
 """Errors as HTTP shows them: a status, and a `detail` that is a text or a list of problems."""
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from schemas.errors import MemoryServiceError, Rejected, Unavailable
-from schemas.problems import rejected
+from schemas.problems import rejection
 
 Detail = str | list[dict[str, Any]]
 
 
-def refused(error: ValidationError, model: type[BaseModel], *, place: str = "body") -> Rejected:
+def refused(error: ValidationError, model: Any, *, place: str = "body") -> Rejected:
     """A pydantic error as ours, with the problems as HTTP lists them in its details.
 
     Each has `loc` (`["body", "tags", 3]`), `msg`, which names the field too, and `type`.
     """
-    ours = rejected(error, _adapter(model))
-    found = error.errors(include_url=False, include_context=False, include_input=False)
+    return _refusal([(place, each) for each in error.errors(include_url=False)], model)
+
+
+def refused_parameters(found: Sequence[ErrorDetails]) -> Rejected:
+    """As `refused`, for problems whose `loc` begins with their place, as a framework lists them."""
+    return _refusal(
+        [(str(each["loc"][0]), {**each, "loc": each["loc"][1:] or each["loc"]}) for each in found],
+        Any,
+    )
+
+
+def _refusal(found: Sequence[tuple[str, ErrorDetails]], model: Any) -> Rejected:
+    ours = rejection([each for _, each in found], _adapter(model))
     ours.details["detail"] = [
         {
             "loc": [place, *each["loc"]],
             "msg": f"{problem['field']}: {problem['problem']}".removeprefix(": "),
             "type": each["type"],
         }
-        for each, problem in zip(found, ours.details["problems"], strict=False)
+        for (place, each), problem in zip(found, ours.details["problems"], strict=False)
     ]
     return ours
 
 
 @cache  # what is worked out from an adapter is kept by adapter: a new one each time would pile up
-def _adapter(model: type[BaseModel]) -> TypeAdapter[Any]:
+def _adapter(model: Any) -> TypeAdapter[Any]:
     return TypeAdapter(model)
 
 

@@ -1,131 +1,247 @@
-"""What may be asked over HTTP: the fields of the bus's own messages, with what HTTP has otherwise.
+"""What may be asked: the fields of the bus's own messages, and what an operation has otherwise.
 
 Unknown fields are ignored, as the published client's server does.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Collection
 from copy import copy
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, create_model
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, create_model, model_validator
 
-from schemas import limits
+from schemas import inbox, limits, queries
 from schemas.errors import NotFound
-from schemas.fields import (
-    Concepts,
-    ConceptType,
-    Content,
-    Context,
-    Emotion,
-    MemoryType,
-    Message,
-    Metadata,
-    Milliseconds,
-    Session,
-    Speaker,
-    Tags,
-)
-from schemas.inbox import Access, Concept, Relation
-from schemas.queries import (
-    GraphExport,
-    ListMemories,
-    QueryBase,
-    Recall,
-    Search,
-    Spread,
-)
+from schemas.fields import ConceptType, MemoryType, Message
+from schemas.maintenance import RunJob
 
+T = TypeVar("T", bound=BaseModel)
 _UUID = re.compile(
     r"[0-9a-f]{32}|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE | re.ASCII
 )
-# What comes from elsewhere: from headers, from the route, from the reply's way back, or from a run
-# of maintenance.
-_NOT_IN_BODIES = {
-    *("type", "namespace", "idempotency_key"),
-    *(name for name in QueryBase.model_fields if name != "namespace"),
-    *("wait", "run_id"),
-}
+# What comes from elsewhere: from headers, from the operation, from the reply's way back, or from a
+# run of maintenance.
+NOT_ASKED = frozenset(
+    {"type", "namespace", "idempotency_key", "after", "query_id", "wait", "run_id"}
+)
 
 
 class ApiRequest(BaseModel):
-    """Base of all requests: immutable, finite numbers only, unknown fields ignored."""
+    """Base of all requests: immutable, finite numbers only, unknown fields ignored.
 
-    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
+    Strict, as the published schema is: "7" is not 7, but 7.0 is.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False, strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _whole(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        return {name: _as_whole(value) for name, value in given.items()}
 
 
-def _request_of(
-    message: type[Message],
-    *,
-    without: frozenset[str] = frozenset(),
-    examples: tuple[Mapping[str, Any], ...] = (),
-    **more: Any,
-) -> type[ApiRequest]:
-    """The fields of a message of the bus, with the bounds they have there."""
-    left_out = _NOT_IN_BODIES | without | more.keys()
-    fields: dict[str, Any] = {
-        name: (info.annotation, copy(info))
-        for name, info in message.model_fields.items()
-        if name not in left_out
-    }
-    made = create_model(
-        f"{message.__name__}Request", __base__=ApiRequest, __doc__=message.__doc__, **fields, **more
-    )
-    if examples:
-        made.model_config["json_schema_extra"] = {"examples": [dict(each) for each in examples]}
-    return made
+def _as_whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def of(message: type[Message], *, without: Collection[str] = ()) -> Callable[[type[T]], type[T]]:
+    """Give a request the fields of a message, as they are bounded and described there.
+
+    What the class declares itself is as it says, and nothing is taken over `without`.
+    """
+
+    def derived(own: type[T]) -> type[T]:
+        left_out = {*NOT_ASKED, *without, *own.model_fields}
+        fields: dict[str, Any] = {
+            name: (info.annotation, copy(info))
+            for name, info in message.model_fields.items()
+            if name not in left_out
+        }
+        return create_model(
+            own.__name__, __base__=own, __doc__=own.__doc__, __module__=own.__module__, **fields
+        )
+
+    return derived
+
+
+def _example(**fields: Any) -> ConfigDict:
+    return ConfigDict(json_schema_extra={"examples": [fields]})
 
 
 class Nothing(ApiRequest):
     """A request without parameters."""
 
 
-class OfMemory(ApiRequest):
-    """A request about one memory. Its id is text: what is no id is not found."""
-
-    memory_id: str
-
-
+# An id is text, and so is a name: what can be none is not found, like one that is unknown.
+@of(inbox.Store)
 class StoreRequest(ApiRequest):
     """Something happened: remember it."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"content": "The user prefers dark mode.", "context": "support_chat"}]
-        }
-    )
-    content: Content
-    memory_type: MemoryType = "episodic"
-    context: Context | None = None
-    tags: Tags = []
-    metadata: Metadata = {}
-    concepts: Concepts = []
-    emotion: Emotion | None = Field(None, description="Absent: worked out from the content.")
-    session: Session | None = None
-    speaker: Speaker | None = None
-    pinned: bool = Field(False, description="Never decays.")
-    occurred_at: Milliseconds | None = Field(None, description="Absent: now.")
+    model_config = _example(content="The user prefers dark mode.", context="support_chat")
 
 
 class StoreBatchRequest(ApiRequest):
     """Several memories. All are checked before the first is stored."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"items": [{"content": "Tea is at four."}]}]}
-    )
+    model_config = _example(items=[{"content": "Tea is at four."}])
     items: Annotated[list[StoreRequest], Field(min_length=1, max_length=limits.BATCH_ITEMS_MAX)]
 
 
-class InspectRequest(OfMemory):
-    """Everything about one memory."""
+@of(queries.Search)
+class SearchRequest(ApiRequest):
+    """What do I remember about this, here and now? Ranked by activation."""
+
+    model_config = _example(query="What does the user prefer?", top_k=5)
+    seed: int | None = Field(None, description="The same seed gives the same noise.")
+
+
+@of(queries.Recall)
+class RecallRequest(ApiRequest):
+    """Bring one memory back: it gets stronger."""
+
+    memory_id: str
+
+
+@of(queries.Inspect)
+class InspectRequest(ApiRequest):
+    """Everything about one memory, in any status, without touching it."""
+
+    memory_id: str
+
+
+@of(queries.ListMemories, without={"memory_type"})
+class ListRequest(ApiRequest):
+    """The memories of a namespace by activation, without touching them."""
+
+    type: MemoryType | None = Field(None, description="Only of this type.")
+
+
+@of(inbox.Access)
+class UsedRequest(ApiRequest):
+    """Memories were used outside a search or recall of ours, for example in an answer."""
+
+    model_config = _example(memory_ids=["1b8c8c95-c312-59f9-aea0-47bf740dd29e"], kind="used")
+
+
+@of(inbox.Forget, without={"occurred_at"})
+class ForgetRequest(ApiRequest):
+    """Take a memory out of everything but inspect and list."""
+
+    memory_id: str
+
+
+@of(inbox.Restore, without={"occurred_at"})
+class RestoreRequest(ApiRequest):
+    """Bring a decayed or forgotten memory back; counts as one access."""
+
+    memory_id: str
+
+
+@of(inbox.Concept, without={"concept_type", "occurred_at"})
+class ConceptRequest(ApiRequest):
+    """Create a concept of the graph, or overwrite its type and activation."""
+
+    model_config = _example(name="Python", type="language", activation=0.9)
+    type: ConceptType = "concept"
+
+
+class ConceptByName(ApiRequest):
+    """One concept and all relations at it, strongest first."""
+
+    name: str
+
+
+@of(inbox.Relation, without={"occurred_at"})
+class RelationRequest(ApiRequest):
+    """Create a typed, weighted, directed relation of two concepts, or overwrite its weight."""
+
+    model_config = _example(source="Python", target="AI", relation_type="USED_FOR", weight=0.9)
+
+
+@of(queries.Spread)
+class SpreadRequest(ApiRequest):
+    """Concepts near the active ones, by the strongest path."""
+
+    model_config = _example(active_concepts=["Python"], depth=2, limit=10)
+
+
+@of(queries.GraphExport)
+class ExportRequest(ApiRequest):
+    """Concepts and the relations among them."""
+
+
+@of(inbox.Supersede, without={"occurred_at"})
+class SupersedeRequest(ApiRequest):
+    """A newer memory says what holds now instead of an older one."""
+
+    model_config = _example(
+        memory_id="1b8c8c95-c312-59f9-aea0-47bf740dd29e",
+        superseded_by="77c1a3de-6c1a-5d5e-8f0c-0e1f6f1f2a10",
+    )
+    memory_id: str = Field(description="The older memory.")
+    superseded_by: str = Field(description="The newer memory.")
+
+
+@of(queries.Runs)
+class RunsRequest(ApiRequest):
+    """The runs of maintenance, newest first."""
+
+
+class RunRequest(ApiRequest):
+    """One run of maintenance."""
+
+    run_id: str
+
+
+@of(RunJob, without={"slot"})
+class StartRunRequest(ApiRequest):
+    """A run of maintenance, now."""
+
+    model_config = _example(job="consolidation", parameters={"phases": ["replay"]})
+
+
+@of(inbox.SetParameters, without={"occurred_at"})
+class SetParametersRequest(ApiRequest):
+    """The model's parameters of a namespace; those that are not named get their defaults."""
+
+    model_config = _example(parameters={"horizon_seconds": 2_592_000})
+
+
+@of(queries.Namespaces)
+class NamespacesRequest(ApiRequest):
+    """The namespaces of the installation by name, each with its counts."""
+
+
+class DeadLettersRequest(ApiRequest):
+    """The newest dead letters."""
+
+    last: Annotated[int, Field(ge=1, le=limits.DEAD_LETTERS_MAX)] = Field(
+        50, description="At most so many."
+    )
+
+
+class DeadLetterRequest(ApiRequest):
+    """One dead letter, by its place: PARTITION:OFFSET."""
+
+    place: str
+
+
+class ReplayRequest(ApiRequest):
+    """Dead letters to send again: those at some places, or all that are commands."""
+
+    model_config = _example(places=["3:17"])
+    places: Annotated[list[str], Field(max_length=limits.DEAD_LETTERS_MAX)] = []
+    all: bool = False
 
 
 Goal = Annotated[str, StringConstraints(min_length=1, max_length=limits.GOAL_CHARACTERS_MAX)]
 
 
 class StrategyParams(ApiRequest):
-    """Parameters of the strategies; each reads its own. What is no id is not found."""
+    """Parameters of the strategies; each reads its own."""
 
     goals: Annotated[list[Goal], Field(max_length=limits.GOALS_MAX)] = Field(
         [], description="strategic_prune: what the memories that are kept have to do with."
@@ -144,54 +260,9 @@ class StrategyParams(ApiRequest):
 class ForgetStrategyRequest(ApiRequest):
     """Forget on purpose."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"strategy": "strategic_prune", "params": {"goals": ["Python"]}}]
-        }
-    )
+    model_config = _example(strategy="strategic_prune", params={"goals": ["Python"]})
     strategy: Literal["strategic_prune", "capacity_overflow", "interference", "rif"]
     params: StrategyParams = StrategyParams()
-
-
-class ConceptByName(ApiRequest):
-    """A request about one concept. The name is text: what is no name is not found."""
-
-    name: str
-
-
-SearchRequest = _request_of(
-    Search,
-    examples=({"query": "What does the user prefer?", "top_k": 5},),
-    seed=(int | None, Field(None, description="The same seed gives the same noise.")),
-)
-RecallRequest = _request_of(
-    Recall, without=frozenset({"as_of", "record_access", "explain"}), memory_id=(str, ...)
-)
-ListRequest = _request_of(
-    ListMemories,
-    without=frozenset({"memory_type"}),
-    type=(MemoryType | None, Field(None, description="Only of this type.")),
-)
-UsedRequest = _request_of(
-    Access,
-    without=frozenset({"occurred_at"}),
-    examples=({"memory_ids": ["1b8c8c95-c312-59f9-aea0-47bf740dd29e"], "kind": "used"},),
-)
-ConceptRequest = _request_of(
-    Concept,
-    without=frozenset({"concept_type", "occurred_at"}),
-    examples=({"name": "Python", "type": "language", "activation": 0.9},),
-    type=(ConceptType, "concept"),
-)
-RelationRequest = _request_of(
-    Relation,
-    without=frozenset({"occurred_at"}),
-    examples=({"source": "Python", "target": "AI", "relation_type": "USED_FOR", "weight": 0.9},),
-)
-SpreadRequest = _request_of(
-    Spread, examples=({"active_concepts": ["Python"], "depth": 2, "limit": 10},)
-)
-ExportRequest = _request_of(GraphExport)
 
 
 def memory_id_of(text: str) -> UUID:
@@ -200,6 +271,15 @@ def memory_id_of(text: str) -> UUID:
     Raises:
         NotFound: it names none; a client is told the same of an unknown id.
     """
+    return _id_of(text, "memory")
+
+
+def run_id_of(text: str) -> UUID:
+    """As `memory_id_of`, for a run of maintenance."""
+    return _id_of(text, "run")
+
+
+def _id_of(text: str, thing: str) -> UUID:
     if not _UUID.fullmatch(text):
-        raise NotFound(f"no memory has the id {text[:80]!r}")
+        raise NotFound(f"no {thing} has the id {text[:80]!r}")
     return UUID(text)

@@ -7,17 +7,12 @@ import hmac
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from human_memory import routes
-from human_memory.routes import Route
+from human_memory.operations.table import Right
 from schemas.errors import Rejected
-
-Right = Literal["read", "write", "admin"]
-_ADMIN = {routes.DECAY, routes.CONSOLIDATE, routes.FORGET_STRATEGY}
-_READ = {routes.SEARCH, routes.SPREAD}
 
 
 class ApiKey(BaseModel):
@@ -32,6 +27,11 @@ class ApiKey(BaseModel):
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     namespaces: Annotated[list[str], Field(min_length=1)]
     rights: Annotated[list[Right], Field(min_length=1)]
+
+    @property
+    def covers_all(self) -> bool:
+        """True for a key that opens every namespace."""
+        return "*" in self.namespaces
 
     def covers(self, namespace: str) -> bool:
         """Whether it opens the namespace."""
@@ -74,13 +74,6 @@ class Access:
             if hmac.compare_digest(key.sha256, sent):
                 found = key
         return found
-
-
-def right_for(route: Route) -> Right:
-    """What a key needs for a route. Searching reads, though it strengthens what it finds."""
-    if route in _ADMIN:
-        return "admin"
-    return "read" if route.method == "GET" or route in _READ else "write"
 
 
 def _secret(authorization: str | None) -> str:

@@ -5,27 +5,32 @@ from contextlib import asynccontextmanager
 
 import structlog
 from fastapi import FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import HTMLResponse, Response
 
-from human_memory import __version__
+from human_memory import __version__, routes
 from human_memory.bus.bus import Bus
+from human_memory.models import Readiness
+from human_memory.operations.examples import ANSWERS
+from human_memory.operations.problems import refused_parameters
 from schemas.errors import MemoryServiceError
 from services.common.redis import connect
 from services.gateway.access import Access
-from services.gateway.documents import described_readiness, document
-from services.gateway.endpoints import Endpoints
+from services.gateway.endpoints import add_endpoints
 from services.gateway.event_feed import Followers
 from services.gateway.idempotency_cache import KeptReplies
 from services.gateway.middleware import Doors
-from services.gateway.readiness import Readiness
+from services.gateway.openapi import DESCRIPTION, document
+from services.gateway.parts import Parts
+from services.gateway.readiness import Probes
 from services.gateway.responses import RETRY_AFTER, error_response, json_response
 from services.gateway.settings import GatewaySettings
 from services.gateway.shared_stats import SharedStats
-from services.gateway.streams import Streams
+from services.gateway.streams import router as streams
 
 SERVICE = "gateway"
 # A bus may have so many requests under way; the gateway itself bounds how many it makes.
@@ -40,6 +45,13 @@ HOME = """<!doctype html>
 log = structlog.get_logger(__name__)
 
 
+class ServiceReadiness(Readiness):
+    """What works, and who says so."""
+
+    service: str = SERVICE
+    version: str = __version__
+
+
 def build(settings: GatewaySettings) -> FastAPI:
     """The service, not connected yet.
 
@@ -47,38 +59,41 @@ def build(settings: GatewaySettings) -> FastAPI:
         Rejected: the file of API keys is no such file.
     """
     redis = connect(settings.redis)
-    kept = KeptReplies(redis, f"hm:{settings.topic_prefix}:")
-    endpoints = Endpoints(kept, seconds_max=settings.request_seconds_max)
-
-    streams = Streams(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         client_id = f"human-memory-{SERVICE}"
         async with Bus(settings, client_id=client_id, pending_max=PENDING_MAX) as bus:
-            endpoints.bus = streams.bus = bus
-            streams.followers = followers = Followers(settings)
-            streams.stats = SharedStats(bus, seconds_max=settings.request_seconds_max)
-            app.state.readiness = Readiness(settings, redis, bus)
+            app.state.parts = parts = Parts(
+                settings=settings,
+                bus=bus,
+                kept=KeptReplies(redis, f"hm:{settings.topic_prefix}:"),
+                followers=Followers(settings),
+                stats=SharedStats(bus, seconds_max=settings.request_seconds_max),
+                probes=Probes(settings, redis, bus),
+            )
             # Whoever stays would hold up the end: `services.run` calls this when it begins.
-            app.state.close_streams = followers.close
-            await app.state.readiness.start()
+            app.state.close_streams = parts.followers.close
+            await parts.probes.start()
             try:
                 yield
             finally:
-                await followers.close()
-                await app.state.readiness.stop()
+                await parts.followers.close()
+                await parts.probes.stop()
                 await redis.aclose()
 
     app = FastAPI(
         title="human-memory",
         version=__version__,
+        description=DESCRIPTION,
         lifespan=lifespan,
+        # A redirect of a trailing slash would be taken for an answer by the published client.
         redirect_slashes=False,
+        separate_input_output_schemas=False,
     )
     app.openapi = lambda: document(app)  # type: ignore[method-assign] # FastAPI's own way to do it
-    app.include_router(endpoints.router())
-    app.include_router(streams.router())
+    add_endpoints(app.router)
+    app.include_router(streams)
     _add_system_routes(app)
     _add_errors(app)
     _add_middleware(app, settings)
@@ -100,13 +115,27 @@ def _add_system_routes(app: FastAPI) -> None:
     async def health() -> dict[str, str]:
         return {"status": "ok"}
 
-    @app.get("/ready", **described_readiness())
-    async def ready() -> Response:
-        status, checks = await app.state.readiness.state()
-        body = {"status": status, "service": SERVICE, "version": __version__, "checks": checks}
-        if status == "unavailable":
-            return json_response(body, 503, RETRY_AFTER)
-        return json_response(body)
+    @app.get(
+        "/ready",
+        tags=["System"],
+        operation_id=routes.READY.name,
+        openapi_extra={"security": []},
+        responses={
+            200: {"content": {"application/json": {"example": ANSWERS[routes.READY]}}},
+            503: {
+                "model": ServiceReadiness,
+                "description": "`unavailable`: a part that is needed is down",
+                "content": {"application/json": {"example": ANSWERS[routes.READY]}},
+            },
+        },
+    )
+    async def ready(response: Response) -> ServiceReadiness:
+        """What works, asked of the real parts; `degraded`: only the graph is down."""
+        state = await app.state.parts.probes.state()
+        if state.status == "unavailable":
+            response.status_code = 503
+            response.headers.update(RETRY_AFTER)
+        return ServiceReadiness(**dict(state))
 
     @app.get("/metrics", include_in_schema=False)
     async def metrics() -> Response:
@@ -120,6 +149,10 @@ def _add_errors(app: FastAPI) -> None:
             log.error("request failed", error=error.message, route=request.url.path)
         return error_response(error)
 
+    @app.exception_handler(RequestValidationError)
+    async def parameters(_: Request, error: RequestValidationError) -> Response:
+        return error_response(refused_parameters(error.errors()))
+
     @app.exception_handler(StarletteHTTPException)
     async def plain(_: Request, error: HTTPException) -> Response:
         return json_response({"detail": error.detail}, error.status_code, error.headers)
@@ -132,6 +165,7 @@ def _add_middleware(app: FastAPI, settings: GatewaySettings) -> None:
         Doors,
         access=Access.of_file(settings.api_keys_file),
         in_flight_max=settings.requests_in_flight_max,
+        seconds_max=settings.request_seconds_max,
         origins=settings.cors_origins,
     )
     if settings.cors_origins:

@@ -2,16 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Annotated, Any
 
-import orjson
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from human_memory import routes
 from human_memory.bus.bus import Bus
 from human_memory.deadline import Deadline
-from human_memory.operations.service import Asking, perform
+from human_memory.operations import memories
+from human_memory.operations.context import RequestContext
+from human_memory.operations.requests import ApiRequest, SearchRequest, StoreRequest
 from schemas import limits
 
 MEMORY_TYPE = "benchmark"
@@ -19,10 +19,8 @@ SEARCHES_PER_EVENT = 10
 _SUBJECTS = ("the train", "dinner", "a letter", "the garden", "the meeting", "music", "the sea")
 
 
-class BenchmarkRequest(BaseModel):
+class BenchmarkRequest(ApiRequest):
     """How much to store, and how often to search."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
 
     count: Annotated[int, Field(ge=10, le=limits.BENCHMARK_COUNT_MAX)] = 1_000
     batch_size: Annotated[int, Field(ge=1, le=limits.BATCH_ITEMS_MAX)] = 50
@@ -81,17 +79,18 @@ class Benchmark:
     async def _store(self, number: int) -> float:
         subject = _SUBJECTS[number % len(_SUBJECTS)]
         fields = {"content": f"Note {number} is about {subject}.", "memory_type": MEMORY_TYPE}
-        return await self._timed(routes.STORE, fields)
+        return await self._timed(memories.store, StoreRequest.model_validate(fields))
 
     async def _search(self, number: int) -> float:
-        return await self._timed(
-            routes.SEARCH, {"query": f"What is about {_SUBJECTS[number % len(_SUBJECTS)]}?"}
-        )
+        fields = {"query": f"What is about {_SUBJECTS[number % len(_SUBJECTS)]}?"}
+        return await self._timed(memories.search, SearchRequest.model_validate(fields))
 
-    async def _timed(self, route: routes.Route, fields: dict[str, Any]) -> float:
-        asking = Asking(self._bus, self._namespace, Deadline.after(self._seconds))
+    async def _timed(
+        self, perform: Callable[[Any, RequestContext], Awaitable[Any]], request: ApiRequest
+    ) -> float:
+        context = RequestContext(self._bus, self._namespace, Deadline.after(self._seconds))
         began = time.perf_counter()
-        await perform(route, orjson.dumps(fields), asking)
+        await perform(request, context)
         return (time.perf_counter() - began) * 1000
 
 

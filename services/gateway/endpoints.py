@@ -1,192 +1,211 @@
-"""The routes of the contract: each reads its request, asks the bus, and answers."""
+"""The endpoints of the contract, one for each operation: FastAPI reads, checks and documents."""
 
 import asyncio
-import re
-from collections.abc import Callable, Coroutine
-from typing import Any
+import inspect
+import json
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, get_args
 from urllib.parse import unquote_to_bytes
 
-import orjson
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, Body, Depends, HTTPException, Path, Query, Request
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ValidationError, WrapValidator
 from starlette.responses import Response
 
 from human_memory import routes
-from human_memory.bus.bus import Bus
-from human_memory.deadline import Deadline
-from human_memory.operations.problems import problem
-from human_memory.operations.service import (
-    OPERATIONS,
-    Asking,
-    perform,
-    request_of,
-    request_of_texts,
-)
-from human_memory.routes import IDEMPOTENCY_HEADER, TIMEOUT_HEADER, Route
+from human_memory.operations.context import RequestContext
+from human_memory.operations.problems import refused
+from human_memory.operations.table import OPERATIONS, Operation, Right
+from human_memory.routes import IDEMPOTENCY_HEADER, Route
 from schemas import limits
-from schemas.errors import DeadlineExceeded, NotFound, Rejected
-from services.gateway.access import Right, right_for
-from services.gateway.documents import described
-from services.gateway.idempotency_cache import KeptReplies
+from schemas.errors import DeadlineExceeded, NotFound
 from services.gateway.idempotency_cache import Request as KeptRequest
 from services.gateway.middleware import Visitor
-from services.gateway.responses import json_response
+from services.gateway.openapi import described
+from services.gateway.parts import Parts
 
-Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
+# By name, wherever it is in a path.
+_EXAMPLES = {
+    "memory_id": "1b8c8c95-c312-59f9-aea0-47bf740dd29e",
+    "name": "Python",
+    "run_id": "8b0f5a3e-2c0a-5c39-9d52-6a7d3a1a9f10",
+    "place": "3:17",
+}
 
 
-class Endpoints:
-    """Makes the endpoints; `connect` gives them the bus once it is there."""
+class BodyRequest(Request):
+    """A request whose JSON is left as bytes: the endpoint's model parses and checks it at once."""
 
-    def __init__(self, kept: KeptReplies, *, seconds_max: float) -> None:
-        self.bus: Bus
-        self._kept = kept
-        self._seconds_max = seconds_max
+    async def json(self) -> bytes:
+        """The body, whatever its type says."""
+        return await self.body()
 
-    def router(self) -> APIRouter:
-        """All of them."""
-        # Redirects of trailing slashes would be taken for answers by the published client.
-        router = APIRouter(redirect_slashes=False)
-        for route in routes.ROUTES:
-            path, endpoint = route.path, self._endpoint(route)
-            if route is routes.GET_CONCEPT:
-                path, endpoint = "/v1/graph/concepts/{name:path}", self._get_concept
-            router.add_api_route(
-                path,
-                endpoint,
-                methods=[route.method],
-                response_class=Response,
-                **described(route, OPERATIONS[route].request),
-            )
-        return router
 
-    def _endpoint(self, route: Route) -> Endpoint:
-        async def serve(request: Request) -> Response:
-            visitor = admitted(request, right_for(route), route.name)
-            deadline = Deadline.after(_seconds(request, self._seconds_max))
-            body = await _fields(route, request, deadline)
-            # What only looks is never a repeat: each recall counts.
-            key = _idempotency_key(request) if route.method == "POST" else None
-            asking = Asking(
-                self.bus,
-                namespace=visitor.namespace,
-                deadline=deadline,
-                idempotency_key=key,
-            )
-            if key is None:
-                return json_response(await _answer(route, request, body, asking), route.status)
-            return await self._once(route, request, body, asking)
+class BodyRoute(APIRoute):
+    """A route that has the whole body before it begins, in time, and within its bound."""
 
-        return serve
+    def get_route_handler(self) -> Callable[[Request], Any]:
+        """FastAPI's handler, given the body."""
+        handler = super().get_route_handler()
 
-    async def _once(self, route: Route, request: Request, body: bytes, asking: Asking) -> Response:
-        """The first reply to this key within a day, whoever gave it."""
-        assert asking.idempotency_key is not None
-        kept = KeptRequest.of(
-            asking.namespace, asking.idempotency_key, path=request.url.path, body=body
-        )
-        reply = await self._kept.find(kept)
-        if reply is None:
-            answer = await _answer(route, request, body, asking)
-            reply = await self._kept.keep(kept, orjson.dumps(answer))
-        return Response(reply, route.status, media_type="application/json")
-
-    async def _get_concept(self, request: Request) -> Response:
-        """The rest of the path is the name: as decoded, then as it came."""
-        visitor = admitted(request, "read", routes.GET_CONCEPT.name)
-        deadline = Deadline.after(_seconds(request, self._seconds_max))
-        asking = Asking(self.bus, namespace=visitor.namespace, deadline=deadline)
-        for name in _names(request):
+        async def handle(request: Request) -> Response:
+            visitor: Visitor = request.state.visitor
+            visitor.route = self.name
+            whole = BodyRequest(request.scope, request.receive)
             try:
-                fields = orjson.dumps({"name": name})
-                return json_response(await perform(routes.GET_CONCEPT, fields, asking))
-            except NotFound as error:
-                missing = error
-        raise missing
+                async with asyncio.timeout(visitor.deadline.remaining_seconds()):
+                    await whole.body()
+            except TimeoutError:
+                raise DeadlineExceeded("the body came too slowly; nothing was done") from None
+            except HTTPException as error:
+                words = f"the body has more than {self.max_body_size:,} bytes"
+                raise HTTPException(error.status_code, words) from None
+            return await handler(whole)
+
+        return handle
 
 
-def admitted(request: Request, right: Right, name: str) -> Visitor:
-    """The visitor, if their key opens this.
+def json_body(model: type[BaseModel]) -> Any:
+    """The type of a body: JSON that is parsed and checked in one pass, strictly.
 
-    Raises:
-        HTTPException: 403, it does not.
+    The published schema is kept to the letter: "7" is not 7, though a time is text.
     """
-    visitor: Visitor = request.state.visitor
-    visitor.route = name
-    key = visitor.key
-    if key is not None and right not in key.rights:
-        raise HTTPException(403, f"the key {key.name!r} has no right to {right}")
-    if key is not None and not key.covers(visitor.namespace):
-        raise HTTPException(403, f"the key {key.name!r} does not open {visitor.namespace!r}")
-    return visitor
+
+    def read(value: Any, _: Any) -> BaseModel:
+        try:
+            return model.model_validate_json(value, strict=True)
+        except ValidationError as error:
+            raise refused(error, model) from None
+
+    return Annotated[model, WrapValidator(read), Body()]
 
 
-async def _answer(route: Route, request: Request, body: bytes, asking: Asking) -> Any:
-    operation = OPERATIONS[route]
-    if route.has_body:
-        return await operation.perform(request_of(route, body), asking)
-    texts = {**request.query_params, **request.path_params}
-    return await operation.perform(request_of_texts(route, texts), asking)
+def add_endpoints(router: APIRouter) -> None:
+    """Add the endpoints of all operations to a router.
+
+    It should be the application's own: one that is included is searched once more.
+    """
+    for operation in OPERATIONS.values():
+        route = operation.route
+        if route is routes.READY:
+            continue  # the gateway has more to say than the bus
+        router.add_api_route(
+            "/v1/graph/concepts/{name:path}" if route is routes.GET_CONCEPT else route.path,
+            _endpoint(operation),
+            name=route.name,
+            methods=[route.method],
+            status_code=route.status,
+            response_model=operation.response,
+            response_model_exclude_unset=True,
+            dependencies=[Depends(admitted(operation.right, everywhere=operation.everywhere))],
+            max_body_size=_body_bytes_max(route),
+            route_class_override=BodyRoute,
+            **described(operation),
+        )
 
 
-async def _fields(route: Route, request: Request, deadline: Deadline) -> bytes:
-    """The body, if the route has one: others may come with an empty one, or a lying type."""
-    if request.method == "GET":
-        return b""
+def admitted(right: Right, *, everywhere: bool = False) -> Callable[[Request], Awaitable[Visitor]]:
+    """A dependency: the visitor, if their key has a right to their namespace.
+
+    It raises HTTPException, 403, if not.
+    """
+
+    async def visitor_of(request: Request) -> Visitor:
+        visitor: Visitor = request.state.visitor
+        key = visitor.key
+        if key is not None and right not in key.rights:
+            raise HTTPException(403, f"the key {key.name!r} has no right to {right}")
+        if key is not None and not key.covers(visitor.namespace):
+            raise HTTPException(403, f"the key {key.name!r} does not open {visitor.namespace!r}")
+        if key is not None and everywhere and not key.covers_all:
+            raise HTTPException(403, f"the key {key.name!r} does not open all namespaces: '*'")
+        return visitor
+
+    return visitor_of
+
+
+def _body_bytes_max(route: Route) -> int:
     batch = route is routes.STORE_BATCH
-    allowed = limits.HTTP_BATCH_BYTES_MAX if batch else limits.HTTP_BODY_BYTES_MAX
-    body = await body_of(request, deadline, allowed=allowed)
-    return body if route.has_body else b""
+    return limits.HTTP_BATCH_BYTES_MAX if batch else limits.HTTP_BODY_BYTES_MAX
 
 
-async def body_of(
-    request: Request, deadline: Deadline, *, allowed: int = limits.HTTP_BODY_BYTES_MAX
-) -> bytes:
-    """The whole body, announced or in chunks.
+def _endpoint(operation: Operation) -> Callable[..., Any]:
+    """A function that takes what the operation asks for, as FastAPI reads a signature."""
 
-    Raises:
-        HTTPException: 413, it has more bytes than allowed; they are not kept.
-        DeadlineExceeded: it came too slowly.
-    """
-    too_large = HTTPException(413, f"the body has more than {allowed:,} bytes")
-    length = request.headers.get("content-length", "")
-    if length.isdigit() and int(length) > allowed:
-        raise too_large
-    parts, size = [], 0
-    try:
-        async with asyncio.timeout(deadline.remaining_seconds()):
-            async for part in request.stream():
-                size += len(part)
-                if size > allowed:
-                    raise too_large
-                parts.append(part)
-    except TimeoutError:
-        raise DeadlineExceeded("the body came too slowly; nothing was done") from None
-    return b"".join(parts)
+    async def endpoint(request: Request, **given: Any) -> Any:
+        asked = given.get("asked")
+        if asked is None:
+            fields = {name: given[name] for name in operation.request.model_fields}
+            asked = operation.request(**fields)
+        parts: Parts = request.app.state.parts
+        visitor: Visitor = request.state.visitor
+        # What only looks is never a repeat: each recall counts.
+        key = request.headers.get(IDEMPOTENCY_HEADER) if request.method == "POST" else None
+        context = RequestContext(parts.bus, visitor.namespace, visitor.deadline, key)
+        if context.idempotency_key is not None:
+            return await _once(operation, request, asked, context)
+        if operation.route is routes.GET_CONCEPT:
+            return await _concept(operation, request, context)
+        return await operation.perform(asked, context)
+
+    signature = inspect.Signature(_parameters(operation))
+    endpoint.__signature__ = signature  # type: ignore[attr-defined] # functions take it
+    return endpoint
 
 
-def _idempotency_key(request: Request) -> str | None:
-    key = request.headers.get(IDEMPOTENCY_HEADER)
-    if key is None:
-        return None
-    longest = limits.IDEMPOTENCY_KEY_CHARACTERS_MAX
-    if len(key) > longest or not re.fullmatch(limits.IDEMPOTENCY_KEY_PATTERN, key):
-        raise _refused_header(IDEMPOTENCY_HEADER, f"1 to {longest} visible ASCII characters")
-    return key
+def _parameters(operation: Operation) -> list[inspect.Parameter]:
+    route = operation.route
+    wanted: dict[str, tuple[Any, Any]] = {"request": (Request, inspect.Parameter.empty)}
+    if operation.has_body:
+        wanted["asked"] = (json_body(operation.request), inspect.Parameter.empty)
+    else:
+        for name, info in operation.request.model_fields.items():
+            place = Path if f"{{{name}}}" in route.path else Query
+            said = place(description=info.description, **_example(name))
+            kind = (_not_null(info.annotation), *info.metadata, said)
+            default = inspect.Parameter.empty if info.is_required() else info.default
+            wanted[name] = (Annotated[kind], default)
+    return [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default)
+        for name, (kind, default) in wanted.items()
+    ]
 
 
-def _seconds(request: Request, longest: float) -> float:
-    asked = request.headers.get(TIMEOUT_HEADER)
-    if asked is None:
-        return longest
-    allowed = limits.TIMEOUT_MS_MAX
-    if not re.fullmatch(r"[0-9]{1,9}", asked) or not 1 <= int(asked) <= allowed:
-        raise _refused_header(TIMEOUT_HEADER, f"whole milliseconds, 1 to {allowed:,}")
-    return min(longest, int(asked) / 1000)
+def _example(name: str) -> dict[str, Any]:
+    return {"examples": [_EXAMPLES[name]]} if name in _EXAMPLES else {}
 
 
-def _refused_header(name: str, expected: str) -> Rejected:
-    words = f"{name}: must be {expected}"
-    return Rejected(words, detail=problem(words, place="header", field=name))
+def _not_null(kind: Any) -> Any:
+    """In a query string there is no null: the parameter is there, or not."""
+    kinds = [each for each in get_args(kind) if each is not type(None)]
+    return kinds[0] if type(None) in get_args(kind) else kind
+
+
+async def _once(
+    operation: Operation, request: Request, asked: BaseModel, context: RequestContext
+) -> Response:
+    """The first reply to this key within a day, whoever gave it."""
+    assert context.idempotency_key is not None
+    parts: Parts = request.app.state.parts
+    meant = json.dumps(asked.model_dump(mode="json"), sort_keys=True).encode()
+    kept = KeptRequest.of(
+        context.namespace, context.idempotency_key, path=request.url.path, body=meant
+    )
+    reply = await parts.kept.find(kept)
+    if reply is None:
+        answer = await operation.perform(asked, context)
+        reply = await parts.kept.keep(kept, operation.json.dump_json(answer, exclude_unset=True))
+    return Response(reply, operation.route.status, media_type="application/json")
+
+
+async def _concept(operation: Operation, request: Request, context: RequestContext) -> Any:
+    """The rest of the path is the name: as decoded, then as it came."""
+    for name in _names(request):
+        try:
+            return await operation.perform(operation.request(name=name), context)
+        except NotFound as error:
+            missing = error
+    raise missing
 
 
 def _names(request: Request) -> list[str]:

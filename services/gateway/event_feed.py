@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Coroutine, Iterator
-from typing import Any
+from typing import Any, Self
 
 import orjson
 import structlog
@@ -50,19 +50,14 @@ class Follower:
         with contextlib.suppress(asyncio.QueueFull):
             self._events.put_nowait(None)
 
-    async def next(self, seconds: float) -> Event | None:
-        """The next event, or None if there is none for so long.
+    def __aiter__(self) -> Self:
+        return self
 
-        Raises:
-            StopAsyncIteration: there will be no more.
-        """
+    async def __anext__(self) -> Event:
+        """The next event; the iteration ends when there will be no more."""
         if self._ended and self._events.empty():
             raise StopAsyncIteration
-        try:
-            async with asyncio.timeout(seconds):
-                event = await self._events.get()
-        except TimeoutError:
-            return None
+        event = await self._events.get()
         if event is None:
             raise StopAsyncIteration
         return event

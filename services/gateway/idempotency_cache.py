@@ -1,10 +1,7 @@
 """Replies that are kept for a day, so that a repeat under the same key gets the first one."""
 
 import hashlib
-from contextlib import suppress
 from dataclasses import dataclass
-
-import orjson
 
 from human_memory.operations.problems import problem
 from human_memory.routes import IDEMPOTENCY_HEADER
@@ -26,9 +23,7 @@ class Request:
 
     @classmethod
     def of(cls, namespace: str, key: str, *, path: str, body: bytes) -> "Request":
-        """Of a request whose body may be written differently, but must mean the same."""
-        with suppress(orjson.JSONDecodeError):  # refused anyway, by whoever reads it
-            body = orjson.dumps(orjson.loads(body), option=orjson.OPT_SORT_KEYS)
+        """Of a request whose body is written in one way only for what it means."""
         fingerprint = hashlib.sha256(path.encode() + b"\n" + body).hexdigest()
         return cls(namespace, key, fingerprint)
 

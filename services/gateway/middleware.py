@@ -1,4 +1,4 @@
-"""What every request passes before its route: its id, origin, namespace, access, room, the clock.
+"""What every request passes before its route: id, deadline, origin, namespace, access, room, clock.
 
 Plain ASGI: a layer of the framework's own would cost each request more than all of this.
 """
@@ -17,9 +17,15 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from human_memory.deadline import Deadline
 from human_memory.operations.problems import problem
-from human_memory.routes import NAMESPACE_DEFAULT, NAMESPACE_HEADER, REQUEST_ID_HEADER
-from schemas.limits import NAMESPACE_PATTERN
+from human_memory.routes import (
+    NAMESPACE_DEFAULT,
+    NAMESPACE_HEADER,
+    REQUEST_ID_HEADER,
+    TIMEOUT_HEADER,
+)
+from schemas.limits import NAMESPACE_PATTERN, TIMEOUT_MS_MAX
 from services.gateway.access import Access, ApiKey
 from services.gateway.responses import json_response
 
@@ -49,6 +55,7 @@ class Visitor:
 
     namespace: str
     request_id: str
+    deadline: Deadline
     key: ApiKey | None = None
     route: str = "unmatched"
     named: bool = False  # by header or path; else it is the default namespace
@@ -73,10 +80,12 @@ class Doors:
         *,
         access: Access,
         in_flight_max: int,
+        seconds_max: float,
         origins: Collection[str] = (),
     ) -> None:
         """`origins`: whose pages may write and hold sockets, other than our own; `*` is all."""
         self._app = app
+        self._seconds_max = seconds_max
         self._access = access
         self._origins = origins
         self._in_flight_max = in_flight_max
@@ -88,12 +97,14 @@ class Doors:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        visitor = Visitor(NAMESPACE_DEFAULT, _request_id(headers))
+        longest = Deadline.after(self._seconds_max)
+        visitor = Visitor(NAMESPACE_DEFAULT, _request_id(headers), longest)
         scope.setdefault("state", {})["visitor"] = visitor
         structlog.contextvars.bind_contextvars(request_id=visitor.request_id)
         answer = _Answer(send, visitor)
         try:
             self._check_origin(scope, headers)
+            visitor.deadline = self._deadline(headers)
             named = _namespace(scope, headers)
             visitor.namespace, visitor.named = named or NAMESPACE_DEFAULT, named is not None
             visitor.key = self._admitted(scope, headers)
@@ -125,6 +136,15 @@ class Doors:
             return
         if origin not in self._origins and "*" not in self._origins:
             raise Refused(403, f"pages of {origin[:80]!r} are not in HUMAN_MEMORY_CORS_ORIGINS")
+
+    def _deadline(self, headers: Headers) -> Deadline:
+        asked = headers.get(TIMEOUT_HEADER)
+        if asked is None:
+            return Deadline.after(self._seconds_max)
+        if not re.fullmatch(r"[0-9]{1,9}", asked) or not 1 <= int(asked) <= TIMEOUT_MS_MAX:
+            words = f"{TIMEOUT_HEADER}: must be whole milliseconds, 1 to {TIMEOUT_MS_MAX:,}"
+            raise Refused(422, problem(words, place="header", field=TIMEOUT_HEADER))
+        return Deadline.after(min(self._seconds_max, int(asked) / 1000))
 
     def _admitted(self, scope: Scope, headers: Headers) -> ApiKey | None:
         if self._access.keys is None or scope["path"] in OPEN_PATHS:

@@ -9,7 +9,13 @@ from aiokafka.errors import KafkaError
 
 from human_memory.bus import Bus
 from human_memory.bus.consumer import LogConsumer
-from human_memory.operations.service import PROBE_NAMESPACE, PROBE_SECONDS_MAX, probe
+from human_memory.models import Readiness
+from human_memory.operations.system import (
+    PROBE_NAMESPACE,
+    PROBE_SECONDS_MAX,
+    probe,
+    readiness_of,
+)
 from schemas.errors import MemoryServiceError
 from schemas.queries import Ping
 from schemas.topics import EVENTS
@@ -17,11 +23,9 @@ from services.common.redis import REDIS_ERRORS, RedisClient
 from services.gateway.settings import GatewaySettings
 
 KEPT_SECONDS = 1.0
-# Only what associations need: without it store, search and recall go on.
-DISPENSABLE = {"neo4j"}
 
 
-class Readiness:
+class Probes:
     """Keeps the last answer for a moment."""
 
     def __init__(self, settings: GatewaySettings, redis: RedisClient, bus: Bus) -> None:
@@ -47,16 +51,13 @@ class Readiness:
         """Disconnect."""
         await self._log.stop()
 
-    async def state(self) -> tuple[str, dict[str, str]]:
+    async def state(self) -> Readiness:
         """`ready`, `degraded` or `unavailable`, and the checks behind it."""
         async with self._asking:
             if time.monotonic() >= self._until:
                 self._checks = await self._probe()
                 self._until = time.monotonic() + KEPT_SECONDS
-        failing = {name for name, outcome in self._checks.items() if outcome != "ok"}
-        if failing - DISPENSABLE:
-            return "unavailable", self._checks
-        return ("degraded" if failing else "ready"), self._checks
+        return readiness_of(self._checks)
 
     async def _replace(self) -> None:
         fresh = self._consumer()

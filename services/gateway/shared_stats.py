@@ -2,12 +2,13 @@
 
 import asyncio
 import time
-from typing import Any
 
-from human_memory import routes
 from human_memory.bus.bus import Bus
 from human_memory.deadline import Deadline
-from human_memory.operations.service import Asking, perform
+from human_memory.models import Stats
+from human_memory.operations import memories
+from human_memory.operations.context import RequestContext
+from human_memory.operations.requests import Nothing
 
 KEPT_SECONDS = 1.9  # just less than the pause between two looks
 NAMESPACES_MAX = 1_000
@@ -19,9 +20,9 @@ class SharedStats:
     def __init__(self, bus: Bus, *, seconds_max: float) -> None:
         self._bus = bus
         self._seconds_max = seconds_max
-        self._asked: dict[str, tuple[float, asyncio.Task[Any]]] = {}
+        self._asked: dict[str, tuple[float, asyncio.Task[Stats]]] = {}
 
-    async def of(self, namespace: str) -> Any:
+    async def of(self, namespace: str) -> Stats:
         """The stats, at most two seconds old.
 
         Raises:
@@ -30,8 +31,9 @@ class SharedStats:
         now = time.monotonic()
         at, task = self._asked.get(namespace, (0.0, None))
         if task is None or now - at > KEPT_SECONDS:
-            asking = Asking(self._bus, namespace, Deadline.after(self._seconds_max))
-            task = asyncio.create_task(perform(routes.STATS, b"", asking))
+            deadline = Deadline.after(self._seconds_max)
+            context = RequestContext(self._bus, namespace, deadline)
+            task = asyncio.create_task(memories.stats(Nothing(), context))
             self._asked.pop(namespace, None)
             self._asked[namespace] = (now, task)
             if len(self._asked) > NAMESPACES_MAX:

@@ -251,7 +251,7 @@ class Commands:
 
     async def _cancel(self, command: CancelRun, record: Any, caller: _Caller | None) -> None:
         task = self._tasks.get(command.run_id)
-        if task is not None:
+        if task is not None and task.work.run.namespace == command.namespace:
             task.work.cancel.set()
             if caller is not None:
                 task.callers.append(caller)

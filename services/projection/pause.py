@@ -9,6 +9,7 @@ from human_memory.deadline import Deadline
 from schemas.errors import Unavailable
 from services.common.redis import REDIS_ERRORS, RedisClient
 from services.projection.adapters.redis_projection import RedisProjection
+from services.readside.layout import rebuilding_key
 
 # Whoever dies while holding the live fold holds it no longer than this.
 HOLD_SECONDS = 10
@@ -61,7 +62,7 @@ async def alone(redis: RedisClient, prefix: str) -> AsyncIterator[None]:
     Raises:
         Unavailable: another is at it.
     """
-    key, mine = f"{prefix}rebuilding", uuid4().hex
+    key, mine = rebuilding_key(prefix), uuid4().hex
     if not await redis.set(key, mine, nx=True, ex=HOLD_SECONDS):
         raise Unavailable(
             "another rebuild of this read side is running, or was killed less than "

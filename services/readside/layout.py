@@ -456,3 +456,8 @@ class Control:
     def target(self) -> str:
         """Offset to reach after a loss, before queries are answered again."""
         return f"{self.prefix}target:{{p{self.partition}}}"
+
+
+def rebuilding_key(prefix: str) -> str:
+    """The key that is there while somebody rebuilds or deletes the read side; it expires."""
+    return f"{prefix}rebuilding"

@@ -23,11 +23,13 @@ from services.readside.live_build import LiveBuild
 from services.readside.visibility import Waits
 from services.retrieval.adapters.graph_snapshots import FileSnapshots
 from services.retrieval.adapters.redis_graph import RedisGraphReader
+from services.retrieval.adapters.redis_installation import RedisInstallationReader
 from services.retrieval.adapters.redis_memories import RedisMemoryReader
 from services.retrieval.adapters.redis_search import RedisSearchReader
 from services.retrieval.graph.cache import GraphCache
 from services.retrieval.graph.queries import GraphQueries
 from services.retrieval.handlers import Queries
+from services.retrieval.queries.installation import InstallationQueries
 from services.retrieval.queries.memory import MemoryQueries
 from services.retrieval.queries.namespace import NamespaceQueries
 from services.retrieval.queries.runs import RunQueries
@@ -88,6 +90,9 @@ def _queries(settings: RetrievalSettings, service: Service, embedder: Embedder) 
         graph=_graph(settings, live),
         runs=RunQueries(reader),
         working_memory=WorkingMemoryQueries(reader),
+        installation=InstallationQueries(
+            RedisInstallationReader(live, partitions=settings.partitions)
+        ),
         replier=service.replier,
         dead_letters=service.dead_letters,
         reply_address=(settings.topic(REPLIES), settings.partitions),

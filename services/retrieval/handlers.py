@@ -22,9 +22,12 @@ from schemas.queries import (
     GraphExport,
     Inspect,
     ListMemories,
+    Namespaces,
+    ParametersQuery,
     Ping,
     Pong,
     Query,
+    RebuildQuery,
     Recall,
     RunQuery,
     Runs,
@@ -40,6 +43,7 @@ from services.common.foreground import Foreground
 from services.common.records import JsonOf, Records
 from services.readside.visibility import Waits
 from services.retrieval.graph.queries import GraphQueries
+from services.retrieval.queries.installation import InstallationQueries
 from services.retrieval.queries.memory import MemoryQueries
 from services.retrieval.queries.namespace import NamespaceQueries
 from services.retrieval.queries.runs import RunQueries
@@ -72,6 +76,7 @@ class Queries:
         graph: GraphQueries,
         runs: RunQueries,
         working_memory: WorkingMemoryQueries,
+        installation: InstallationQueries,
         replier: Replier,
         dead_letters: DeadLetters,
         reply_address: tuple[str, int],
@@ -93,6 +98,7 @@ class Queries:
         self._graph = graph
         self._runs = runs
         self._working_memory = working_memory
+        self._installation = installation
         self._replier = replier
         self._dead_letters = dead_letters
         self._replies_topic, self._reply_partitions = reply_address
@@ -192,6 +198,12 @@ class Queries:
                 return await self._runs.run(query)
             case WorkingMemoryQuery():
                 return await self._working_memory.working_memory(query, now_ms)
+            case ParametersQuery():
+                return await self._installation.parameters(query)
+            case Namespaces():
+                return await self._installation.namespaces(query)
+            case RebuildQuery():
+                return await self._installation.rebuild(query)
             case Ping():
                 return Reply(result=Pong(version=__version__).model_dump(mode="json"))
 

@@ -147,6 +147,42 @@ class MemoryReader(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class BuildState:
+    """The read side of one partition.
+
+    `target`: after a loss, the events until queries are answered again. `beside`: the events in the
+    build beside the live one, None if there is none. `rebuilding`: somebody is at the read side.
+    """
+
+    partition: int
+    version: int
+    folded: int
+    target: int
+    beside: int | None
+    rebuilding: bool
+
+
+class InstallationReader(Protocol):
+    """Reads of all namespaces, and of what holds in one."""
+
+    async def parameters(self, namespace: str) -> tuple[Position, InForce]:
+        """The parameters that hold in a namespace."""
+        ...
+
+    async def namespaces(self) -> list[str]:
+        """All namespaces there are."""
+        ...
+
+    async def counts(self, names: Sequence[str]) -> dict[str, dict[Status, int]]:
+        """Memories by status, by namespace."""
+        ...
+
+    async def builds(self) -> list[BuildState]:
+        """The builds of all partitions, also while they are behind."""
+        ...
+
+
 class GraphMoved(Unavailable):
     """What changed in the graph is no more: it has to be read from its beginning."""
 

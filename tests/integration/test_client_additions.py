@@ -6,7 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from human_memory import AsyncMemory, HumanMemoryError, ServiceUnavailable, ValidationError
+from human_memory import (
+    AsyncMemory,
+    HumanMemoryError,
+    MemoryNotFound,
+    ServiceUnavailable,
+    ValidationError,
+)
 from schemas.limits import HTTP_BODY_BYTES_MAX
 from stack.state import free_port
 from tests.integration.services_fixture import System
@@ -28,6 +34,15 @@ def address(
         if name.startswith("HUMAN_MEMORY_"):
             monkeypatch.setenv(name, value)
     return gateway if request.param == "http" else f"kafka://{system.settings.kafka}"
+
+
+@pytest.fixture(scope="module")
+async def maintained(system: System) -> AsyncIterator[System]:
+    """The shared system, with maintenance."""
+    maintenance = system.start("maintenance")
+    await maintenance.ready()
+    yield system
+    await maintenance.stop()
 
 
 @pytest.fixture
@@ -63,6 +78,40 @@ async def test_what_was_said_with_a_memory_comes_back_and_filters(memory: AsyncM
     assert await found(since=JANUARY + timedelta(days=1)) == ["Basel."]
     assert await found(until=MARCH) == ["Bern."]
     assert await found(as_of=JANUARY + timedelta(days=1)) == ["Bern."]
+
+
+async def test_what_a_memory_is_about_feels_like_and_was_made_of_comes_back(
+    memory: AsyncMemory,
+) -> None:
+    await memory.add_concept("tea", aliases=["chai"])
+    source = await memory.store("Chai is at four.")
+    stored = await memory.store(
+        "Tea is served in the afternoon.",
+        memory_type="semantic",
+        concepts=["tea"],
+        emotion={"valence": 0.5, "arousal": 0.25, "salience": 0.75},
+        derived_from=[source.memory_id],
+    )
+
+    detail, origin = await memory.inspect(stored.memory_id), await memory.inspect(source.memory_id)
+
+    assert (detail.concepts, detail.memory_type) == (["tea"], "semantic")
+    assert (detail.emotion_valence, detail.emotion_arousal, detail.salience) == (0.5, 0.25, 0.75)
+    assert [each.memory_id for each in detail.derived_from] == [source.memory_id]
+    assert origin.derivatives == [stored.memory_id]
+    assert (await memory.get_concept("tea")).aliases == ["chai"]
+
+
+async def test_recall_may_look_only_and_at_a_past_moment(memory: AsyncMemory) -> None:
+    stored = await memory.store("Tea is at four.", occurred_at=JANUARY)
+
+    seen = await memory.recall(stored.memory_id, record_access=False, explain=True)
+
+    assert seen.access_count == 1
+    assert seen.explanation is not None
+    assert sum(seen.explanation.model_dump().values()) == pytest.approx(seen.activation)
+    with pytest.raises(MemoryNotFound):
+        await memory.recall(stored.memory_id, as_of=JANUARY - timedelta(days=1))
 
 
 async def test_explanation_adds_up_and_looking_leaves_no_trace(memory: AsyncMemory) -> None:
@@ -166,6 +215,113 @@ async def test_graph_is_exported_and_other_names_link(memory: AsyncMemory) -> No
         ("Python", "AI", 0.9)
     ]
     assert (await memory.inspect(stored.memory_id)).concepts == ["Python"]
+
+
+async def test_newer_memory_supersedes_an_older_one_until_it_is_taken_back(
+    memory: AsyncMemory,
+) -> None:
+    older = (await memory.store("The key lies under the mat.")).memory_id
+    newer = (await memory.store("The key lies in the shed.")).memory_id
+
+    await memory.supersede(older, newer)
+    superseded = (await memory.inspect(older)).superseded_by
+    await memory.supersede(older, newer, reversed=True)
+
+    assert superseded == newer
+    assert (await memory.inspect(older)).superseded_by is None
+    with pytest.raises(MemoryNotFound):
+        await memory.supersede(older, "no memory")
+
+
+async def test_parameters_are_read_back_as_they_were_set(memory: AsyncMemory) -> None:
+    await memory.set_parameters({"horizon_seconds": 1_000.0, "hops_max": 1})
+
+    held = await memory.parameters()
+    await memory.set_parameters(held.parameters)
+    again = await memory.parameters()
+    await memory.set_parameters({})
+
+    assert held.changed == ["hops_max", "horizon_seconds"]
+    assert (held.parameters["horizon_seconds"], held.parameters["hops_max"]) == (1_000.0, 1)
+    assert again == held
+    assert (await memory.parameters()).changed == []
+    with pytest.raises(ValidationError, match="horizon_seconds"):
+        await memory.set_parameters({"horizon_seconds": -1.0})
+
+
+async def test_namespaces_are_listed_with_their_counts(memory: AsyncMemory, namespace: str) -> None:
+    names = [namespace, f"{namespace}/a", f"{namespace}/b"]
+    for name in names:
+        await memory.store("Tea is at four.", namespace=name)
+    gone = await memory.store("A slip of the tongue.", namespace=names[1])
+    await memory.forget(gone.memory_id, namespace=names[1])
+
+    first = await memory.namespaces(prefix=namespace, limit=2)
+    rest = await memory.namespaces(prefix=namespace, limit=2, cursor=first.next_cursor)
+
+    found = [*first.namespaces, *rest.namespaces]
+    assert [each.namespace for each in found] == names
+    assert [(each.total, each.active, each.deleted) for each in found] == [
+        (1, 1, 0),
+        (2, 1, 1),
+        (1, 1, 0),
+    ]
+    assert (first.total, rest.next_cursor) == (3, None)
+
+
+async def test_no_rebuild_is_under_way(memory: AsyncMemory, system: System) -> None:
+    await memory.store("Tea is at four.")
+
+    state = await memory.rebuild()
+
+    assert not state.running
+    assert [each.partition for each in state.partitions] == list(range(system.settings.partitions))
+    assert sum(each.folded for each in state.partitions) > 0
+
+
+async def test_dead_letter_is_listed_shown_and_sent_again(
+    memory: AsyncMemory, namespace: str
+) -> None:
+    future = datetime.now(UTC) + timedelta(days=3_000)
+    with pytest.raises(ValidationError, match="future"):
+        await memory.store("From the future.", occurred_at=future)
+
+    letter = next(each for each in await memory.dead_letters(200) if each.key == namespace)
+    shown = await memory.get_dead_letter(letter.place)
+    (sent,) = await memory.replay_dead_letters([letter.place])
+
+    assert shown.value["content"] == "From the future."
+    assert shown.reason is not None
+    assert (shown.reason.code, shown.reason.service) == ("validation", "ingest")
+    assert sent.dead_letter == letter.place
+    assert sent.sent_to.startswith(f"{shown.reason.topic} {shown.reason.partition}:")
+    with pytest.raises(MemoryNotFound):
+        await memory.get_dead_letter("0:999999")
+
+
+async def test_run_is_started_watched_and_undone(
+    memory: AsyncMemory, maintained: System, namespace: str
+) -> None:
+    for number in range(3):
+        await memory.store(f"Guest {number} arrived")
+
+    report = await memory.start_run("capacity", {"capacity": 1})
+    archived = (await memory.stats()).decayed
+    run = await memory.get_run(report.run_id)
+    undone = await memory.undo_run(report.run_id)
+
+    assert (report.complete, report.report["memories_affected"], archived) == (True, 2, 2)
+    assert (run.status, run.job) == ("completed", "capacity")
+    assert undone.complete
+    (listed,) = await memory.runs(job="capacity")
+    assert (listed.run_id, listed.status) == (report.run_id, "undone")
+    assert (await memory.stats()).active == 3
+    with pytest.raises(MemoryNotFound):
+        await memory.cancel_run(report.run_id)
+    with pytest.raises(MemoryNotFound):
+        await memory.get_run(report.run_id, namespace=f"{namespace}/other")
+    with pytest.raises(ValidationError, match="capacities"):
+        await memory.start_run("capacity", {"capacities": 1})
 
 
 async def test_request_beyond_the_size_of_a_body_is_413(memory: AsyncMemory) -> None:

@@ -137,5 +137,10 @@ async def fuzzable(gateway: str) -> dict[str, Any]:
                 for each in operation.get("parameters", [])
                 if each["in"] != "header" and each["name"] != "cursor"
             ]
-    del document["components"]["schemas"]["StoreRequest"]["properties"]["occurred_at"]
+    schemas = document["components"]["schemas"]
+    for name in ("StoreRequest", "UsedRequest"):
+        del schemas[name]["properties"]["occurred_at"]
+    # Two moments must come one after the other, and each job has parameters of its own.
+    del schemas["SearchRequest"]["properties"]["created_before"]
+    del schemas["StartRunRequest"]["properties"]["parameters"]
     return document

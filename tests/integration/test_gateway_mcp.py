@@ -53,13 +53,19 @@ async def test_tools_say_what_they_do_and_what_they_take(gateway: str, namespace
     async with over_stdio(gateway, namespace) as client:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
 
-    assert set(tools) == {"store", "search", "recall", "forget", "relate", "related", "stats"}
+    assert set(tools) == {
+        *("store", "search", "recall", "inspect", "forget", "restore", "supersede"),
+        "working_memory",
+        *("describe", "relate", "related", "stats"),
+    }
     for tool in tools.values():
         assert tool.description
         assert all("description" in field for field in tool.input_schema["properties"].values())
     hints = {name: tool.annotations for name, tool in tools.items() if tool.annotations}
     assert {name for name, hint in hints.items() if hint.destructive_hint} == {"forget"}
-    assert {name for name, hint in hints.items() if hint.read_only_hint} == {"stats", "related"}
+    assert {name for name, hint in hints.items() if hint.read_only_hint} == {
+        *("stats", "related", "inspect", "working_memory"),
+    }
 
 
 async def test_what_is_stored_is_found_recalled_and_forgotten(gateway: str, namespace: str) -> None:
@@ -75,6 +81,41 @@ async def test_what_is_stored_is_found_recalled_and_forgotten(gateway: str, name
     assert recalled["access_count"] == 3
     assert forgotten["forgotten"] is True
     assert (stats["active"], stats["deleted"]) == (0, 1)
+
+
+async def test_what_is_said_with_a_memory_comes_back(gateway: str, namespace: str) -> None:
+    said: dict[str, Any] = {
+        "speaker": "Ada",
+        "session": "s1",
+        "concepts": ["Bern"],
+        "emotion": {"valence": 0.5, "arousal": 0.25, "salience": 0.75},
+        "pinned": True,
+    }
+    async with over_stdio(gateway, namespace) as client:
+        await called(client, "describe", name="Bern", type="city", aliases=["Berne"])
+        source = await called(client, "store", content="Noemi moved to Bern.")
+        stored = await called(
+            client,
+            "store",
+            content="Noemi lives in Berne.",
+            memory_type="semantic",
+            occurred_at="2026-05-03T18:00:00Z",
+            derived_from=[source["memory_id"]],
+            **said,
+        )
+        detail = await called(client, "inspect", memory_id=stored["memory_id"])
+        origin = await called(client, "inspect", memory_id=source["memory_id"])
+        await called(client, "forget", memory_id=stored["memory_id"], reason="a test")
+        restored = await called(client, "restore", memory_id=stored["memory_id"])
+
+    assert {name: detail[name] for name in ("speaker", "session", "concepts", "pinned")} == {
+        name: said[name] for name in ("speaker", "session", "concepts", "pinned")
+    }
+    assert (detail["emotion_valence"], detail["emotion_arousal"]) == (0.5, 0.25)
+    assert (detail["memory_type"], detail["created_at"][:10]) == ("semantic", "2026-05-03")
+    assert [each["memory_id"] for each in detail["derived_from"]] == [source["memory_id"]]
+    assert origin["derivatives"] == [stored["memory_id"]]
+    assert restored["status"] == "active"
 
 
 async def test_relating_creates_concepts_once_and_keeps_them(gateway: str, namespace: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from human_memory.bus.bus import Bus
 from human_memory.bus.producer import partition_of
-from human_memory.cli.records import group_progress
+from human_memory.bus.reader import group_progress
 from schemas.errors import DeadlineExceeded, MemoryServiceError, Unavailable
 from schemas.replies import Reply
 from schemas.topics import DEAD_LETTERS, EVENTS

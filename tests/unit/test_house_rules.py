@@ -149,10 +149,10 @@ def parameters(function: Function) -> tuple[list[str], list[str]]:
 
 
 def is_called_by_a_framework(path: str, function: Function) -> bool:
-    """Tests and fixtures take what pytest gives, commands their options, `__aexit__` its three."""
+    """Tests take what pytest gives, commands and tools their fields, `__aexit__` its three."""
     decorators = {ast.unparse(decorator).partition("(")[0] for decorator in function.decorator_list}
     special = function.name.startswith("__") and function.name != "__init__"
-    is_command = any(name.endswith((".command", ".callback")) for name in decorators)
+    is_command = any(name.endswith((".command", ".callback", ".tool")) for name in decorators)
     return path.startswith("tests/") or special or is_command
 
 

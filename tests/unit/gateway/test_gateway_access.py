@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from human_memory import routes
+from human_memory.operations.table import OPERATIONS
 from schemas.errors import Rejected
-from services.gateway.access import Access, ApiKey, right_for
+from services.gateway.access import Access, ApiKey
 
 GOOD = {"name": "k", "sha256": "0" * 64, "namespaces": ["acme/*"], "rights": ["read"]}
 
@@ -35,7 +36,7 @@ def test_key_covers_what_its_patterns_match(namespace: str, covered: bool) -> No
     ],
 )
 def test_each_route_needs_one_right(route: routes.Route, right: str) -> None:
-    assert right_for(route) == right
+    assert OPERATIONS[route].right == right
 
 
 def test_file_of_keys_is_read(tmp_path: Path) -> None:

@@ -1,8 +1,11 @@
 """The endpoints behind their doors, with a bus and kept replies of their own."""
 
 import asyncio
+import hashlib
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,16 +14,18 @@ import pytest
 from fastapi import FastAPI
 
 from human_memory import routes
+from human_memory.deadline import Deadline
+from human_memory.models import Readiness
 from human_memory.operations import maintenance as upkeep
-from human_memory.operations.service import OPERATIONS
+from human_memory.operations.table import OPERATIONS
 from schemas.errors import Rejected
 from schemas.replies import Reply
-from services.gateway.access import Access
+from services.gateway.access import Access, ApiKey
 from services.gateway.app import _add_errors
 from services.gateway.app import app as whole
-from services.gateway.endpoints import Endpoints
+from services.gateway.endpoints import add_endpoints, admitted
 from services.gateway.idempotency_cache import Request as KeptRequest
-from services.gateway.middleware import Doors
+from services.gateway.middleware import Doors, Visitor
 
 MEMORY = uuid4()
 
@@ -34,7 +39,11 @@ class Bus:
 
     async def request(self, message: Any, **_: Any) -> Reply:
         self.asked.append(message)
-        return Reply(result={"memory_id": str(MEMORY), "results": []})
+        moment = "2026-01-01T00:00:00.000Z"
+        memory = {"memory_id": str(MEMORY), "content": "a", "memory_type": "episodic"}
+        numbers = {"activation": 1.0, "access_count": 2}
+        times = {"created_at": moment, "last_accessed": moment}
+        return Reply(result={**memory, **numbers, **times, "results": [], "report": {}})
 
     async def ask(self, message: Any, **more: Any) -> Any:
         return (await self.request(message, **more)).result
@@ -53,14 +62,14 @@ class Kept:
 
 
 @asynccontextmanager
-async def client(bus: Bus) -> AsyncIterator[httpx.AsyncClient]:
-    """Speaks to the endpoints."""
-    endpoints = Endpoints(Kept(), seconds_max=5)  # type: ignore[arg-type] # has what is used
-    endpoints.bus = bus  # type: ignore[assignment] # likewise
+async def client(bus: Bus, *keys: ApiKey, kept: Any = None) -> AsyncIterator[httpx.AsyncClient]:
+    """Speaks to the endpoints, with the keys there are: none, and all is open."""
     app = FastAPI()
-    app.include_router(endpoints.router())
+    app.state.parts = SimpleNamespace(bus=bus, kept=kept or Kept())
+    add_endpoints(app.router)
     _add_errors(app)
-    transport = httpx.ASGITransport(Doors(app, access=Access(None), in_flight_max=10))
+    doors = Doors(app, access=Access(keys or None), in_flight_max=10, seconds_max=5)
+    transport = httpx.ASGITransport(doors)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as speaking:
         yield speaking
 
@@ -132,10 +141,10 @@ async def test_body_is_bounded_where_none_is_read(path: str) -> None:
     [
         (routes.ADD_CONCEPT, {"name", "type", "activation", "aliases"}),
         (routes.ADD_RELATION, {"source", "target", "relation_type", "weight"}),
-        (routes.USED, {"memory_ids", "kind", "context"}),
+        (routes.USED, {"memory_ids", "kind", "context", "occurred_at"}),
         (routes.SPREAD, {"active_concepts", "depth", "limit"}),
         (routes.EXPORT_GRAPH, {"limit"}),
-        (routes.RECALL, {"memory_id", "context"}),
+        (routes.RECALL, {"memory_id", "context", "as_of", "record_access", "explain"}),
         (
             routes.LIST,
             {"offset", "limit", "cursor", "status", "type", "tag", "as_of"},
@@ -164,12 +173,72 @@ async def test_any_whole_number_is_a_seed(seed: int | None, asked: int | None) -
     assert bus.asked[0].seed == asked
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "content", "field"),
+    [
+        ("POST", "/v1/memories", b"", "body"),
+        ("POST", "/v1/memories", b'{"content": "a", "pinned": "true"}', "pinned"),
+        ("POST", "/v1/memories", b'{"content": "a", "emotion": {"valence": "0"}}', "valence"),
+        ("POST", "/v1/memories/search", b'{"query": "a", "top_k": 5.5}', "top_k"),
+        ("POST", "/v1/memories/search", b'{"query": "a", "top_k": "5"}', "top_k"),
+        ("POST", "/v1/memories/search", b'{"query": "a", "parameters": {"x": 1}}', "parameters.x"),
+        ("POST", "/v1/memories", b"\xff", "JSON"),
+        ("POST", "/v1/memories", b"[" * 100_000, "JSON"),
+        ("GET", "/v1/memories?limit=201", b"", "limit"),
+        ("GET", "/v1/memories?limit=five", b"", "limit"),
+    ],
+)
+async def test_value_that_the_schema_forbids_is_422_and_named(
+    method: str, path: str, content: bytes, field: str
+) -> None:
+    bus = Bus()
+    async with client(bus) as speaking:
+        answer = await speaking.request(method, path, content=content)
+
+    assert (answer.status_code, bus.asked) == (422, [])
+    assert field in answer.json()["detail"][0]["msg"]
+
+
+@pytest.mark.parametrize(
+    "kind", ["application/json", "application/x-www-form-urlencoded", "text/plain", "", None]
+)
+async def test_body_is_read_as_json_whatever_its_type_says(kind: str | None) -> None:
+    bus = Bus()
+    headers = {} if kind is None else {"Content-Type": kind}
+    async with client(bus) as speaking:
+        answer = await speaking.post(
+            "/v1/memories/search", content=b'{"query": "a", "top_k": 5.0}', headers=headers
+        )
+
+    assert (answer.status_code, bus.asked[0].top_k) == (200, 5)
+
+
+async def test_default_that_is_spelled_out_is_the_same_request_under_a_key() -> None:
+    class Once(Kept):
+        fingerprints: list[str] = []
+
+        async def find(self, request: KeptRequest) -> bytes | None:
+            self.fingerprints.append(request.fingerprint)
+            return b"{}"
+
+    kept = Once()
+    bodies = [{"query": "a", "seed": 2**70}, {"top_k": 7, "seed": 2**70, "query": "a"}]
+    async with client(Bus(), kept=kept) as speaking:
+        for body in bodies:
+            await speaking.post(
+                "/v1/memories/search", content=json.dumps(body), headers={"Idempotency-Key": "k"}
+            )
+
+    first, second = kept.fingerprints
+    assert first == second
+
+
 async def test_what_is_not_ready_says_when_to_ask_again(monkeypatch: pytest.MonkeyPatch) -> None:
     class Unready:
-        async def state(self) -> tuple[str, dict[str, str]]:
-            return "unavailable", {"kafka": "error"}
+        async def state(self) -> Readiness:
+            return Readiness(status="unavailable", checks={"kafka": "error"})
 
-    monkeypatch.setattr(whole.state, "readiness", Unready(), raising=False)
+    monkeypatch.setattr(whole.state, "parts", SimpleNamespace(probes=Unready()), raising=False)
     transport = httpx.ASGITransport(whole)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as speaking:
         answer = await speaking.get("/ready")
@@ -186,3 +255,29 @@ async def test_key_of_a_decay_reaches_the_run(monkeypatch: pytest.MonkeyPatch) -
         await speaking.post("/v1/memories/decay", headers={"Idempotency-Key": "k"})
 
     assert bus.asked[0].idempotency_key == "k"
+
+
+@pytest.mark.parametrize(
+    "route",
+    [operation.route for operation in OPERATIONS.values() if operation.everywhere],
+    ids=lambda route: route.name,
+)
+async def test_what_is_about_all_namespaces_needs_a_key_for_all(route: routes.Route) -> None:
+    secret = "an open secret"
+    digest = hashlib.sha256(secret.encode()).hexdigest()
+    key = ApiKey(name="k", sha256=digest, namespaces=["acme/*"], rights=["admin"])
+    headers = {"Authorization": f"Bearer {secret}", "X-Memory-Namespace": "acme/a"}
+    bus = Bus()
+    async with client(bus, key) as speaking:
+        answer = await speaking.request(route.method, route.url({"place": "0:0"}), headers=headers)
+
+    assert (answer.status_code, bus.asked) == (403, [])
+    assert "all namespaces" in answer.json()["detail"]
+
+
+async def test_key_for_all_namespaces_opens_what_is_about_all() -> None:
+    key = ApiKey(name="k", sha256="0" * 64, namespaces=["*"], rights=["admin"])
+    visitor = Visitor("acme/a", "request-1", Deadline.after(5), key)
+    request: Any = SimpleNamespace(state=SimpleNamespace(visitor=visitor))
+
+    assert await admitted("admin", everywhere=True)(request) is visitor

@@ -68,13 +68,13 @@ async def test_follower_that_falls_behind_gets_no_event_after_the_hole() -> None
     follower = Follower("n")
     for _ in range(BACKLOG_MAX + 1):
         follower.give(EVENT)
-    await follower.next(1)
+    await anext(follower)
     follower.give(("0:2", "later", {}))
 
     for _ in range(BACKLOG_MAX - 1):
-        assert await follower.next(1) == EVENT
+        assert await anext(follower) == EVENT
     with pytest.raises(StopAsyncIteration):
-        await follower.next(1)
+        await anext(follower)
 
 
 async def test_reading_ends_with_the_last_follower_however_it_goes(followers: Followers) -> None:
@@ -130,10 +130,11 @@ async def test_follower_that_comes_after_reading_failed_is_read_for_anew(
     async with followers.following("n") as first:
         Log.fails.set()
         with pytest.raises(StopAsyncIteration):
-            await first.next(5)
+            await anext(first)
         Log.fails = asyncio.Event()
         async with followers.following("n") as second:
-            assert await second.next(0.01) is None
+            second.give(EVENT)
+            assert await anext(second) == EVENT
             assert (Log.made, Log.open) == (2, 1)
 
 

@@ -46,7 +46,9 @@ async def client(
     origins: tuple[str, ...] = (),
 ) -> AsyncIterator[httpx.AsyncClient]:
     """Speaks to the doors around `app`."""
-    doors = Doors(app, access=Access(keys), in_flight_max=in_flight_max, origins=origins)
+    doors = Doors(
+        app, access=Access(keys), in_flight_max=in_flight_max, seconds_max=5, origins=origins
+    )
     transport = httpx.ASGITransport(doors)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as speaking:
         yield speaking

@@ -1,5 +1,6 @@
 """The websocket with stats, behind its doors."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from services.gateway.access import Access
 from services.gateway.event_feed import Followers
 from services.gateway.middleware import Doors
 from services.gateway.settings import GatewaySettings
-from services.gateway.streams import Streams
+from services.gateway.streams import router
 
 
 class Stats:
@@ -28,11 +29,10 @@ async def connect(
     path: str, *, query: str = "", headers: dict[str, str] | None = None, gone: bool = False
 ) -> tuple[list[str], list[Any]]:
     """Whose stats are asked for by a socket, and what is sent over it."""
-    streams, stats, sent = Streams(GatewaySettings()), Stats(), []
-    streams.followers = Followers(GatewaySettings())
-    streams.stats = stats  # type: ignore[assignment] # has what is used
+    stats, sent = Stats(), []
     app = FastAPI()
-    app.include_router(streams.router())
+    app.state.parts = SimpleNamespace(followers=Followers(GatewaySettings()), stats=stats)
+    app.include_router(router)
 
     async def receive() -> Any:
         return {"type": "websocket.connect"}
@@ -51,7 +51,7 @@ async def connect(
         "headers": [(k.lower().encode(), v.encode()) for k, v in (headers or {}).items()],
         "subprotocols": [],
     }
-    doors = Doors(app, access=Access(None), in_flight_max=1, origins=("*",))
+    doors = Doors(app, access=Access(None), in_flight_max=1, seconds_max=5, origins=("*",))
     await doors(scope, receive, send)
     return stats.asked, sent
 

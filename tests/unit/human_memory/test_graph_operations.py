@@ -6,7 +6,7 @@ import pytest
 
 from human_memory.deadline import Deadline
 from human_memory.operations import graph
-from human_memory.operations.context import Asking
+from human_memory.operations.context import RequestContext
 from human_memory.operations.requests import ConceptByName
 from schemas.errors import LimitExceeded, Rejected
 from schemas.queries import ConceptQuery
@@ -21,6 +21,7 @@ class Hub:
         self._fit = fit
         self._relations = [
             {"source": "hub", "target": str(n), "relation_type": "NEAR", "direction": "out"}
+            | {"weight": 1.0}
             for n in range(relations)
         ]
 
@@ -38,9 +39,9 @@ class Hub:
 
 async def targets(hub: Hub) -> list[str]:
     """What the hub is seen to relate to."""
-    asking = Asking(hub, "n", Deadline.after(5))  # type: ignore[arg-type] # has what is used
-    found = await graph.get_concept(ConceptByName(name="hub"), asking)
-    return [each["target"] for each in found["relationships"]]
+    context = RequestContext(hub, "n", Deadline.after(5))  # type: ignore[arg-type] # has what is used
+    found = await graph.get_concept(ConceptByName(name="hub"), context)
+    return [each.target for each in found.relationships]
 
 
 @pytest.mark.parametrize("relations", [0, 1, 49, 50, 51, 20_000])

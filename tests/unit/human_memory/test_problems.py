@@ -1,16 +1,17 @@
 """Refusals as HTTP lists them."""
 
 import pytest
+from pydantic import ValidationError
 
-from human_memory import routes
-from human_memory.operations.service import request_of
+from human_memory.operations.problems import refused
+from human_memory.operations.requests import StoreRequest
 from schemas import problems
-from schemas.errors import Rejected
 
 
 def refuse() -> None:
-    with pytest.raises(Rejected, match="content: is required"):
-        request_of(routes.STORE, b"{}")
+    with pytest.raises(ValidationError) as raised:
+        StoreRequest.model_validate({})
+    assert refused(raised.value, StoreRequest).message == "content: is required"
 
 
 def test_refusals_of_one_route_keep_one_schema() -> None:

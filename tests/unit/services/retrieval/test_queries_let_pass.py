@@ -34,6 +34,7 @@ def queries(waits: Waits, foreground: Foreground) -> Queries:
         graph=nobody,
         runs=nobody,
         working_memory=nobody,
+        installation=nobody,
         replier=nobody,
         dead_letters=nobody,
         reply_address=("memory.replies", 6),

@@ -108,7 +108,7 @@ async def group_progress(settings: KafkaSettings, group: str, topic: str) -> tup
 async def _consumer(settings: KafkaSettings) -> AsyncIterator[LogConsumer]:
     consumer = LogConsumer(
         **settings.connection_arguments(),
-        client_id="human-memory-cli",
+        client_id="human-memory-reader",
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",

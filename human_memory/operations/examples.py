@@ -1,4 +1,4 @@
-"""An example of each route, for the OpenAPI document; a test holds them to their schemas."""
+"""An example answer of each operation; a test holds them to their schemas."""
 
 from typing import Any
 
@@ -20,8 +20,46 @@ _RELATION = {"source": "Python", "target": "AI", "relation_type": "USED_FOR", "w
 _PYTHON = {"name": "Python", "type": "language", "activation": 0.9}
 _CONCEPT = _PYTHON | {"relationships": [_RELATION | {"direction": "out"}]}
 
-# By name, wherever it is in a path or query.
-PARAMETERS: dict[str, Any] = {"memory_id": _ID, "name": "Python"}
+_RUN = {
+    "run_id": "8b0f5a3e-2c0a-5c39-9d52-6a7d3a1a9f10",
+    "job": "consolidation",
+    "status": "completed",
+    "began_at": _STORED,
+    "completed_at": _STORED,
+    "phase": "compile",
+    "done": 4,
+    "total": 4,
+    "effects": {"memory.accessed.v1": 12},
+    "report": {"episodes_replayed": 12},
+    "seconds": 1.7,
+}
+_REPORT = {
+    "run_id": _RUN["run_id"],
+    "job": "consolidation",
+    "complete": True,
+    "cancelled": False,
+    "report": {"episodes_replayed": 12},
+}
+_DEAD_LETTER = {
+    "place": "3:17",
+    "topic": "memory.dead-letters",
+    "partition": 3,
+    "offset": 17,
+    "recorded_at": "2026-01-15T18:30:00.000Z",
+    "key": "acme/agent-7",
+    "headers": {"content-type": "application/json"},
+    "value": {"type": "store", "namespace": "acme/agent-7"},
+    "reason": {
+        "reason": "content: is required",
+        "code": "validation",
+        "service": "ingest",
+        "topic": "memory.inbox",
+        "partition": 3,
+        "offset": 2_039,
+        "timestamp": "2026-01-15T18:30:00.000Z",
+        "value_was_null": False,
+    },
+}
 
 ANSWERS: dict[Route, Any] = {
     routes.STORE: _CREATED,
@@ -108,34 +146,46 @@ ANSWERS: dict[Route, Any] = {
         "deleted": 1,
         "avg_activation": 0.42,
     },
+    routes.SUPERSEDE: {"accepted": True},
+    routes.RUNS: {"runs": [_RUN], "count": 1},
+    routes.GET_RUN: _RUN,
+    routes.START_RUN: _REPORT,
+    routes.CANCEL_RUN: _REPORT | {"cancelled": True},
+    routes.UNDO_RUN: _REPORT | {"job": "undo", "report": {"memories_restored": 3}},
+    routes.PARAMETERS: {
+        "parameters": {"decay_rate": 0.5, "horizon_seconds": 2_592_000.0},
+        "changed": ["horizon_seconds"],
+    },
+    routes.SET_PARAMETERS: {"accepted": True},
+    routes.NAMESPACES: {
+        "namespaces": [
+            {"namespace": "acme/agent-7", "total": 12, "active": 9, "decayed": 2, "deleted": 1}
+        ],
+        "total": 1,
+        "next_cursor": None,
+    },
+    routes.REBUILD: {
+        "running": True,
+        "folded": 1_000,
+        "total": 1_043,
+        "partitions": [
+            {
+                "partition": 3,
+                "version": 4,
+                "folded": 1_043,
+                "target": 0,
+                "next_version": 5,
+                "next_folded": 1_000,
+            }
+        ],
+    },
+    routes.DEAD_LETTERS: {"dead_letters": [_DEAD_LETTER]},
+    routes.GET_DEAD_LETTER: _DEAD_LETTER,
+    routes.REPLAY_DEAD_LETTERS: {
+        "replayed": [{"dead_letter": "3:17", "sent_to": "memory.inbox 3:2040"}]
+    },
     routes.READY: {
         "status": "ready",
         "checks": {"postgres": "ok", "qdrant": "ok", "neo4j": "ok", "kafka": "ok", "redis": "ok"},
     },
 }
-PROBLEM = {"loc": ["body", "content"], "msg": "content: Field required", "type": "missing"}
-FAILURES: dict[int, Any] = {
-    401: "a valid API key is needed, as bearer token or as password of HTTP Basic",
-    403: "the key 'agent-7' has no right to write",
-    404: "no memory has the id 'nonexistent-id'",
-    413: "the body has more than 1,048,576 bytes",
-    422: [PROBLEM],
-    503: "256 requests are being served already; try again",
-    504: "no reply within 25 s; the outcome is unknown",
-}
-EVENTS = """\
-: following
-
-event: memory.stored.v1
-id: 3:1042
-data: {"id":"…","type":"memory.stored.v1","subject":"…","data":{"content":"Tea is at four."}}
-
-"""
-BENCHMARK = """\
-data: {"phase":"store","progress":0.5,"total_stored":500,"batch_avg_ms":9.1,"p50":8.7,…}
-
-data: {"phase":"retrieve","progress":0.1,"total_searched":10,"p50":11.2,…}
-
-data: {"phase":"complete","total_memories":1000,"total_time_ms":5120.4,…}
-
-"""

@@ -1,0 +1,115 @@
+"""Arguments that the client's methods take by name, beyond the published client's."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypedDict
+
+Moment = datetime | str
+
+
+class Whose(TypedDict, total=False):
+    """The memory a method is about, where it is not the client's own."""
+
+    namespace: str | None
+
+
+class Keyed(Whose, total=False):
+    """What a method takes that may be repeated under a key."""
+
+    idempotency_key: str | None
+
+
+class StoreMore(Keyed, total=False):
+    """What `store` takes beyond the published client's arguments, by name.
+
+    `derived_from`: ids, or `{"memory_id": ..., "weight": ...}`. `emotion`: valence, arousal and
+    salience.
+    """
+
+    tags: Sequence[str]
+    metadata: Mapping[str, Any]
+    concepts: Sequence[str]
+    emotion: Mapping[str, float]
+    session: str
+    speaker: str
+    pinned: bool
+    occurred_at: Moment
+    derived_from: Sequence[str | Mapping[str, Any]]
+
+
+class SearchMore(Keyed, total=False):
+    """What `search` takes beyond the published client's arguments, by name."""
+
+    types: Sequence[str]
+    tags: Sequence[str]
+    since: Moment
+    until: Moment
+    as_of: Moment
+    context: str
+    active_concepts: Sequence[str]
+    record_access: bool
+    include_decayed: bool
+    noise: bool
+    seed: int
+    explain: bool
+    parameters: Mapping[str, float]
+
+
+class RecallMore(Whose, total=False):
+    """What `recall` takes beyond the published client's arguments, by name."""
+
+    context: str | None
+    as_of: Moment
+    record_access: bool
+    explain: bool
+
+
+class InspectMore(Whose, total=False):
+    """What `inspect` takes beyond the published client's arguments, by name."""
+
+    as_of: Moment
+
+
+class UsedMore(Keyed, total=False):
+    """What `used` takes, by name. `kind`: used, recall or rehearsal."""
+
+    kind: str
+    context: str | None
+    occurred_at: Moment
+
+
+class ReasonMore(Whose, total=False):
+    """What `forget` and `restore` take, by name. `reason`: for people who read the log."""
+
+    reason: str
+
+
+class ListMore(Whose, total=False):
+    """What `list` and `page` take to filter, by name."""
+
+    cursor: str
+    status: str
+    memory_type: str
+    tag: str
+    as_of: Moment
+
+
+class RunsMore(Whose, total=False):
+    """What `runs` takes, by name."""
+
+    job: str | None
+    limit: int
+
+
+class NamespacesMore(TypedDict, total=False):
+    """What `namespaces` takes, by name."""
+
+    prefix: str | None
+    limit: int
+    cursor: str | None
+
+
+class ConceptMore(Keyed, total=False):
+    """What `add_concept` takes beyond the published client's arguments, by name."""
+
+    aliases: Sequence[str]

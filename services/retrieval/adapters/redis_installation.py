@@ -1,0 +1,78 @@
+"""Reads of the live builds of all partitions in Redis, and of a namespace's parameters."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+
+from services.readside.layout import STATUSES, Control, Layout, Status, rebuilding_key
+from services.readside.live_build import Commands, LiveBuild, position_of
+from services.readside.parameters import InForce, unpack_parameters
+from services.retrieval.ports import BuildState, Position
+
+
+class RedisInstallationReader:
+    """`InstallationReader` on the live builds."""
+
+    def __init__(self, build: LiveBuild, *, partitions: int) -> None:
+        self._build = build
+        self._partitions = range(partitions)
+
+    async def parameters(self, namespace: str) -> tuple[Position, InForce]:
+        partition = self._build.partition(namespace)
+        cursor, (packed,) = await self._build.read(
+            partition, lambda layout: [["GET", layout.parameters(namespace)]]
+        )
+        return position_of(partition, cursor), unpack_parameters(packed)
+
+    async def namespaces(self) -> list[str]:
+        found = await asyncio.gather(*map(self._named, self._partitions))
+        return [name for some in found for name in some]
+
+    async def counts(self, names: Sequence[str]) -> dict[str, dict[Status, int]]:
+        by_partition: dict[int, list[str]] = defaultdict(list)
+        for name in names:
+            by_partition[self._build.partition(name)].append(name)
+        counted = await asyncio.gather(
+            *(self._counted(partition, some) for partition, some in by_partition.items())
+        )
+        return {name: counts for some in counted for name, counts in some.items()}
+
+    async def builds(self) -> list[BuildState]:
+        return await asyncio.gather(*map(self._state, self._partitions))
+
+    async def _named(self, partition: int) -> list[str]:
+        _, (names,) = await self._build.read(
+            partition, lambda layout: [["SMEMBERS", layout.namespaces]]
+        )
+        return [name.decode() for name in names]
+
+    async def _counted(self, partition: int, names: list[str]) -> dict[str, dict[Status, int]]:
+        _, rows = await self._build.read(
+            partition,
+            lambda layout: [["HMGET", layout.counts(name), *STATUSES] for name in names],
+        )
+        return {
+            name: {s: int(count or 0) for s, count in zip(STATUSES, row, strict=True)}
+            for name, row in zip(names, rows, strict=True)
+        }
+
+    async def _state(self, partition: int) -> BuildState:
+        def queue(layout: Layout) -> Commands:
+            beside = Layout(layout.prefix, layout.version + 1, partition)
+            return [
+                ["GET", beside.cursor],
+                ["GET", Control(layout.prefix, partition).target],
+                ["EXISTS", rebuilding_key(layout.prefix)],
+            ]
+
+        folded, (beside, target, rebuilding) = await self._build.read(
+            partition, queue, answering=False
+        )
+        return BuildState(
+            partition=partition,
+            version=self._build.version(partition),
+            folded=folded,
+            target=int(target or 0),
+            beside=None if beside is None else int(beside),
+            rebuilding=bool(rebuilding),
+        )
