@@ -462,3 +462,8 @@ def redis_prefix(topic_prefix: str) -> str:
     The colon after it keeps `hm::*`, with no topic prefix, from matching everyone's keys.
     """
     return f"hm:{topic_prefix}:"
+
+
+def model_key(prefix: str) -> str:
+    """The embedding model of an installation, as JSON; of no build and of no partition."""
+    return f"{prefix}model"

@@ -16,6 +16,7 @@ from services.common import health
 from services.common.broker import PAUSE_MS, make_broker
 from services.common.dead_letters import DeadLetters
 from services.common.embedder import Embedder, embedder_of
+from services.common.embedding_model import the_embedding_model
 from services.common.live_build import LiveBuild
 from services.common.logs import configure_logs
 from services.common.ownership import REBALANCE_TIMEOUT_MS, SESSION_TIMEOUT_MS
@@ -74,7 +75,8 @@ def build(settings: IngestSettings) -> AsgiFastStream:
         # Not awaited: whoever probes us shall hear that the model is loading.
         loading = asyncio.create_task(embedder.load())
         try:
-            yield
+            async with the_embedding_model(settings, redis, embedder):
+                yield
         finally:
             loading.cancel()
             await producer.stop()

@@ -245,7 +245,7 @@ class Ingest:
                 known.learn(item.command.name, item.command.aliases)
             if isinstance(item.command, Store):
                 worked_out = WorkedOut(
-                    embedding_of(next(vectors), self._embedder.model),
+                    embedding_of(next(vectors), self._embedder.model, self._embedder.digest),
                     vocabularies[item.command.namespace].find(item.command.content),
                 )
             events.append(event_of(item.command, item.received, item.time_ms, worked_out))

@@ -19,6 +19,7 @@ from services.common import health
 from services.common.broker import PAUSE_MS, make_broker
 from services.common.dead_letters import DeadLetters
 from services.common.embedder import embedder_of
+from services.common.embedding_model import the_embedding_model
 from services.common.live_build import LiveBuild
 from services.common.logs import configure_logs
 from services.common.ownership import REBALANCE_TIMEOUT_MS, SESSION_TIMEOUT_MS
@@ -83,7 +84,8 @@ def build(settings: MaintenanceSettings) -> AsgiFastStream:
         await bus.start()
         ticking = asyncio.create_task(clock.run(lambda: commands.ownership.partitions))
         try:
-            yield
+            async with the_embedding_model(settings, redis, embedder):
+                yield
         finally:
             ticking.cancel()
             with suppress(asyncio.CancelledError):

@@ -18,6 +18,7 @@ from services.common import health
 from services.common.broker import PAUSE_MS, make_broker
 from services.common.dead_letters import DeadLetters
 from services.common.embedder import Embedder, embedder_of
+from services.common.embedding_model import the_embedding_model
 from services.common.event_log import EventAppender
 from services.common.live_build import LiveBuild
 from services.common.logs import configure_logs
@@ -90,7 +91,8 @@ def build(settings: RetrievalSettings) -> AsgiFastStream:
             asyncio.create_task(projection.watch()),
         ]
         try:
-            yield
+            async with the_embedding_model(settings, redis, embedder):
+                yield
         finally:
             await queries.drain()
             for task in tasks:
