@@ -17,7 +17,7 @@ from schemas.topics import DEAD_LETTERS, EVENTS, QUERIES, REPLIES
 from services.common import health
 from services.common.broker import PAUSE_MS, make_broker
 from services.common.dead_letters import DeadLetters
-from services.common.embedder import Embedder, embedder_of
+from services.common.embedder import Embedder, MicroBatchingEmbedder, embedder_of
 from services.common.embedding_model import the_embedding_model
 from services.common.event_log import EventAppender
 from services.common.live_build import LiveBuild
@@ -42,6 +42,7 @@ from services.retrieval.search import Searcher
 from services.retrieval.settings import RetrievalSettings
 from services.retrieval.single import SingleMemory
 from services.retrieval.tables import Tables
+from services.retrieval.upgrading import Upgrade
 from services.retrieval.upkeep_queries import UpkeepQueries
 
 SERVICE = "retrieval"
@@ -63,7 +64,46 @@ def build(settings: RetrievalSettings) -> AsgiFastStream:
     _subscribe_queries(broker, settings, queries)
     projection = LiveProjection(store, dead_letters, let_pass=queries.idle)
     _subscribe_events(broker, settings, projection)
+    upgrade = Upgrade(settings, redis, store, let_pass=queries.idle)
 
+    @asynccontextmanager
+    async def lifespan() -> AsyncIterator[None]:
+        await require_topics(settings)
+        await upgrade.require_no_newer()
+        await producer.start()
+        # Not awaited: the fold needs no model, and whoever probes us shall hear that it loads.
+        tasks = [
+            asyncio.create_task(embedder.load()),
+            asyncio.create_task(projection.watch()),
+            asyncio.create_task(upgrade.run()),
+        ]
+        try:
+            async with the_embedding_model(settings, redis, embedder):
+                yield
+        finally:
+            await queries.drain()
+            for task in tasks:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+            await producer.stop()
+            await redis.aclose()
+
+    checks = _checks(broker, redis, projection, embedder)
+    return AsgiFastStream(
+        broker,
+        lifespan=lifespan,
+        asgi_routes=health.routes(SERVICE, checks, {"upgrade": upgrade.note}),
+        logger=None,
+    )
+
+
+def _checks(
+    broker: KafkaBroker,
+    redis: RedisClient,
+    projection: LiveProjection,
+    embedder: MicroBatchingEmbedder,
+) -> dict[str, health.Check]:
     async def kafka() -> str:
         return "ok" if await broker.ping(1.0) else "error"
 
@@ -81,31 +121,7 @@ def build(settings: RetrievalSettings) -> AsgiFastStream:
     async def model() -> str:
         return "ok" if embedder.loaded else "loading"
 
-    @asynccontextmanager
-    async def lifespan() -> AsyncIterator[None]:
-        await require_topics(settings)
-        await producer.start()
-        # Not awaited: the fold needs no model, and whoever probes us shall hear that it loads.
-        tasks = [
-            asyncio.create_task(embedder.load()),
-            asyncio.create_task(projection.watch()),
-        ]
-        try:
-            async with the_embedding_model(settings, redis, embedder):
-                yield
-        finally:
-            await queries.drain()
-            for task in tasks:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
-            await producer.stop()
-            await redis.aclose()
-
-    checks = {"kafka": kafka, "redis": redis_answers, "projection": folded, "model": model}
-    return AsgiFastStream(
-        broker, lifespan=lifespan, asgi_routes=health.routes(SERVICE, checks), logger=None
-    )
+    return {"kafka": kafka, "redis": redis_answers, "projection": folded, "model": model}
 
 
 def _subscribe_events(

@@ -19,9 +19,16 @@ UNLINK_AT_ONCE = 500
 
 @asynccontextmanager
 async def held(
-    redis: RedisClient, store: RedisProjection, partition: int, log_end: int
+    redis: RedisClient,
+    store: RedisProjection,
+    partition: int,
+    log_end: int,
+    *,
+    arrived: bool = True,
 ) -> AsyncIterator[int]:
     """Hold the live fold of a partition at the end of its log; yields the offset it stands at.
+
+    `arrived`: wait until it is there. Otherwise it stands there or before.
 
     Raises:
         Unavailable: it does not get there.
@@ -31,7 +38,7 @@ async def held(
         # It may have gone past the end we were told before the hold was there.
         offset = max(log_end, await store.cursor(partition, version))
         deadline = Deadline.after(LIVE_WAIT_SECONDS)
-        while await store.cursor(partition, version) < offset:
+        while arrived and await store.cursor(partition, version) < offset:
             if deadline.expired:
                 raise Unavailable(
                     f"the live projection of partition {partition} did not reach offset {offset} "
@@ -60,7 +67,7 @@ async def alone(redis: RedisClient, prefix: str) -> AsyncIterator[None]:
     Raises:
         Unavailable: another is at it.
     """
-    key, mine = f"{prefix}rebuilding", uuid4().hex
+    key, mine = _rebuilding(prefix), uuid4().hex
     if not await redis.set(key, mine, nx=True, ex=HOLD_SECONDS):
         raise Unavailable(
             "another rebuild of this read side is running, or was killed less than "
@@ -68,6 +75,15 @@ async def alone(redis: RedisClient, prefix: str) -> AsyncIterator[None]:
         )
     async with _kept(redis, key, mine):
         yield
+
+
+async def is_rebuilding(redis: RedisClient, prefix: str) -> bool:
+    """Whether somebody is `alone` with the read side."""
+    return bool(await redis.exists(_rebuilding(prefix)))
+
+
+def _rebuilding(prefix: str) -> str:
+    return f"{prefix}rebuilding"
 
 
 @asynccontextmanager

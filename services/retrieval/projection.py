@@ -12,6 +12,7 @@ from prometheus_client import Counter, Gauge
 
 from schemas.errors import UnknownEventVersion
 from services.common.dead_letters import DeadLetters
+from services.common.fold_version import unreadable
 from services.common.ownership import Ownership, committed
 from services.common.redis import REDIS_ERRORS
 from services.retrieval.adapters.redis_projection import RedisProjection
@@ -105,12 +106,15 @@ class LiveProjection:
             # Queries wait: an answer out of half a memory would look like a whole one.
             log.warning("read side is behind", partition=tp.partition, at=cursor, log_end=behind)
             await self._store.expect(tp.partition, behind)
+        fold = await self._store.fold(tp.partition, version)
         await self._store.open(tp.partition, version)
         if self.stopped.pop(tp, None) is not None:
             self.subscriber.consumer.resume(tp)  # it comes to that record again, and stops there
         self._versions[tp] = version
         self._next[tp] = cursor
         self.subscriber.consumer.seek(tp, cursor)
+        if fold is not None and (reason := unreadable(fold)):
+            self._stop(tp, reason)  # until another build is live
 
     async def _committed(self, tp: TopicPartition) -> int:
         try:
@@ -134,14 +138,14 @@ class LiveProjection:
             try:
                 decoded.append(decode(record))
             except UnknownEventVersion as error:
-                self.stopped[tp] = error.message
-                self.subscriber.consumer.pause(tp)
-                log.critical(
-                    "partition stopped", reason=error.message, partition=tp.partition,
-                    offset=record.offset,
-                )  # fmt: skip
+                self._stop(tp, error.message, offset=record.offset)
                 break
         return decoded
+
+    def _stop(self, tp: TopicPartition, reason: str, **where: int) -> None:
+        self.stopped[tp] = reason
+        self.subscriber.consumer.pause(tp)
+        log.critical("partition stopped", reason=reason, partition=tp.partition, **where)
 
     async def _fold(self, tp: TopicPartition, decoded: list[Decoded]) -> None:
         attempt = 0
@@ -197,6 +201,8 @@ class LiveProjection:
             case "version":
                 self._versions[tp] = await self._store.live_version(tp.partition)
                 left = batch.decoded
+            case "fold":
+                self._stop(tp, unreadable(outcome.at) or "")
             case "cursor":
                 left = batch.decoded
         return Batch(tp.partition, self._versions[tp], left)

@@ -10,6 +10,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from services.common import ownership
 from services.common.dead_letters import DeadLetters
+from services.common.fold_version import FOLD
 from services.retrieval.adapters.redis_projection import RedisProjection
 from services.retrieval.ports import Outcome
 from services.retrieval.projection import LiveProjection
@@ -35,6 +36,9 @@ class Store:
 
     async def cursor(self, partition: int, version: int) -> int:
         return self.at
+
+    async def fold(self, partition: int, version: int) -> int | None:
+        return FOLD
 
     async def expect(self, partition: int, offset: int) -> None:
         assert not self.opened, "queries were let in before they knew what to wait for"
