@@ -300,7 +300,7 @@ async def _ensure(memory: AsyncMemory, name: str) -> None:
 
 @contextmanager
 def _failures_told() -> Iterator[None]:
-    """What the memory refuses, the model is told, so that it can do better."""
+    """Tell the model what the memory refuses, and why, so that it can do better."""
     try:
         yield
     except HumanMemoryError as error:

@@ -43,7 +43,7 @@ _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 class _Http:
-    """What the two clients share: arguments of a request, meaning of an answer, when to repeat."""
+    """The common part of both clients: request arguments, meaning of answers, when to repeat."""
 
     def __init__(self, base_url: str, timeout: float, headers: Mapping[str, str]) -> None:
         self._base_url = base_url

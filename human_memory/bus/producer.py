@@ -161,7 +161,7 @@ class DurableProducer:
         )
 
     async def partitions(self, topic: str) -> int:
-        """How many partitions a topic has.
+        """The number of partitions of a topic.
 
         Raises:
             Unavailable: there is no such topic, or Kafka does not answer.

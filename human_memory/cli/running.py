@@ -202,6 +202,6 @@ def _print_addresses(console: Console, found: Instance | None, data: Path) -> No
 
 
 def _own_name() -> str:
-    """As it was called: who has it in no path shall be able to copy the line."""
+    """The program's name as it was called: the line can be copied also where PATH lacks it."""
     called = Path(sys.argv[0])
     return str(called) if called.name == "human-memory" else "human-memory"

@@ -91,12 +91,12 @@ class Children:
         return [child.name for child in self._children if child.failures >= failures_min]
 
     def unready(self) -> dict[str, str]:
-        """What each service still waits for; empty when all are ready."""
+        """The parts that each service still waits for; empty when all are ready."""
         states = {name: probe(url) for name, url in self.http.items()}
         return {name: state.waiting for name, state in states.items() if not state.ready}
 
     def log_file(self, name: str) -> Path:
-        """Where the child `name` writes."""
+        """The file to which the child `name` writes."""
         return self._logs / f"{name}.log"
 
     def stop(self) -> None:

@@ -44,7 +44,7 @@ async def namespaces(request: NamespacesRequest, context: RequestContext) -> mod
 
 
 async def rebuild(request: Nothing, context: RequestContext) -> models.Rebuild:
-    """How far a rebuild of the read side is, if there is one."""
+    """The progress of a rebuild of the read side, if there is one."""
     return models.Rebuild.model_validate(await context.ask(context.message(RebuildQuery)))
 
 

@@ -209,7 +209,7 @@ async def _concept(operation: Operation, request: Request, context: RequestConte
 
 
 def _names(request: Request) -> list[str]:
-    """What the client may have meant: it puts names into the path as they are."""
+    """The names that the client may have meant: it puts names into the path as they are."""
     raw: bytes = request.scope.get("raw_path") or request.url.path.encode()
     rest = raw.partition(b"/v1/graph/concepts/")[2]
     if query := request.scope["query_string"]:

@@ -28,7 +28,7 @@ Event = tuple[str, str, dict[str, Any]]
 
 
 class Follower:
-    """Who wants the events of one namespace."""
+    """A subscriber to one namespace's events."""
 
     def __init__(self, namespace: str) -> None:
         self.namespace = namespace

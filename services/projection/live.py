@@ -163,7 +163,7 @@ class LiveProjection:
         return decoded
 
     async def _fold(self, tp: TopicPartition, decoded: list[Decoded]) -> bool:
-        """Whether all of it is done; else we go back in the log, or the partition moves."""
+        """Fold a batch; False if we go back in the log, or the partition moves, before its end."""
         attempt = 0
         batch = Batch(tp.partition, self._versions[tp], decoded)
         while batch.decoded:
@@ -229,7 +229,7 @@ class LiveProjection:
         return await batch.apply(self._store)
 
     async def _after(self, tp: TopicPartition, batch: Batch, outcome: Outcome) -> Batch | None:
-        """What is left to do; None where it can't be done from here."""
+        """The rest of a batch that is left to do; None where it can't be done from here."""
         left: list[Decoded] = []
         self.held = outcome.result == "hold"
         match outcome.result:

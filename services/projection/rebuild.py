@@ -52,8 +52,8 @@ class PartitionResult:
 
 @dataclass(frozen=True)
 class RebuildReport:
-    """What a rebuild did. `switched`: the new build is live. `indigestible`: how many events the
-    fold failed on, and passed, as the live one does."""
+    """The report of a rebuild. `switched`: the new build is live. `indigestible`: how many events
+    the fold failed on, and passed, as the live one does."""
 
     version_before: int
     version: int

@@ -17,7 +17,7 @@ DOCUMENT = ("content", "type", "tags", "created", "more")
 
 @dataclass(frozen=True, slots=True)
 class Attributes:
-    """What a filter asks for."""
+    """The attributes that a filter asks for."""
 
     memory_type: str
     tags: list[str]
@@ -32,7 +32,7 @@ class Attributes:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What a memory says, and what came with it when it was stored; it never changes."""
+    """The content of a memory, and what came with it when it was stored; it never changes."""
 
     content: str
     memory_type: str

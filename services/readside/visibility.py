@@ -15,7 +15,7 @@ Waiter = asyncio.Future[None]
 
 
 class Waits:
-    """Who waits for which event to be folded, by partition."""
+    """Waiters for events to be folded, by partition."""
 
     def __init__(self, cursor: Cursor, *, partitions: int, waiting_max: int = WAITING_MAX) -> None:
         """`cursor`: where the read side of a partition stands; raises Unavailable."""

@@ -120,7 +120,7 @@ class MicroBatchingEmbedder:
 
     @property
     def loaded(self) -> bool:
-        """Whether the model is in memory."""
+        """True once the model is in memory."""
         return self._encoders is not None
 
     async def load(self) -> None:

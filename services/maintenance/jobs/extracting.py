@@ -37,7 +37,7 @@ CONCEPT_ACTIVATION = 0.5
 
 @dataclass
 class Extracted:
-    """What the phase did.
+    """The results of the phase.
 
     `left`: facts of just these episodes, made or forgotten before. `unaided`: facts for which the
     language model found no usable words, so that an episode's own stand there.
@@ -79,7 +79,7 @@ class Cluster:
 
     @property
     def support(self) -> int:
-        """How often it was said: what one conversation repeats counts once."""
+        """The number of occasions on which it was said: repeats in one conversation count once."""
         return len(self.occasions)
 
 

@@ -171,7 +171,7 @@ def _element(event: RelationUpserted | RelationRemoved) -> bytes:
 
 
 def _ends(event: RelationUpserted | RelationRemoved) -> tuple[tuple[str, bytes], ...]:
-    """Where a relation stands: at its source, and at its target."""
+    """The ends of a relation: its source and its target."""
     source, target, kind = event.subject, event.data.target, event.data.relation_type
     return (
         (source, relation_field("out", kind, target)),

@@ -33,7 +33,7 @@ SOURCE = "/human-memory/maintenance"
 
 
 def of_maintenance(event: MemoryEvent) -> bool:
-    """Whether a run of maintenance, and no use of a memory, has led to an event."""
+    """True where a run of maintenance, and no use of a memory, has led to an event."""
     return event.source == SOURCE
 
 

@@ -1,4 +1,4 @@
-"""How much a search looks at, and how much is kept between searches."""
+"""Bounds on what a search looks at, and on what is kept between searches."""
 
 from dataclasses import dataclass
 

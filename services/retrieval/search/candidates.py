@@ -1,4 +1,4 @@
-"""What a search ranks, and what it ranks it with."""
+"""The candidates of a search, and the data to rank them with."""
 
 from dataclasses import dataclass
 
