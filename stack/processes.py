@@ -75,7 +75,7 @@ def kill(process: ProcessId) -> None:
     """kill -9; returns when the process is gone."""
     _send(process, signal.SIGKILL)
     if not wait_until(lambda: not is_alive(process), timeout_s=KILL_WAIT_S):
-        raise StackError(f"process {process.pid} is still there {KILL_WAIT_S:g} s after SIGKILL")
+        raise StackError(f"process {process.pid} still runs {KILL_WAIT_S:g} s after SIGKILL")
 
 
 def terminate(process: ProcessId, *, grace_s: float) -> None:

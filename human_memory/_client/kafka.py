@@ -223,7 +223,7 @@ class _Connection:
                 "nothing was sent"
             )
         if starting.cancelled():
-            raise Unavailable("the connection was closed while it was made; nothing was sent")
+            raise Unavailable("the client was closed while it connected; nothing was sent")
         return starting.result()
 
     async def close(self) -> None:

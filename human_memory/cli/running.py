@@ -169,7 +169,9 @@ def _running_instance(data: Path) -> Instance:
     wait_until(lambda: instances.running(data) is not None, timeout_s=STATE_SECONDS_MAX)
     found = instances.running(data)
     if found is None:
-        raise StackError(f"another `human-memory up` holds {data}, but says nothing of itself")
+        raise StackError(
+            f"another `human-memory up` runs in {data}, but has not said what it started"
+        )
     return found
 
 

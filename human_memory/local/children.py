@@ -22,7 +22,7 @@ PATIENCE_SECONDS = 180
 STOP_GRACE_SECONDS = 20.0
 PROBE_SECONDS_MAX = 3.0
 BACKOFF_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
-# Who ran this long had started well: the next failure is a new one.
+# A child that ran this long had started well: the next failure is a new one.
 WELL_AFTER_SECONDS = 60.0
 
 

@@ -143,5 +143,5 @@ async def _done(context: RequestContext, command: RunJob | CancelRun | UndoRun) 
     result = reply.unwrap()
     await context.visible(reply.position)
     if "report" not in result:
-        raise Unavailable("maintenance answered with something else than a report")
+        raise Unavailable("maintenance answered with something other than a report")
     return result

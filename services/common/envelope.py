@@ -105,7 +105,7 @@ def _address(
     correlation_id = headers.get(CORRELATION_ID)
     if not correlation_id or len(correlation_id) > _CORRELATION_ID_BYTES_MAX:
         raise Rejected(
-            f"{CORRELATION_ID}: needed for a reply, 1 to {_CORRELATION_ID_BYTES_MAX} bytes"
+            f"{CORRELATION_ID}: a reply needs one of 1 to {_CORRELATION_ID_BYTES_MAX} bytes"
         )
     raw = headers.get(REPLY_PARTITION) or b""
     if not raw.isdigit() or len(raw) > 6 or int(raw) >= partitions:

@@ -184,7 +184,7 @@ def _not_null(kind: Any) -> Any:
 async def _once(
     operation: Operation, request: Request, asked: BaseModel, context: RequestContext
 ) -> Response:
-    """The first reply to this key within a day, whoever gave it."""
+    """The first reply to this key within a day, from whichever instance."""
     assert context.idempotency_key is not None
     parts: Parts = request.app.state.parts
     meant = json.dumps(asked.model_dump(mode="json"), sort_keys=True).encode()

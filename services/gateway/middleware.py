@@ -128,7 +128,7 @@ class Doors:
             answer.done()
 
     def _check_origin(self, scope: Scope, headers: Headers) -> None:
-        """Browsers say where a page is from, and ask nobody before it posts a form or connects."""
+        """Browsers name a page's origin, and let it post a form or connect without asking first."""
         if scope.get("method", "POST") not in WRITING_METHODS:
             return
         origin = headers.get("origin")

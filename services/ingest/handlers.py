@@ -264,7 +264,7 @@ class Ingest:
         self, command: InboxMessage, vector: Any, vocabularies: dict[str, Vocabulary]
     ) -> WorkedOut | None:
         if isinstance(command, Concept) and command.namespace in vocabularies:
-            # Those behind it in the batch may name it.
+            # The stores behind it in the batch may name it.
             vocabularies[command.namespace].learn(command.name, command.aliases)
         if not isinstance(command, Store):
             return None

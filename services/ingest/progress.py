@@ -26,7 +26,7 @@ class Progress:
         self._committer: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
-        """Know nothing: partitions are given out anew."""
+        """Forget everything: partitions are assigned anew."""
         self._next.clear()
         self._sought.clear()
         self._uncommitted.clear()

@@ -16,7 +16,7 @@ from services.readside.activation import base_levels
 from services.readside.columns import DECAYED, DELETED, Memories, status_name
 from services.readside.layout import KINDS, STATE, STATUSES, trace_id, unpack_changes
 
-# Those that changed last. More would not fit into the minutes and the memory a run may take.
+# The memories that changed last. More would not fit into the minutes and the memory a run may take.
 LOOKED_AT_MAX = 20_000
 RUN_METADATA = "maintenance_run"
 FACT, SKILL = "semantic", "procedural"

@@ -31,7 +31,8 @@ LAG = Gauge("human_memory_projection_lag", "Records not folded yet", ["partition
 WATCH_SECONDS = 1.0
 HOLD_POLL_SECONDS = 0.02
 LAG_READY_MAX = 10_000
-# What only computes fails each time; more than once, in case what it was given came out wrong.
+# A failure of code that only computes comes back each time. It is tried more than once, in case
+# what it was given had been read wrongly.
 TRIES_MAX = 3
 # Then whoever probes us hears of what Redis refuses: 2 s after the first time.
 STUCK_TRIES = 6

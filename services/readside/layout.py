@@ -372,7 +372,7 @@ class Layout:
         return f"{self._kind('relations')}:{namespace}:{concept.hex()}"
 
     def made(self, namespace: str) -> str:
-        """Hash: what of the graph runs of maintenance added, and nobody else; element to runs."""
+        """Hash: elements of the graph that only runs of maintenance added; element to runs."""
         return f"{self._kind('made')}:{namespace}"
 
     def links(self, namespace: str) -> str:

@@ -165,7 +165,7 @@ def clusters_of(gathered: Gathered, job: ConsolidationJob, *, now_ms: int) -> li
 
 
 def fact_key(gathered: Gathered, cluster: Cluster) -> str:
-    """The fact of these episodes, whoever stores it and however often."""
+    """The key of the fact of these episodes, whichever run stores it and however often."""
     members = "\x1f".join(sorted(gathered.ids[row] for row in cluster.rows))
     return f"fact:{hashlib.sha256(members.encode()).hexdigest()}"
 
