@@ -38,7 +38,7 @@ class Known:
 
 @dataclass(frozen=True, kw_only=True)
 class FirstRead:
-    """The result of one round trip about a namespace, as of `cursor` or a little later.
+    """The answer of one round trip about a namespace, as of `cursor` or a little later.
 
     `changed`: memories by the offset of the last event on them. `records`: of the expected ones, at
     a cursor of their own. `memories` and `length`: those not deleted, and all their terms;
@@ -80,13 +80,13 @@ class SearchReader(Protocol):
     async def attributes(
         self, namespace: str, keys: Sequence[DocumentKey]
     ) -> list[Attributes | None]:
-        """The attributes that filters ask for; None where there is no such document."""
+        """Attributes of documents; None where there is no such document."""
         ...
 
     async def fans(
         self, namespace: str, concepts: Sequence[bytes], *, linked: int
     ) -> tuple[dict[bytes, Fan], list[list[str]]]:
-        """The connections of concepts (their `hash64`); of each the memories linked last."""
+        """The fans of concepts (by `hash64`), and of each the memories linked last."""
         ...
 
 
@@ -131,7 +131,7 @@ class MemoryReader(Protocol):
     async def attributes(
         self, namespace: str, keys: Sequence[DocumentKey]
     ) -> list[Attributes | None]:
-        """The attributes that filters ask for; None where there is no such document."""
+        """Attributes of documents; None where there is no such document."""
         ...
 
     async def counts(self, namespace: str) -> tuple[Position, dict[Status, int]]:
@@ -184,7 +184,7 @@ class InstallationReader(Protocol):
 
 
 class GraphMoved(Unavailable):
-    """The list of changes is not complete any more: the graph has to be read from its beginning."""
+    """Changes of the graph are gone: it has to be read from its beginning."""
 
 
 @dataclass(frozen=True)
@@ -210,7 +210,7 @@ class GraphReader(Protocol):
     """Reads of the graph: one concept, or what has changed in a namespace."""
 
     def position(self, namespace: str, cursor: int) -> Position:
-        """The position that an answer as of a cursor has seen."""
+        """The position of an answer as of a cursor."""
         ...
 
     async def concept(
@@ -220,7 +220,7 @@ class GraphReader(Protocol):
         ...
 
     async def changes(self, namespace: str, since: int, mark: Mark | None, *, most: int) -> Changes:
-        """The changes from an offset on, at most so many."""
+        """Changes from an offset on, at most so many."""
         ...
 
     async def values(

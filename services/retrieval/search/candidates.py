@@ -1,4 +1,4 @@
-"""The candidates of a search, and the data to rank them with."""
+"""Candidates of a search, and what they are ranked with."""
 
 from dataclasses import dataclass
 

@@ -27,7 +27,7 @@ def explanation_of(parts: Activations, i: int) -> Explanation:
 
 
 def reasons_of(ranking: Ranking, i: int, linked: list[str]) -> Reasons:
-    """The reasons for each part of one memory's activation; `linked`: names of its concepts."""
+    """Reasons for each part of one memory's activation; `linked`: names of the concepts it has."""
     parameters, evidence = ranking.candidates.parameters, ranking.evidence
     threshold, total = threshold_of(parameters), float(ranking.total[i])
     previous, following = evidence.neighbours(i)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Filters:
-    """The conditions for a memory to be found. Times are when it was created, in milliseconds."""
+    """Conditions on a memory. Times are when it was created, in milliseconds."""
 
     types: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
@@ -21,7 +21,7 @@ class Filters:
         return replace(self, created_before_ms=min(before))
 
     def admits(self, memory_type: str, tags: Sequence[str], created_ms: int) -> bool:
-        """True where a memory passes; the index is told the same rule in its own language."""
+        """True if a memory passes; the index is told the same rule in its own language."""
         if self.types and memory_type not in self.types:
             return False
         if self.tags and not set(self.tags) <= set(tags):

@@ -66,7 +66,7 @@ class Opener:
                 return _opening(plan, first, cached, whole=nearest == 0)
 
     def _nearest(self, plan: SearchPlan, cached: CachedNamespace) -> int:
-        """The number of nearest memories to ask the index for; none if all can be looked at."""
+        """The number of nearest to ask the index for; 0 if all memories can be looked at."""
         filtered = plan.filters != NO_FILTERS
         is_known = cached.members is not None and len(cached.unread) <= self._bounds.read_ahead
         if is_known and not filtered:
@@ -74,7 +74,7 @@ class Opener:
         return self._bounds.small if cached.small or filtered else self._bounds.nearest
 
     def _continues(self, first: FirstRead, known: Known, cached: CachedNamespace) -> bool:
-        """True where what was read goes on from what is cached; if never, the cache is emptied."""
+        """True if what was read goes on from what is cached; if it never can, forget the cache."""
         if known.since is None:
             # Another search may have been first; ours knows only a part.
             return cached.revision is None
@@ -94,7 +94,7 @@ class Opener:
 
 
 def _is_enough(asked: int, *, needed: int) -> bool:
-    """True where enough was asked of the index, now that more is known: 0 stands for all."""
+    """True if the index was asked for enough, now that more is known; 0 stands for all memories."""
     return asked == needed or asked > needed > 0
 
 
