@@ -111,7 +111,7 @@ _TOOLS = (
         list[SearchResult],
         "Search the memory",
         _STRENGTHENS,
-        "What is remembered about something, what comes to mind most easily first. "
+        "Memories about something, those that come to mind most easily first. "
         "`superseded_by`: the id of a newer memory that says what holds now instead.",
         without=frozenset(
             {"min_activation", "record_access", "noise", "seed", "explain", "parameters"}
