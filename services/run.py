@@ -151,7 +151,7 @@ def _load(names: list[str], ports: dict[str, int], settings: ServiceSettings) ->
 
 
 def _bound(name: str, host: str, port: int) -> socket.socket:
-    """Bound, but not listening yet: nobody shall wait for an answer that can't come."""
+    """A socket that is bound, but not listening yet: nobody connects before it can answer."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

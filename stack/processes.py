@@ -31,7 +31,7 @@ class ProcessId:
 
 @dataclass(frozen=True)
 class Launch:
-    """How a program is started; `death_signal` is sent to it when this process dies.
+    """The start of a program; `death_signal` is sent to it when this process dies.
 
     It gets our environment and, over that, `environment`.
     """
@@ -52,7 +52,7 @@ def spawn(launch: Launch) -> ProcessId:
 
 
 def start_ticks(pid: int) -> int:
-    """When a process started, which with the pid names it for ever."""
+    """The start time of a process, which with the pid names it for ever."""
     fields = _stat_fields(pid)
     if fields is None:
         raise StackError(f"there is no process {pid}")
@@ -75,7 +75,7 @@ def kill(process: ProcessId) -> None:
     """kill -9; returns when the process is gone."""
     _send(process, signal.SIGKILL)
     if not wait_until(lambda: not is_alive(process), timeout_s=KILL_WAIT_S):
-        raise StackError(f"process {process.pid} is still there {KILL_WAIT_S:g} s after SIGKILL")
+        raise StackError(f"process {process.pid} still runs {KILL_WAIT_S:g} s after SIGKILL")
 
 
 def terminate(process: ProcessId, *, grace_s: float) -> None:

@@ -42,7 +42,7 @@ class AsyncTransport(Protocol):
 def connect(
     address: str, timeout: float, *, namespace: str | None, api_key: str | None
 ) -> Transport:
-    """What reaches the memory at `address`; nothing is sent yet.
+    """A transport to the memory at `address`; nothing is sent yet.
 
     Raises:
         HumanMemoryError: it is no address of a memory, or `timeout` is no time.

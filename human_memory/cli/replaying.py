@@ -30,7 +30,7 @@ app = typer.Typer()
 
 @dataclass(frozen=True, kw_only=True)
 class ReadSideOptions(ServerOptions, JsonOption):
-    """What commands need that work on the read side itself."""
+    """Options of commands that work on the read side itself."""
 
     def projection_settings(self) -> Any:
         """The projection's own settings, with the same addresses that a client uses."""

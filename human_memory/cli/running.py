@@ -169,7 +169,9 @@ def _running_instance(data: Path) -> Instance:
     wait_until(lambda: instances.running(data) is not None, timeout_s=STATE_SECONDS_MAX)
     found = instances.running(data)
     if found is None:
-        raise StackError(f"another `human-memory up` holds {data}, but says nothing of itself")
+        raise StackError(
+            f"another `human-memory up` runs in {data}, but has not said what it started"
+        )
     return found
 
 
@@ -202,6 +204,6 @@ def _print_addresses(console: Console, found: Instance | None, data: Path) -> No
 
 
 def _own_name() -> str:
-    """As it was called: who has it in no path shall be able to copy the line."""
+    """The program's name as it was called: the line can be copied also where PATH lacks it."""
     called = Path(sys.argv[0])
     return str(called) if called.name == "human-memory" else "human-memory"

@@ -22,7 +22,7 @@ PATIENCE_SECONDS = 180
 STOP_GRACE_SECONDS = 20.0
 PROBE_SECONDS_MAX = 3.0
 BACKOFF_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
-# Who ran this long had started well: the next failure is a new one.
+# A child that ran this long had started well: the next failure is a new one.
 WELL_AFTER_SECONDS = 60.0
 
 
@@ -91,12 +91,12 @@ class Children:
         return [child.name for child in self._children if child.failures >= failures_min]
 
     def unready(self) -> dict[str, str]:
-        """What each service still waits for; empty when all are ready."""
+        """The parts that each service still waits for; empty when all are ready."""
         states = {name: probe(url) for name, url in self.http.items()}
         return {name: state.waiting for name, state in states.items() if not state.ready}
 
     def log_file(self, name: str) -> Path:
-        """Where the child `name` writes."""
+        """The file to which the child `name` writes."""
         return self._logs / f"{name}.log"
 
     def stop(self) -> None:

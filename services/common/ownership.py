@@ -1,4 +1,4 @@
-"""Which partitions a consumer owns, so that no batch outlives its assignment."""
+"""The partitions that a consumer owns, so that no batch outlives its assignment."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -22,7 +22,7 @@ BACKOFF_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 
 
 async def committed(consumer: Any, tp: TopicPartition) -> int:
-    """What the group has committed of a partition, 0 if nothing.
+    """The offset that the group has committed in a partition, 0 if none.
 
     Raises:
         KafkaError: there is no coordinator. While a listener is at work, or a batch that it waits

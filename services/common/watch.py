@@ -105,7 +105,7 @@ class Watch:
             self.reason = None
 
     def _standstill(self) -> str | None:
-        """Why the consumer stands still; None if it gets on, or has nothing to do."""
+        """The reason why the consumer stands still; None if it gets on, or has nothing to do."""
         subscriber, consumer = self.subscriber, self.subscriber.consumer
         if consumer is None:
             return None  # it starts or stops

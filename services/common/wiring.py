@@ -42,7 +42,7 @@ class Service:
         self.writes(DEAD_LETTERS, bytes)
 
     def batches(self, *, records_max: int) -> dict[str, Any]:
-        """What all subscribers have in common.
+        """Arguments that all subscribers have in common.
 
         The policy of acknowledgement and the offset to begin with decide loss and repetition: each
         subscriber says its own.

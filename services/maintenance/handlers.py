@@ -45,7 +45,7 @@ REPLY_SHARE = 0.85
 
 @dataclass
 class _Caller:
-    """Who waits for the result of a run."""
+    """A sender that waits for the result of a run."""
 
     address: ReplyAddress
     deadline: Deadline

@@ -32,7 +32,8 @@ LAG = Gauge("human_memory_projection_lag", "Records not folded yet", ["partition
 WATCH_SECONDS = 1.0
 HOLD_POLL_SECONDS = 0.02
 LAG_READY_MAX = 10_000
-# What only computes fails each time; more than once, in case what it was given came out wrong.
+# A failure of code that only computes comes back each time. It is tried more than once, in case
+# what it was given had been read wrongly.
 TRIES_MAX = 3
 # Then whoever probes us hears of what Redis refuses: 2 s after the first time.
 STUCK_TRIES = 6
@@ -167,7 +168,7 @@ class LiveProjection:
         log.critical("partition stopped", reason=reason, partition=tp.partition, **where)
 
     async def _fold(self, tp: TopicPartition, decoded: list[Decoded]) -> bool:
-        """Whether all of it is done; else we go back in the log, or the partition moves."""
+        """Fold a batch; False if we go back in the log, or the partition moves, before its end."""
         attempt = 0
         batch = Batch(tp.partition, self._versions[tp], decoded)
         while batch.decoded:
@@ -233,7 +234,7 @@ class LiveProjection:
         return await batch.apply(self._store)
 
     async def _after(self, tp: TopicPartition, batch: Batch, outcome: Outcome) -> Batch | None:
-        """What is left to do; None where it can't be done from here."""
+        """The rest of a batch that is left to do; None where it can't be done from here."""
         left: list[Decoded] = []
         self.held = outcome.result == "hold"
         match outcome.result:

@@ -11,7 +11,7 @@ from services.common.redis import REDIS_ERRORS, RedisClient
 from services.projection.adapters.redis_projection import RedisProjection
 from services.readside.layout import rebuilding_key
 
-# Whoever dies while holding the live fold holds it no longer than this.
+# A rebuild that dies while it holds the live fold holds it no longer than this.
 HOLD_SECONDS = 10
 LIVE_WAIT_SECONDS = 60.0
 POLL_SECONDS = 0.02
@@ -80,7 +80,7 @@ async def alone(redis: RedisClient, prefix: str) -> AsyncIterator[None]:
 
 
 async def is_rebuilding(redis: RedisClient, prefix: str) -> bool:
-    """Whether somebody is `alone` with the read side."""
+    """True while somebody is `alone` with the read side."""
     return bool(await redis.exists(rebuilding_key(prefix)))
 
 

@@ -52,14 +52,14 @@ class PartitionResult:
 
     @property
     def identical(self) -> bool:
-        """Whether nothing differs that should not."""
+        """True if nothing differs that should not."""
         return self.digest_live == self.digest_rebuilt
 
 
 @dataclass(frozen=True)
 class RebuildReport:
-    """What a rebuild did. `switched`: the new build is live. `indigestible`: how many events the
-    fold failed on, and passed, as the live one does."""
+    """The report of a rebuild. `switched`: the new build is live. `indigestible`: how many events
+    the fold failed on, and passed, as the live one does."""
 
     version_before: int
     version: int

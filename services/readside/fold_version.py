@@ -1,4 +1,4 @@
-"""Which fold this version has, and with whose builds it can work."""
+"""The fold that this version has, and the builds that it can work with."""
 
 # The fold that this version has: how it reads events, and how it keeps what they come to. Each
 # build remembers the one that made it. `tests/unit/services/projection/test_fold_version.py` fails
@@ -10,7 +10,7 @@ FOLD_READABLE_SINCE = 0  # of before builds remembered it
 
 
 def unreadable(fold: int) -> str | None:
-    """Why this version can't work with a build of a fold; None if it can."""
+    """The reason why this version can't work with a build of a fold; None if it can."""
     if fold > FOLD:
         return (
             f"the read side was built by a newer human-memory (fold {fold}, this one has {FOLD}): "

@@ -33,7 +33,7 @@ class LiveBuild:
         return self._versions.get(partition, 1)
 
     async def cursor(self, partition: int) -> int:
-        """How many records of a partition are folded, also while the read side is rebuilt."""
+        """The number of folded records of a partition, also while the read side is rebuilt."""
         cursor, _ = await self.read(partition, lambda layout: [], answering=False)
         return cursor
 

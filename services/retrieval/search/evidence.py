@@ -227,6 +227,6 @@ def _statuses(columns: ColumnCache, rows: IntArray, as_of_ms: int | None) -> np.
 
 
 def _further(rows: IntArray, through: IntArray) -> IntArray:
-    """A step on from `through`, where that is somebody."""
+    """One step further than `through`, where there is a memory."""
     further: IntArray = np.where(through >= 0, rows, -1)
     return further
