@@ -1,7 +1,7 @@
 """The partitions that a consumer owns, so that no batch outlives its assignment."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -75,6 +75,17 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has
             return
         at, before = asyncio.get_running_loop().time() + seconds, self._limit.when()
         self._limit.reschedule(at if before is None else min(at, before))
+
+    async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Commit what is still ours.
+
+        While a member joins its group it has no generation. Kafka refuses a commit that it sends
+        then, but answers only once the member has joined, and aiokafka has it join again: one
+        commit each second, and two members joined for a quarter of an hour.
+        """
+        ours = {tp: offset for tp, offset in offsets.items() if tp in self.partitions}
+        if ours:
+            await self.consumer.commit(ours)
 
     async def on_partitions_revoked(self, revoked: list[TopicPartition]) -> None:
         """Wait for the batch in hand; what it retries ends now."""

@@ -67,12 +67,14 @@ class Service:
         done: Callable[[], object] = lambda: None,
     ) -> None:
         """Give the subscriber its handler, and watch over both; see `Watch`."""
-        watch = Watch(
-            engines(self._settings, self.redis), ownership=ownership, excused=excused, done=done
+        self._watch = Watch(
+            subscriber,
+            engines(self._settings, self.redis),
+            ownership=ownership,
+            excused=excused,
+            done=done,
         )
-        watch.subscriber = subscriber
-        subscriber(watch.handler(handle))
-        self._watch = watch
+        subscriber(self._watch.handler(handle))
 
     def writes(self, topic: Topic, message: Any) -> None:
         """Describe, in the AsyncAPI document, what the service writes to a topic.

@@ -56,8 +56,7 @@ class Progress:
         """Commit what is done, now; for who holds the lock."""
         offsets, self._uncommitted = self._uncommitted, {}
         try:
-            if offsets:
-                await self._ownership.consumer.commit(offsets)
+            await self._ownership.commit(offsets)
         except Exception as error:  # noqa: BLE001 # a successor repeats it, and finds it done
             log.warning("offsets not committed", error=repr(error))
 

@@ -280,7 +280,7 @@ class Commands:
     async def _done(self, record: Any) -> None:
         tp = TopicPartition(record.topic, record.partition)
         try:
-            await self.ownership.consumer.commit(self._offsets.done(tp, record.offset))
+            await self.ownership.commit(self._offsets.done(tp, record.offset))
         except Exception as error:  # noqa: BLE001 # a successor takes it up again, finds it done
             log.warning("offsets not committed", error=repr(error))
 

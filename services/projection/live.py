@@ -98,8 +98,7 @@ class LiveProjection:
                     for tp in self.ownership.partitions:
                         await self._check(tp)
                         LAG.labels(tp.partition).set(self._lag(tp))
-                    if self._next:
-                        await self.ownership.consumer.commit(dict(self._next))
+                    await self.ownership.commit(self._next)
             except Exception as error:  # noqa: BLE001 # the next round tries again
                 log.warning("projection watch", error=repr(error))
 
