@@ -200,7 +200,7 @@ class RunRequest(ApiRequest):
 class StartRunRequest(ApiRequest):
     """A run of maintenance, now."""
 
-    model_config = _example(job="consolidation", parameters={"phases": ["replay"]})
+    model_config = _example(job="consolidation")
 
 
 @of(inbox.SetParameters, without={"occurred_at"})
