@@ -122,7 +122,8 @@ class Children:
         child.process = spawn(
             Launch(
                 command=[
-                    *(sys.executable, "-m", "services.run", *child.services, *ports),
+                    # Not with the folder we stand in: it may have packages with the names of ours.
+                    *(sys.executable, "-P", "-m", "services.run", *child.services, *ports),
                     f"--patience={PATIENCE_SECONDS}",
                 ],
                 folder=Path.cwd(),
