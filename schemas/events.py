@@ -54,11 +54,6 @@ class Embedding(Message):
     dtype: Literal["float16"] = "float16"
     data: str
 
-    @property
-    def vector_bytes(self) -> bytes:
-        """The vector as stored, `dimension` numbers of `dtype`, little-endian."""
-        return base64.b64decode(self.data)
-
     @model_validator(mode="after")
     def _length(self) -> Self:
         try:
