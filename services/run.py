@@ -28,7 +28,6 @@ from human_memory.bus.services import SERVICES
 from human_memory.bus.topics import require_topics
 from human_memory.extras import NotInstalled, needs
 from schemas.errors import MemoryServiceError, Unavailable
-from services.common.embedding.embedder import embedder_of
 from services.common.logs import configure_logs
 from services.common.settings import EmbedderSettings, ServiceSettings
 
@@ -193,6 +192,9 @@ async def _serve_all(
         async with asyncio.TaskGroup() as group:
             # The services load the same one; what is loaded while Kafka starts costs no time.
             if isinstance(settings, EmbedderSettings):
+                # Here, as the packages that it takes are not among the gateway's.
+                from services.common.embedding.embedder import embedder_of
+
                 group.create_task(embedder_of(settings).load())
             if await _topics_ready(settings, patience, stop):
                 for service in services:

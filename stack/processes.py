@@ -113,7 +113,8 @@ def _send(process: ProcessId, signal_number: signal.Signals) -> None:
 
 def _start_ticks(process: psutil.Process) -> int:
     # Since the boot: what psutil adds to it moves when the clock is set, and this must not.
-    return round((process.create_time() - psutil.boot_time()) * TICKS_PER_SECOND)
+    seconds: float = process.create_time() - psutil.boot_time()
+    return round(seconds * TICKS_PER_SECOND)
 
 
 def _spawn(launch: Launch) -> ProcessId:

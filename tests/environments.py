@@ -29,13 +29,13 @@ class Environment:
         """The folder that packages are installed into."""
         return next(self.folder.glob("lib/python*/site-packages"))
 
-    def run(self, *command: str, beside: Path) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, beside: Path, **settings: str) -> subprocess.CompletedProcess[str]:
         """Run one of its programs in the folder `beside`, as its user would."""
         program, *arguments = command
         return subprocess.run(
             [self.folder / "bin" / program, *arguments],
             cwd=beside,
-            env=_plain(),
+            env=_plain() | settings,
             capture_output=True,
             text=True,
             timeout=SECONDS_MAX,

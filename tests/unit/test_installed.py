@@ -93,6 +93,35 @@ def test_missing_extra_is_named_in_one_sentence(
     assert f" is not installed; run: pip install {missing}\n" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("extra", "command", "said"),
+    [
+        (
+            "gateway",
+            ("services.run", "gateway", "--port=gateway=0"),
+            "Kafka at 127.0.0.1:1 does not",
+        ),
+        (
+            "services",
+            ("services.run", "ingest", "--port=ingest=0"),
+            "Kafka at 127.0.0.1:1 does not",
+        ),
+        ("stack", ("stack", "status"), "kafka 4"),
+    ],
+    ids=["gateway", "services", "stack"],
+)
+def test_extra_is_enough_for_its_own_program(
+    installed: Installed, tmp_path: Path, extra: str, command: tuple[str, ...], said: str
+) -> None:
+    done = installed(extra).run(
+        *("python", "-m", *command), beside=tmp_path, HUMAN_MEMORY_KAFKA="127.0.0.1:1"
+    )
+
+    assert done.returncode == 1
+    assert said in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_client_over_kafka_names_the_extra_that_is_missing(
     installed: Installed, tmp_path: Path
 ) -> None:
