@@ -71,9 +71,6 @@ class RifJob(Message):
     similarity_min: Cosine = 0.7
 
 
-JobParameters = (
-    DecayJob | ConsolidationJob | CapacityJob | StrategicPruneJob | InterferenceJob | RifJob
-)
 JOBS: dict[str, type[Message]] = {
     "decay": DecayJob,
     "consolidation": ConsolidationJob,

@@ -132,11 +132,6 @@ class LocalStack:
         with self._exclusive():
             self._start((self._kafka,))
 
-    def stop_kafka(self) -> None:
-        """Stops Kafka; `restart_dead` leaves it stopped."""
-        with self._exclusive():
-            self._stop(self._kafka)
-
     def kill_kafka(self) -> None:
         """kill -9; `restart_dead` restarts it."""
         self._kill(self._kafka)

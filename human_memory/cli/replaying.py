@@ -18,6 +18,7 @@ from human_memory.bus.settings import KafkaSettings
 from human_memory.cli.command import command
 from human_memory.cli.options import JsonOption, ServerOptions
 from human_memory.cli.output import out, print_json, progress_bar, table
+from human_memory.extras import needs
 from human_memory.routes import NAMESPACE_DEFAULT
 from schemas.errors import InvariantBroken, Unavailable
 from schemas.queries import RebuildQuery
@@ -34,7 +35,8 @@ class ReadSideOptions(ServerOptions, JsonOption):
 
     def projection_settings(self) -> Any:
         """The projection's own settings, with the same addresses that a client uses."""
-        settings = import_module("services.projection.settings")
+        with needs("services"):
+            settings = import_module("services.projection.settings")
         return settings.ProjectionSettings(**self.overrides(), redis=self.redis_url())
 
 
@@ -191,7 +193,8 @@ async def _folded(settings: KafkaSettings) -> tuple[int, int]:
 def rebuild_module() -> Any:
     """`services.projection.rebuild`."""
     # By name: the command line needs none of the services' packages for anything else.
-    return import_module("services.projection.rebuild")
+    with needs("services"):
+        return import_module("services.projection.rebuild")
 
 
 def _print_report(report: Any) -> None:

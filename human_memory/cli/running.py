@@ -19,6 +19,7 @@ from human_memory.bus.settings import KafkaSettings
 from human_memory.cli.command import command
 from human_memory.cli.options import DataOptions, JsonOption, ServerOptions
 from human_memory.cli.output import out, print_json
+from human_memory.extras import require
 from human_memory.local import instance as instances
 from human_memory.local.instance import Instance
 from human_memory.local.supervisor import Plan, Supervisor, require_linux, tail
@@ -57,6 +58,7 @@ def up(options: UpOptions) -> None:
     Example: `human-memory up --detach`
     """
     require_linux()
+    require("server", "faststream", "fastapi", "jgo")
     plan = _plan(options)
     if options.detach:
         _up_detached(options, plan)
@@ -156,7 +158,7 @@ def _start_detached(options: UpOptions, plan: Plan, log: Path) -> subprocess.Pop
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as file:
         return subprocess.Popen(  # noqa: S603 (ourselves)
-            [sys.executable, "-m", "human_memory.cli", "up", *arguments],
+            [sys.executable, "-P", "-m", "human_memory.cli", "up", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=file,

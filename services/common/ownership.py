@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from itertools import count
 from typing import Any
 
 import structlog
 from aiokafka import TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 
+from human_memory.bus.backoff import Backoff
 from human_memory.bus.consumer import LogConsumer
 
 log = structlog.get_logger(__name__)
@@ -18,7 +20,7 @@ REBALANCE_TIMEOUT_MS = 120_000
 # So long for that batch; then it is cut off, and a successor does it again.
 HAND_OVER_SECONDS_MAX = 90.0
 SESSION_TIMEOUT_MS = 10_000
-BACKOFF_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+BACKOFF = Backoff((0.05, 0.1, 0.2, 0.5, 1.0, 2.0))
 
 
 async def committed(consumer: Any, tp: TopicPartition) -> int:
@@ -105,21 +107,21 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has
         log.info("partitions assigned", partitions=sorted(tp.partition for tp in assigned))
 
     async def _begin(self, assigned: list[TopicPartition]) -> None:
-        begun, attempt = False, 0
-        while self._assigned is not None and not begun:
+        if self._assigned is None:
+            return
+        for attempt in count():
             try:
                 await self._assigned(assigned)
-                begun = True
             except Exception as error:  # noqa: BLE001 # Kafka would go on without us, for ever idle
                 log.warning("cannot begin yet", error=repr(error), attempt=attempt)
-                await asyncio.sleep(BACKOFF_SECONDS[min(attempt, len(BACKOFF_SECONDS) - 1)])
-                attempt += 1
+                await asyncio.sleep(BACKOFF.after(attempt))
+            else:
+                return
 
     async def backoff(self, attempt: int) -> bool:
         """Wait before the next try; False if there must be none, as the partitions are moving."""
-        seconds = BACKOFF_SECONDS[min(attempt, len(BACKOFF_SECONDS) - 1)]
         try:
-            await asyncio.wait_for(self.leaving.wait(), seconds)
+            await asyncio.wait_for(self.leaving.wait(), BACKOFF.after(attempt))
         except TimeoutError:
             return True
         return False

@@ -428,10 +428,6 @@ class Layout:
     def index_prefix(self, status: Status) -> str:
         return f"{self._build}:{status}:"
 
-    def build_pattern(self) -> str:
-        """SCAN pattern of everything of this build."""
-        return f"{self._build}:*"
-
     @property
     def _build(self) -> str:
         return f"{self.prefix}v{self.version}"

@@ -149,7 +149,7 @@ def test_the_metrics_page_has_a_section_for_each_metric_and_no_other() -> None:
 def test_the_page_of_the_command_line_is_what_its_help_says() -> None:
     generated = subprocess.run(
         [
-            *(sys.executable, "-m", "typer", "human_memory.cli.main"),
+            *(sys.executable, "-m", "typer", "human_memory.cli.commands"),
             *("utils", "docs", "--name", "human-memory"),
         ],
         cwd=ROOT,
