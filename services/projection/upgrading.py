@@ -55,7 +55,7 @@ class Upgrade:
         self._note = ""
 
     def note(self) -> str:
-        """What is going on, for people; empty if nothing is."""
+        """A sentence for people on what is going on; empty if nothing is."""
         return self._note
 
     async def require_no_newer(self) -> None:

@@ -10,6 +10,7 @@ services that run: of two that start with different models, the second waits and
 
 import asyncio
 import signal
+from base64 import b64decode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -100,7 +101,7 @@ async def made_by(embedder: Embedder, newest: list[MemoryStored]) -> bool:
     longest = sorted(own[NEWEST_COMPARED:], key=lambda e: len(e.data.indexed_text), reverse=True)
     compared = own[:NEWEST_COMPARED] + longest[:LONGEST_COMPARED]
     vectors = await embedder.embed([e.data.indexed_text for e in compared])
-    stored = np.stack([np.frombuffer(e.data.embedding.vector_bytes, "<f2") for e in compared])
+    stored = np.stack([np.frombuffer(b64decode(e.data.embedding.data), "<f2") for e in compared])
     same = _cosines(vectors, stored) >= SAME_COSINE_MIN
     if last.digest is not None:
         return bool(same.all())

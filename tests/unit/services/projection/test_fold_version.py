@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from schemas.codec import decode_event, event_types
-from schemas.events import MemoryEvent
+from schemas.codec import decode_event
+from schemas.events import MEMORY_EVENT, MemoryEvent
+from schemas.problems import known_types
 from services.projection.adapters.redis_changes import changes
 from services.projection.adapters.redis_projection import SCHEMA
 from services.projection.digest import digest_of_view
@@ -79,7 +80,7 @@ def test_fold_is_what_its_number_says() -> None:
 
 
 def test_recorded_logs_have_every_type_of_event() -> None:
-    assert {event.type for log in recorded() for _, event in log} == event_types()
+    assert {event.type for log in recorded() for _, event in log} == known_types(MEMORY_EVENT)
 
 
 def test_most_of_the_recorded_events_have_an_effect() -> None:
