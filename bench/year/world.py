@@ -39,8 +39,7 @@ from services.readside.due_index import due_ms
 from services.readside.layout import TERM, Status, hash64, pack_element, pack_record
 from services.readside.parameters import InForce
 from services.readside.runs import Run
-from services.retrieval.search.association import Sources
-from services.retrieval.search.candidates import Candidates, Statistics
+from services.retrieval.search.candidates import Candidates, Sources, Statistics
 from services.retrieval.search.column_cache import ColumnCache
 from services.retrieval.search.plan import SearchPlan
 
