@@ -2,7 +2,7 @@
 
 Everything that one partition of the log feeds carries the partition as its hash tag, so that one
 script can write it and one cluster slot holds it. `version` is the build: a rebuild grows beside
-the live one. Redis stores; only the fold (services/retrieval) writes.
+the live one. Redis stores; only the fold (services/projection) writes.
 """
 
 import hashlib
