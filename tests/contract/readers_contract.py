@@ -470,16 +470,10 @@ class InstallationReaderContract:
         assert parameters.noise_scale == 0.25
         assert defaults == InForce()
 
-    async def test_namespaces_are_those_that_something_was_folded_into(
-        self, side: ReadSide
-    ) -> None:
-        other = {**around(0), "namespace": NAMESPACES[1]}
-        await side.take(
-            stored("a"),
-            stored("b"),
-            small_stored(memory_id("c"), envelope=other),
-            forgotten_event(memory_id("b"), envelope=around(1)),
-        )
+    async def test_namespaces_are_those_with_folded_events(self, side: ReadSide) -> None:
+        other = small_stored(memory_id("c"), envelope={**around(0), "namespace": NAMESPACES[1]})
+        forgotten = forgotten_event(memory_id("b"), envelope=around(1))
+        await side.take(stored("a"), stored("b"), other, forgotten)
 
         names = await side.installation.namespaces()
         counts = await side.installation.counts([*NAMESPACES, "acme/none"])
