@@ -53,6 +53,11 @@ class Embedding(Message):
     dimension: Annotated[int, Field(ge=1, le=4096)]
     dtype: Literal["float16"] = "float16"
     data: str
+    digest: str | None = Field(
+        default=None,
+        pattern=r"^[0-9a-f]{64}$",
+        description="SHA-256 of the model's files: a name alone does not say which model it was.",
+    )
 
     @property
     def vector_bytes(self) -> bytes:

@@ -108,7 +108,9 @@ class World:
         worked_out = None
         if isinstance(command, Store):
             vectors = await self.embedder.embed([indexed_text(command, time_ms)])
-            worked_out = WorkedOut(embedding_of(vectors[0], self.embedder.model))
+            worked_out = WorkedOut(
+                embedding_of(vectors[0], self.embedder.model, self.embedder.digest)
+            )
         event = event_of(command, received, time_ms, worked_out)
         return cause_of(command, received), self.take(event)
 

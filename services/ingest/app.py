@@ -10,6 +10,7 @@ from schemas.events import MemoryEvent
 from schemas.replies import Reply
 from schemas.topics import EVENTS, INBOX, REPLIES
 from services.common.embedding.embedder import Embedder, embedder_of
+from services.common.embedding.identity import the_embedding_model
 from services.common.health import model_loaded, owns_partitions
 from services.common.redis import redis_prefix
 from services.common.wiring import Service
@@ -49,6 +50,7 @@ def build(settings: IngestSettings) -> AsgiFastStream:
         },
         # Not awaited: whoever probes us shall hear that the model is loading.
         works=[embedder.load],
+        around=lambda: the_embedding_model(settings, service.redis, embedder),
         on_shutdown=[ingest.stop],
     )
 

@@ -136,10 +136,10 @@ def _date(day: int) -> str:
     return f"{date:%d %b} {date.year:04}"
 
 
-def embedding_of(vector: np.ndarray, model: str) -> Embedding:
-    """A float16 vector of shape (dimension,) as it goes into an event."""
+def embedding_of(vector: np.ndarray, model: str, digest: str | None = None) -> Embedding:
+    """A float16 vector of shape (dimension,) as it goes into an event, and what made it."""
     data = base64.b64encode(vector.astype(_FLOAT16, copy=False).tobytes()).decode()
-    return Embedding.model_construct(model=model, dimension=len(vector), data=data)
+    return Embedding.model_construct(model=model, dimension=len(vector), data=data, digest=digest)
 
 
 def event_of(

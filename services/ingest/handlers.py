@@ -269,7 +269,7 @@ class Ingest:
         if not isinstance(command, Store):
             return None
         return WorkedOut(
-            embedding_of(vector, self._embedder.model),
+            embedding_of(vector, self._embedder.model, self._embedder.digest),
             vocabularies[command.namespace].find(command.content),
         )
 

@@ -8,13 +8,14 @@ from functools import partial
 from faststream import AckPolicy
 from faststream.asgi import AsgiFastStream
 
-from human_memory.bus.bus import Bus
+from human_memory.bus import Bus
 from schemas.events import MemoryEvent
 from schemas.inbox import InboxMessage
 from schemas.maintenance import Job, MaintenanceCommand
 from schemas.replies import Reply
 from schemas.topics import EVENTS, INBOX, MAINTENANCE, REPLIES
 from services.common.embedding.embedder import embedder_of
+from services.common.embedding.identity import the_embedding_model
 from services.common.health import owns_partitions, redis_answers
 from services.common.redis import redis_prefix
 from services.common.wiring import Service
@@ -39,10 +40,11 @@ def build(settings: MaintenanceSettings) -> AsgiFastStream:
     live = LiveBuild(service.redis, prefix, partitions=settings.partitions)
     side = RedisSide(service.redis, live, prefix)
     waits = Waits(live.cursor, partitions=settings.partitions)
+    embedder = embedder_of(settings)
     runner = Runner(
         side=side,
         log=KafkaLog(settings, service.producer, bus, waits),
-        embedder=embedder_of(settings),
+        embedder=embedder,
         wording=lambda: wording_of(settings),
     )
     commands = _commands(settings, service, runner)
@@ -70,7 +72,8 @@ def build(settings: MaintenanceSettings) -> AsgiFastStream:
     async def around() -> AsyncIterator[None]:
         async with bus:
             try:
-                yield
+                async with the_embedding_model(settings, service.redis, embedder):
+                    yield
             finally:
                 await commands.stop()
 

@@ -17,7 +17,7 @@ DOCUMENT = ("content", "type", "tags", "created", "more")
 
 @dataclass(frozen=True, slots=True)
 class Attributes:
-    """What a filter asks for."""
+    """Attributes of a memory, for filters."""
 
     memory_type: str
     tags: list[str]
@@ -32,7 +32,7 @@ class Attributes:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What a memory says, and what came with it when it was stored; it never changes."""
+    """The immutable part of a memory: its text, and all that came with it."""
 
     content: str
     memory_type: str

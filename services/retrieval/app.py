@@ -14,6 +14,7 @@ from schemas.replies import Reply
 from schemas.topics import EVENTS, QUERIES, REPLIES
 from services.common import foreground
 from services.common.embedding.embedder import Embedder, embedder_of
+from services.common.embedding.identity import the_embedding_model
 from services.common.event_log import EventAppender
 from services.common.health import model_loaded, owns_partitions, redis_answers
 from services.common.ownership import Ownership
@@ -64,7 +65,8 @@ def build(settings: RetrievalSettings) -> AsgiFastStream:
     @asynccontextmanager
     async def around() -> AsyncIterator[None]:
         try:
-            yield
+            async with the_embedding_model(settings, service.redis, embedder):
+                yield
         finally:
             await queries.drain()
 

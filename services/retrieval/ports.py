@@ -1,4 +1,4 @@
-"""What retrieval needs of the outside. Reads raise Unavailable while they cannot be answered."""
+"""Ports of retrieval. Reads raise Unavailable while they cannot be answered."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ Position = str | None
 
 @dataclass(frozen=True)
 class Known:
-    """What a search knows of a namespace before it reads.
+    """A search's knowledge of a namespace before it reads.
 
     `since`: the cursor up to which it knows what changed, None if it knows nothing. `expected`:
     memories that have changed meanwhile, most likely. `nearest`: of how many of the nearest the
@@ -38,7 +38,7 @@ class Known:
 
 @dataclass(frozen=True, kw_only=True)
 class FirstRead:
-    """What one round trip tells of a namespace, as of `cursor` or a little later.
+    """The answer of one round trip about a namespace, as of `cursor` or a little later.
 
     `changed`: memories by the offset of the last event on them. `records`: of the expected ones, at
     a cursor of their own. `memories` and `length`: those not deleted, and all their terms;
@@ -80,13 +80,13 @@ class SearchReader(Protocol):
     async def attributes(
         self, namespace: str, keys: Sequence[DocumentKey]
     ) -> list[Attributes | None]:
-        """What filters ask for; None where there is no such document."""
+        """Attributes of documents; None where there is no such document."""
         ...
 
     async def fans(
         self, namespace: str, concepts: Sequence[bytes], *, linked: int
     ) -> tuple[dict[bytes, Fan], list[list[str]]]:
-        """What concepts (their `hash64`) are connected to; of each the memories linked last."""
+        """The fans of concepts (by `hash64`), and of each the memories linked last."""
         ...
 
 
@@ -131,7 +131,7 @@ class MemoryReader(Protocol):
     async def attributes(
         self, namespace: str, keys: Sequence[DocumentKey]
     ) -> list[Attributes | None]:
-        """What filters ask for; None where there is no such document."""
+        """Attributes of documents; None where there is no such document."""
         ...
 
     async def counts(self, namespace: str) -> tuple[Position, dict[Status, int]]:
@@ -184,7 +184,7 @@ class InstallationReader(Protocol):
 
 
 class GraphMoved(Unavailable):
-    """What changed in the graph is no more: it has to be read from its beginning."""
+    """Changes of the graph are gone: it has to be read from its beginning."""
 
 
 @dataclass(frozen=True)
@@ -210,7 +210,7 @@ class GraphReader(Protocol):
     """Reads of the graph: one concept, or what has changed in a namespace."""
 
     def position(self, namespace: str, cursor: int) -> Position:
-        """What an answer as of a cursor has seen."""
+        """The position of an answer as of a cursor."""
         ...
 
     async def concept(
@@ -220,7 +220,7 @@ class GraphReader(Protocol):
         ...
 
     async def changes(self, namespace: str, since: int, mark: Mark | None, *, most: int) -> Changes:
-        """What has changed from an offset on, at most so many."""
+        """Changes from an offset on, at most so many."""
         ...
 
     async def values(

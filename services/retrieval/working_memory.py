@@ -7,10 +7,10 @@ from services.readside.activation import activations
 from services.readside.columns import ACTIVE, Memories
 from services.readside.layout import KINDS
 
-# What was merely found is not in anyone's focus: else a search would steer the next one.
 # Memories accessed last. Reads of working memory and searches choose among the same.
 CHOSEN_FROM = 100
 _CREATION, _INHERITED = (KINDS.index(kind) + 1 for kind in ("creation", "inherited"))
+# What was merely found is not in anyone's focus: else a search would steer the next one.
 DELIBERATE = [_CREATION, *(KINDS.index(kind) + 1 for kind in ("recall", "used", "restore"))]
 
 

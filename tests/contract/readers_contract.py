@@ -1,4 +1,4 @@
-"""What the readers of retrieval must give, whatever they read."""
+"""The contracts of retrieval's readers, whatever they read."""
 
 from itertools import count
 from typing import Any, Protocol
@@ -93,7 +93,7 @@ def filed(names: str, status: Status = "active") -> list[tuple[str, Status]]:
 
 
 class SearchReaderContract:
-    """What every reader of searches must do. Subclasses give only the `side` fixture."""
+    """The contract of `SearchReader`. Subclasses give only the `side` fixture."""
 
     async def test_first_read_of_a_namespace_without_memories_is_empty(
         self, side: ReadSide
@@ -272,7 +272,7 @@ class SearchReaderContract:
 
 
 class MemoryReaderContract:
-    """What every reader of memories must do. Subclasses give only the `side` fixture."""
+    """The contract of `MemoryReader`. Subclasses give only the `side` fixture."""
 
     async def test_whole_namespace_is_in_the_order_of_ids_in_any_status(
         self, side: ReadSide
@@ -378,7 +378,7 @@ class MemoryReaderContract:
 
 
 class GraphReaderContract:
-    """What every reader of the graph must do. Subclasses give only the `side` fixture."""
+    """The contract of `GraphReader`. Subclasses give only the `side` fixture."""
 
     async def test_concept_comes_with_its_relations_in_both_directions(
         self, side: ReadSide

@@ -120,13 +120,13 @@ class TestRedisGraphReader(OnRedis, GraphReaderContract):
 
 
 def shown(memories: Memories) -> list[Any]:
-    """What is in some columns."""
+    """Content of some columns."""
     columns = [memories.states.tobytes(), memories.traces.tobytes()]
     return [memories.ids, *columns, memories.changes, memories.concepts]
 
 
 async def all_reads(side: ReadSide) -> list[Any]:
-    """What every method reads, in a form that can be compared."""
+    """Replies of every method, in a form that can be compared."""
     every = [str(memory_id(name)) for name in NAMES]
     keys = [(name, status) for name in every for status in STATUSES]
     plan = planned("four cups of tea", include_decayed=True)
@@ -161,7 +161,7 @@ async def entries(side: ReadSide) -> list[Any]:
 
 @pytest.mark.integration
 @settings(
-    max_examples=25,
+    max_examples=50,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(events=logs())

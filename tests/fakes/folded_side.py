@@ -25,7 +25,7 @@ PARTITION = 0
 
 
 class FoldedSide:
-    """What readers read of, and a test writes to.
+    """A read side that readers read and a test writes.
 
     `live`: version of the live build, `known_live` as a read has last found it. `away`: so many
     reads fail. `reads`: how many there were. `after_reads`: what is folded after so many of them.

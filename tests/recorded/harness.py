@@ -244,7 +244,7 @@ class Queries:
 class _Given:
     """An `Embedder` that has the recorded vector for whatever text."""
 
-    model = "recorded"
+    model, digest = "recorded", None
     dimension = DIMENSION
     vector = np.zeros(DIMENSION, np.float16)
 

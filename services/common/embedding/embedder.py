@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from prometheus_client import Histogram
 
 from services.common.embedding.encoder import Encode, Encoders
-from services.common.embedding.model_files import load_encoders
+from services.common.embedding.model_files import load_encoders, model_digest
 from services.common.settings import EmbedderSettings
 
 log = structlog.get_logger(__name__)
@@ -37,6 +37,11 @@ class Embedder(Protocol):
 
     model: str
     dimension: int
+
+    @property
+    def digest(self) -> str | None:
+        """The model's content, once it is loaded; None if that can't be told."""
+        ...
 
     async def embed(self, texts: list[str], *, urgent: bool = False) -> Vectors:
         """Vectors of `texts`, shape (texts, dimension); `urgent` ones go before the others."""
@@ -104,10 +109,14 @@ class MicroBatchingEmbedder:
         dimension: int,
         cache_texts: int = 0,
         threads: int = 1,
+        content: Callable[[], str | None] = lambda: None,
     ) -> None:
+        """`content`: tells the digest of what `load` loads."""
         self.model = model
         self.dimension = dimension
         self._load = load
+        self._content = content
+        self._digest: str | None = None
         self._encoders: Encoders | None = None
         self._cache: OrderedDict[str, NDArray[np.float16]] = OrderedDict()
         self._cache_texts_max = cache_texts
@@ -123,6 +132,19 @@ class MicroBatchingEmbedder:
         """Whether the model is in memory."""
         return self._encoders is not None
 
+    @property
+    def digest(self) -> str | None:
+        """See `Embedder`."""
+        return self._digest
+
+    async def identify(self) -> str | None:
+        """The digest, of a model on this machine before it is loaded."""
+        if self._digest is None and not self.loaded:
+            self._digest = await asyncio.to_thread(self._content)
+        if self._digest is None:
+            await self.load()  # which fetches it
+        return self._digest
+
     async def load(self) -> None:
         """Load the model now, rather than with the first text."""
         if self._encoders is None:
@@ -131,7 +153,9 @@ class MicroBatchingEmbedder:
 
     def _load_once(self) -> None:
         with self._loading:
-            self._encoders = self._encoders or self._load()
+            if self._encoders is None:
+                self._encoders = self._load()
+                self._digest = self._digest or self._content()
 
     async def embed(self, texts: list[str], *, urgent: bool = False) -> Vectors:
         """See `Embedder`.
@@ -236,6 +260,7 @@ def shared_embedder(
         dimension=dimension,
         cache_texts=cache_texts,
         threads=threads,
+        content=partial(model_digest, model),
     )
 
 

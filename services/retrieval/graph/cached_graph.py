@@ -68,7 +68,7 @@ class CachedGraph:
 
     @property
     def drawn(self) -> bool:
-        """Whether `drawing` costs nothing."""
+        """True if `drawing` costs nothing."""
         return self._drawing is not None
 
     def drawing(self) -> Drawing:

@@ -26,7 +26,7 @@ MEAN_CACHED_MS = 30_000
 
 @dataclass(frozen=True)
 class Cursor:
-    """Where a list goes on: after this activation and id, as of the first page's moment."""
+    """The place where a list goes on: after an activation and id, as of its first page's moment."""
 
     as_of_ms: int
     activation: float
@@ -142,7 +142,7 @@ class NamespaceQueries:
 
 
 def _has(query: ListMemories, attributes: Attributes | None) -> bool:
-    """Whether a memory has the type and the tag that are asked for, if any are."""
+    """True if a memory has the type and the tag that are asked for, if any are."""
     if attributes is None:
         return False
     return query.memory_type in (None, attributes.memory_type) and (

@@ -15,7 +15,7 @@ class WorkingMemoryQueries:
         self._reader = reader
 
     async def working_memory(self, query: WorkingMemoryQuery, now_ms: int) -> Reply:
-        """What is in focus, the strongest first; reading it changes nothing."""
+        """Memories in focus, the strongest first; reading them changes nothing."""
         namespace = query.namespace
         position, parameters, memories = await self._reader.recent(namespace, CHOSEN_FROM)
         focus = focus_of(memories, now_ms, parameters)

@@ -1,4 +1,4 @@
-"""Which memories the active concepts speak for: pure, from links and relations."""
+"""Association of memories with the active concepts: pure, from links and relations."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ Edge = tuple[int, int, float]
 
 @dataclass(frozen=True)
 class Fan:
-    """What one concept is connected to.
+    """A concept's connections.
 
     `links`: how many memories. `relations`: weights by the other concept's `hash64`, both ways.
     """

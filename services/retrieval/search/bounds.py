@@ -1,4 +1,4 @@
-"""How much a search looks at, and how much is kept between searches."""
+"""Bounds of a search, and of what is kept between searches."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from services.retrieval.working_memory import CHOSEN_FROM
 
 @dataclass(frozen=True, kw_only=True)
 class Bounds:
-    """Of one search how many candidates come from where, and what the cache may hold."""
+    """Numbers of candidates by where they come from, and of what the cache may hold."""
 
     nearest: int = 200
     matching: int = 200

@@ -1,4 +1,4 @@
-"""What a search ranks, and what it ranks it with."""
+"""Candidates of a search, and what they are ranked with."""
 
 from dataclasses import dataclass
 

@@ -63,7 +63,7 @@ class ColumnCache:
 
     @property
     def room(self) -> int:
-        """How many rows it has memory for."""
+        """Rows that it has memory for."""
         return len(self._states)
 
     def stale(self, names: Iterable[str]) -> None:
@@ -81,7 +81,7 @@ class ColumnCache:
         return list(map(self.ids.__getitem__, rows.tolist()))
 
     def missing(self, names: Iterable[str]) -> list[str]:
-        """Those that must be read before they are used."""
+        """Names of those that must be read before they are used."""
         fresh, row_of = self._fresh, self.row_of
         return [
             name
@@ -140,7 +140,7 @@ class ColumnCache:
         return np.flatnonzero(found[:-2])
 
     def successors(self, rows: IntArray) -> list[str]:
-        """What superseded some of these."""
+        """Ids of what superseded some of these."""
         some = rows[self._states["superseded_ms"][rows] != 0]
         return [str(UUID(bytes=each.tobytes())) for each in self._states["superseded_by"][some]]
 
@@ -156,7 +156,7 @@ class ColumnCache:
         return list(found)
 
     def matches(self, terms: Sequence[str], rows: IntArray) -> Matches:
-        """Where terms stand in some rows, which are numbered in their order."""
+        """Places of terms in some rows, which are numbered in their order."""
         known = [
             (at, postings)
             for at, term in enumerate(terms)

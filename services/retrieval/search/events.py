@@ -51,7 +51,7 @@ def accesses_of(ranking: Ranking) -> list[MemoryEvent]:
 
 
 def successions_of(ranking: Ranking, successors: Mapping[int, int]) -> list[MemoryEvent]:
-    """What was found to supersede what: newer by older, as of when the newer one was said."""
+    """Events for successions, newer by older, each as of when the newer one was said."""
     created_ms = ranking.memories.states["created_ms"]
     return [
         _superseded(

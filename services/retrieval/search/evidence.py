@@ -1,4 +1,4 @@
-"""What a cue says about each candidate: meaning, words, speaker, length, and what stands beside it.
+"""Evidence of a cue for each candidate: meaning, words, speaker, length, and its neighbours.
 
 Match (P) is the memory's own; spreading (S) comes from its neighbours and the active concepts.
 """
@@ -35,7 +35,7 @@ from services.retrieval.search.plan import SearchPlan
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a cue says about some candidates.
+    """Evidence of a cue for some candidates.
 
     Shapes are (candidates,), and units nats, but for `cosines` (-1 to 1) and `bm25` (no unit).
     `match` is P; `spreading`, S, the sum of `context` and of `associations` over the sources.
@@ -56,7 +56,7 @@ class Evidence:
 
     @classmethod
     def of(cls, candidates: Candidates, memories: Memories, plan: SearchPlan) -> Self:
-        """What a search's cue says; `memories` are as of the moment asked about."""
+        """The evidence of a search; `memories` are as of the moment asked about."""
         parameters, count = candidates.parameters, len(candidates.rows)
         near = _Nearby(candidates, plan)
         words = _Words.of(candidates, near, plan.terms)
@@ -90,7 +90,7 @@ class Evidence:
         )
 
     def words(self, i: int) -> dict[str, float]:
-        """What each word of the query adds to one candidate, its neighbours' words included."""
+        """Nats that each word of the query adds to a candidate, its neighbours' words included."""
         parts = term_contributions_in_context(
             self._words.matches,
             self._words.contributions,
@@ -112,7 +112,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class _Words:
-    """Where the words of a query stand in the candidates and near them, and what each adds.
+    """Words of a query in the candidates and near them, and the BM25 that each adds.
 
     `lengths`: of those memories, over the mean.
     """
@@ -135,7 +135,7 @@ class _Words:
 def _context(
     near: "_Nearby", words: _Words, scores: FloatArray, parameters: Parameters
 ) -> FloatArray:
-    """What stands beside each candidate adds; `scores` are its own words'."""
+    """Spreading from the neighbours of each candidate; `scores` are its own words'."""
     count = len(scores)
     if parameters.neighbour_weight == 0:
         return np.zeros(count)
@@ -214,7 +214,7 @@ class _Nearby:
 
 
 def _numbered(number: IntArray, rows: IntArray, *, first: int) -> IntArray:
-    """Those of `rows` that have no number yet; now they have."""
+    """Number those of `rows` that have no number yet; return them."""
     new = rows[number[rows] < 0]
     number[new] = np.arange(first, first + len(new))
     return new

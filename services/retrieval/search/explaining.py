@@ -1,4 +1,4 @@
-"""Why an activation is what it is: its parts, and what made each."""
+"""Explanations of an activation: its parts, and what made each."""
 
 from uuid import UUID
 
@@ -27,7 +27,7 @@ def explanation_of(parts: Activations, i: int) -> Explanation:
 
 
 def reasons_of(ranking: Ranking, i: int, linked: list[str]) -> Reasons:
-    """What made each part of one memory's activation; `linked`: names of the concepts it has."""
+    """Reasons for each part of one memory's activation; `linked`: names of the concepts it has."""
     parameters, evidence = ranking.candidates.parameters, ranking.evidence
     threshold, total = threshold_of(parameters), float(ranking.total[i])
     previous, following = evidence.neighbours(i)

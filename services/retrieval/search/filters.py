@@ -1,4 +1,4 @@
-"""What a search may find: one rule for the index and for what did not come from it."""
+"""Filters of a search: one rule for the index and for what did not come from it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Filters:
-    """What a memory must be to be found. Times are when it was created, in milliseconds."""
+    """Conditions on a memory. Times are when it was created, in milliseconds."""
 
     types: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
@@ -21,7 +21,7 @@ class Filters:
         return replace(self, created_before_ms=min(before))
 
     def admits(self, memory_type: str, tags: Sequence[str], created_ms: int) -> bool:
-        """Whether a memory passes; the index is told the same rule in its own language."""
+        """True if a memory passes; the index is told the same rule in its own language."""
         if self.types and memory_type not in self.types:
             return False
         if self.tags and not set(self.tags) <= set(tags):

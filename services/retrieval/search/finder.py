@@ -122,7 +122,7 @@ class _Reading:
         return np.concatenate([one, self.columns.beside(one)])
 
     async def _admitted(self, names: list[str]) -> list[str]:
-        """Those that pass the filters that the index has applied to the others."""
+        """Names of those that pass the filters that the index has applied to the others."""
         keys = [(name, status) for name in names for status in self.plan.statuses]
         attributes = await self.reader.attributes(self.plan.namespace, keys)
         admitted = [
@@ -214,7 +214,7 @@ async def _in_focus(reading: _Reading, opening: Opening) -> list[bytes]:
 
 
 async def _fans(reading: _Reading, concepts: Sequence[bytes]) -> tuple[dict[bytes, Fan], list[str]]:
-    """What some concepts are connected to, and memories linked to them."""
+    """The fans of some concepts, and memories linked to them."""
     if not concepts:
         return {}, []
     each = reading.bounds.linked // len(concepts)

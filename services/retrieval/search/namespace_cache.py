@@ -11,7 +11,7 @@ from services.retrieval.search.column_cache import ColumnCache
 
 
 class Place(NamedTuple):
-    """Where a namespace lies: its partition, and the version of the build that is live there."""
+    """A namespace's place: its partition, and the version of the build that is live there."""
 
     partition: int
     version: int
@@ -20,7 +20,7 @@ class Place(NamedTuple):
 
 @dataclass(slots=True)
 class CachedNamespace:
-    """What is known of a namespace as of the cursor `revision`.
+    """A namespace's memories as of the cursor `revision`.
 
     `members`: all its memories, unless they are too many to be cached whole (None), and `unread`
     those of them whose rows are missing or have changed. `small`: whether few of them are not
@@ -83,7 +83,7 @@ class NamespaceCache:
         self._cached: OrderedDict[Place, CachedNamespace] = OrderedDict()
 
     def of(self, place: Place) -> CachedNamespace:
-        """What is cached of a namespace, nothing at first."""
+        """A namespace as it is cached; empty at first."""
         if place not in self._cached:
             self._cached[place] = CachedNamespace(ColumnCache(self._dimension))
         self._cached.move_to_end(place)

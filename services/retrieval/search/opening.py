@@ -21,7 +21,7 @@ from services.retrieval.search.plan import SearchPlan
 
 @dataclass(frozen=True)
 class Opening:
-    """What a search begins with: a cache that is true as of `cursor`, and ids to look at.
+    """The beginning of a search: a cache that is true as of `cursor`, and ids to look at.
 
     `whole`: the cache holds all memories, but for some that can be read now; the index was not
     asked, and `nearest` and `matching` are empty.
@@ -66,7 +66,7 @@ class Opener:
                 return _opening(plan, first, cached, whole=nearest == 0)
 
     def _nearest(self, plan: SearchPlan, cached: CachedNamespace) -> int:
-        """How many of the nearest to ask the index for; none if all memories can be looked at."""
+        """The number of nearest to ask the index for; 0 if all memories can be looked at."""
         filtered = plan.filters != NO_FILTERS
         is_known = cached.members is not None and len(cached.unread) <= self._bounds.read_ahead
         if is_known and not filtered:
@@ -74,7 +74,7 @@ class Opener:
         return self._bounds.small if cached.small or filtered else self._bounds.nearest
 
     def _continues(self, first: FirstRead, known: Known, cached: CachedNamespace) -> bool:
-        """Whether what was read goes on from what is cached; if never, the cache is emptied."""
+        """True if what was read goes on from what is cached; if it never can, forget the cache."""
         if known.since is None:
             # Another search may have been first; ours knows only a part.
             return cached.revision is None
@@ -94,7 +94,7 @@ class Opener:
 
 
 def _is_enough(asked: int, *, needed: int) -> bool:
-    """Whether the index was asked for enough, now that more is known: 0 stands for all there is."""
+    """True if the index was asked for enough, now that more is known; 0 stands for all memories."""
     return asked == needed or asked > needed > 0
 
 

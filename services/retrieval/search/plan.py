@@ -1,4 +1,4 @@
-"""What a search looks for."""
+"""The plan of a search: everything that follows from the query alone."""
 
 from dataclasses import dataclass
 from functools import cached_property

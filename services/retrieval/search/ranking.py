@@ -51,7 +51,7 @@ class Ranking:
         return status_name(int(self.memories.states["status"][i]))
 
     def documents(self) -> list[DocumentKey]:
-        """Where the documents of those in order lie."""
+        """Keys of the documents of those in order."""
         return [(self.memories.ids[i], status_name(int(self.stored[i]))) for i in self.order]
 
     def with_successions(self, successors: Mapping[int, int]) -> "Ranking":
@@ -109,7 +109,7 @@ def _ordered(ranking: Ranking, rows: IntArray, count: int) -> Ranking:
 
 
 def _best(rows: np.ndarray, total: np.ndarray, count: int) -> np.ndarray:
-    """Those of `rows` that may be among the first `count`: all that tie with the last of them."""
+    """Rows that may be among the first `count`: also all that tie with the last of them."""
     if len(rows) <= count:
         return rows
     least = np.partition(total[rows], -count)[-count]

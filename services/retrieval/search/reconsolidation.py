@@ -1,4 +1,4 @@
-"""What a search brings up together is compared: a newer statement may put an older one out of date.
+"""Reconsolidation: of what a search brings up, a newer statement may put an older out of date.
 
 Recalled memories are open to revision (Nader, 2003, Trends in Neurosciences 26:65); here it is also
 the moment when both statements are at hand, and only those that matter are looked at.
@@ -18,7 +18,7 @@ COMPARED_MAX = 20
 
 
 def successions(ranking: Ranking, documents: Mapping[int, Document]) -> dict[int, int]:
-    """Which of the memories found put which others out of date: newer by older.
+    """Successions among the memories found: the newer that puts an older out of date, by older.
 
     `documents`: what they say, the best first.
     """
@@ -42,6 +42,6 @@ def successions(ranking: Ranking, documents: Mapping[int, Document]) -> dict[int
 
 
 def _taken_back(memories: Memories, i: int) -> bool:
-    """Whether somebody has said that a memory is not out of date: that is not judged again."""
+    """True if somebody has said that a memory is not out of date: that is not judged again."""
     changes = unpack_changes(memories.changes[i])
     return any(change.what == "superseded" and change.other == NOBODY for change in changes)

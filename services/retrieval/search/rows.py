@@ -10,7 +10,7 @@ from services.retrieval.search.ranking import Ranking
 
 
 def rows_of(ranking: Ranking, documents: Mapping[int, Document]) -> list[Found]:
-    """What is shown of the memories found, the best first; one without a document is left out."""
+    """Rows of the memories found, the best first; one without a document is left out."""
     return [_row(ranking, i, documents[i]) for i in ranking.order if i in documents]
 
 

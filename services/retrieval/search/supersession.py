@@ -15,7 +15,7 @@ SUPERSEDED_MARGIN = 0.1
 def without_stale_facts(
     memories: Memories, parts: Activations, parameters: Parameters
 ) -> Activations:
-    """What was superseded comes after its successor, which matches at least as well.
+    """Put what was superseded after its successor, which then matches at least as well.
 
     Only where both are among `memories`; one whose successor is not among them is penalised alike.
     """
@@ -53,7 +53,7 @@ def predecessors(memories: Memories, i: int) -> list[str]:
 
 
 def _steps_behind(i: int, successor: dict[int, int | None]) -> int:
-    """How many successors come after a memory; those that supersede each other count once."""
+    """Count the successors of a memory; those that supersede each other count once."""
     seen: set[int] = set()
     at: int | None = i
     while at is not None and at not in seen:

@@ -15,6 +15,7 @@ class WordEmbedder:
 
     model = "words"
     dimension = DIMENSION
+    digest: str | None = None
 
     async def embed(self, texts: list[str], *, urgent: bool = False) -> Vectors:
         """See `Embedder`."""

@@ -79,7 +79,7 @@ def candidates_of(
 def evidence_of(
     view: View, plan: SearchPlan, *, names: Sequence[UUID] | None = None
 ) -> tuple[list[str], Evidence]:
-    """What a cue says about some memories, and their ids."""
+    """Ids of some memories, and the evidence of a cue for them."""
     candidates = candidates_of(view, plan, names=names)
     memories = candidates.columns.memories(candidates.rows)
     if plan.query.as_of is not None:

@@ -43,7 +43,7 @@ def events_of(wishes: list[tuple[str, str]]) -> Iterator[MemoryEvent]:
 
 
 def sight_of(found: Candidates) -> Sight:
-    """What a ranking would see of each candidate."""
+    """State of each candidate as a ranking would see it."""
     memories = found.columns.memories(found.rows)
     states = memories.states
     return {

@@ -1,4 +1,4 @@
-"""What is cached of namespaces: of those asked about lately, and never of another build."""
+"""The cache of namespaces: those asked about lately, and never of another build."""
 
 from schemas.events import MemoryEvent
 from services.projection.fold.view import View

@@ -1,0 +1,185 @@
+"""Models are told apart by what is in their files, and by the vectors they make."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from schemas.events import MemoryStored
+from services.common.embedding.embedder import MicroBatchingEmbedder
+from services.common.embedding.encoder import Encode, Encoders
+from services.common.embedding.identity import EmbeddingModel, made_by
+from services.common.embedding.model_files import exported, folder_digest
+from services.ingest.domain import embedding_of
+from tests.builders import stored_event
+from tests.fakes.hash_model import DIMENSION, hash_encode
+
+OURS, THEIRS = "a" * 64, "b" * 64
+
+
+def model_in(folder: Path, **files: str) -> Path:
+    """A folder with files, one of them in a folder of its own."""
+    for name, text in {"config.json": "{}", "1_Pooling/config.json": "{}", **files}.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+def embedder(
+    encode: Encode = hash_encode, dimension: int = DIMENSION, digest: str = OURS
+) -> MicroBatchingEmbedder:
+    return MicroBatchingEmbedder(
+        lambda: Encoders(beside=encode, alone=encode),
+        model="ours",
+        dimension=dimension,
+        content=lambda: digest,
+    )
+
+
+def memories(*texts: str, encode: Encode = hash_encode, digest: str | None) -> list[MemoryStored]:
+    """What ingest stored with a model."""
+    return [
+        stored_event(content=text, embedding=embedding_of(vector.astype("<f2"), "theirs", digest))
+        for text, vector in zip(texts, encode(list(texts)), strict=True)
+    ]
+
+
+def backwards(texts: list[str]) -> np.ndarray:
+    """Another model with as many numbers."""
+    return hash_encode(texts)[:, ::-1]
+
+
+def cut(texts: list[str]) -> np.ndarray:
+    """A model that reads ten characters."""
+    return hash_encode([text[:10] for text in texts])
+
+
+def nearly(texts: list[str]) -> np.ndarray:
+    """The same model on a machine that computes a little otherwise."""
+    return hash_encode(texts) + np.float32(1e-4)
+
+
+def test_same_files_elsewhere_have_the_same_digest(tmp_path: Path) -> None:
+    one = model_in(tmp_path / "one/model")
+    other = model_in(tmp_path / "other", **{"README.md": "For people.", ".cache/x": "hidden"})
+
+    assert folder_digest(one) == folder_digest(other)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda folder: (folder / "1_Pooling/config.json").write_text("[]"),
+        lambda folder: (folder / "1_Pooling/config.json").rename(folder / "pooling.json"),
+        lambda folder: (folder / "config.json").unlink(),
+        lambda folder: (folder / "more.json").write_text(""),
+    ],
+)
+def test_any_change_of_a_file_changes_the_digest(
+    tmp_path: Path, change: Callable[[Path], object]
+) -> None:
+    folder = model_in(tmp_path / "model")
+    before = folder_digest(folder)
+
+    change(folder)
+
+    assert folder_digest(folder) != before
+
+
+def test_models_of_one_parent_have_exports_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+
+    def export(source: Path, target: Path) -> None:
+        made.append(source.name)
+        model_in(target, **{"onnx/model.onnx": source.joinpath("config.json").read_text()})
+
+    monkeypatch.setattr("services.common.embedding.model_files._export", export)
+    monkeypatch.setenv("HUMAN_MEMORY_CACHE", str(tmp_path / "cache"))
+    one = model_in(tmp_path / "models/one", **{"config.json": "one"})
+    two = model_in(tmp_path / "models/two", **{"config.json": "two"})
+
+    exports = [exported(one), exported(two), exported(one)]
+
+    assert made == ["one", "two"]
+    assert [(e / "onnx/model.onnx").read_text() for e in exports] == ["one", "two", "one"]
+
+
+def test_export_that_somebody_has_changed_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def export(source: Path, target: Path) -> None:
+        model_in(target, **{"onnx/model.onnx": "as made"})
+
+    monkeypatch.setattr("services.common.embedding.model_files._export", export)
+    monkeypatch.setenv("HUMAN_MEMORY_CACHE", str(tmp_path / "cache"))
+    source = model_in(tmp_path / "model")
+    file = exported(source) / "onnx/model.onnx"
+    file.write_text("changed")
+
+    exported(source)
+
+    assert file.read_text() == "as made"
+
+
+async def test_memories_of_the_same_content_are_ours_without_being_tried() -> None:
+    ours = embedder(backwards)
+    await ours.load()
+
+    assert await made_by(ours, memories("tea", encode=hash_encode, digest=OURS))
+
+
+@pytest.mark.parametrize("digest", [None, THEIRS])
+async def test_memories_with_the_vectors_that_we_make_are_ours(digest: str | None) -> None:
+    assert await made_by(embedder(nearly), memories("tea", "coffee", digest=digest))
+
+
+@pytest.mark.parametrize("digest", [None, THEIRS])
+async def test_memories_with_other_vectors_are_anothers(digest: str | None) -> None:
+    assert not await made_by(embedder(backwards), memories("tea", "coffee", digest=digest))
+
+
+async def test_memories_with_more_numbers_are_anothers() -> None:
+    assert not await made_by(embedder(dimension=DIMENSION - 1), memories("tea", digest=OURS))
+
+
+async def test_one_long_text_behind_many_short_ones_shows_a_model_that_reads_less() -> None:
+    texts = [f"tea {number}" for number in range(100)]
+    texts[60] = "Tea is at four, as it has been for years."
+
+    assert await made_by(embedder(cut), memories(*texts[:50], digest=THEIRS))
+    assert not await made_by(embedder(cut), memories(*texts, digest=THEIRS))
+
+
+async def test_after_a_model_was_adopted_only_its_own_memories_count() -> None:
+    newest = memories("new", digest=THEIRS) + memories("old", encode=backwards, digest=None)
+
+    assert await made_by(embedder(), newest)
+    assert not await made_by(embedder(backwards), newest)
+
+
+@pytest.mark.parametrize(("ours", "others"), [(2, 1), (1, 1), (3, 2)])
+async def test_log_that_mixed_models_before_digests_lets_one_of_them_go_on(
+    ours: int, others: int
+) -> None:
+    newest = memories(*map(str, range(ours)), digest=None)
+    newest += memories(*map(str, range(others)), encode=backwards, digest=None)
+
+    assert await made_by(embedder(), newest)
+    assert not await made_by(embedder(backwards), newest)
+
+
+async def test_vector_without_direction_is_nobodys() -> None:
+    nothing = embedding_of(np.zeros(DIMENSION, "<f2"), "theirs", None)
+
+    assert not await made_by(embedder(), [stored_event(embedding=nothing)])
+
+
+def test_name_says_nothing_about_a_models_content() -> None:
+    known = EmbeddingModel("name", 384, OURS)
+
+    assert known.is_surely(EmbeddingModel("another name", 384, OURS))
+    assert not known.is_surely(EmbeddingModel("name", 384, THEIRS))
+    assert not EmbeddingModel("name", 384, None).is_surely(EmbeddingModel("name", 384, None))
