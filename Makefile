@@ -64,7 +64,7 @@ simulate-year: setup ## Live a year on a virtual clock: report and plots in docs
 
 docs: setup ## Write the generated files again: schemas, reference pages
 	$(PYTHON) -m schemas.generate
-	$(PYTHON) -m typer human_memory.cli.main utils docs --name human-memory --output docs/reference/cli.md
+	$(PYTHON) -m typer human_memory.cli.commands utils docs --name human-memory --output docs/reference/cli.md
 
 COMPILE := $(UV) pip compile --quiet --generate-hashes --only-binary :all: --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock" \

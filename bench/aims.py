@@ -1,4 +1,4 @@
-"""What the measurements are held against: the aims."""
+"""The aims that measurements are held against."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -19,7 +19,7 @@ class Aim:
     over: str | None = None
 
     def reached(self, value: float) -> bool:
-        """Whether `value` is as it should be."""
+        """True where `value` reaches its aim."""
         return value <= self.limit if self.at_most else value >= self.limit
 
 

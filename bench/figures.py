@@ -28,7 +28,7 @@ class Sample:
 
     @property
     def cpu_seconds(self) -> float:
-        """What our own processes have worked, as far as it is known."""
+        """Processor time that our own processes have used, as far as it is known."""
         return sum(self.used.get(name, 0.0) for name in PROCESSES)
 
     @property

@@ -1,4 +1,4 @@
-"""What the rows of gold tables have in common: a result, a tolerance, and reading numbers."""
+"""The common parts of the rows of gold tables: a result, a tolerance, and reading numbers."""
 
 import re
 from collections.abc import Sequence
@@ -40,7 +40,7 @@ class Row:
 
     @property
     def passed(self) -> bool:
-        """Whether it is within the tolerance; NaN never is."""
+        """True within the tolerance; NaN never is."""
         return all(map(np.isfinite, self.found)) and self.error <= self.tolerance
 
 
@@ -95,7 +95,7 @@ def number(text: str) -> float:
 
 
 def same(text: str, value: float) -> bool:
-    """Whether a number in a name is the one that the note says."""
+    """True where a number in a name is the one that the note says."""
     return abs(number(text) - value) <= TOLERANCE
 
 

@@ -39,7 +39,7 @@ def vectors_near(queries: NDArray[np.float16], count: int, *, seed: int) -> NDAr
 def stored_events(
     memories: Sequence[Memory], vectors: NDArray[np.float16], *, model: str, now_ms: int
 ) -> list[MemoryEvent]:
-    """What ingest appends for `memories`; each needs a time and an idempotency key of its own."""
+    """The events that ingest appends for `memories`; each needs a time and an idempotency key."""
     events = []
     for offset, (memory, vector) in enumerate(zip(memories, vectors, strict=True)):
         store = memory.store

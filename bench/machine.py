@@ -1,4 +1,4 @@
-"""What it was measured on, and who used its processors meanwhile."""
+"""The machine of a measurement, and the processes that used its processors meanwhile."""
 
 import asyncio
 import os
@@ -52,7 +52,7 @@ def busy_share(seconds: float = LOOK_SECONDS) -> float:
 
 
 def busy_seconds() -> float:
-    """What all processors together have worked since they were started; 0 where unknown."""
+    """Processor time of all processors since they were started; 0 where unknown."""
     try:
         ticks = [int(word) for word in _STAT.read_text(encoding="ascii").split("\n")[0].split()[1:]]
     except OSError:
@@ -83,7 +83,7 @@ class Meter:
 
 
 def _counters(url: str) -> dict[str, float]:
-    """What the metrics of a process of ours say; what they don't have is 0."""
+    """Counters from the metrics of a process of ours; those that it lacks are 0."""
     with urllib.request.urlopen(f"{url}/metrics") as response:
         text = response.read().decode()
     reading = dict.fromkeys(_METRICS.values(), 0.0)
@@ -95,7 +95,7 @@ def _counters(url: str) -> dict[str, float]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """What a process has worked since it was started."""
+    """Processor time that a process has used since it was started."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

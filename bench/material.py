@@ -1,4 +1,4 @@
-"""What is stored and asked: the same texts for a measurement and for its bound."""
+"""The texts that are stored and asked: the same for a measurement and for its bound."""
 
 from dataclasses import dataclass
 from itertools import cycle, islice

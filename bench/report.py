@@ -50,7 +50,7 @@ def figures_of(row: Row, rounds: Rounds, cores: int) -> dict[str, Any]:
 
 
 def doubts(rows: Sequence[Row], rounds: Rounds) -> list[str]:
-    """What shows that a row did not do what it says."""
+    """Signs that a row did not do what it says."""
     found = []
     for row in rows:
         used = [each[row.key].used for each in rounds]

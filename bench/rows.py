@@ -1,4 +1,4 @@
-"""What is measured: the rows of the table and the bounds they are held against."""
+"""The rows of the table, and the bounds they are held against."""
 
 from dataclasses import dataclass, replace
 from typing import Literal

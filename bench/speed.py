@@ -51,7 +51,7 @@ HOW_COMPARED = (
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is measured."""
+    """The size of the measurement."""
 
     rows: tuple[Row, ...]
     rounds: int

@@ -37,7 +37,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class System:
-    """Where it is. `http`: base URLs by service, `pids`: the process that each runs in.
+    """The system's addresses. `http`: base URLs by service, `pids`: the process that each runs in.
 
     `scratch`: a topic that nobody reads. `kafka_pid`: only of our own Kafka.
     """

@@ -12,7 +12,7 @@ _TRIES_MAX = 10_000
 
 @dataclass(frozen=True)
 class Conversation:
-    """What people say, and what they ask about it later."""
+    """A conversation, and the questions about it that are asked later."""
 
     turns: list[str]
     questions: list[str]

@@ -26,7 +26,7 @@ from schemas.queries import Ping, Search
 from schemas.replies import Reply
 from services.common.redis import RedisClient, redis_prefix
 from services.readside.layout import Control, Layout
-from services.retrieval.search.bounds import Bounds
+from services.retrieval.search.plan import Bounds
 
 Encode = Callable[[list[str]], NDArray[np.float32]]
 TIMEOUT_SECONDS = 120.0  # a request that fails would end the run; a slow machine must not

@@ -18,7 +18,7 @@ IntArray = NDArray[np.intp]
 
 @dataclass(frozen=True, kw_only=True)
 class Kernel:
-    """What one trace of age a and decay d contributes: e^A0 ((max(a, a_min) + o) / r)^-d.
+    """The contribution of one trace of age a and decay d: e^A0 ((max(a, a_min) + o) / r)^-d.
 
     Args:
         fresh_activation: A0, nats.

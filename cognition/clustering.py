@@ -20,7 +20,7 @@ OCCASION_SECONDS = 3 * 3_600.0
 
 @dataclass(frozen=True)
 class ClusterRule:
-    """When episodes are a cluster.
+    """The rule by which episodes form a cluster.
 
     Args:
         neighbours: k, each must be the nearest of one of the other's k nearest occasions.
@@ -52,7 +52,7 @@ class ClusterRule:
 def context_similarity(
     gaps_seconds: FloatArray, *, context_seconds: float = ClusterRule.context_seconds
 ) -> FloatArray:
-    """How much of the context of one moment is left at another.
+    """The similarity of the contexts of two moments, by the time between them.
 
     c = exp(-|t_i - t_j| / T): context drifts, so it falls by the same share in equal times.
 
@@ -84,7 +84,7 @@ def occasions(
     *,
     length_seconds: float = OCCASION_SECONDS,
 ) -> IntArray:
-    """Which occasion each episode belongs to: what is independent evidence, and what is not.
+    """The occasion of each episode: only different occasions are independent evidence.
 
     Episodes of one session are one occasion until one comes later than that after the first of
     them, which begins the next. Without a session each is an occasion of its own.
@@ -287,7 +287,7 @@ class _Pairs:
 
 
 def _pairs(episodes: _Episodes) -> _Pairs:
-    """Which may be joined, and how similar they are; in slices, not at once."""
+    """Pairs that may be joined, and how similar they are; in slices, not at once."""
     size, k = len(episodes.vectors), episodes.rule.neighbours
     apart, within, similar = [], [], []
     for start in range(0, size, ROWS_AT_ONCE):

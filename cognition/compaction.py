@@ -31,7 +31,7 @@ Times = NDArray[np.int64]
 
 @dataclass(frozen=True, kw_only=True)
 class Compacted:
-    """What takes the place of a history: the traces kept as they are, and the buckets.
+    """The replacement of a history: the traces kept as they are, and the buckets.
 
     Args:
         kept: which traces stay, shape (traces,).

@@ -1,4 +1,4 @@
-"""What happens to memories while nothing asks for them: replay, facts, downscaling, skills."""
+"""Changes to memories while nothing asks for them: replay, facts, downscaling, skills."""
 
 from math import log
 
@@ -19,7 +19,7 @@ def replay_priority(
     conflict: FloatArray,
     emotion: FloatArray,
 ) -> FloatArray:
-    """How much is won by replaying each memory: the chance of need times the gain.
+    """The benefit of replaying each memory: the chance of need times the gain.
 
     need = 1 / (1 + e^-B), gain = 1 - prod_f (1 - f / 2) over the four features.
 
@@ -131,7 +131,7 @@ def _share_below(share: float, support: int, contradictions: int) -> float:
 def downscaling_bias(
     last_used_seconds: FloatArray, *, run_began_seconds: float, factor: float = 0.9
 ) -> FloatArray:
-    """What the last downscaling takes from memories that were neither used nor replayed since.
+    """The nats that the last downscaling takes from memories neither used nor replayed since.
 
     ln g where the last use is earlier than the run, else 0; never cumulative, which would be
     exponential forgetting on top of the power law.

@@ -62,7 +62,7 @@ def adjacency(source: IntArray, target: IntArray, weights: FloatArray, nodes: in
 
 
 def strongest_paths(graph: Adjacency, source: int, *, depth: int) -> FloatArray:
-    """How strong the strongest path of at most `depth` links from one node to each other is.
+    """The strength of the strongest path of at most `depth` links from one node to each other.
 
     max over paths p of prod_(l in p) w_l. The maximum of h links is that of h - 1, one link
     further, and only from where h - 1 links gave more than h - 2: no path is enumerated, and each
@@ -113,7 +113,7 @@ def _each_once(nodes: IntArray, count: int) -> IntArray:
 
 
 def path_weights(graph: Adjacency, sources: IntArray, *, asked: int, depth: int) -> FloatArray:
-    """How near each node is to several: the mean strength of the strongest paths from them.
+    """The nearness of each node to several: the mean strength of the strongest paths from them.
 
     path_weight_i = (1 / N) sum_j s_ji, s_ji the strongest path from source j, 0 without one.
 

@@ -104,7 +104,7 @@ def hop_strengths(
 
 
 def walk_probabilities(graph: Graph, source: int, *, hops: int, damping: float) -> FloatArray:
-    """Where a random walk of up to H steps ends: an alternative to `hop_strengths`.
+    """The end points of a random walk of up to H steps: an alternative to `hop_strengths`.
 
     P(i|j) = sum_h alpha^h P_h(i|j) / sum_h alpha^h over h = 1..H, each step to a neighbour with
     probability links_ji / links_j. S_ji = max(0, ln(P(i|j) / (1 / nodes))) makes it a strength.
@@ -144,5 +144,5 @@ def walk_probabilities(graph: Graph, source: int, *, hops: int, damping: float) 
 
 
 def _arriving(graph: Graph, steps: FloatArray) -> FloatArray:
-    """What arrives at each node over its links, shape (nodes,); also without any link."""
+    """The strength that arrives at each node, shape (nodes,); also where it has no link."""
     return np.bincount(graph.target, weights=steps, minlength=graph.nodes).astype(np.float64)

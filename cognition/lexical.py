@@ -19,7 +19,7 @@ FLOOR_SHARE = 0.25
 
 @dataclass(frozen=True, kw_only=True)
 class Matches:
-    """Where the terms of a query stand: flat arrays, shape (entries,) each.
+    """Places of a query's terms in memories: flat arrays, shape (entries,) each.
 
     Args:
         memory: row of the memory, 0 <= memory < memories.
@@ -101,7 +101,7 @@ def term_contributions(
     saturation: float = SATURATION,
     length_normalisation: float = LENGTH_NORMALISATION,
 ) -> FloatArray:
-    """What each term that occurs adds to its memory's BM25 score.
+    """The addition of each term that occurs to its memory's BM25 score.
 
     idf_t c (k1 + 1) / (c + k1 (1 - b + b x_i)), c the count of t in i, x its relative length.
 
@@ -155,7 +155,7 @@ def bm25(matches: Matches, contributions: FloatArray) -> FloatArray:
 
 
 def length_evidence(lengths: FloatArray) -> FloatArray:
-    """What the length of a memory says before its words are read: a longer one answers more.
+    """The evidence in the length of a memory alone: a longer one answers more.
 
     ln(2 x / (x + 1)), x = L / Lmean: 0 at the mean, at most ln 2, so that no text wins by its
     length alone; "Thanks, bye!" loses for what it can't hold. BM25 does the opposite for a given

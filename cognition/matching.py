@@ -96,7 +96,7 @@ def evidence_match(
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """What turns a cosine into nats.
+    """The constants that turn a cosine into nats.
 
     Args:
         weight: kappa, nats per unit of cosine.

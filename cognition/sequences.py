@@ -1,4 +1,4 @@
-"""What is done again and again in the same order: the ground of a skill."""
+"""Sequences that are done again and again in the same order: the ground of a skill."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Pattern:
 
     @property
     def support(self) -> int:
-        """How many sequences show it.
+        """The number of sequences that show it.
 
         Args: none.
 
@@ -39,7 +39,7 @@ class Pattern:
 
     @property
     def worth(self) -> int:
-        """What is saved by having it as one thing: support (length - 1) - length.
+        """The saving by having it as one thing: support (length - 1) - length.
 
         Args: none.
 
@@ -141,7 +141,7 @@ def _first(
 
 
 def _absorbed(pattern: Pattern, others: Iterable[Pattern]) -> bool:
-    """Whether a longer pattern of the same support contains it."""
+    """True where a longer pattern of the same support contains it."""
     return any(
         len(other.steps) > len(pattern.steps)
         and other.support == pattern.support

@@ -72,7 +72,7 @@ def association_strengths(
 
 @dataclass(frozen=True, kw_only=True)
 class Links:
-    """Which memories are linked to which sources, flat: shape (links,) each.
+    """Links between memories and sources, flat: shape (links,) each.
 
     Args:
         memory: row of the memory, 0 <= value < memories.

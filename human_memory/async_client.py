@@ -181,7 +181,7 @@ class AsyncMemory:
     async def working_memory(
         self, *, namespace: str | None = None
     ) -> builtins.list[WorkingMemoryItem]:
-        """What is in focus now, the strongest first."""
+        """Return the memories in focus now, the strongest first."""
         return await self._send(calls.working_memory({"namespace": namespace}))
 
     async def add_concept(
@@ -283,7 +283,7 @@ class AsyncMemory:
         return await self._send(calls.namespaces(more))
 
     async def rebuild(self) -> Rebuild:
-        """How far a rebuild of the read side is, if there is one."""
+        """Return the progress of a rebuild of the read side, if there is one."""
         return await self._send(calls.rebuild())
 
     async def dead_letters(self, last: int = 50) -> builtins.list[DeadLetter]:
@@ -308,7 +308,7 @@ class AsyncMemory:
         return await self._send(calls.stats({"namespace": namespace}))
 
     async def ready(self) -> dict[str, str]:
-        """What works, by part: `ok`, `error` or `timeout`."""
+        """Return the state of each part: `ok`, `error` or `timeout`."""
         return await self._send(calls.ready())
 
     async def _send(self, call: Call[T]) -> T:

@@ -179,7 +179,7 @@ class Memory:
         return self._send(calls.list_page(offset, limit, more))
 
     def working_memory(self, *, namespace: str | None = None) -> builtins.list[WorkingMemoryItem]:
-        """What is in focus now, the strongest first."""
+        """Return the memories in focus now, the strongest first."""
         return self._send(calls.working_memory({"namespace": namespace}))
 
     def add_concept(
@@ -281,7 +281,7 @@ class Memory:
         return self._send(calls.namespaces(more))
 
     def rebuild(self) -> Rebuild:
-        """How far a rebuild of the read side is, if there is one."""
+        """Return the progress of a rebuild of the read side, if there is one."""
         return self._send(calls.rebuild())
 
     def dead_letters(self, last: int = 50) -> builtins.list[DeadLetter]:
@@ -306,7 +306,7 @@ class Memory:
         return self._send(calls.stats({"namespace": namespace}))
 
     def ready(self) -> dict[str, str]:
-        """What works, by part: `ok`, `error` or `timeout`."""
+        """Return the state of each part: `ok`, `error` or `timeout`."""
         return self._send(calls.ready())
 
     def _send(self, call: Call[T]) -> T:

@@ -18,7 +18,7 @@ TIMEOUT_SECONDS = 300.0
 
 
 class Turn(BaseModel):
-    """What one speaker said at one moment."""
+    """One turn: what a speaker said at one moment."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -51,7 +51,7 @@ class Dialogue(BaseModel):
 
     @property
     def ends_ms(self) -> int:
-        """When its last turn was said."""
+        """The time of its last turn."""
         return max(turn.time for turn in self.turns)
 
     def key(self, turn_id: str) -> str:

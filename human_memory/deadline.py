@@ -31,5 +31,5 @@ class Deadline:
         return self.clock() >= self.at_seconds
 
     def timeout_ms(self) -> bytes:
-        """What is left, as value of the `timeout_ms` header; at least 1, which is the least."""
+        """The time left, as the value of the `timeout_ms` header; at least 1, the least allowed."""
         return str(max(1, math.ceil(self.remaining_seconds() * 1000))).encode()

@@ -1,4 +1,4 @@
-"""What the client raises. Nothing else leaves it but `TypeError` for a call that is no call.
+"""The client's errors. It raises nothing else but `TypeError` for a call that is none.
 
 HumanMemoryError          any failure; `status_code` is HTTP's, None where there was no answer
   MemoryNotFound          404  no such memory or concept, or it is not visible

@@ -1,4 +1,4 @@
-"""What a forked process inherits from its parent and must not touch: it begins anew instead.
+"""Objects that a forked process inherits and must not touch: it begins anew instead.
 
 A socket that two processes write to mixes their requests, and answers come to whoever reads first.
 An inherited thread does not run, an inherited lock may be held by nobody, and an inherited event

@@ -111,7 +111,7 @@ _TOOLS = (
         list[SearchResult],
         "Search the memory",
         _STRENGTHENS,
-        "What is remembered about something, what comes to mind most easily first. "
+        "Memories about something, those that come to mind most easily first. "
         "`superseded_by`: the id of a newer memory that says what holds now instead.",
         without=frozenset(
             {"min_activation", "record_access", "noise", "seed", "explain", "parameters"}
@@ -300,7 +300,7 @@ async def _ensure(memory: AsyncMemory, name: str) -> None:
 
 @contextmanager
 def _failures_told() -> Iterator[None]:
-    """What the memory refuses, the model is told, so that it can do better."""
+    """Tell the model what the memory refuses, and why, so that it can do better."""
     try:
         yield
     except HumanMemoryError as error:

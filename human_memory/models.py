@@ -1,4 +1,4 @@
-"""What the client returns. Fields with a default are ours; the others are the published client's.
+"""The client's results. Fields with a default are ours; the others are the published client's.
 
 Times are RFC 3339 in UTC, as text.
 """
@@ -54,7 +54,7 @@ class SearchResult(BaseModel):
 
 
 class SearchReply(BaseModel):
-    """What a search found, best first."""
+    """The results of a search, best first."""
 
     results: list[SearchResult]
     count: int = 0
@@ -198,14 +198,14 @@ class Graph(BaseModel):
 
 
 class DecayReport(BaseModel):
-    """What a decay run did."""
+    """The report of a decay run."""
 
     memories_processed: int
     memories_decayed: int
 
 
 class ConsolidationReport(BaseModel):
-    """What a consolidation did. `complete` is False where it goes on in the background."""
+    """The report of a consolidation. `complete` is False where it goes on in the background."""
 
     episodes_replayed: int
     facts_extracted: int
@@ -216,7 +216,7 @@ class ConsolidationReport(BaseModel):
 
 
 class ForgetReport(BaseModel):
-    """How many memories a forgetting strategy changed."""
+    """The number of memories that a forgetting strategy changed."""
 
     strategy: str
     memories_affected: int
@@ -264,7 +264,7 @@ class WorkingMemory(BaseModel):
 
 
 class Readiness(BaseModel):
-    """What works: `ok`, `error` or `timeout` by part."""
+    """The state of each part: `ok`, `error` or `timeout`."""
 
     checks: dict[str, str]
     status: Literal["ready", "degraded", "unavailable"] = "ready"
@@ -297,7 +297,7 @@ class Runs(BaseModel):
 
 
 class RunReport(BaseModel):
-    """What a run did, in numbers. `complete` is False where it goes on in the background."""
+    """The report of a run, in numbers. `complete` is False where it goes on in the background."""
 
     run_id: str
     job: str
@@ -352,7 +352,7 @@ class Rebuild(BaseModel):
 
 
 class Refusal(BaseModel):
-    """Why a record became a dead letter, and where it had been."""
+    """The reason for which a record became a dead letter, and where the record had been."""
 
     reason: str
     code: str

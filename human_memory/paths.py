@@ -1,4 +1,4 @@
-"""Where files are kept: what can be fetched or made again, and the data of one installation."""
+"""Folders of our files: what can be fetched or made again, and the data of one installation."""
 
 import os
 from pathlib import Path

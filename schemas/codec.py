@@ -1,7 +1,7 @@
 """Bytes to messages and back. Whatever is wrong with the bytes becomes one clear `Rejected`."""
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
@@ -80,19 +80,6 @@ def encode(message: Message) -> bytes:
             "value_bytes", allowed=VALUE_BYTES_MAX, sent=len(value), remedy="send less at a time"
         )
     return value
-
-
-def event_types() -> frozenset[str]:
-    """The event types that have a model."""
-    return known_types(MEMORY_EVENT)
-
-
-def validated(adapter: TypeAdapter[T], data: Any) -> T:
-    """`data`, already read, as the adapter's type; raises `Rejected` with every problem."""
-    try:
-        return adapter.validate_python(data)
-    except ValidationError as error:
-        raise rejected(error, adapter) from None
 
 
 def _decoded(adapter: TypeAdapter[T], value: bytes | None) -> T:

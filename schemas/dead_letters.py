@@ -1,4 +1,4 @@
-"""memory.dead-letters: the refused record byte for byte; why and whence is in its headers."""
+"""memory.dead-letters: the refused record byte for byte; its headers say why and from where."""
 
 from typing import Annotated
 

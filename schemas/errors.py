@@ -46,7 +46,7 @@ class LimitExceeded(Rejected):
 
 
 class NotFound(MemoryServiceError):
-    """What was asked for does not exist in this namespace, or is not visible there."""
+    """The thing asked for does not exist in this namespace, or is not visible there."""
 
     code = "not_found"
     http_status = 404

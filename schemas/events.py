@@ -59,11 +59,6 @@ class Embedding(Message):
         description="SHA-256 of the model's files: a name alone does not say which model it was.",
     )
 
-    @property
-    def vector_bytes(self) -> bytes:
-        """The vector as stored, `dimension` numbers of `dtype`, little-endian."""
-        return base64.b64decode(self.data)
-
     @model_validator(mode="after")
     def _length(self) -> Self:
         try:

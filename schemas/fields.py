@@ -243,7 +243,7 @@ MemoryId = Annotated[UUID, Strict(False)]
 
 
 class Emotion(Message):
-    """How a memory feels: valence -1 to 1, arousal 0 to 1, salience 0 to 1 (0.5 is neutral)."""
+    """A memory's feeling: valence -1 to 1, arousal 0 to 1, salience 0 to 1 (0.5 is neutral)."""
 
     valence: Annotated[float, Field(ge=-1, le=1)] = 0.0
     arousal: Fraction = 0.0

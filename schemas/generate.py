@@ -18,7 +18,7 @@ from schemas.reference import messages_page, topics_page
 from schemas.topics import CONTRACT_VERSION, DEAD_LETTERS, TOPICS
 
 ROOT = Path(__file__).resolve().parent.parent
-# Those that FastStream describes.
+# The services that FastStream describes.
 SERVICES = ("ingest", "projection", "retrieval", "maintenance")
 
 

@@ -40,7 +40,7 @@ def event_id(cause: UUID, event_type: str, index: int = 0) -> UUID:
 
 
 def run_id(job: str, namespace: str, slot_ms: int) -> UUID:
-    """A scheduled run: whoever takes up the slot, and however often, it is the same run."""
+    """The id of a scheduled run: the same whichever instance takes up its slot, however often."""
     return derive("run", job, namespace, slot_ms)
 
 

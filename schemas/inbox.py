@@ -40,7 +40,7 @@ AccessKindReported = Literal["recall", "used", "rehearsal"]
 
 
 class InboxCommand(Message):
-    """What every command has: whose memory, when it happened, and a name for 'the same again'."""
+    """Fields of every command: the namespace, the time, and a name for 'the same again'."""
 
     namespace: Namespace
     idempotency_key: IdempotencyKey | None = None

@@ -9,7 +9,7 @@ from schemas.parameters import Parameters
 
 
 class ParametersResult(Message):
-    """What holds in a namespace. `changed`: those that are not at their default."""
+    """The parameters in force in a namespace. `changed`: those that are not at their default."""
 
     parameters: Parameters
     changed: list[str]

@@ -1,4 +1,4 @@
-"""What the jobs of maintenance can be told, each by the parameters of its `run` command."""
+"""Parameters of the maintenance jobs, as their `run` commands carry them."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -71,9 +71,6 @@ class RifJob(Message):
     similarity_min: Cosine = 0.7
 
 
-JobParameters = (
-    DecayJob | ConsolidationJob | CapacityJob | StrategicPruneJob | InterferenceJob | RifJob
-)
 JOBS: dict[str, type[Message]] = {
     "decay": DecayJob,
     "consolidation": ConsolidationJob,

@@ -1,4 +1,4 @@
-"""What is wrong with a message, in words: the field, what it must be, what was sent, what to do."""
+"""The faults of a message in words: the field, what it must be, what was sent, what to do."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -40,7 +40,7 @@ Wait = Annotated[
 
 
 class QueryBase(Message):
-    """What every query has. `after`: the position of a write that the answer must have seen.
+    """Fields of every query. `after`: the position of a write that the answer must have seen.
 
     A retry keeps its `query_id`, so that the accesses it causes are counted once.
     """
@@ -55,7 +55,7 @@ class QueryBase(Message):
 
 
 class Search(QueryBase):
-    """What do I remember about this, here and now? Ranked by activation."""
+    """Ask what is remembered about something, here and now. Ranked by activation."""
 
     type: Literal["search"] = "search"
     query: QueryText
@@ -182,7 +182,7 @@ class RunQuery(QueryBase):
 
 
 class WorkingMemoryQuery(QueryBase):
-    """What the namespace is busy with right now, without touching it."""
+    """Ask for the memories in focus now, without touching them."""
 
     type: Literal["working_memory"] = "working_memory"
 
@@ -210,7 +210,7 @@ class Namespaces(QueryBase):
 
 
 class RebuildQuery(QueryBase):
-    """How far a rebuild of the read side is, if there is one."""
+    """Ask for the progress of a rebuild of the read side, if there is one."""
 
     type: Literal["rebuild"] = "rebuild"
 
@@ -262,7 +262,7 @@ class TraceReason(Message):
 
 
 class Reasons(Message):
-    """What made an activation; everything in nats but where it says otherwise.
+    """The reasons for an activation; everything in nats but where it says otherwise.
 
     `match` is the sum of similarity of meaning, `words`, `speaker`, `length` and `inherited`;
     `spreading` that of `concepts` and `neighbours`. The words count those of the neighbours too,

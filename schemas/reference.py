@@ -12,7 +12,6 @@ from schemas.events import Event
 from schemas.json_schema import schema_of
 
 _NOTICE = "<!-- Written by `python -m schemas.generate`: change the models, not this page. -->"
-_ENVELOPE = set(Event.model_fields) | {"type"}
 _PATTERNS = {
     limits.NOT_BLANK_PATTERN: "not blank",
     limits.TAG_PATTERN: "not empty, no control characters, no blanks at its ends",

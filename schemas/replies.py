@@ -12,7 +12,7 @@ ErrorCode = Literal["validation", "not_found", "unavailable", "timeout", "intern
 
 
 class ErrorReply(Message):
-    """Why it did not work, for programs (`code`), people (`message`) and both (`details`)."""
+    """The reason for a failure, for programs (`code`), people (`message`) and both (`details`)."""
 
     code: ErrorCode
     message: str
@@ -55,7 +55,7 @@ def error_reply(error: MemoryServiceError) -> Reply:
 
 
 class RunResult(Message):
-    """What a run did, in numbers; `complete`: it is over, `cancelled`: before its end."""
+    """The report of a run, in numbers; `complete`: it is over, `cancelled`: before its end."""
 
     run_id: MemoryId
     job: str

@@ -26,8 +26,8 @@ from pydantic import ValidationError
 from human_memory.bus.errors import unavailable
 from human_memory.bus.services import SERVICES
 from human_memory.bus.topics import require_topics
+from human_memory.extras import NotInstalled, needs
 from schemas.errors import MemoryServiceError, Unavailable
-from services.common.embedding.embedder import embedder_of
 from services.common.logs import configure_logs
 from services.common.settings import EmbedderSettings, ServiceSettings
 
@@ -99,7 +99,7 @@ def run(
         gc.set_threshold(UNCOLLECTED_OBJECTS)
         _event_loop(_until_stopped(services, settings, patience))
         code = 0
-    except (MemoryServiceError, ValidationError, KafkaError, OSError) as error:
+    except (MemoryServiceError, NotInstalled, ValidationError, KafkaError, OSError) as error:
         print(f"services: {_one_line(error)}", file=sys.stderr)
         code = 1
     _end(code)
@@ -144,14 +144,15 @@ def _ports(names: list[str], given: list[str], settings: ServiceSettings) -> dic
 def _load(names: list[str], ports: dict[str, int], settings: ServiceSettings) -> list[_Service]:
     services = []
     for name in dict.fromkeys(names):
-        module = import_module(f"services.{name}.app")
+        with needs("gateway" if name == "gateway" else "services"):
+            module = import_module(f"services.{name}.app")
         listener = _bound(name, settings.http_host, ports.get(name, SERVICES[name]))
         services.append(_Service(name, module.app, listener))
     return services
 
 
 def _bound(name: str, host: str, port: int) -> socket.socket:
-    """Bound, but not listening yet: nobody shall wait for an answer that can't come."""
+    """A socket that is bound, but not listening yet: nobody connects before it can answer."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -191,6 +192,9 @@ async def _serve_all(
         async with asyncio.TaskGroup() as group:
             # The services load the same one; what is loaded while Kafka starts costs no time.
             if isinstance(settings, EmbedderSettings):
+                # Here, as the packages that it takes are not among the gateway's.
+                from services.common.embedding.embedder import embedder_of
+
                 group.create_task(embedder_of(settings).load())
             if await _topics_ready(settings, patience, stop):
                 for service in services:

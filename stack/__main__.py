@@ -39,7 +39,7 @@ def up(data: Data = DEFAULT_DATA) -> None:
 
 @app.command()
 def down(data: Data = DEFAULT_DATA) -> None:
-    """Stop both, whoever started them."""
+    """Stop both, also where another process started them."""
     LocalStack(data).stop()
 
 

@@ -1,4 +1,4 @@
-"""What the local stack raises. The message says what to do."""
+"""Errors of the local stack. Their messages say what to do."""
 
 
 class StackError(Exception):

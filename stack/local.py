@@ -38,7 +38,7 @@ class Component(Protocol):
         """Writes its settings and says how to start it."""
 
     def is_healthy(self, process: ProcessId, ports: dict[str, int]) -> bool:
-        """Whether it answers in its own protocol."""
+        """True where it answers in its own protocol."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class LocalStack:
         return f"redis://{HOST}:{self._port('redis')}/0"
 
     def log_file(self, name: str) -> Path:
-        """What the component `kafka` or `redis` printed."""
+        """The output of the component `kafka` or `redis`."""
         return self.data_dir / "logs" / f"{name}.log"
 
     def prepare(self, report: Callable[[str], None] | None = None) -> None:
@@ -123,7 +123,7 @@ class LocalStack:
                 self._stop(component)
 
     def status(self) -> StackStatus:
-        """What runs and what answers now."""
+        """The programs that run and answer now."""
         state = self._load()
         return StackStatus(self._status(self._kafka, state), self._status(self._redis, state))
 
@@ -131,11 +131,6 @@ class LocalStack:
         """Starts Kafka if it does not run; returns when it answers."""
         with self._exclusive():
             self._start((self._kafka,))
-
-    def stop_kafka(self) -> None:
-        """Stops Kafka; `restart_dead` leaves it stopped."""
-        with self._exclusive():
-            self._stop(self._kafka)
 
     def kill_kafka(self) -> None:
         """kill -9; `restart_dead` restarts it."""

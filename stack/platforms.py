@@ -1,4 +1,4 @@
-"""Where the local stack can run."""
+"""Platforms on which the local stack runs."""
 
 import platform as platforms
 import sys

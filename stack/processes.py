@@ -12,6 +12,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
 from stack.errors import StackError
 
 CHILD_PROGRAM = Path(__file__).with_name("child.py")
@@ -19,6 +21,9 @@ POLL_INTERVAL_S = 0.02
 # After SIGKILL only the kernel is left to wait for; more than this is a process stuck in it.
 KILL_WAIT_S = 10.0
 LOG_BYTES_MAX = 5_000_000
+TICKS_PER_SECOND = 100  # as Linux tells them to programs, on every machine that it runs on here
+
+_GONE = (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,7 @@ class ProcessId:
 
 @dataclass(frozen=True)
 class Launch:
-    """How a program is started; `death_signal` is sent to it when this process dies.
+    """The start of a program; `death_signal` is sent to it when this process dies.
 
     It gets our environment and, over that, `environment`.
     """
@@ -52,11 +57,11 @@ def spawn(launch: Launch) -> ProcessId:
 
 
 def start_ticks(pid: int) -> int:
-    """When a process started, which with the pid names it for ever."""
-    fields = _stat_fields(pid)
-    if fields is None:
-        raise StackError(f"there is no process {pid}")
-    return int(fields[19])
+    """A process's start in clock ticks since the boot; with the pid it names it for ever."""
+    try:
+        return _start_ticks(psutil.Process(pid))
+    except psutil.NoSuchProcess as error:
+        raise StackError(f"there is no process {pid}") from error
 
 
 def is_alive(process: ProcessId) -> bool:
@@ -64,18 +69,21 @@ def is_alive(process: ProcessId) -> bool:
     child = _children.get(process)
     if child is not None:
         return child.poll() is None
-    fields = _stat_fields(process.pid)
-    if fields is None or int(fields[19]) != process.started_ticks:
+    try:
+        found = psutil.Process(process.pid)
+        if _start_ticks(found) != process.started_ticks:
+            return False
+        # The main thread of a killed program can be a zombie while others still hold its ports.
+        return found.status() not in _GONE or found.num_threads() > 1
+    except psutil.NoSuchProcess:
         return False
-    # The main thread of a killed program can be a zombie while others still hold its ports.
-    return fields[0] not in "ZX" or int(fields[17]) > 1
 
 
 def kill(process: ProcessId) -> None:
     """kill -9; returns when the process is gone."""
     _send(process, signal.SIGKILL)
     if not wait_until(lambda: not is_alive(process), timeout_s=KILL_WAIT_S):
-        raise StackError(f"process {process.pid} is still there {KILL_WAIT_S:g} s after SIGKILL")
+        raise StackError(f"process {process.pid} still runs {KILL_WAIT_S:g} s after SIGKILL")
 
 
 def terminate(process: ProcessId, *, grace_s: float) -> None:
@@ -103,14 +111,10 @@ def _send(process: ProcessId, signal_number: signal.Signals) -> None:
             return
 
 
-def _stat_fields(pid: int) -> list[str] | None:
-    """The fields of proc(5) `stat` from the third on: state, ..., threads [17], start [19]."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    # The second field, the name, is in parentheses and may hold any character.
-    return text.rpartition(")")[2].split()
+def _start_ticks(process: psutil.Process) -> int:
+    # Since the boot: what psutil adds to it moves when the clock is set, and this must not.
+    seconds: float = process.create_time() - psutil.boot_time()
+    return round(seconds * TICKS_PER_SECOND)
 
 
 def _spawn(launch: Launch) -> ProcessId:
@@ -131,9 +135,7 @@ def _spawn(launch: Launch) -> ProcessId:
             start_new_session=True,
         )
     # Ours until we wait for it, dead or alive: its pid can't be another's yet.
-    fields = _stat_fields(child.pid)
-    assert fields is not None
-    process = ProcessId(child.pid, started_ticks=int(fields[19]))
+    process = ProcessId(child.pid, start_ticks(child.pid))
     _children[process] = child
     return process
 

@@ -1,4 +1,4 @@
-"""What a data folder remembers between processes: the ports and the running programs."""
+"""The state of a data folder between processes: its ports and running programs."""
 
 import json
 import os
@@ -62,7 +62,7 @@ def exclusive(path: Path) -> Iterator[None]:
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on the port now."""
+    """True where a server could listen on the port now."""
     with socket.socket() as probe:
         # As servers do it: a connection in TIME_WAIT doesn't hold the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

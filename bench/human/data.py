@@ -1,4 +1,4 @@
-"""What people did: recall by spacing, savings by delay, recognition times by fan.
+"""Data of people: recall by spacing, savings by delay, recognition times by fan.
 
 Recall in percent, read off the figures of Cepeda, Vul, Rohrer, Wixted & Pashler (2008),
 Psychological Science 19:1095, and Cepeda, Coburn, Rohrer, Wixted, Mozer & Pashler (2009),

@@ -39,7 +39,7 @@ class Fit:
 
     @property
     def as_stated(self) -> bool:
-        """Whether it is at least as good as was reported, to the digits of the report."""
+        """True where it is at least as good as was reported, to the digits of the report."""
         return self.stated is None or self.r2 >= self.stated - 5e-4
 
 

@@ -1,4 +1,4 @@
-"""What the model predicts for the experiments, by the functions that the service uses."""
+"""Predictions of the model for the experiments, by the functions that the service uses."""
 
 from dataclasses import dataclass
 

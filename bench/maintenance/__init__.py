@@ -1,1 +1,1 @@
-"""What decay and consolidation cost, and what searches feel of them."""
+"""The cost of decay and consolidation, and how much searches feel of them."""

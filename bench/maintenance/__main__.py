@@ -47,7 +47,7 @@ LOG_WIDTH = 110
 
 
 class Part(StrEnum):
-    """What can be measured by itself."""
+    """A part that can be measured by itself."""
 
     COSTS = "costs"
     SEARCHES = "searches"
@@ -59,7 +59,7 @@ Measure = Callable[[Lab, Maker, list[str]], Awaitable[T]]
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is measured, and where."""
+    """The size of the measurement, and where its results go."""
 
     parts: tuple[Part, ...]
     sizes: tuple[int, ...]

@@ -1,4 +1,4 @@
-"""What a run can't do without, each part alone: reading, computing, embedding, appending."""
+"""Lower bounds of a run, each part alone: reading, computing, embedding, appending."""
 
 import time
 from collections.abc import Sequence

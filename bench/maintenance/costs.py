@@ -1,4 +1,4 @@
-"""What a run costs, by how many memories there are; beside it, its parts alone."""
+"""The cost of a run by the number of memories; beside it, its parts alone."""
 
 import asyncio
 from dataclasses import dataclass, replace

@@ -75,12 +75,12 @@ class Cost:
 
     @property
     def times_bound(self) -> float:
-        """How many times as long as its parts."""
+        """The time of the run, in times of its parts."""
         return self.run.seconds / self.bound
 
 
 def growth(costs: Sequence[Cost]) -> list[str]:
-    """Where the CPU time for each memory grows with how many there are, job by job."""
+    """The growth of the CPU time for each memory with their number, job by job."""
     found = []
     by_job: dict[str, list[Cost]] = {}
     for cost in costs:

@@ -103,11 +103,11 @@ class Lab:
         return 1000 * (time.perf_counter() - began)
 
     async def cursor(self, namespace: str) -> int:
-        """How many events of the namespace's partition are folded; here no other writes there."""
+        """The number of folded events in the namespace's partition; here no other writes there."""
         return int(await self.redis.get((await self.layout(namespace)).cursor) or 0)
 
     async def layout(self, namespace: str) -> Layout:
-        """Where the read side keeps a namespace."""
+        """The keys under which the read side keeps a namespace."""
         settings = self.system.settings
         prefix = redis_prefix(settings.topic_prefix)
         partition = partition_of(namespace.encode(), settings.partitions)
@@ -115,7 +115,7 @@ class Lab:
         return Layout(prefix, version, partition)
 
     async def cpu_seconds(self) -> dict[str, float]:
-        """What each process has worked so far."""
+        """Processor time of each process so far."""
         reading = {name: cpu_seconds(pid) for name, pid in self.system.pids.items()}
         info = await self.redis.info("cpu")
         reading["redis"] = info["used_cpu_user"] + info["used_cpu_sys"]
@@ -125,7 +125,7 @@ class Lab:
 
 
 async def timed(work: Callable[[], Awaitable[Any]]) -> tuple[Any, float]:
-    """What some work gives, and how many seconds it takes."""
+    """The result of some work, and the seconds it takes."""
     began = time.perf_counter()
     result = await work()
     return result, time.perf_counter() - began

@@ -134,7 +134,7 @@ class Maker:
 def _groups(
     count: int, habits: int, random: np.random.Generator
 ) -> Iterator[tuple[int | None, float]]:
-    """Which group each memory belongs to, if any, and how much it differs from its centre."""
+    """The group of each memory, if it has one, and its distance from the group's centre."""
     for i in range(count):
         session, turn = divmod(i, SESSION_TURNS)
         if turn < ROUTINE_STEPS and session % 2 == 0:

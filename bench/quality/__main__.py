@@ -42,7 +42,7 @@ BELOW_STATUS = 3  # told apart from 1, which says that nothing could be measured
 
 @dataclass(frozen=True)
 class Plan:
-    """What is measured."""
+    """The parts of the measurement."""
 
     dialogues: list[Loaded]
     questions: list[Asked]

@@ -24,7 +24,7 @@ class Difference:
 
     @property
     def is_significant(self) -> bool:
-        """Whether the interval leaves zero out, on the better side."""
+        """True where the interval lies wholly on the better side of zero."""
         return self.low > 0
 
 

@@ -31,7 +31,7 @@ Found = list[tuple[str, str]]  # memory id and key, best first
 
 @dataclass(frozen=True)
 class Credit:
-    """What an answer strengthens: the first CREDITED, all of them or those that were of use."""
+    """The memories that an answer strengthens: of the first CREDITED all, or the useful ones."""
 
     explanation: str
     kind: AccessKind | None

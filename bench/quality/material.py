@@ -1,4 +1,4 @@
-"""What is stored and what is asked: a conversation file, made fit for measuring."""
+"""The material of the measurement: a conversation file with what is stored and what is asked."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ ADVERSARIAL = "adversarial"
 
 @dataclass(frozen=True)
 class Moment:
-    """When a question is asked: so long after its newest evidence; `None`: after all sessions."""
+    """The moment of a question: so long after its newest evidence; `None`: after all sessions."""
 
     name: str
     age_ms: int | None
@@ -46,7 +46,7 @@ class Asked:
 
     @property
     def is_adversarial(self) -> bool:
-        """Whether it asks for what was never said."""
+        """True where the question asks for something that was never said."""
         return self.category == ADVERSARIAL
 
 

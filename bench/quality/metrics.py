@@ -1,4 +1,4 @@
-"""How good one ranked answer is, given the turns that hold the evidence."""
+"""Measures of one ranked answer, given the turns that hold the evidence."""
 
 from collections.abc import Collection, Sequence
 from math import log2

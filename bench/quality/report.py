@@ -92,5 +92,5 @@ def _loop(means: Means) -> Table:
 
 
 def legend() -> str:
-    """What the rankings are."""
+    """An explanation of the rankings."""
     return "\n".join(f"{arm}: {explanation}" for arm, explanation in EXPLANATIONS.items())

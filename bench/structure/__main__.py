@@ -80,7 +80,7 @@ class Traced:
                 time.sleep(0.25)
 
     def trace(self, act: Callable[[], object], text: str) -> dict[str, Any]:
-        """What happens in both processes while `act` is done."""
+        """A record of what happens in both processes while `act` is done."""
         self._tell(f"begin {text}")
         self._tracer.begin(text)
         act()
@@ -105,7 +105,7 @@ def _is_ready(port: int) -> bool:
 
 
 def walked(kafka: str, redis: str) -> dict[str, dict[str, Any]]:
-    """What each walk enters, parses and validates, after one that is not counted."""
+    """The functions entered and texts parsed and validated on each walk, after a first one."""
     tracer = Tracer()
     tracer.install()
     environment = {"HUMAN_MEMORY_KAFKA": kafka, "HUMAN_MEMORY_REDIS": redis}
@@ -137,7 +137,7 @@ def walked(kafka: str, redis: str) -> dict[str, dict[str, Any]]:
 
 
 def rows(counted: Structure, walks: dict[str, dict[str, Any]]) -> Iterator[tuple[str, object]]:
-    """What is counted, and how many."""
+    """The things that are counted, and how many there are."""
     packages = counted.packages
     yield "product files", sum(each.files for each in packages.values())
     yield "product lines", sum(each.lines for each in packages.values())

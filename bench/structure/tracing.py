@@ -1,4 +1,4 @@
-"""Which functions of the product a process enters, and how often a text is parsed and validated."""
+"""Counters of the functions that a process enters, and of texts parsed and validated."""
 
 import sys
 import threading
@@ -47,7 +47,7 @@ class Tracer:
         self._counting = True
 
     def end(self) -> dict[str, Any]:
-        """What was counted."""
+        """The counts, once counting has ended."""
         self._counting = False
         return {
             "entered": sorted(self.entered), "parsed": self.parsed, "validated": self.validated

@@ -44,7 +44,7 @@ DATA = Path(__file__).parents[2] / "examples" / "conversation.json"
 
 @dataclass
 class Diary:
-    """What is noted down on the way."""
+    """Notes that are taken on the way."""
 
     months: list[dict[str, Any]] = field(default_factory=list)
     curves: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
@@ -122,7 +122,7 @@ async def _month(world: World, day: int) -> dict[str, Any]:
 
 
 async def _found(world: World, columns: ColumnCache, question: str) -> dict[str, str]:
-    """What a search puts first; it leaves no trace."""
+    """The memory that a search ranks first; the search leaves no trace."""
     (vector,) = await world.embedder.embed([question])
     query = Search(namespace=world.namespace, query=question, top_k=1, record_access=False)
     plan = plan_of(query, derive("asked", question, world.now_ms), vector, world.now_ms)

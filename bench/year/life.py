@@ -1,4 +1,4 @@
-"""What happens in the year: a conversation that is stretched over it, and generated episodes."""
+"""The events of the year: a conversation stretched over it, and generated episodes."""
 
 import random
 from collections.abc import Iterator

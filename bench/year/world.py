@@ -39,8 +39,7 @@ from services.readside.due_index import due_ms
 from services.readside.layout import TERM, Status, hash64, pack_element, pack_record
 from services.readside.parameters import InForce
 from services.readside.runs import Run
-from services.retrieval.search.association import Sources
-from services.retrieval.search.candidates import Candidates, Statistics
+from services.retrieval.search.candidates import Candidates, Sources, Statistics
 from services.retrieval.search.column_cache import ColumnCache
 from services.retrieval.search.plan import SearchPlan
 
@@ -68,11 +67,11 @@ class World:
 
     @property
     def next_due_ms(self) -> float:
-        """When decay has something to look at."""
+        """The moment when decay next has something to look at."""
         return min(self._due.values(), default=float("inf"))
 
     def changed_since_consolidation(self) -> bool:
-        """Whether the clock would run a consolidation."""
+        """True where the clock would run a consolidation."""
         parameters = self.view.namespace(self.namespace).parameters
         assert isinstance(parameters, InForce)
         last_ms = max((began for began, _, _ in parameters.downscalings), default=0)
@@ -102,7 +101,7 @@ class World:
         return f"0:{offset}"
 
     async def tell(self, command: InboxMessage) -> tuple[UUID, str]:
-        """What ingest does with a command; the cause of its event, and the event's position."""
+        """Do as ingest does with a command; returns its event's cause and position."""
         received = Received("inbox", 0, len(self.events), self.now_ms)
         time_ms = command.occurred_at if command.occurred_at is not None else self.now_ms
         worked_out = None

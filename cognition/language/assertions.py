@@ -18,7 +18,7 @@ SPEAKER = frozenset({"i"})
 
 @dataclass(frozen=True, slots=True)
 class Assertion:
-    """What one clause says.
+    """The assertion that one clause makes.
 
     Args:
         subject: terms of who or what it is about; SPEAKER is who says it.
@@ -55,7 +55,7 @@ class Assertion:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a text says, without its questions and what it only supposes.
+    """The assertions of a text, without its questions and suppositions.
 
     Args:
         assertions: clause by clause.
@@ -118,7 +118,7 @@ def read(text: str) -> Reading:
 
 
 def measures(found: frozenset[str]) -> frozenset[str]:
-    """Those of some terms that are numbers, days, months or times.
+    """The terms, of these, that are numbers, days, months or times.
 
     Args:
         found: terms.
@@ -198,7 +198,7 @@ def _expanded(said: list[str]) -> list[str]:
 
 
 def _start(said: list[str]) -> int:
-    """Where the assertion begins: after "well", after "the doctor says"."""
+    """The index at which the assertion begins: after "well", after "the doctor says"."""
     start = 0
     for i, (word, follower) in enumerate(pairwise(said)):
         if word in english.REPORTS and follower in english.REPORTED:
@@ -226,7 +226,7 @@ def _parts(said: list[str]) -> _Parts | None:
 
 
 def _pivot(said: list[str]) -> int:
-    """Where the verb begins; 0 if none is known."""
+    """The index at which the verb begins; 0 if none is known."""
     if said and said[0] in english.SPEAKERS:
         return 1
     return next((i for i, word in enumerate(said) if i and word in english.VERBS), 0)

@@ -34,7 +34,7 @@ SALIENCE_BY_CUE = (0.0, 0.1, 0.2)  # None, one, several.
 
 @dataclass(frozen=True)
 class Appraisal:
-    """How a text felt.
+    """The feeling of a text.
 
     Args:
         valence: -1 (unpleasant) to 1 (pleasant); 0 is neutral.

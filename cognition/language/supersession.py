@@ -25,7 +25,7 @@ _NAMING = {"be", "call"}
 
 @dataclass(frozen=True)
 class Statement:
-    """What somebody said, and when.
+    """A statement, its speaker and its time.
 
     Args:
         text: as it was said, without date or speaker.
@@ -39,7 +39,7 @@ class Statement:
 
 
 def supersedes(older: Statement, newer: Statement, *, cosine: float) -> bool:
-    """Whether `newer` says that what `older` says holds no longer, or with another value.
+    """True where `newer` says that what `older` says no longer holds, or has another value.
 
     Yes if both have the same speaker (or none), `newer` is later, the cosine is at least
     COSINE_MIN, and what they say, questions and suppositions left out, is one of these:
@@ -116,7 +116,7 @@ def _revalues(old: Assertion, new: Assertion) -> bool:
 
 
 def _remeasures(old: Assertion, new: Assertion) -> bool:
-    """Whether another number or time is given for the same: "ten minutes" is not "two grams"."""
+    """True where the same thing gets another number or time: "ten minutes" is not "two grams"."""
     what, what_now = old.value - old.measured, new.value - new.measured
     if not (old.measured - new.measured and new.measured - old.measured):
         return False
@@ -156,7 +156,7 @@ def _denies(old: Assertion, new: Assertion) -> bool:
 
 
 def _ends(before: Reading, new: Assertion) -> bool:
-    """Whether the newer one says that what the older one says has ended."""
+    """True where the newer text says that what the older one says has ended."""
     current = [old for old in before.assertions if _holds(old)]
     if not new.value:
         return new.subject != SPEAKER and any(old.subject == new.subject for old in current)
@@ -171,7 +171,7 @@ def _ends(before: Reading, new: Assertion) -> bool:
 
 
 def _displaces(before: Reading, after: Reading, gone: frozenset[str]) -> bool:
-    """Whether a value that the newer text names as wrong or gone stands in the older one."""
+    """True where the older text has a value that the newer one names as wrong or gone."""
     if not gone <= before.terms or any(gone & value for value in before.gone):
         return False
     if measures(gone):
@@ -182,7 +182,7 @@ def _displaces(before: Reading, after: Reading, gone: frozenset[str]) -> bool:
 
 
 def _redates(before: Reading, after: Reading) -> bool:
-    """Whether the newer one gives another date of something that it need not name again."""
+    """True where the newer text gives another date of something, which it need not name again."""
     if not after.redates or before.terms.isdisjoint(english.CALENDAR):
         return False
     shared = before.terms & after.terms
@@ -192,17 +192,17 @@ def _redates(before: Reading, after: Reading) -> bool:
 
 
 def _holds(said: Assertion) -> bool:
-    """Whether it says that something is so now."""
+    """True where the assertion says that something is so now."""
     return not (said.negated or said.past or said.changes or said.ends)
 
 
 def _is_attribute(said: Assertion) -> bool:
-    """Whether its subject has one value at a time, whatever it is."""
+    """True where its subject has one value at a time, whatever it is."""
     return not said.subject.isdisjoint(english.ATTRIBUTES) and said.subject.isdisjoint(
         english.VAGUE
     )
 
 
 def _is_role(said: Assertion) -> bool:
-    """Whether its subject is a part that one person plays at a time."""
+    """True where its subject is a part that one person plays at a time."""
     return not said.subject.isdisjoint(english.ROLES)

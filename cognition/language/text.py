@@ -55,7 +55,7 @@ def words(text: str) -> list[str]:
 
 
 def terms(text: str) -> list[str]:
-    """What a text is compared by: English stems of its words, without stop words.
+    """The terms by which texts are compared: English stems of the words, without stop words.
 
     Args:
         text: any text; words of other languages are stemmed as if they were English, on both sides

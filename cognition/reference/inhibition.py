@@ -17,7 +17,7 @@ def base_level_inhibition(
     scale_seconds: float = 5.0,
     decay_rate: float = 1.0,
 ) -> FloatArray:
-    """What inhibition adds to the base level.
+    """The term that inhibition adds to the base level.
 
     -ln(1 + (a / ts)^-ds), a the age of the newest presentation.
 

@@ -14,13 +14,13 @@ class Whose(TypedDict, total=False):
 
 
 class Keyed(Whose, total=False):
-    """What a method takes that may be repeated under a key."""
+    """The argument of a method that may be repeated under a key."""
 
     idempotency_key: str | None
 
 
 class StoreMore(Keyed, total=False):
-    """What `store` takes beyond the published client's arguments, by name.
+    """The arguments of `store` beyond the published client's, by name.
 
     `derived_from`: ids, or `{"memory_id": ..., "weight": ...}`. `emotion`: valence, arousal and
     salience.
@@ -38,7 +38,7 @@ class StoreMore(Keyed, total=False):
 
 
 class SearchMore(Keyed, total=False):
-    """What `search` takes beyond the published client's arguments, by name."""
+    """The arguments of `search` beyond the published client's, by name."""
 
     types: Sequence[str]
     tags: Sequence[str]
@@ -56,7 +56,7 @@ class SearchMore(Keyed, total=False):
 
 
 class RecallMore(Whose, total=False):
-    """What `recall` takes beyond the published client's arguments, by name."""
+    """The arguments of `recall` beyond the published client's, by name."""
 
     context: str | None
     as_of: Moment
@@ -65,13 +65,13 @@ class RecallMore(Whose, total=False):
 
 
 class InspectMore(Whose, total=False):
-    """What `inspect` takes beyond the published client's arguments, by name."""
+    """The arguments of `inspect` beyond the published client's, by name."""
 
     as_of: Moment
 
 
 class UsedMore(Keyed, total=False):
-    """What `used` takes, by name. `kind`: used, recall or rehearsal."""
+    """The arguments of `used`, by name. `kind`: used, recall or rehearsal."""
 
     kind: str
     context: str | None
@@ -79,13 +79,13 @@ class UsedMore(Keyed, total=False):
 
 
 class ReasonMore(Whose, total=False):
-    """What `forget` and `restore` take, by name. `reason`: for people who read the log."""
+    """The arguments of `forget` and `restore`, by name. `reason`: for people who read the log."""
 
     reason: str
 
 
 class ListMore(Whose, total=False):
-    """What `list` and `page` take to filter, by name."""
+    """The filters of `list` and `page`, by name."""
 
     cursor: str
     status: str
@@ -95,14 +95,14 @@ class ListMore(Whose, total=False):
 
 
 class RunsMore(Whose, total=False):
-    """What `runs` takes, by name."""
+    """The arguments of `runs`, by name."""
 
     job: str | None
     limit: int
 
 
 class NamespacesMore(TypedDict, total=False):
-    """What `namespaces` takes, by name."""
+    """The arguments of `namespaces`, by name."""
 
     prefix: str | None
     limit: int
@@ -110,6 +110,6 @@ class NamespacesMore(TypedDict, total=False):
 
 
 class ConceptMore(Keyed, total=False):
-    """What `add_concept` takes beyond the published client's arguments, by name."""
+    """The arguments of `add_concept` beyond the published client's, by name."""
 
     aliases: Sequence[str]

@@ -65,7 +65,7 @@ class Call(Generic[T]):
 
     @property
     def resource(self) -> str:
-        """What an error calls it."""
+        """The resource's name in an error."""
         return self.route.shown(self.fields)
 
     @property
@@ -108,7 +108,7 @@ def store_batch(
 def search(
     query: str, top_k: int, min_activation: float | None, more: SearchMore
 ) -> Call[list[models.SearchResult]]:
-    """What is remembered about something."""
+    """Memories about something."""
     given = _given(more, SearchMore, "search")
     for ours, wire in (("since", "created_after"), ("until", "created_before")):
         given[wire] = given.pop(ours, None)
@@ -183,7 +183,7 @@ def start_run(job: str, parameters: Mapping[str, Any], more: Keyed) -> Call[mode
 
 
 def get_run(run_id: str, whose: Whose) -> Call[models.Run]:
-    """How far a run is, or what it did."""
+    """The progress of a run, or its report."""
     return _call(routes.GET_RUN, models.Run, {"run_id": run_id}, whose)
 
 
@@ -216,7 +216,7 @@ def namespaces(more: NamespacesMore) -> Call[models.Namespaces]:
 
 
 def rebuild() -> Call[models.Rebuild]:
-    """How far a rebuild is."""
+    """The progress of a rebuild."""
     return _call(routes.REBUILD, models.Rebuild, {}, {})
 
 
@@ -239,7 +239,7 @@ def replay_dead_letters(places: Sequence[str], everything: bool) -> Call[list[mo
 
 
 def working_memory(whose: Whose) -> Call[list[models.WorkingMemoryItem]]:
-    """What is in focus."""
+    """The memories in focus."""
     call = _call(routes.WORKING_MEMORY, models.WorkingMemory, {}, whose)
     return call.giving(lambda focus: focus.memories)
 
@@ -299,7 +299,7 @@ def stats(whose: Whose) -> Call[models.Stats]:
 
 
 def ready() -> Call[dict[str, str]]:
-    """What works. Not repeated: whoever asks this wants to know it now."""
+    """The state of each part. Never repeated: the caller wants to know it now."""
     call = _call(routes.READY, models.Readiness, {}, {}, repeatable=False)
     return call.giving(lambda readiness: readiness.checks)
 

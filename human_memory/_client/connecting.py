@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from human_memory._client.addresses import without_password
 from human_memory._client.calls import Call, check_header
 from human_memory.exceptions import HumanMemoryError, ValidationError
+from human_memory.extras import needs
 from human_memory.routes import NAMESPACE_DEFAULT, NAMESPACE_HEADER, TIMEOUT_MS_MAX
 
 if TYPE_CHECKING:
@@ -42,14 +43,16 @@ class AsyncTransport(Protocol):
 def connect(
     address: str, timeout: float, *, namespace: str | None, api_key: str | None
 ) -> Transport:
-    """What reaches the memory at `address`; nothing is sent yet.
+    """A transport to the memory at `address`; nothing is sent yet.
 
     Raises:
-        HumanMemoryError: it is no address of a memory, or `timeout` is no time.
+        HumanMemoryError: it is no address of a memory, `timeout` is no time, or the packages are
+            missing that an address kafka:// needs.
     """
     timeout = _seconds(timeout)
     if address.startswith(_KAFKA):
-        from human_memory._client.kafka import KafkaTransport
+        with needs("kafka"):
+            from human_memory._client.kafka import KafkaTransport
 
         return KafkaTransport(_broker(address), timeout, namespace or NAMESPACE_DEFAULT)
     from human_memory._client.http import HttpTransport
@@ -63,7 +66,8 @@ def connect_async(
     """As `connect`, for asyncio."""
     timeout = _seconds(timeout)
     if address.startswith(_KAFKA):
-        from human_memory._client.kafka import AsyncKafkaTransport
+        with needs("kafka"):
+            from human_memory._client.kafka import AsyncKafkaTransport
 
         return AsyncKafkaTransport(_broker(address), timeout, namespace or NAMESPACE_DEFAULT)
     from human_memory._client.http import AsyncHttpTransport

@@ -43,7 +43,7 @@ _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 class _Http:
-    """What the two clients share: arguments of a request, meaning of an answer, when to repeat."""
+    """The common part of both clients: request arguments, meaning of answers, when to repeat."""
 
     def __init__(self, base_url: str, timeout: float, headers: Mapping[str, str]) -> None:
         self._base_url = base_url
@@ -84,8 +84,8 @@ class _Http:
             return call.result(_reader(call.response).validate_json(response.content))
         except ValueError as error:
             raise HumanMemoryError(
-                f"{self._shown} answered {call.route.method} {call.resource} with something "
-                f"else than a memory server does: {error!r}; is it the right address?",
+                f"{self._shown} answered {call.route.method} {call.resource} as no memory "
+                f"server does: {error!r}; is it the right address?",
                 response.status_code,
             ) from error
 
@@ -110,9 +110,7 @@ class _Http:
                 f"{self._timeout:g} s; nothing was sent"
             )
         if isinstance(failure, httpx.LocalProtocolError):
-            return HumanMemoryError(
-                f"{call.route.method} {call.resource} is no request that HTTP can carry"
-            )
+            return HumanMemoryError(f"{call.route.method} {call.resource} can't be sent over HTTP")
         if isinstance(failure, httpx.TimeoutException) and not isinstance(failure, _NEVER_SENT):
             return self._late(call)
         why = str(failure) or type(failure).__name__
@@ -241,7 +239,7 @@ def _made(kind: Callable[..., C], arguments: Mapping[str, Any]) -> C:
         return kind(**arguments)
     except (OSError, ValueError, ImportError) as error:
         raise HumanMemoryError(
-            f"proxies or certificates as the environment has them can't be used: {error}"
+            f"the proxies or certificates that the environment names can't be used: {error}"
         ) from error
 
 

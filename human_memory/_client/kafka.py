@@ -38,7 +38,8 @@ GRACE_SECONDS = 0.2
 
 
 class _Kafka:
-    """What the two clients share: a bus in a thread of its own, made by a process's first call.
+    """The common part of both clients: a bus in a thread of its own, made by a process's first
+    call.
 
     Not in the caller's event loop, also where there is one: `asyncio.run` cancels all tasks of its
     loop in the end, those of the Kafka client too, which then leaves its connections open.
@@ -222,7 +223,7 @@ class _Connection:
                 "nothing was sent"
             )
         if starting.cancelled():
-            raise Unavailable("the connection was closed while it was made; nothing was sent")
+            raise Unavailable("the client was closed while it connected; nothing was sent")
         return starting.result()
 
     async def close(self) -> None:

@@ -106,7 +106,7 @@ def _left(timeout: float | None, late: type[Exception]) -> float | None:
 
 
 def _addresses(host: str, port: int, timeout: float | None) -> list[str]:
-    """What a name stands for, looked up in a thread: the system's look-up knows no time limit."""
+    """The addresses of a name, looked up in a thread: the system's look-up has no time limit."""
     try:
         return [str(ip_address(host))]
     except ValueError:

@@ -20,7 +20,7 @@ def closed() -> HumanMemoryError:
 
 
 class _Loops:
-    """Those that clients were used in, and those of the parent, where the process was forked."""
+    """The event loops in which clients were used, and those of the parent of a forked process."""
 
     def __init__(self) -> None:
         self.seen: WeakSet[AbstractEventLoop] = WeakSet()

@@ -192,7 +192,7 @@ class Bus:
 
     @property
     def settings(self) -> KafkaSettings:
-        """How it reaches Kafka."""
+        """The settings by which it reaches Kafka."""
         return self._settings
 
     @property

@@ -1,4 +1,4 @@
-"""What aiokafka lacks: connections that fail in a way it knows, and limits to what it waits for."""
+"""Additions to aiokafka: connections that fail in a way it knows, and limits to its waiting."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping

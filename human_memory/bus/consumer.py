@@ -130,7 +130,7 @@ class LogConsumer(AIOKafkaConsumer):  # type: ignore[misc] # aiokafka has no typ
         return assignment is not None and assignment.active and not moving
 
     def waiting(self) -> dict[TopicPartition, int]:
-        """Where it stands in those of its partitions in which records wait to be taken."""
+        """The next offset in each of its partitions that has records waiting to be taken."""
         if not self.settled():
             return {}
         states = self._subscription.subscription.assignment._tp_state
@@ -146,7 +146,7 @@ class LogConsumer(AIOKafkaConsumer):  # type: ignore[misc] # aiokafka has no typ
     async def read_to(
         self, ends: Mapping[TopicPartition, int], *, max_records: int | None = None
     ) -> AsyncIterator[Batches]:
-        """What lies between here and these offsets, and what came along from behind them.
+        """Records from here to these offsets, and those beyond them that came in the same fetches.
 
         Raises:
             KafkaError: Kafka sends nothing any more.

@@ -1,4 +1,4 @@
-"""Whether a service is there at all: its consumer group has members, or not."""
+"""Presence of a service: its consumer group has members, or not."""
 
 from human_memory.bus.admin import administering
 from human_memory.bus.services import group_of

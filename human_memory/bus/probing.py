@@ -1,4 +1,4 @@
-"""Kafka asked anew, by a client that shares nothing with the one that is in doubt."""
+"""Probes of Kafka by a client that shares nothing with the one in doubt."""
 
 import asyncio
 

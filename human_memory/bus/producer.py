@@ -156,12 +156,12 @@ class DurableProducer:
         raise Unavailable(
             f"Kafka at {self._settings.kafka} refused {len(records) - len(done)} of "
             f"{len(records)} records {ROUNDS_MAX} times, each time to a new producer; send them "
-            "again, and look into the broker's log if that does not help",
+            "again; if that does not help, look into the broker's log",
             address=self._settings.kafka,
         )
 
     async def partitions(self, topic: str) -> int:
-        """How many partitions a topic has.
+        """The number of partitions of a topic.
 
         Raises:
             Unavailable: there is no such topic, or Kafka does not answer.
@@ -325,7 +325,7 @@ def _is_wedge(error: BaseException) -> bool:
 
 
 def _fail(producer: AIOKafkaProducer) -> None:
-    """Tell whoever waits, and whoever sends next, that this producer is to be replaced."""
+    """Tell those that wait, and the next sender, that this producer is to be replaced."""
     reason = ended({"metadata": producer.client._sync_task})
     producer._message_accumulator.fail_all(KafkaError(reason))
 

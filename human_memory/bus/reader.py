@@ -90,7 +90,7 @@ async def reading(settings: KafkaSettings, topic: str) -> AsyncIterator[Reader]:
 
 
 async def group_progress(settings: KafkaSettings, group: str, topic: str) -> tuple[int, int]:
-    """How far a consumer group has got in a topic: (records done, records in all).
+    """The progress of a consumer group in a topic: (records done, records in all).
 
     Raises:
         Unavailable: Kafka does not answer.

@@ -12,6 +12,7 @@ import orjson
 from aiokafka import TopicPartition
 from pydantic import ValidationError
 
+from human_memory.bus.backoff import Backoff
 from human_memory.bus.consumer import LogConsumer
 from human_memory.bus.errors import kafka_trouble
 from human_memory.bus.probing import raise_if_stuck
@@ -23,7 +24,7 @@ from schemas.topics import CORRELATION_ID, REPLIES
 START_TIMEOUT_SECONDS = 30.0
 # Replies still under way after their request gave up; older ones count as unknown.
 ABANDONED_MAX = 10_000
-BACKOFF_SECONDS = (0.1, 0.5, 1.0, 5.0)
+BACKOFF = Backoff((0.1, 0.5, 1.0, 5.0))
 # getmany() returns at once when there is something; else the consumer is looked at so often.
 POLL_TIMEOUT_MS = 5_000
 _log = logging.getLogger(__name__)
@@ -144,7 +145,7 @@ class ReplyBox:
     async def _replacement(self) -> LogConsumer:
         attempt = 0
         while True:
-            await asyncio.sleep(BACKOFF_SECONDS[min(attempt, len(BACKOFF_SECONDS) - 1)])
+            await asyncio.sleep(BACKOFF.after(attempt))
             attempt += 1
             try:
                 return await self._positioned_consumer()

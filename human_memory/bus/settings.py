@@ -1,4 +1,4 @@
-"""How to reach Kafka, and what our topics are called there."""
+"""Settings for reaching Kafka, and for the names of our topics there."""
 
 from ssl import SSLContext
 from typing import Any, Literal, Self
@@ -61,7 +61,7 @@ class KafkaSettings(BaseSettings):
         return self.topic_prefix + topic.name
 
     def connection_arguments(self) -> dict[str, Any]:
-        """What aiokafka's producer, consumer and admin client take alike.
+        """Arguments that aiokafka's producer, consumer and admin client have in common.
 
         Raises:
             OSError: a certificate or key file can't be read.

@@ -23,7 +23,7 @@ _REPLICAS_FOR_QUORUM = 3
 
 @dataclass(frozen=True)
 class TopicChange:
-    """What `apply_topics` did to one topic."""
+    """A change that `apply_topics` made to one topic."""
 
     topic: str
     change: str
@@ -31,7 +31,7 @@ class TopicChange:
 
 @dataclass(frozen=True)
 class TopicProblem:
-    """What is wrong with one topic, and whether `apply_topics` can put it right."""
+    """A fault of one topic, and whether `apply_topics` can mend it."""
 
     topic: str
     problem: str

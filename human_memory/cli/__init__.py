@@ -1,5 +1,15 @@
-"""The command line `human-memory`."""
+"""The command line `human-memory`; its commands are loaded where its packages are installed."""
 
-from human_memory.cli.main import app, main
+import sys
 
-__all__ = ["app", "main"]
+from human_memory.extras import NotInstalled, needs
+
+
+def main() -> None:
+    """The entry point."""
+    try:
+        with needs("cli"):
+            from human_memory.cli.commands import run
+    except NotInstalled as error:
+        sys.exit(f"human-memory: {error}")
+    run()

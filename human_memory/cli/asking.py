@@ -73,7 +73,7 @@ class SearchOptions(QueryOptions):
 
 @command(app)
 async def search(options: SearchOptions) -> None:
-    """What is remembered about something, here and now, ranked by activation.
+    """Search for what is remembered about something, here and now, ranked by activation.
 
     What is found gets stronger, unless `--no-record` or `--as-of` is given.
 
@@ -190,7 +190,7 @@ async def list_(options: ListOptions) -> None:
 
 @command(app)
 async def stats(options: QueryOptions) -> None:
-    """How many memories there are, by status, and their mean activation.
+    """Count memories by status, and show their mean activation.
 
     Example: `human-memory stats -n acme/agent-7`
     """

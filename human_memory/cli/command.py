@@ -11,6 +11,7 @@ import typer
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
+from human_memory.extras import NotInstalled
 from schemas.errors import MemoryServiceError
 from stack.errors import StackError
 
@@ -78,7 +79,7 @@ def _run(body: Body, kind: type, values: dict[str, Any]) -> None:
     except BrokenPipeError:
         # Whoever read our output has seen enough; the rest of it must not fail at exit.
         sys.stdout = open("/dev/null", "w")  # noqa: SIM115 (until the process ends)
-    except (StackError, OSError) as error:
+    except (NotInstalled, StackError, OSError) as error:
         _fail(str(error))
 
 

@@ -31,7 +31,7 @@ class ListOptions(KafkaOptions, JsonOption):
 
 @command(app, "list")
 async def list_(options: ListOptions) -> None:
-    """The newest dead letters: where they lie, whence they came and why.
+    """The newest dead letters: where they lie, where they came from, and why.
 
     Example: `human-memory dead-letters list --last 20`
     """

@@ -11,6 +11,7 @@ from human_memory import AsyncMemory
 from human_memory.cli.command import command
 from human_memory.cli.options import DataOptions
 from human_memory.exceptions import HumanMemoryError
+from human_memory.extras import needs
 from human_memory.local import instance as instances
 
 app = typer.Typer()
@@ -53,12 +54,8 @@ def mcp(options: McpOptions) -> None:
 
     Example: `human-memory mcp -n acme/agent-7`
     """
-    try:
+    with needs("mcp"):
         from human_memory.mcp_server import server_of
-    except ModuleNotFoundError as error:
-        raise typer.BadParameter(
-            f"{error.name} is not installed; install human-memory[mcp]"
-        ) from None
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)  # stdout is the protocol's
     try:
         memory = AsyncMemory(

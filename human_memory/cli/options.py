@@ -25,7 +25,7 @@ _FROM_INSTANCE = ("kafka", "topic_prefix", "partitions")
 
 @dataclass(frozen=True, kw_only=True)
 class DataOptions:
-    """Which installation on this machine."""
+    """The installation on this machine."""
 
     data: Annotated[
         Path | None,
@@ -51,7 +51,7 @@ class JsonOption:
 
 @dataclass(frozen=True, kw_only=True)
 class KafkaOptions(DataOptions):
-    """Where Kafka is: the flag, else the environment, else what runs in the data folder."""
+    """Kafka's address: the flag, else the environment, else what runs in the data folder."""
 
     kafka: Annotated[
         str | None,
@@ -62,13 +62,13 @@ class KafkaOptions(DataOptions):
     ] = None
 
     def instance(self) -> Instance | None:
-        """What runs in the data folder, unless another Kafka is asked for."""
+        """The installation that runs in the data folder, unless another Kafka is asked for."""
         found = instances.running(self.folder)
         asked = self.kafka or os.environ.get("HUMAN_MEMORY_KAFKA")
         return None if found is None or (asked and asked != found.kafka) else found
 
     def settings(self) -> KafkaSettings:
-        """How to reach Kafka."""
+        """The settings by which Kafka is reached."""
         return KafkaSettings(**self.overrides())
 
     def overrides(self) -> dict[str, Any]:
@@ -86,7 +86,7 @@ class KafkaOptions(DataOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class ServerOptions(KafkaOptions):
-    """Where Kafka and Redis are."""
+    """The addresses of Kafka and Redis."""
 
     redis: Annotated[
         str | None,
@@ -106,7 +106,7 @@ class ServerOptions(KafkaOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class NamespaceOption:
-    """Whose memory."""
+    """The namespace of a command."""
 
     namespace: Annotated[
         str,
@@ -165,7 +165,7 @@ def numbers_by_name(texts: list[str]) -> dict[str, float]:
 
 @dataclass(frozen=True, kw_only=True)
 class BusOptions(KafkaOptions, NamespaceOption, JsonOption):
-    """What every command has that asks over the bus."""
+    """Options of every command that asks over the bus."""
 
     timeout: Annotated[
         float, typer.Option(help="Seconds to wait for the answer.", metavar="SECONDS")
@@ -195,7 +195,7 @@ def context_of(options: KafkaOptions) -> RequestContext:
 
 @dataclass(frozen=True, kw_only=True)
 class QueryOptions(BusOptions):
-    """What every query has."""
+    """Options of every query."""
 
     after: Annotated[
         str | None,

@@ -124,7 +124,7 @@ def _parts(explanation: dict[str, float]) -> str:
 
 
 def _reasons(reasons: dict[str, Any]) -> str:
-    """What made the match and the spreading activation, and what a person would do with it."""
+    """The reasons for the match and the spreading activation, and advice for a person."""
     parts = {name: reasons[name] for name in ("speaker", "length", "neighbours")}
     lines = [f"cosine {reasons['cosine']:.3f}  {_parts(parts)}"]
     for name in ("words", "concepts"):

@@ -19,6 +19,7 @@ from human_memory.bus.settings import KafkaSettings
 from human_memory.cli.command import command
 from human_memory.cli.options import DataOptions, JsonOption, ServerOptions
 from human_memory.cli.output import out, print_json
+from human_memory.extras import require
 from human_memory.local import instance as instances
 from human_memory.local.instance import Instance
 from human_memory.local.supervisor import Plan, Supervisor, require_linux, tail
@@ -57,6 +58,7 @@ def up(options: UpOptions) -> None:
     Example: `human-memory up --detach`
     """
     require_linux()
+    require("server", "faststream", "fastapi", "jgo")
     plan = _plan(options)
     if options.detach:
         _up_detached(options, plan)
@@ -156,7 +158,7 @@ def _start_detached(options: UpOptions, plan: Plan, log: Path) -> subprocess.Pop
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as file:
         return subprocess.Popen(  # noqa: S603 (ourselves)
-            [sys.executable, "-m", "human_memory.cli", "up", *arguments],
+            [sys.executable, "-P", "-m", "human_memory.cli", "up", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=file,
@@ -169,7 +171,9 @@ def _running_instance(data: Path) -> Instance:
     wait_until(lambda: instances.running(data) is not None, timeout_s=STATE_SECONDS_MAX)
     found = instances.running(data)
     if found is None:
-        raise StackError(f"another `human-memory up` holds {data}, but says nothing of itself")
+        raise StackError(
+            f"another `human-memory up` runs in {data}, but has not said what it started"
+        )
     return found
 
 
@@ -202,6 +206,6 @@ def _print_addresses(console: Console, found: Instance | None, data: Path) -> No
 
 
 def _own_name() -> str:
-    """As it was called: who has it in no path shall be able to copy the line."""
+    """The program's name as it was called: the line can be copied also where PATH lacks it."""
     called = Path(sys.argv[0])
     return str(called) if called.name == "human-memory" else "human-memory"

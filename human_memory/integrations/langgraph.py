@@ -210,7 +210,7 @@ def _list_namespaces(op: ListNamespacesOp) -> Steps:
 
 
 def _versions(namespace: Path, key: str) -> Steps:
-    """Those that are not forgotten, the newest first; more than one only while one is replaced."""
+    """Versions that are not forgotten, newest first; several only while one is being replaced."""
     rows: list[MemoryItem] = yield from _listed(_tag("k", (*namespace, key)))
     return sorted(rows, key=lambda row: (row.created_at, row.memory_id), reverse=True)
 
@@ -250,7 +250,7 @@ def _store(op: PutOp, value: Mapping[str, Any], created_at: str | None) -> Call[
 
 
 def _marker(namespace: Path) -> Call[Any]:
-    """What says that a namespace exists: stored once, as its key says, and kept for ever."""
+    """A memory that says that a namespace exists: stored once, under its key, and kept for ever."""
     more: StoreMore = {
         "tags": [_NAMESPACE_TAG],
         "metadata": {"namespace": list(namespace)},

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from human_memory.bus.backoff import Backoff
 from human_memory.bus.services import SERVICES
 from stack.processes import Launch, ProcessId, is_alive, spawn, terminate
 from stack.state import HOST, free_port, is_free
@@ -21,8 +22,8 @@ APART = ("gateway",)
 PATIENCE_SECONDS = 180
 STOP_GRACE_SECONDS = 20.0
 PROBE_SECONDS_MAX = 3.0
-BACKOFF_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
-# Who ran this long had started well: the next failure is a new one.
+BACKOFF = Backoff((0.5, 1.0, 2.0, 5.0, 10.0, 30.0))
+# A child that ran this long had started well: the next failure is a new one.
 WELL_AFTER_SECONDS = 60.0
 
 
@@ -91,12 +92,12 @@ class Children:
         return [child.name for child in self._children if child.failures >= failures_min]
 
     def unready(self) -> dict[str, str]:
-        """What each service still waits for; empty when all are ready."""
+        """The parts that each service still waits for; empty when all are ready."""
         states = {name: probe(url) for name, url in self.http.items()}
         return {name: state.waiting for name, state in states.items() if not state.ready}
 
     def log_file(self, name: str) -> Path:
-        """Where the child `name` writes."""
+        """The file to which the child `name` writes."""
         return self._logs / f"{name}.log"
 
     def stop(self) -> None:
@@ -110,7 +111,7 @@ class Children:
     def _note_death(self, child: _Child, now: float) -> str:
         if now - child.started > WELL_AFTER_SECONDS:
             child.failures = 0
-        wait = BACKOFF_SECONDS[min(child.failures, len(BACKOFF_SECONDS) - 1)]
+        wait = BACKOFF.after(child.failures)
         child.failures += 1
         child.process = None
         child.retry_at = now + wait
@@ -122,7 +123,8 @@ class Children:
         child.process = spawn(
             Launch(
                 command=[
-                    *(sys.executable, "-m", "services.run", *child.services, *ports),
+                    # Not with the folder we stand in: it may have packages with the names of ours.
+                    *(sys.executable, "-P", "-m", "services.run", *child.services, *ports),
                     f"--patience={PATIENCE_SECONDS}",
                 ],
                 folder=Path.cwd(),
@@ -147,11 +149,12 @@ class Children:
 
 @dataclass(frozen=True)
 class Readiness:
-    """A service's answer to /ready; `waiting` says what is missing."""
+    """A service's answer to /ready; `waiting` says what is missing, `note` what goes on."""
 
     ready: bool
     waiting: str
     version: str | None = None
+    note: str = ""
 
 
 def probe(url: str) -> Readiness:
@@ -169,6 +172,7 @@ def probe(url: str) -> Readiness:
         ready=body.get("status") == "ready",
         waiting=", ".join(missing),
         version=body.get("version"),
+        note=", ".join(f"{name}: {text}" for name, text in body.get("notes", {}).items()),
     )
 
 

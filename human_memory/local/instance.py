@@ -14,7 +14,7 @@ _LOCK = "instance.lock"
 
 
 class Instance(BaseModel):
-    """What a supervisor says of itself. It is the file's only writer."""
+    """A supervisor's description of itself. It is the file's only writer."""
 
     pid: int
     started_ticks: int

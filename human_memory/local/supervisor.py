@@ -32,7 +32,7 @@ LOG_LINES_SHOWN = 15
 
 @dataclass(frozen=True)
 class Plan:
-    """What to run. Without `redis`, Kafka and Redis are those of the local stack."""
+    """The processes to run. Without `redis`, Kafka and Redis are those of the local stack."""
 
     data: Path
     settings: KafkaSettings

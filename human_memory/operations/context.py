@@ -23,7 +23,7 @@ M = TypeVar("M", bound=Message)
 
 @dataclass(frozen=True)
 class RequestContext:
-    """What an operation has at hand beside its request.
+    """The context in which an operation answers its request.
 
     Raises:
         Rejected: this can be no namespace, or no key.

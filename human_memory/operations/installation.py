@@ -44,12 +44,12 @@ async def namespaces(request: NamespacesRequest, context: RequestContext) -> mod
 
 
 async def rebuild(request: Nothing, context: RequestContext) -> models.Rebuild:
-    """How far a rebuild of the read side is, if there is one."""
+    """The progress of a rebuild of the read side, if there is one."""
     return models.Rebuild.model_validate(await context.ask(context.message(RebuildQuery)))
 
 
 async def dead_letters(request: DeadLettersRequest, context: RequestContext) -> models.DeadLetters:
-    """The newest dead letters: where they lie, whence they came and why."""
+    """The newest dead letters: where they lie, where they came from, and why."""
     settings = context.bus.settings
     async with reading(settings, settings.topic(DEAD_LETTERS)) as reader:
         records = await reader.past(lambda _: True, last=request.last, look_back=request.last)
@@ -122,7 +122,7 @@ def _may_be_repeated(settings: KafkaSettings, record: Any) -> bool:
 def _original(record: Any) -> Outgoing:
     place, reason = f"{record.partition}:{record.offset}", _reason(record)
     if reason is None:
-        raise Rejected(f"{place} does not say whence it came: no service wrote it")
+        raise Rejected(f"{place} does not say where it came from: no service of ours wrote it")
     if record.key is None and reason.value_was_null:
         raise Rejected(f"{place} has neither key nor value, which our Kafka client can't send")
     own = [(k, v) for k, v in record.headers if not k.startswith(HEADER_PREFIX)]

@@ -118,7 +118,7 @@ async def undo_run(request: RunRequest, context: RequestContext) -> models.RunRe
 
 
 async def working_memory(request: Nothing, context: RequestContext) -> models.WorkingMemory:
-    """What the namespace is busy with, the strongest first."""
+    """Working memory: the memories in focus, the strongest first."""
     result = await context.ask(context.message(WorkingMemoryQuery))
     rows = [shown(row) for row in result["memories"]]
     return models.WorkingMemory.model_validate({**result, "memories": rows})
@@ -143,5 +143,5 @@ async def _done(context: RequestContext, command: RunJob | CancelRun | UndoRun) 
     result = reply.unwrap()
     await context.visible(reply.position)
     if "report" not in result:
-        raise Unavailable("maintenance answered with something else than a report")
+        raise Unavailable("maintenance answered with something other than a report")
     return result

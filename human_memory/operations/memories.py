@@ -78,7 +78,7 @@ async def store_batch(request: StoreBatchRequest, context: RequestContext) -> mo
 
 
 async def search(request: SearchRequest, context: RequestContext) -> models.SearchReply:
-    """What is remembered about something."""
+    """Memories about something, ranked by activation."""
     query = context.checked(
         Search,
         request,

@@ -1,4 +1,4 @@
-"""What may be asked: the fields of the bus's own messages, and what an operation has otherwise.
+"""Requests: the fields of the bus's own messages, and those that an operation has otherwise.
 
 Unknown fields are ignored, as the published client's server does.
 """
@@ -92,7 +92,7 @@ class StoreBatchRequest(ApiRequest):
 
 @of(queries.Search)
 class SearchRequest(ApiRequest):
-    """What do I remember about this, here and now? Ranked by activation."""
+    """Ask what is remembered about something, here and now. Ranked by activation."""
 
     model_config = _example(query="What does the user prefer?", top_k=5)
     seed: int | None = Field(None, description="The same seed gives the same noise.")

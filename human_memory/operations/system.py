@@ -1,4 +1,4 @@
-"""What works: probes of the parts behind the bus."""
+"""Readiness: probes of the parts behind the bus."""
 
 import asyncio
 
@@ -17,12 +17,12 @@ _DISPENSABLE = {"neo4j"}
 
 
 async def ready(request: Nothing, context: RequestContext) -> models.Readiness:
-    """What works, as far as the bus shows it."""
+    """The state of each part, as far as the bus shows it."""
     return readiness_of(await probe(context.bus))
 
 
 def readiness_of(checks: dict[str, str]) -> models.Readiness:
-    """What follows from the outcomes of probes."""
+    """The readiness that follows from the outcomes of probes."""
     failing = {name for name, outcome in checks.items() if outcome != "ok"}
     if failing - _DISPENSABLE:
         return models.Readiness(status="unavailable", checks=checks)
@@ -30,7 +30,7 @@ def readiness_of(checks: dict[str, str]) -> models.Readiness:
 
 
 async def probe(bus: Bus) -> dict[str, str]:
-    """What works, by real requests: `ok`, `error` or `timeout` for each part.
+    """The state of each part, by real requests: `ok`, `error` or `timeout`.
 
     The names are those that the published client's users look for: `postgres` stands for the
     durable store, `qdrant` for the vector index, `neo4j` for the graph.

@@ -1,4 +1,4 @@
-"""Where our code only computes, a failure is a bug that some message brings out, each time anew."""
+"""Marks code that only computes: a failure there is a bug that a message brings out each time."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""What cannot be processed goes to memory.dead-letters, byte for byte, with reason and origin."""
+"""Dead letters: records that cannot be processed, byte for byte, with the reason and origin."""
 
 from typing import Any
 

@@ -37,7 +37,7 @@ SEND_SECONDS_MAX = 5.0
 
 @dataclass(frozen=True)
 class ReplyAddress:
-    """Where the sender waits: a partition of the replies topic, and the id it waits for."""
+    """The sender's address: a partition of the replies topic, and the id it waits for."""
 
     correlation_id: bytes
     partition: int
@@ -74,7 +74,7 @@ class Envelope:
 
     @property
     def waits(self) -> bool:
-        """Whether the sender wants a reply that waits until the write is visible.
+        """True where the sender wants the reply only once the write is visible.
 
         Raises:
             Rejected: the header says something else.
@@ -85,7 +85,7 @@ class Envelope:
         return self.wait is not None and self.reply_to is not None
 
     def deadline(self, now_ms: int) -> Deadline:
-        """When the sender stops waiting; raises Rejected for a header that says nothing."""
+        """The time until which the sender waits; raises Rejected for a header that says nothing."""
         return deadline_of_record(self.timeout_ms, recorded_ms=self.recorded_ms, now_ms=now_ms)
 
 
@@ -105,7 +105,7 @@ def _address(
     correlation_id = headers.get(CORRELATION_ID)
     if not correlation_id or len(correlation_id) > _CORRELATION_ID_BYTES_MAX:
         raise Rejected(
-            f"{CORRELATION_ID}: needed for a reply, 1 to {_CORRELATION_ID_BYTES_MAX} bytes"
+            f"{CORRELATION_ID}: a reply needs one of 1 to {_CORRELATION_ID_BYTES_MAX} bytes"
         )
     raw = headers.get(REPLY_PARTITION) or b""
     if not raw.isdigit() or len(raw) > 6 or int(raw) >= partitions:

@@ -18,7 +18,7 @@ class Foreground:
         self._idle.clear()
 
     def leave(self) -> None:
-        """Note that one of them is done, or waits for somebody else."""
+        """Note that one of them is done, or waits for something else."""
         self._at_work -= 1
         if self._at_work == 0:
             self._idle.set()

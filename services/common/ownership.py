@@ -1,14 +1,16 @@
-"""Which partitions a consumer owns, so that no batch outlives its assignment."""
+"""The partitions that a consumer owns, so that no batch outlives its assignment."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from itertools import count
 from typing import Any
 
 import structlog
 from aiokafka import TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 
+from human_memory.bus.backoff import Backoff
 from human_memory.bus.consumer import LogConsumer
 
 log = structlog.get_logger(__name__)
@@ -18,11 +20,11 @@ REBALANCE_TIMEOUT_MS = 120_000
 # So long for that batch; then it is cut off, and a successor does it again.
 HAND_OVER_SECONDS_MAX = 90.0
 SESSION_TIMEOUT_MS = 10_000
-BACKOFF_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+BACKOFF = Backoff((0.05, 0.1, 0.2, 0.5, 1.0, 2.0))
 
 
 async def committed(consumer: Any, tp: TopicPartition) -> int:
-    """What the group has committed of a partition, 0 if nothing.
+    """The offset that the group has committed in a partition, 0 if none.
 
     Raises:
         KafkaError: there is no coordinator. While a listener is at work, or a batch that it waits
@@ -76,6 +78,17 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has
         at, before = asyncio.get_running_loop().time() + seconds, self._limit.when()
         self._limit.reschedule(at if before is None else min(at, before))
 
+    async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Commit what is still ours.
+
+        While a member joins its group it has no generation. Kafka refuses a commit that it sends
+        then, but answers only once the member has joined, and aiokafka has it join again: one
+        commit each second, and two members joined for a quarter of an hour.
+        """
+        ours = {tp: offset for tp, offset in offsets.items() if tp in self.partitions}
+        if ours:
+            await self.consumer.commit(ours)
+
     async def on_partitions_revoked(self, revoked: list[TopicPartition]) -> None:
         """Wait for the batch in hand; what it retries ends now."""
         self.leaving.set()
@@ -94,21 +107,21 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has
         log.info("partitions assigned", partitions=sorted(tp.partition for tp in assigned))
 
     async def _begin(self, assigned: list[TopicPartition]) -> None:
-        begun, attempt = False, 0
-        while self._assigned is not None and not begun:
+        if self._assigned is None:
+            return
+        for attempt in count():
             try:
                 await self._assigned(assigned)
-                begun = True
             except Exception as error:  # noqa: BLE001 # Kafka would go on without us, for ever idle
                 log.warning("cannot begin yet", error=repr(error), attempt=attempt)
-                await asyncio.sleep(BACKOFF_SECONDS[min(attempt, len(BACKOFF_SECONDS) - 1)])
-                attempt += 1
+                await asyncio.sleep(BACKOFF.after(attempt))
+            else:
+                return
 
     async def backoff(self, attempt: int) -> bool:
         """Wait before the next try; False if there must be none, as the partitions are moving."""
-        seconds = BACKOFF_SECONDS[min(attempt, len(BACKOFF_SECONDS) - 1)]
         try:
-            await asyncio.wait_for(self.leaving.wait(), seconds)
+            await asyncio.wait_for(self.leaving.wait(), BACKOFF.after(attempt))
         except TimeoutError:
             return True
         return False

@@ -16,7 +16,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 RedisClient = Any
 Word = bytes | str | int | float
 
-# What heals by itself: waited out by the fold, `unavailable` for a query.
+# Errors that heal by themselves: the fold waits them out, a query gets `unavailable`.
 TRANSIENT = (RedisConnectionError, RedisTimeoutError, BusyLoadingError, OSError)
 REDIS_ERRORS = (RedisError, OSError)
 CONNECTIONS_MAX = 32

@@ -44,6 +44,7 @@ class Watch:
 
     def __init__(
         self,
+        subscriber: Any,
         engines_answer: Callable[[], Awaitable[bool]],
         *,
         ownership: Ownership | None = None,
@@ -52,7 +53,7 @@ class Watch:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`excused`: there is a reason not to get on; `done`: changes with what else gets done."""
-        self.subscriber: Any = None  # FastStream's, which makes its consumer when it starts
+        self._subscriber = subscriber  # FastStream's, which makes its consumer when it starts
         self.reason: str | None = None
         self._engines_answer = engines_answer
         self._clock = clock
@@ -105,8 +106,8 @@ class Watch:
             self.reason = None
 
     def _standstill(self) -> str | None:
-        """Why the consumer stands still; None if it gets on, or has nothing to do."""
-        subscriber, consumer = self.subscriber, self.subscriber.consumer
+        """The reason why the consumer stands still; None if it gets on, or has nothing to do."""
+        subscriber, consumer = self._subscriber, self._subscriber.consumer
         if consumer is None:
             return None  # it starts or stops
         if (reason := consumer.ended()) is not None:
@@ -131,7 +132,7 @@ class Watch:
     def _gets_on(self) -> bool:
         if self._batches_at_restart != self._batches:
             return True
-        consumer = self.subscriber.consumer
+        consumer = self._subscriber.consumer
         idle = not self._in_hand and consumer is not None and not consumer.waiting()
         return idle and not self._unassigned(consumer)
 
@@ -151,7 +152,7 @@ class Watch:
         return now - self._since.setdefault(what, now)
 
     async def _restart(self) -> None:
-        group, reason = self.subscriber.group_id, self.reason
+        group, reason = self._subscriber.group_id, self.reason
         log.critical("consumer stands still", group=group, reason=reason)
         if self._batches_at_restart == self._batches:
             raise Unavailable(f"{group} {reason}; starting its consumer anew did not help")
@@ -160,8 +161,8 @@ class Watch:
                 if self._ownership is not None:
                     self._ownership.cut_off(0.0)
                     await self._ownership.on_partitions_revoked([])
-                await self.subscriber.stop()
-                await self.subscriber.start()
+                await self._subscriber.stop()
+                await self._subscriber.start()
         except Exception as error:
             raise Unavailable(
                 f"{group} {reason}; its consumer could not be started anew: {error!r}"

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
@@ -41,7 +42,7 @@ class Service:
         self.writes(DEAD_LETTERS, bytes)
 
     def batches(self, *, records_max: int) -> dict[str, Any]:
-        """What all subscribers have in common.
+        """Arguments that all subscribers have in common.
 
         The policy of acknowledgement and the offset to begin with decide loss and repetition: each
         subscriber says its own.
@@ -66,12 +67,14 @@ class Service:
         done: Callable[[], object] = lambda: None,
     ) -> None:
         """Give the subscriber its handler, and watch over both; see `Watch`."""
-        watch = Watch(
-            engines(self._settings, self.redis), ownership=ownership, excused=excused, done=done
+        self._watch = Watch(
+            subscriber,
+            engines(self._settings, self.redis),
+            ownership=ownership,
+            excused=excused,
+            done=done,
         )
-        watch.subscriber = subscriber
-        subscriber(watch.handler(handle))
-        self._watch = watch
+        subscriber(self._watch.handler(handle))
 
     def writes(self, topic: Topic, message: Any) -> None:
         """Describe, in the AsyncAPI document, what the service writes to a topic.
@@ -87,6 +90,7 @@ class Service:
         *,
         works: Sequence[Work] = (),
         around: Around = nullcontext,
+        notes: Mapping[str, Callable[[], str]] = MappingProxyType({}),
         on_shutdown: Sequence[Callable[[], Awaitable[None]]] = (),
     ) -> AsgiFastStream:
         """The service as FastStream and the process run it.
@@ -120,6 +124,7 @@ class Service:
                     **checks,
                     "progress": watch.check,
                 },
+                notes,
             ),
             specification=AsyncAPI(
                 title=f"human-memory {self._name}",

@@ -1,4 +1,4 @@
-"""Who may do what: API keys, known by their hashes."""
+"""API keys, known by their hashes, and the rights that each gives."""
 
 import base64
 import binascii
@@ -34,7 +34,7 @@ class ApiKey(BaseModel):
         return "*" in self.namespaces
 
     def covers(self, namespace: str) -> bool:
-        """Whether it opens the namespace."""
+        """True where the key opens the namespace."""
         return any(fnmatchcase(namespace, pattern) for pattern in self.namespaces)
 
 

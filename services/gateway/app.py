@@ -46,7 +46,7 @@ log = structlog.get_logger(__name__)
 
 
 class ServiceReadiness(Readiness):
-    """What works, and who says so."""
+    """The state of each part, and the service that says so."""
 
     service: str = SERVICE
     version: str = __version__
@@ -130,7 +130,7 @@ def _add_system_routes(app: FastAPI) -> None:
         },
     )
     async def ready(response: Response) -> ServiceReadiness:
-        """What works, asked of the real parts; `degraded`: only the graph is down."""
+        """The state of each part, asked of the real ones; `degraded`: only the graph is down."""
         state = await app.state.parts.probes.state()
         if state.status == "unavailable":
             response.status_code = 503

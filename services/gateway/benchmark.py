@@ -20,7 +20,7 @@ _SUBJECTS = ("the train", "dinner", "a letter", "the garden", "the meeting", "mu
 
 
 class BenchmarkRequest(ApiRequest):
-    """How much to store, and how often to search."""
+    """The number of memories to store, and of searches."""
 
     count: Annotated[int, Field(ge=10, le=limits.BENCHMARK_COUNT_MAX)] = 1_000
     batch_size: Annotated[int, Field(ge=1, le=limits.BATCH_ITEMS_MAX)] = 50
@@ -39,7 +39,7 @@ class Benchmark:
         self._seconds = seconds
 
     async def events(self) -> AsyncIterator[dict[str, Any]]:
-        """What there is to tell, as it happens.
+        """The news of a benchmark, as they happen.
 
         Raises:
             MemoryServiceError: a store or search failed.

@@ -184,7 +184,7 @@ def _not_null(kind: Any) -> Any:
 async def _once(
     operation: Operation, request: Request, asked: BaseModel, context: RequestContext
 ) -> Response:
-    """The first reply to this key within a day, whoever gave it."""
+    """The first reply to this key within a day, from whichever instance."""
     assert context.idempotency_key is not None
     parts: Parts = request.app.state.parts
     meant = json.dumps(asked.model_dump(mode="json"), sort_keys=True).encode()
@@ -209,7 +209,7 @@ async def _concept(operation: Operation, request: Request, context: RequestConte
 
 
 def _names(request: Request) -> list[str]:
-    """What the client may have meant: it puts names into the path as they are."""
+    """The names that the client may have meant: it puts names into the path as they are."""
     raw: bytes = request.scope.get("raw_path") or request.url.path.encode()
     rest = raw.partition(b"/v1/graph/concepts/")[2]
     if query := request.scope["query_string"]:

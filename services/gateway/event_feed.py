@@ -21,14 +21,14 @@ log = structlog.get_logger(__name__)
 BACKLOG_MAX = 1_000
 START_TIMEOUT_SECONDS = 30.0
 STOPPING = "the gateway is stopping; try again"
-# What no follower can use and most of an event's bytes.
+# Fields that no follower can use, and that are most of an event's bytes.
 _LEFT_OUT = ("embedding", "body_hash")
 POLL_TIMEOUT_MS = 5_000
 Event = tuple[str, str, dict[str, Any]]
 
 
 class Follower:
-    """Who wants the events of one namespace."""
+    """A subscriber to one namespace's events."""
 
     def __init__(self, namespace: str) -> None:
         self.namespace = namespace
@@ -87,7 +87,9 @@ class Followers:
         if self.closing.is_set():
             raise Unavailable(STOPPING)
         if self._count >= self._settings.followers_max:
-            raise Unavailable(f"{self._settings.followers_max} clients follow already; try again")
+            raise Unavailable(
+                f"{self._settings.followers_max} clients follow events already; try again later"
+            )
         self._count += 1
         try:
             yield

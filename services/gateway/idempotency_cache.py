@@ -15,7 +15,7 @@ KEPT_BYTES_MAX = 262_144
 
 @dataclass(frozen=True)
 class Request:
-    """What a key stands for: it must be the same each time."""
+    """A request under a key: it must be the same each time."""
 
     namespace: str
     key: str

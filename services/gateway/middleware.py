@@ -1,4 +1,5 @@
-"""What every request passes before its route: id, deadline, origin, namespace, access, room, clock.
+"""The steps of every request before its route: id, deadline, origin, namespace, access, room,
+clock.
 
 Plain ASGI: a layer of the framework's own would cost each request more than all of this.
 """
@@ -51,7 +52,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass
 class Visitor:
-    """What is known of a request before its route: in `request.state.visitor`."""
+    """Facts about a request before its route: in `request.state.visitor`."""
 
     namespace: str
     request_id: str
@@ -127,7 +128,7 @@ class Doors:
             answer.done()
 
     def _check_origin(self, scope: Scope, headers: Headers) -> None:
-        """Browsers say where a page is from, and ask nobody before it posts a form or connects."""
+        """Browsers name a page's origin, and let it post a form or connect without asking first."""
         if scope.get("method", "POST") not in WRITING_METHODS:
             return
         origin = headers.get("origin")
@@ -187,7 +188,7 @@ class _Answer:
 
     @property
     def has_begun(self) -> bool:
-        """Whether its status is sent."""
+        """True once its status is sent."""
         return self._status is not None
 
     async def __call__(self, message: Message) -> None:

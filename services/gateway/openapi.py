@@ -1,4 +1,4 @@
-"""What the OpenAPI document says beyond what FastAPI reads from the endpoints."""
+"""Additions to the OpenAPI document beyond what FastAPI reads from the endpoints."""
 
 from typing import Any
 

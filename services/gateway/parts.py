@@ -1,4 +1,4 @@
-"""What the endpoints work with, from the start of the gateway to its end."""
+"""The parts that endpoints work with, from the start of the gateway to its end."""
 
 from dataclasses import dataclass
 from typing import cast

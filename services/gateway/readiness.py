@@ -1,4 +1,4 @@
-"""What works, asked of the real parts, at most once a second however many ask."""
+"""Readiness, asked of the real parts, at most once a second however many ask."""
 
 import asyncio
 import time

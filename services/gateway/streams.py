@@ -1,4 +1,4 @@
-"""What stays open: events and benchmarks as server-sent events, stats over a websocket."""
+"""Responses that stay open: events and benchmarks as server-sent events, stats over a websocket."""
 
 import asyncio
 import contextlib

@@ -64,7 +64,7 @@ _EVENT_TYPES = {
 
 @dataclass(frozen=True)
 class WorkedOut:
-    """What ingest finds out about a memory, beside what its producer says."""
+    """The findings of ingest about a memory, beside what its producer says."""
 
     embedding: Embedding
     concepts: list[str] = field(default_factory=list)
@@ -72,7 +72,7 @@ class WorkedOut:
 
 @dataclass(frozen=True)
 class Received:
-    """Where an inbox record lies, and when the broker got it.
+    """The place of an inbox record, and when the broker got it.
 
     `replayed_from`: the place of the record that this one repeats, out of dead letters.
     """
@@ -85,7 +85,7 @@ class Received:
 
 
 def cause_of(command: InboxMessage, received: Received) -> UUID:
-    """What caused the events of `command`; for a `store` this is the memory's id."""
+    """The id of the cause of a command's events; for a `store` it is the memory's id."""
     if command.idempotency_key is not None:
         return cause_of_key(command.namespace, command.idempotency_key)
     if received.replayed_from is not None:
@@ -101,7 +101,7 @@ def event_id_of(command: InboxMessage, received: Received) -> UUID:
 
 
 def occurred_ms(command: InboxMessage, received: Received, *, future_skew_seconds: float) -> int:
-    """When it happened: as the producer says, else when the broker got it.
+    """The time of the event: the producer's, else when the broker got the command.
 
     Raises:
         Rejected: it is said to have happened in the future.
@@ -119,7 +119,7 @@ def occurred_ms(command: InboxMessage, received: Received, *, future_skew_second
 
 
 def indexed_text(store: Store, time_ms: int) -> str:
-    """What is embedded and indexed: the content with its date and speaker.
+    """The text that is embedded and indexed: the content with its date and speaker.
 
     >>> indexed_text(Store(namespace="a", content="Hi", speaker="Ada"), 1_683_504_000_000)
     '[08 May 2023] Ada: Hi'
@@ -229,7 +229,7 @@ def body_hash_of(store: Store) -> str:
 
 
 def _concepts(store: Store, worked_out: WorkedOut) -> list[str]:
-    """Those that the producer gave come first, if there are more than an event may have."""
+    """The concepts of a memory, no more than an event may have: the producer's come first."""
     return list(dict.fromkeys([*store.concepts, *worked_out.concepts]))[:CONCEPTS_MAX]
 
 

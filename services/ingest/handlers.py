@@ -78,7 +78,7 @@ class Item:
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What the handler checks against."""
+    """Limits that the handler checks against."""
 
     future_skew_seconds: float
     replies_topic: str
@@ -264,7 +264,7 @@ class Ingest:
         self, command: InboxMessage, vector: Any, vocabularies: dict[str, Vocabulary]
     ) -> WorkedOut | None:
         if isinstance(command, Concept) and command.namespace in vocabularies:
-            # Those behind it in the batch may name it.
+            # The stores behind it in the batch may name it.
             vocabularies[command.namespace].learn(command.name, command.aliases)
         if not isinstance(command, Store):
             return None
@@ -287,7 +287,7 @@ class Ingest:
 
 
 def _is_another_body(command: InboxMessage | None, appended: Appended) -> bool:
-    """Whether its key was used before for something else; only what is stored has a hash."""
+    """True where its key was used before for something else; only what is stored has a hash."""
     if not isinstance(command, Store) or command.idempotency_key is None:
         return False
     return appended.body_hash not in (None, body_hash_of(command))

@@ -1,4 +1,4 @@
-"""What ingest needs of the outside."""
+"""Ports of ingest."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from services.ingest.vocabulary import Vocabulary
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """Where an event lies; of a memory also the hash of the command that it was made of."""
+    """The place of an event; of a memory also the hash of the command that it was made of."""
 
     position: str
     body_hash: str | None = None

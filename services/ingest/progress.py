@@ -1,4 +1,4 @@
-"""How far the inbox is done: which records are still to do, and what Kafka is told of it."""
+"""Progress in the inbox: the records that are still to do, and what Kafka is told of it."""
 
 import asyncio
 from collections.abc import Iterable
@@ -26,13 +26,13 @@ class Progress:
         self._committer: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
-        """Know nothing: partitions are given out anew."""
+        """Forget everything: partitions are assigned anew."""
         self._next.clear()
         self._sought.clear()
         self._uncommitted.clear()
 
     async def left_of(self, records: Iterable[Any]) -> list[Any]:
-        """Those of our partitions that are not done yet."""
+        """The records, of these, that are ours and not done yet."""
         left = []
         for record in records:
             tp = partition_of(record)
@@ -56,8 +56,7 @@ class Progress:
         """Commit what is done, now; for who holds the lock."""
         offsets, self._uncommitted = self._uncommitted, {}
         try:
-            if offsets:
-                await self._ownership.consumer.commit(offsets)
+            await self._ownership.commit(offsets)
         except Exception as error:  # noqa: BLE001 # a successor repeats it, and finds it done
             log.warning("offsets not committed", error=repr(error))
 
@@ -85,5 +84,5 @@ class Progress:
 
 
 def partition_of(record: Any) -> TopicPartition:
-    """Where a record lies."""
+    """The partition of a record."""
     return TopicPartition(record.topic, record.partition)

@@ -22,7 +22,7 @@ class VisibleReplies:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def deadline(self, envelope: Envelope) -> Deadline | None:
-        """When the reply is due, if it is to be held back; raises Rejected for odd headers."""
+        """The deadline of a reply that is to be held back; raises Rejected for odd headers."""
         return envelope.deadline(self._now_ms()) if envelope.waits else None
 
     def send(self, address: ReplyAddress, reply: Reply, deadline: Deadline) -> None:

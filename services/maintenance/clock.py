@@ -56,7 +56,7 @@ class Clock:
                     await self.tick(partition)
                 except (MemoryServiceError, *REDIS_ERRORS) as error:
                     log.warning("clock waits", partition=partition, error=str(error))
-            # Who gets a partition (again) looks at its slots (again).
+            # An instance that gets a partition (again) looks at its slots (again).
             self._published = {k: v for k, v in self._published.items() if k[0] in mine}
             await asyncio.sleep(self._seconds_to_next())
 

@@ -1,4 +1,4 @@
-"""What maintenance decides: pure, no clock. The moment of a run is its slot's, or its command's."""
+"""Decisions of maintenance: pure, no clock. The moment of a run is its slot's, or its command's."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -63,7 +63,7 @@ class RunContext:
 
 @dataclass(frozen=True)
 class Decisions:
-    """What a sweep makes of the memories it looked at.
+    """The decisions of a sweep about the memories it looked at.
 
     `faded`: rows to archive. `next_ms`: when to look at each row again; NaN: never.
     """
@@ -86,7 +86,7 @@ def levels_of(memories: Memories, now_ms: int, parameters: Parameters) -> FloatA
 
 
 def decide(memories: Memories, now_ms: int, parameters: Parameters) -> Decisions:
-    """Which memories have faded, and when the others may have.
+    """Decide which memories have faded, and when the others may have.
 
     One fades when B + bias is at the threshold, one horizon has passed since it was recorded, and
     nothing has happened to it after `now_ms`.
@@ -194,7 +194,7 @@ def removed_event(
 def progressed_event(
     run: RunContext, phase: str, *, done: int = 0, total: int = 0, step: int = 0
 ) -> MaintenanceProgressed:
-    """How far a run is. It begins anew with another command, so that is an event of its own."""
+    """The progress of a run. Another command begins it anew, which is an event of its own."""
     what = f"begin/{run.commanded_ms}" if phase == BEGIN else phase
     return MaintenanceProgressed(
         **_around(run, str(run.run_id), f"maintenance.progressed.v1/{what}", step),

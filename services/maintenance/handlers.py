@@ -29,7 +29,7 @@ from schemas.maintenance import CancelRun, MaintenanceCommand, RunJob, UndoRun
 from schemas.replies import Reply, RunResult, error_reply
 from services.common.dead_letters import DeadLetters
 from services.common.envelope import Envelope, Replier, ReplyAddress
-from services.common.ownership import BACKOFF_SECONDS, Ownership
+from services.common.ownership import BACKOFF, Ownership
 from services.common.records import JsonOf, Records
 from services.maintenance.decisions import RunContext
 from services.maintenance.jobs.undo import UndoJob
@@ -45,7 +45,7 @@ REPLY_SHARE = 0.85
 
 @dataclass
 class _Caller:
-    """Who waits for the result of a run."""
+    """A sender that waits for the result of a run."""
 
     address: ReplyAddress
     deadline: Deadline
@@ -211,7 +211,7 @@ class Commands:
                 result, position = await self._runner.execute(task.work, task.parameters)
             except HEALS as error:
                 log.warning("run waits", job=task.work.run.job, error=str(error), attempt=attempt)
-                await asyncio.sleep(BACKOFF_SECONDS[min(attempt, len(BACKOFF_SECONDS) - 1)])
+                await asyncio.sleep(BACKOFF.after(attempt))
             except MemoryServiceError as error:
                 await self._fail(task, error)
                 return
@@ -273,14 +273,14 @@ class Commands:
                 await self._dead_letters.send(record, error)
             except (Unavailable, KafkaError) as failure:
                 log.warning("no dead letter yet", error=str(failure))
-                await asyncio.sleep(BACKOFF_SECONDS[min(attempt, len(BACKOFF_SECONDS) - 1)])
+                await asyncio.sleep(BACKOFF.after(attempt))
             else:
                 return
 
     async def _done(self, record: Any) -> None:
         tp = TopicPartition(record.topic, record.partition)
         try:
-            await self.ownership.consumer.commit(self._offsets.done(tp, record.offset))
+            await self.ownership.commit(self._offsets.done(tp, record.offset))
         except Exception as error:  # noqa: BLE001 # a successor takes it up again, finds it done
             log.warning("offsets not committed", error=repr(error))
 

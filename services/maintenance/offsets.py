@@ -1,4 +1,4 @@
-"""What may be committed while commands end in another order than they came."""
+"""Offsets that may be committed while commands end in another order than they came."""
 
 from collections import defaultdict
 

@@ -1,4 +1,4 @@
-"""How a fact is worded by a language model: what it is asked, and what of its answer is taken."""
+"""Wording of a fact by a language model: its question, and the part of the answer that is taken."""
 
 import json
 from collections.abc import Iterator

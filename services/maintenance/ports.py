@@ -1,4 +1,4 @@
-"""What a job needs of the outside."""
+"""Ports of the jobs."""
 
 from collections.abc import AsyncIterator
 from typing import Any, Protocol
@@ -35,7 +35,7 @@ class ReadSide(Protocol):
         ...
 
     async def concepts(self, namespace: str, names: list[str]) -> dict[str, bool]:
-        """Which of these concepts there are; True where none but runs have added it."""
+        """The concepts, of these, that exist; True where only runs have added it."""
         ...
 
     async def settle(self, namespace: str, page: Page, next_ms: np.ndarray) -> None:
@@ -47,13 +47,13 @@ class ReadSide(Protocol):
         ...
 
     async def run(self, namespace: str, run_id: UUID) -> Run | None:
-        """What the fold knows of a run."""
+        """The fold's record of a run."""
         ...
 
     async def documents(
         self, namespace: str, ids: list[str], statuses: list[Status]
     ) -> list[dict[str, Any]]:
-        """What memories say and come from."""
+        """The texts of memories, and where they come from."""
         ...
 
 

@@ -31,7 +31,7 @@ RUN_SECONDS = Histogram(
     ["job"],
     buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300),
 )
-# What heals by itself: the run waits, and is done again from its beginning.
+# Errors that heal by themselves: the run waits, and is done again from its beginning.
 HEALS = (Unavailable, DeadlineExceeded, KafkaError, *REDIS_ERRORS)
 Job = Callable[[Work, Any], Awaitable[Outcome]]
 JOBS: dict[str, Job] = {"decay": decay, "consolidation": consolidate, "undo": undo, **STRATEGIES}

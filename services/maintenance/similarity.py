@@ -1,4 +1,4 @@
-"""Whether two texts say the same: by their meaning alone, whenever and by whom they were said."""
+"""Similarity of two texts by their meaning alone, whenever and by whom they were said."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What a consolidation looks at: the memories of a namespace as they were when it began."""
+"""The snapshot of a consolidation: the memories of a namespace as they were when it began."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +16,7 @@ from services.readside.activation import base_levels
 from services.readside.columns import DECAYED, DELETED, Memories, status_name
 from services.readside.layout import KINDS, STATE, STATUSES, trace_id, unpack_changes
 
-# Those that changed last. More would not fit into the minutes and the memory a run may take.
+# The memories that changed last. More would not fit into the minutes and the memory a run may take.
 LOOKED_AT_MAX = 20_000
 RUN_METADATA = "maintenance_run"
 FACT, SKILL = "semantic", "procedural"
@@ -51,7 +51,7 @@ class Gathered:
         return np.flatnonzero(np.array(wanted, bool))
 
     def recent(self, since_ms: int) -> np.ndarray:
-        """Which happened or were recorded since."""
+        """A mask of the memories that happened or were recorded since."""
         recent: np.ndarray = (self.states["created_ms"] >= since_ms) | (
             self.states["recorded_ms"] >= since_ms
         )
@@ -64,7 +64,7 @@ class Gathered:
         return occasions(self.states["created_ms"] / 1000.0, sessions)
 
     def is_new_to(self, row: int, known: int) -> bool:
-        """Whether an episode came after what is known was last learnt.
+        """True where an episode came after the known fact was last learnt.
 
         One recorded after the moment of the run is left to the next, or it would count in both.
         """
@@ -122,7 +122,7 @@ async def gather(
 
 @dataclass(frozen=True)
 class _Own:
-    """Which traces an earlier attempt of the run has left, and which memories it brought back."""
+    """Traces that an earlier attempt of the run has left, and memories that it brought back."""
 
     traces: np.ndarray
     revived: np.ndarray
@@ -157,7 +157,7 @@ def _without(memories: Memories, own: _Own) -> Memories:
 
 
 def _archived_by(memories: Memories, run_id: UUID) -> np.ndarray:
-    """Which the run has archived itself."""
+    """A mask of the memories that the run has archived itself."""
     archived = np.zeros(len(memories), bool)
     for i in np.flatnonzero(memories.states["status"] == DECAYED).tolist():
         changes = [c for c in unpack_changes(memories.changes[i]) if c.what in STATUSES]

@@ -22,7 +22,7 @@ class RunCancelled(Exception):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a job reports. `nats`: of the downscaling it has done, if any."""
+    """A job's report. `nats`: of the downscaling it has done, if any."""
 
     report: dict[str, Any]
     nats: float | None = None
@@ -70,13 +70,13 @@ class Work:
             await self.log.folded(self.position)
 
     async def effects(self, event_type: str) -> int:
-        """How many effects of a type the fold has taken, those of an earlier attempt included."""
+        """The number of effects of a type that are folded, with those of earlier attempts."""
         await self.folded()
         known = await self.side.run(self.run.namespace, self.run.run_id)
         return known.effects[event_type] if known is not None else 0
 
     async def stored(self, idempotency_key: str) -> Stored | None:
-        """What is stored under a key, if anything is."""
+        """The memory stored under a key, if there is one."""
         namespace = self.run.namespace
         name = str(cause_of_key(namespace, idempotency_key))
         page = await self.side.page(namespace, [name])

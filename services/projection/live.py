@@ -20,6 +20,7 @@ from services.common.redis import TRANSIENT
 from services.projection.adapters.redis_projection import RedisProjection
 from services.projection.batch import Batch, Decoded, decode
 from services.projection.ports import Outcome
+from services.readside.fold_version import unreadable
 
 log = structlog.get_logger(__name__)
 FOLDED = Counter("human_memory_events_folded_total", "Events folded", ["type"])
@@ -31,7 +32,8 @@ LAG = Gauge("human_memory_projection_lag", "Records not folded yet", ["partition
 WATCH_SECONDS = 1.0
 HOLD_POLL_SECONDS = 0.02
 LAG_READY_MAX = 10_000
-# What only computes fails each time; more than once, in case what it was given came out wrong.
+# A failure of code that only computes comes back each time. It is tried more than once, in case
+# what it was given had been read wrongly.
 TRIES_MAX = 3
 # Then whoever probes us hears of what Redis refuses: 2 s after the first time.
 STUCK_TRIES = 6
@@ -96,8 +98,7 @@ class LiveProjection:
                     for tp in self.ownership.partitions:
                         await self._check(tp)
                         LAG.labels(tp.partition).set(self._lag(tp))
-                    if self._next:
-                        await self.ownership.consumer.commit(dict(self._next))
+                    await self.ownership.commit(self._next)
             except Exception as error:  # noqa: BLE001 # the next round tries again
                 log.warning("projection watch", error=repr(error))
 
@@ -124,12 +125,15 @@ class LiveProjection:
             # Queries wait: an answer out of half a memory would look like a whole one.
             log.warning("read side is behind", partition=tp.partition, at=cursor, log_end=behind)
             await self._store.expect(tp.partition, behind)
+        fold = await self._store.fold(tp.partition, version)
         await self._store.open(tp.partition, version)
         if self.stopped.pop(tp, None) is not None:
             self.ownership.consumer.resume(tp)  # it comes to that record again, and stops there
         self._versions[tp] = version
         self._next[tp] = cursor
         self.ownership.consumer.seek(tp, cursor)
+        if fold is not None and (reason := unreadable(fold)):
+            self._stop(tp, reason)  # until another build is live
 
     async def _committed(self, tp: TopicPartition) -> int:
         try:
@@ -153,17 +157,17 @@ class LiveProjection:
             try:
                 decoded.append(decode(record))
             except UnknownEventVersion as error:
-                self.stopped[tp] = error.message
-                self.ownership.consumer.pause(tp)
-                log.critical(
-                    "partition stopped", reason=error.message, partition=tp.partition,
-                    offset=record.offset,
-                )  # fmt: skip
+                self._stop(tp, error.message, offset=record.offset)
                 break
         return decoded
 
+    def _stop(self, tp: TopicPartition, reason: str, **where: int) -> None:
+        self.stopped[tp] = reason
+        self.ownership.consumer.pause(tp)
+        log.critical("partition stopped", reason=reason, partition=tp.partition, **where)
+
     async def _fold(self, tp: TopicPartition, decoded: list[Decoded]) -> bool:
-        """Whether all of it is done; else we go back in the log, or the partition moves."""
+        """Fold a batch; False if we go back in the log, or the partition moves, before its end."""
         attempt = 0
         batch = Batch(tp.partition, self._versions[tp], decoded)
         while batch.decoded:
@@ -229,7 +233,7 @@ class LiveProjection:
         return await batch.apply(self._store)
 
     async def _after(self, tp: TopicPartition, batch: Batch, outcome: Outcome) -> Batch | None:
-        """What is left to do; None where it can't be done from here."""
+        """The rest of a batch that is left to do; None where it can't be done from here."""
         left: list[Decoded] = []
         self.held = outcome.result == "hold"
         match outcome.result:
@@ -249,6 +253,9 @@ class LiveProjection:
             case "version":
                 self._versions[tp] = await self._store.live_version(tp.partition)
                 left = batch.decoded
+            case "fold":
+                self._stop(tp, unreadable(outcome.at) or "")
+                return None
             case "cursor":
                 left = batch.decoded
         return Batch(tp.partition, self._versions[tp], left)

@@ -1,4 +1,4 @@
-"""What the fold needs of the outside: a store for the projection."""
+"""Ports of the fold: a store for the projection."""
 
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -8,13 +8,14 @@ from services.projection.fold.view import Needs, View
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a write. `at`: the version, hold or cursor that stands there instead.
+    """The outcome of a write. `at`: the version, hold or cursor that stands there instead.
 
     applied: data and cursor are written. cursor: the read side is elsewhere than the changes
-    assume. version: another build is live now. hold: a rebuild asks to stop before `at`.
+    assume. version: another build is live now. hold: a rebuild asks to stop before `at`. fold: a
+    newer one, `at`, made this build.
     """
 
-    result: Literal["applied", "cursor", "version", "hold"]
+    result: Literal["applied", "cursor", "version", "hold", "fold"]
     at: int
 
 

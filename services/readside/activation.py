@@ -113,8 +113,8 @@ def adjustments(memories: Memories, now_ms: int, parameters: Parameters) -> Floa
 
 
 def last_used(memories: Memories, now_ms: int) -> np.ndarray:
-    """When each memory was last created, recalled, used, restored or rehearsed, ms; shape
-    (memories,). What was merely found, or inherited, does not count."""
+    """The time when each memory was last created, recalled, used, restored or rehearsed, ms; shape
+    (memories,). Being merely found, and inheriting, do not count."""
     traces = memories.traces
     meant = _MEANT[traces["id"] >> np.uint64(56)] & (traces["time_ms"] <= now_ms)
     last: np.ndarray = np.full(len(memories), np.iinfo(np.int64).min)

@@ -85,7 +85,7 @@ class Memories:
         return flattened(self.concepts, CONCEPT)
 
     def successor(self, i: int) -> str | None:
-        """What superseded a memory."""
+        """The successor of a memory."""
         by = self.states["superseded_by"][i].tobytes()
         return str(UUID(bytes=by)) if self.states["superseded_ms"][i] and by != NOBODY else None
 

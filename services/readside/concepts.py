@@ -20,6 +20,6 @@ def pack_concept(concept: Concept) -> bytes:
 
 
 def unpack_concept(packed: bytes) -> Concept:
-    """What `pack_concept` took."""
+    """Unpack the bytes of `pack_concept`."""
     concept_type, activation, aliases = orjson.loads(packed)
     return Concept(concept_type, activation, tuple(aliases))

@@ -1,4 +1,4 @@
-"""When a memory may have faded: the due index, a hint that never comes too late.
+"""The due index: when a memory may have faded; a hint that never comes too late.
 
 An access leaves an entry alone: a new trace raises activation at every later moment, so a stored
 time stays a lower bound. What lowers activation writes the entry anew.
@@ -57,7 +57,7 @@ def lowest_threshold(bias: float, parameters: Parameters) -> float:
 
 
 def due_fingerprint(parameters: Parameters) -> bytes:
-    """What the entries of a due index were computed with; empty for the defaults."""
+    """A fingerprint of the parameters behind the entries of a due index; empty for the defaults."""
     given = parameters.model_dump(include=set(_SHAPING), exclude_defaults=True)
     if not given:
         return b""

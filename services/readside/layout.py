@@ -2,7 +2,7 @@
 
 Everything that one partition of the log feeds carries the partition as its hash tag, so that one
 script can write it and one cluster slot holds it. `version` is the build: a rebuild grows beside
-the live one. Redis stores; only the fold (services/retrieval) writes.
+the live one. Redis stores; only the fold (services/projection) writes.
 """
 
 import hashlib
@@ -80,8 +80,8 @@ assert _TRACE.size == TRACE.itemsize
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What happened to a memory beside its use: a new status, a penalty or the end of all, a
-    successor (`other`) or, without one, the end of it."""
+    """A change of a memory beside its use: a new status, a penalty or the end of all, a successor
+    (`other`) or, without one, the end of it."""
 
     at_ms: int
     what: Status | Literal["adjusted", "cleared", "superseded"]
@@ -205,7 +205,7 @@ def pack_record(state: State, parts: Parts) -> bytes:
 
 
 def unpack_record(record: bytes) -> tuple[State, Parts]:
-    """What `pack_record` took."""
+    """Unpack the bytes of `pack_record`."""
     (
         status, pinned, _, changes, _, _, length, count, presentations, created, recorded, last,
         offset, superseded_ms, use, bias, salience, valence, arousal, previous, following,
@@ -277,7 +277,7 @@ def kind_of(identity: int) -> str:
 
 
 def counted(identities: np.ndarray) -> np.ndarray:
-    """Which traces are accesses, by their `id`, shape (traces,)."""
+    """A mask of the traces that are accesses, by their `id`, shape (traces,)."""
     kinds = [KINDS.index(kind) + 1 for kind in NOT_COUNTED]
     return ~np.isin(identities >> np.uint64(56), kinds)
 
@@ -298,7 +298,7 @@ def pack_element(*names: str) -> bytes:
 
 
 def unpack_element(packed: bytes) -> tuple[str, ...]:
-    """What `pack_element` took: one name or three."""
+    """Unpack the bytes of `pack_element`: one name or three."""
     return tuple(orjson.loads(packed))
 
 
@@ -372,7 +372,7 @@ class Layout:
         return f"{self._kind('relations')}:{namespace}:{concept.hex()}"
 
     def made(self, namespace: str) -> str:
-        """Hash: what of the graph runs of maintenance added, and nobody else; element to runs."""
+        """Hash: elements of the graph that only runs of maintenance added; element to runs."""
         return f"{self._kind('made')}:{namespace}"
 
     def links(self, namespace: str) -> str:
@@ -416,16 +416,17 @@ class Layout:
         """Next offset to apply; written last, in the script that writes the data."""
         return self._kind("cursor")
 
+    @property
+    def fold(self) -> str:
+        """The FOLD that made this build; written with the first cursor."""
+        return self._kind("fold")
+
     def index(self, status: Status) -> str:
         """Name of the search index over the documents of one status, all partitions."""
         return f"{self._build}:index:{status}"
 
     def index_prefix(self, status: Status) -> str:
         return f"{self._build}:{status}:"
-
-    def build_pattern(self) -> str:
-        """SCAN pattern of everything of this build."""
-        return f"{self._build}:*"
 
     @property
     def _build(self) -> str:

@@ -30,7 +30,7 @@ class InForce(Parameters):
 
 
 def downscaling_at(parameters: Parameters, moment_ms: int) -> tuple[int, float] | None:
-    """When the last downscaling until a moment began, and the nats it takes."""
+    """The time when the last downscaling until a moment began, and the nats it takes."""
     if not isinstance(parameters, InForce):
         return None
     past = [(began, nats) for began, nats, _ in parameters.downscalings if began <= moment_ms]
@@ -38,11 +38,11 @@ def downscaling_at(parameters: Parameters, moment_ms: int) -> tuple[int, float] 
 
 
 def pack_parameters(parameters: Parameters) -> bytes:
-    """What of a namespace's parameters differs from the defaults."""
+    """Pack those of a namespace's parameters that differ from the defaults."""
     return orjson.dumps(parameters.model_dump(exclude_defaults=True), option=orjson.OPT_SORT_KEYS)
 
 
 @lru_cache(1_024)
 def unpack_parameters(packed: bytes | None) -> InForce:
-    """What `pack_parameters` took; the defaults where there is nothing."""
+    """Unpack the bytes of `pack_parameters`; the defaults where there is nothing."""
     return InForce.model_validate(moved_into_bounds(orjson.loads(packed))) if packed else InForce()

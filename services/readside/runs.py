@@ -36,12 +36,12 @@ class Run:
 
 
 def pack_run_ids(runs: frozenset[UUID]) -> bytes:
-    """Which runs have added something, as Redis keeps it."""
+    """Pack the ids of runs that have added something, as Redis keeps them."""
     return ",".join(sorted(run.hex for run in runs)).encode()
 
 
 def unpack_run_ids(packed: bytes) -> frozenset[UUID]:
-    """What `pack_run_ids` took."""
+    """Unpack the bytes of `pack_run_ids`."""
     return frozenset(UUID(run) for run in packed.decode().split(","))
 
 
@@ -53,6 +53,6 @@ def pack_run(run: Run) -> bytes:
 
 
 def unpack_run(packed: bytes) -> Run:
-    """What `pack_run` took."""
+    """Unpack the bytes of `pack_run`."""
     values = orjson.loads(packed)
     return Run(**(values | {"effects": Counter(values["effects"])}))

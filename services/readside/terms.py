@@ -2,11 +2,8 @@
 
 import struct
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-
-import numpy as np
 
 from cognition.language.text import terms
 from services.readside.layout import TERM, hash64
@@ -43,11 +40,6 @@ def terms_of(text: str, speaker: str | None) -> Terms:
     names = sorted(counts, key=lambda name: name[::-1])
     packed = [name + _COUNTS.pack(min(counts[name], _COUNT_MAX), name in spoken) for name in names]
     return Terms(b"".join(packed), names, len(said), index_word(" ".join(said)))
-
-
-def hashes_of(names: Iterable[str]) -> np.ndarray:
-    """Hashes of terms or concepts, as the columns have them."""
-    return np.frombuffer(b"".join(hash64(name) for name in names), "<u8")
 
 
 def names_of(packed: bytes) -> list[bytes]:

@@ -15,7 +15,7 @@ Waiter = asyncio.Future[None]
 
 
 class Waits:
-    """Who waits for which event to be folded, by partition."""
+    """Waiters for events to be folded, by partition."""
 
     def __init__(self, cursor: Cursor, *, partitions: int, waiting_max: int = WAITING_MAX) -> None:
         """`cursor`: where the read side of a partition stands; raises Unavailable."""
@@ -33,7 +33,9 @@ class Waits:
         """
         partition, offset = (int(part) for part in position.split(":"))
         if partition >= len(self._waiting):
-            raise Unavailable(f"after: there is no partition {partition}, see topics")
+            raise Unavailable(
+                f"after: the log has no partition {partition}; give the position of a write"
+            )
         if sum(map(len, self._waiting)) >= self._waiting_max:
             raise Unavailable(f"{self._waiting_max:,} requests wait for the read side; ask again")
         try:

@@ -34,11 +34,10 @@ from services.retrieval.queries.installation import InstallationQueries
 from services.retrieval.queries.memory import MemoryQueries
 from services.retrieval.queries.namespace import NamespaceQueries
 from services.retrieval.queries.runs import RunQueries
-from services.retrieval.queries.working_memory import WorkingMemoryQueries
-from services.retrieval.search.bounds import Bounds
 from services.retrieval.search.documents import DocumentCache
 from services.retrieval.search.finder import CandidateFinder
 from services.retrieval.search.namespace_cache import NamespaceCache
+from services.retrieval.search.plan import Bounds
 from services.retrieval.search.search import Searcher
 from services.retrieval.settings import RetrievalSettings
 
@@ -91,7 +90,6 @@ def _queries(settings: RetrievalSettings, service: Service, embedder: Embedder) 
         namespace=NamespaceQueries(reader),
         graph=_graph(settings, live),
         runs=RunQueries(reader),
-        working_memory=WorkingMemoryQueries(reader),
         installation=InstallationQueries(
             RedisInstallationReader(live, partitions=settings.partitions)
         ),

@@ -47,7 +47,6 @@ from services.retrieval.queries.installation import InstallationQueries
 from services.retrieval.queries.memory import MemoryQueries
 from services.retrieval.queries.namespace import NamespaceQueries
 from services.retrieval.queries.runs import RunQueries
-from services.retrieval.queries.working_memory import WorkingMemoryQueries
 from services.retrieval.search.search import Searcher
 from services.retrieval.slots import Slot, Slots
 
@@ -75,7 +74,6 @@ class Queries:
         namespace: NamespaceQueries,
         graph: GraphQueries,
         runs: RunQueries,
-        working_memory: WorkingMemoryQueries,
         installation: InstallationQueries,
         replier: Replier,
         dead_letters: DeadLetters,
@@ -97,7 +95,6 @@ class Queries:
         self._namespace = namespace
         self._graph = graph
         self._runs = runs
-        self._working_memory = working_memory
         self._installation = installation
         self._replier = replier
         self._dead_letters = dead_letters
@@ -197,7 +194,7 @@ class Queries:
             case RunQuery():
                 return await self._runs.run(query)
             case WorkingMemoryQuery():
-                return await self._working_memory.working_memory(query, now_ms)
+                return await self._namespace.working_memory(query, now_ms)
             case ParametersQuery():
                 return await self._installation.parameters(query)
             case Namespaces():

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from schemas.errors import Unavailable
@@ -13,13 +13,19 @@ from services.readside.layout import State, Status
 from services.readside.parameters import InForce
 from services.readside.runs import Run
 from services.retrieval.graph.cached_graph import CachedGraph, Mark, Relation
-from services.retrieval.search.association import Fan
-from services.retrieval.search.bounds import Bounds
-from services.retrieval.search.namespace_cache import Place
-from services.retrieval.search.plan import SearchPlan
+from services.retrieval.search.candidates import Fan
+from services.retrieval.search.plan import Bounds, SearchPlan
 
 # The event that an answer has seen last, as `after` takes it; None if there is none yet.
 Position = str | None
+
+
+class Place(NamedTuple):
+    """A namespace's place: its partition, and the version of the build that is live there."""
+
+    partition: int
+    version: int
+    namespace: str
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The contracts of retrieval's readers, whatever they read."""
 
+from dataclasses import replace
 from itertools import count
 from typing import Any, Protocol
 
@@ -13,14 +14,15 @@ from schemas.queries import Search
 from services.readside.layout import Status, hash64
 from services.readside.parameters import InForce
 from services.retrieval.ports import (
+    BuildState,
     GraphMoved,
     GraphReader,
+    InstallationReader,
     Known,
     MemoryReader,
     SearchReader,
 )
-from services.retrieval.search.bounds import Bounds
-from services.retrieval.search.plan import SearchPlan, plan_of
+from services.retrieval.search.plan import Bounds, SearchPlan, plan_of
 from tests.builders import (
     TIME_MS,
     accessed_event,
@@ -43,14 +45,23 @@ NUMBERS = count()
 
 
 class ReadSide(Protocol):
-    """Three readers of one partition, and the fold that they see."""
+    """All readers of one partition, and the fold that they see."""
 
     search: SearchReader
     memories: MemoryReader
     graph: GraphReader
+    installation: InstallationReader
 
     async def take(self, *events: MemoryEvent) -> None:
         """Fold events."""
+        ...
+
+    async def rebuild_beside(self, events: int) -> None:
+        """Have so many events in a build beside the live one."""
+        ...
+
+    async def lose(self, target: int) -> None:
+        """Have a loss made good when so many events are folded."""
         ...
 
 
@@ -444,3 +455,44 @@ class GraphReaderContract:
         assert weights == {("tea", "IN", "cup"): 0.5}
         with pytest.raises(GraphMoved):
             await side.graph.values(NAMESPACE, changes)
+
+
+class InstallationReaderContract:
+    """The contract of `InstallationReader`. Subclasses give only the `side` fixture."""
+
+    async def test_parameters_are_those_that_hold_in_a_namespace(self, side: ReadSide) -> None:
+        await side.take(stored("a"), parameters_event(noise_scale=0.25, envelope=around(1)))
+
+        position, parameters = await side.installation.parameters(NAMESPACE)
+        _, defaults = await side.installation.parameters("acme/none")
+
+        assert position == "0:1"
+        assert parameters.noise_scale == 0.25
+        assert defaults == InForce()
+
+    async def test_namespaces_are_those_with_folded_events(self, side: ReadSide) -> None:
+        other = small_stored(memory_id("c"), envelope={**around(0), "namespace": NAMESPACES[1]})
+        forgotten = forgotten_event(memory_id("b"), envelope=around(1))
+        await side.take(stored("a"), stored("b"), other, forgotten)
+
+        names = await side.installation.namespaces()
+        counts = await side.installation.counts([*NAMESPACES, "acme/none"])
+
+        assert sorted(names) == sorted(NAMESPACES)
+        assert counts == {
+            NAMESPACES[0]: {"active": 1, "decayed": 0, "deleted": 1},
+            NAMESPACES[1]: {"active": 1, "decayed": 0, "deleted": 0},
+            "acme/none": {"active": 0, "decayed": 0, "deleted": 0},
+        }
+
+    async def test_builds_tell_of_a_rebuild_and_of_a_loss(self, side: ReadSide) -> None:
+        await side.take(stored("a"), stored("b"))
+        (at_rest,) = await side.installation.builds()
+        await side.rebuild_beside(1)
+        (beside,) = await side.installation.builds()
+        await side.lose(5)
+        (lost,) = await side.installation.builds()
+
+        assert at_rest == BuildState(0, 1, folded=2, target=0, beside=None, rebuilding=False)
+        assert beside == replace(at_rest, beside=1, rebuilding=True)
+        assert lost == replace(beside, target=5)

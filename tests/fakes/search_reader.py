@@ -11,12 +11,10 @@ from services.readside.documents import Attributes, DocumentKey
 from services.readside.layout import Status, hash64
 from services.readside.parameters import InForce
 from services.readside.terms import concepts_of, names_of
-from services.retrieval.ports import FirstRead, Known
-from services.retrieval.search.association import Fan
-from services.retrieval.search.bounds import Bounds
+from services.retrieval.ports import FirstRead, Known, Place
+from services.retrieval.search.candidates import Fan
 from services.retrieval.search.column_cache import unit_vectors
-from services.retrieval.search.namespace_cache import Place
-from services.retrieval.search.plan import SearchPlan
+from services.retrieval.search.plan import Bounds, SearchPlan
 from tests.fakes.folded_side import PARTITION, FoldedSide
 
 

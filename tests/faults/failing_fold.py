@@ -1,4 +1,4 @@
-"""`python -m tests.faults.failing_fold retrieval`: the service with a bug in its fold.
+"""`python -m tests.faults.failing_fold projection`: the service with a bug in its fold.
 
 It fails half-way through a concept that is called `bad`.
 """

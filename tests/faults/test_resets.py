@@ -89,7 +89,7 @@ async def system(
 async def test_resets_of_all_connections_under_load_stop_nothing_and_lose_nothing(
     system: System, proxy: KafkaProxy
 ) -> None:
-    services = system.start("ingest", "retrieval", "maintenance")
+    services = system.start("ingest", "projection", "retrieval", "maintenance")
     await services.ready()
     async with system.bus() as bus, asyncio.TaskGroup() as group:
         load = Load(Agent(bus, "resets"))

@@ -30,10 +30,11 @@ class Done:
 
 @dataclass(frozen=True)
 class Installation:
-    """The command line with this data folder; `settings` go into its environment."""
+    """The command line with this data folder and these `settings`, called in `folder`."""
 
     data: Path
     settings: dict[str, str] = field(default_factory=dict)
+    folder: Path = ROOT
 
     @property
     def environment(self) -> dict[str, str]:
@@ -46,7 +47,7 @@ class Installation:
         """Run a command to its end, `text` on its standard input."""
         done = subprocess.run(
             [sys.executable, "-m", "human_memory.cli", *arguments],
-            cwd=ROOT,
+            cwd=self.folder,
             env=self.environment,
             input=text,
             capture_output=True,
@@ -59,7 +60,7 @@ class Installation:
         """Begin a command that stays."""
         return subprocess.Popen(
             [sys.executable, "-m", "human_memory.cli", *arguments],
-            cwd=ROOT,
+            cwd=self.folder,
             env=self.environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

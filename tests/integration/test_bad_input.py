@@ -26,6 +26,8 @@ from schemas.topics import (
     TIMEOUT_MS,
     Topic,
 )
+from services.common.embedding.embedder import embedder_of
+from services.common.settings import EmbedderSettings
 from services.projection.rebuild import drop_read_side, rebuild
 from tests import builders
 from tests.engines import Engines
@@ -383,7 +385,12 @@ async def late(
         partition = partition_of(LATE.encode(), count)
         async with Raw(own) as raw:
             expired = [(TIMEOUT_MS, b"1")]
-            stored = builders.stored_event(envelope={"namespace": LATE})
+            # A service refuses to start where another model has made what is stored.
+            made = {"digest": await embedder_of(EmbedderSettings()).identify()}
+            stored = builders.stored_event(
+                envelope={"namespace": LATE},
+                embedding=builders.embedding().model_copy(update=made),
+            )
             await raw.send(EVENTS, encode(stored), partition=partition)
             recall = builders.recall(namespace=LATE)
             await raw.send(QUERIES, encode(recall), [*raw.address(b"recall"), *expired])

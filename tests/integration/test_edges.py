@@ -98,9 +98,9 @@ async def test_event_the_fold_fails_on_is_a_dead_letter_and_passed_by_a_replay_t
         Bus(system.settings) as bus,
     ):
         ingest = system.start("ingest")
-        retrieval = system.start("retrieval", module="tests.faults.failing_fold")
+        reads = system.start("projection", "retrieval", module="tests.faults.failing_fold")
         await ingest.ready()
-        await retrieval.ready()
+        await reads.ready()
         agent = Agent(bus, "edge/agent")
         partition = partition_of(agent.namespace.encode(), system.settings.partitions)
         before = await agent.store("Before.")
@@ -114,7 +114,11 @@ async def test_event_the_fold_fails_on_is_a_dead_letter_and_passed_by_a_replay_t
 
         assert set(ids(await agent.search())) == {before, after}
         record, reason = await raw.dead_letter(at)
-        assert (record.value, reason.code, reason.service) == (encode(bad), "internal", "retrieval")
+        assert (record.value, reason.code, reason.service) == (
+            encode(bad),
+            "internal",
+            "projection",
+        )
         assert "ZeroDivisionError('float division by zero')" in reason.reason
         assert (report.identical, report.indigestible) == (True, 1)
-        assert (await retrieval.readiness("retrieval"))["status"] == "ready"
+        assert (await reads.readiness("projection"))["status"] == "ready"

@@ -13,6 +13,7 @@ import pytest
 from human_memory.bus.services import SERVICES
 from human_memory.local.children import probe
 from tests.engines import Engines
+from tests.environments import project_that_hides_ours
 from tests.integration.installation import COMMAND_SECONDS_MAX, ROOT, Installation
 from tests.polling import eventually
 
@@ -21,8 +22,9 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(300
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """The whole system, each service in a process of its own."""
-    installation = Installation(tmp_path_factory.mktemp("up"))
+    """The whole system, each service in a process of its own, begun in a project of a user."""
+    project = project_that_hides_ours(tmp_path_factory.mktemp("project"))
+    installation = Installation(tmp_path_factory.mktemp("up"), folder=project)
     started = installation.run("up", "--detach", "--processes")
     try:
         assert started.code == 0, started.complained

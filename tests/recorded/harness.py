@@ -58,11 +58,10 @@ from services.retrieval.graph.queries import GraphQueries
 from services.retrieval.queries.memory import MemoryQueries
 from services.retrieval.queries.namespace import NamespaceQueries
 from services.retrieval.queries.runs import RunQueries
-from services.retrieval.queries.working_memory import WorkingMemoryQueries
-from services.retrieval.search.bounds import Bounds
 from services.retrieval.search.documents import DocumentCache
 from services.retrieval.search.finder import CandidateFinder
 from services.retrieval.search.namespace_cache import NamespaceCache
+from services.retrieval.search.plan import Bounds
 from services.retrieval.search.search import Searcher
 
 PARTITIONS = 3
@@ -187,7 +186,6 @@ class Queries:
         self._namespace = NamespaceQueries(reader)
         self._graph = GraphQueries(graph, GraphCache(graph, FileSnapshots(None, prefix)))
         self._runs = RunQueries(reader)
-        self._working_memory = WorkingMemoryQueries(reader)
 
     async def answer(self, query: Mapping[str, Any], vector: str | None, now_ms: int) -> Any:
         """The result or error of a query, and the events it would have appended."""
@@ -221,7 +219,7 @@ class Queries:
             case Stats():
                 return await self._namespace.stats(query, now_ms)
             case WorkingMemoryQuery():
-                return await self._working_memory.working_memory(query, now_ms)
+                return await self._namespace.working_memory(query, now_ms)
             case _:
                 return await self._reply_of_graph_or_runs(query)
 

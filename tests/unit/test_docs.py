@@ -27,6 +27,7 @@ PAGES = sorted(chain(ROOT.glob("*.md"), (ROOT / "docs").rglob("*.md")))
 VARIABLE = re.compile(rf"\b(?:{PREFIX}[A-Z_]*[A-Z]|JAVA_HOME)\b")
 METRIC_CLASSES = {"Counter", "Gauge", "Histogram", "Summary"}
 CODE_SPAN = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
+PATH = re.compile(r"`([\w.-]+/[\w./-]+)`")
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
 
 
@@ -121,6 +122,24 @@ def test_the_settings_page_names_nothing_that_is_gone() -> None:
     assert not stale
 
 
+@pytest.mark.parametrize(
+    "page",
+    [
+        ROOT / "CONTRIBUTING.md",
+        ROOT / "docs" / "architecture.md",
+        *sorted((ROOT / "docs" / "design").iterdir()),
+    ],
+    ids=lambda page: page.name,
+)
+def test_every_path_that_a_page_for_contributors_names_exists(page: Path) -> None:
+    named = PATH.findall(page.read_text("utf-8"))
+
+    gone = [path for path in named if not (ROOT / path).exists()]
+
+    assert named
+    assert not gone
+
+
 def test_the_metrics_page_has_a_section_for_each_metric_and_no_other() -> None:
     documented = {name for name in sections(REFERENCE / "metrics.md") if name.startswith("human_")}
 
@@ -130,7 +149,7 @@ def test_the_metrics_page_has_a_section_for_each_metric_and_no_other() -> None:
 def test_the_page_of_the_command_line_is_what_its_help_says() -> None:
     generated = subprocess.run(
         [
-            *(sys.executable, "-m", "typer", "human_memory.cli.main"),
+            *(sys.executable, "-m", "typer", "human_memory.cli.commands"),
             *("utils", "docs", "--name", "human-memory"),
         ],
         cwd=ROOT,

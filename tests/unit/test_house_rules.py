@@ -48,6 +48,7 @@ THIN_CLIENT = (
     "human_memory.client",
     "human_memory.deadline",
     "human_memory.exceptions",
+    "human_memory.extras",
     "human_memory.forks",
     "human_memory.integrations",
     "human_memory.models",
@@ -61,6 +62,7 @@ SERVICES_MAY_IMPORT = (
     "human_memory.__version__",
     "human_memory.bus",
     "human_memory.deadline",
+    "human_memory.extras",
     "human_memory.models",
     "human_memory.operations",
     "human_memory.paths",
@@ -98,6 +100,8 @@ REGISTRY_HOST = re.compile(
     r"|https?://[^\s/]*(?:pypi|pythonhosted|maven|npmjs|debian|golang|crates)",
     re.IGNORECASE,
 )
+# "What a text says" makes its reader wait for a noun: "the assertions of a text" begins with it.
+PRONOUN = re.compile(r"(?:What|Who|Whom|Whose|Whether|Where|When|Why|How|Those|Which|As it)\b")
 UNFINISHED = re.compile(r"\b(?:FIXME|XXX)\b|\bTODO\b(?! ?\(#\d+\))")
 NOT_OURS = {"__pycache__", "dist", "results"}
 TEXT_ENDINGS = {"", ".lock", ".lua", ".md", ".properties", ".py", ".sh", ".toml", ".yaml", ".yml"}
@@ -416,6 +420,19 @@ def test_texts_are_free_of(pattern: re.Pattern[str], instead: str) -> None:
 )
 def test_a_line_against_the_rule_is_found(pattern: re.Pattern[str], line: str) -> None:
     assert pattern.search(line)
+
+
+def test_docstrings_begin_with_a_noun_or_a_verb() -> None:
+    pronouns = [
+        f"{path}: {said[:80]}"
+        for path, tree in python_files().items()
+        if not path.startswith(("examples/", "tests/"))
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | Function)
+        and PRONOUN.match(said := ast.get_docstring(node) or "")
+    ]
+
+    assert not pronouns, "say first which thing it is, or what it does"
 
 
 def test_public_functions_of_cognition_say_what_they_take_give_and_come_from() -> None:

@@ -129,7 +129,7 @@ class MicroBatchingEmbedder:
 
     @property
     def loaded(self) -> bool:
-        """Whether the model is in memory."""
+        """True once the model is in memory."""
         return self._encoders is not None
 
     @property

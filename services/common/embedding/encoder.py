@@ -43,7 +43,7 @@ class PlainModel:
 
     @classmethod
     def of(cls, model: Any) -> Self | None:
-        """How to call a sentence-transformers model with ONNX backend; None if it is more."""
+        """An encoder of a sentence-transformers model with ONNX backend; None if it is more."""
         if [type(module).__name__ for module in model] not in _PLAIN:
             return None
         onnx, tokenizer = model[0].auto_model, model.tokenizer

@@ -10,6 +10,7 @@ services that run: of two that start with different models, the second waits and
 
 import asyncio
 import signal
+from base64 import b64decode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -53,7 +54,7 @@ class EmbeddingModel:
         return cls(made.model, made.dimension, made.digest)
 
     def is_surely(self, other: "EmbeddingModel") -> bool:
-        """Whether both have the same content, whatever they are called; False if not known."""
+        """True where both have the same content, under whatever name; False if not known."""
         same = (self.digest, self.dimension) == (other.digest, other.dimension)
         return same and self.digest is not None
 
@@ -84,7 +85,7 @@ async def the_embedding_model(
 
 
 async def made_by(embedder: Embedder, newest: list[MemoryStored]) -> bool:
-    """Whether the vectors of stored memories, the latest first, are those that `embedder` makes.
+    """True where the vectors of stored memories, the latest first, are those that `embedder` makes.
 
     Of memories from before digests were recorded the most decide: a log in which models were mixed
     in silence has one that may go on.
@@ -100,7 +101,7 @@ async def made_by(embedder: Embedder, newest: list[MemoryStored]) -> bool:
     longest = sorted(own[NEWEST_COMPARED:], key=lambda e: len(e.data.indexed_text), reverse=True)
     compared = own[:NEWEST_COMPARED] + longest[:LONGEST_COMPARED]
     vectors = await embedder.embed([e.data.indexed_text for e in compared])
-    stored = np.stack([np.frombuffer(e.data.embedding.vector_bytes, "<f2") for e in compared])
+    stored = np.stack([np.frombuffer(b64decode(e.data.embedding.data), "<f2") for e in compared])
     same = _cosines(vectors, stored) >= SAME_COSINE_MIN
     if last.digest is not None:
         return bool(same.all())
@@ -154,7 +155,7 @@ class _Admission:
                 log.warning("embedding model not looked at", error=repr(error))
 
     async def _admitted(self) -> bool:
-        """Whether we may go on; False while another model has the lease of an empty log."""
+        """True where we may go on; False while another model has the lease of an empty log."""
         known = await self._known()
         if known is not None and self._mine.is_surely(known):
             return True
@@ -175,7 +176,7 @@ class _Admission:
         return False
 
     def _is_ours(self, known: EmbeddingModel | None) -> bool:
-        """Whether the key names our model, or one whose vectors were found to be the same."""
+        """True where the key names our model, or one whose vectors were found to be the same."""
         if known is None:
             return False
         return self._mine.is_surely(known) or known in (self._mine, self._proved)
@@ -200,7 +201,7 @@ class _Admission:
         )
 
     async def _known(self) -> EmbeddingModel | None:
-        """What the key says; None also while Redis is away: then the log decides alone."""
+        """The model that the key names; None also while Redis is away: the log then decides."""
         try:
             return await self._read()
         except REDIS_ERRORS as error:

@@ -109,7 +109,7 @@ def source_of(name: str) -> str:
 
 
 def _snapshot(name: str) -> Path | None:
-    """Where the hub's library keeps a model that it has fetched."""
+    """The folder of a model that the hub's library has fetched."""
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
@@ -189,7 +189,7 @@ def _export(source: Path, target: Path) -> None:
 
 
 def _is_whole(export: Path) -> bool:
-    """Whether an export is as it was made: nobody has changed or lost a file of it."""
+    """True where an export is as it was made: no file of it has been changed or lost."""
     seal = export / SEAL
     return seal.exists() and seal.read_text() == folder_digest(export)
 

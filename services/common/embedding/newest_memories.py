@@ -53,7 +53,7 @@ async def _newest(consumer: LogConsumer, settings: KafkaSettings, count: int) ->
 async def _stored(
     consumer: LogConsumer, slices: dict[TopicPartition, tuple[int, int]]
 ) -> list[tuple[int, MemoryStored]]:
-    """What was stored in these slices of the log, with the broker's time."""
+    """The memories stored in these slices of the log, with the broker's time."""
     found = []
     consumer.assign(list(slices))
     for tp, (first, _) in slices.items():

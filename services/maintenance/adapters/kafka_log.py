@@ -102,7 +102,7 @@ def _effect(value: bytes, run_id: UUID) -> list[MemoryEvent]:
 
 
 def effects_in(events: Iterable[MemoryEvent], run_id: UUID) -> list[MemoryEvent]:
-    """Those of some events that a run has led to."""
+    """The effects of a run among some events."""
     return [event for event in events if _is_of(event, run_id)]
 
 

@@ -1,4 +1,4 @@
-"""What maintenance reads of the read side, and the one thing it writes there: the due index."""
+"""Maintenance's reads of the read side, and the one thing it writes there: the due index."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ Commands = list[list[Word]]
 
 @dataclass(frozen=True)
 class Upkeep:
-    """What is known of a namespace as a whole."""
+    """Facts about a namespace as a whole."""
 
     parameters: InForce
     counts: dict[Status, int]
@@ -105,7 +105,7 @@ class RedisSide:
         return _page(ids, records, changed)
 
     async def concepts(self, namespace: str, names: list[str]) -> dict[str, bool]:
-        """Which of these concepts there are; True where none but runs have added it."""
+        """The concepts, of these, that exist; True where only runs have added it."""
         if not names:
             return {}
 
@@ -163,7 +163,7 @@ class RedisSide:
         await self._write([["SET", layout.due_parameters(namespace), made_with]])
 
     async def run(self, namespace: str, run_id: UUID) -> Run | None:
-        """What the fold knows of a run."""
+        """The fold's record of a run."""
         return (await read_run(self._build, namespace, run_id))[1]
 
     async def documents(

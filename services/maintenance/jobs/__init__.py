@@ -1,1 +1,1 @@
-"""What each job does."""
+"""The jobs of maintenance."""

@@ -129,7 +129,7 @@ def _sessions(gathered: Gathered) -> list[list[int]]:
 
 
 def _symbols(gathered: Gathered, rows: list[int]) -> dict[int, int]:
-    """Which action each episode is: that of the first episode that it is similar enough to."""
+    """The action of each episode: that of the first episode that it is similar enough to."""
     symbols: dict[int, int] = {}
     leaders = np.zeros((len(rows), gathered.vectors.shape[1]), np.float32)
     count = 0

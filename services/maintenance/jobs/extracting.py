@@ -37,7 +37,7 @@ CONCEPT_ACTIVATION = 0.5
 
 @dataclass
 class Extracted:
-    """What the phase did.
+    """The results of the phase.
 
     `left`: facts of just these episodes, made or forgotten before. `unaided`: facts for which the
     language model found no usable words, so that an episode's own stand there.
@@ -79,7 +79,7 @@ class Cluster:
 
     @property
     def support(self) -> int:
-        """How often it was said: what one conversation repeats counts once."""
+        """The number of occasions on which it was said: repeats in one conversation count once."""
         return len(self.occasions)
 
 
@@ -165,7 +165,7 @@ def clusters_of(gathered: Gathered, job: ConsolidationJob, *, now_ms: int) -> li
 
 
 def fact_key(gathered: Gathered, cluster: Cluster) -> str:
-    """The fact of these episodes, whoever stores it and however often."""
+    """The key of the fact of these episodes, whichever run stores it and however often."""
     members = "\x1f".join(sorted(gathered.ids[row] for row in cluster.rows))
     return f"fact:{hashlib.sha256(members.encode()).hexdigest()}"
 

@@ -152,7 +152,7 @@ async def _newest(work: Work) -> str | None:
 
 
 async def _last_found(work: Work) -> list[str]:
-    """What the last recorded search returned: its traces have one id."""
+    """The memories that the last recorded search returned: its traces have one id."""
     found, identity = _Latest(), 0
     async for page in work.side.pages(work.run.namespace):
         traces = page.memories.traces

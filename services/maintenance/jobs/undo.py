@@ -23,7 +23,7 @@ from services.maintenance.work import Outcome, Work
 
 
 class UndoJob(Message):
-    """Which run to undo."""
+    """The run to undo."""
 
     run_id: UUID
 
@@ -78,7 +78,7 @@ async def _take_out_of_graph(work: Work, undone: UUID, effects: list[MemoryEvent
 
 
 def _by_memory(effects: list[MemoryEvent]) -> tuple[dict[str, float], list[str]]:
-    """What was added to each memory that the run touched, and the memories that it made."""
+    """The nats added to each memory that the run touched, and the memories that it made."""
     nats: defaultdict[str, float] = defaultdict(float)
     made: list[str] = []
     for event in effects:

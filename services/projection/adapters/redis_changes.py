@@ -1,4 +1,4 @@
-"""What the fold changed, as commands for Redis: absolute values only, so a repeat is harmless."""
+"""The fold's changes as commands for Redis: absolute values only, so a repeat is harmless."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -150,7 +150,7 @@ def _due(view: View, name: str, touched: Touched, layout: Layout) -> Commands:
 
 
 def _is_elsewhere(memory: Memory) -> bool:
-    """Whether its document is not yet where a memory of its status has it."""
+    """True where its document is not yet where a memory of its status has it."""
     return memory.document is not None or memory.document_status != memory.state.status
 
 

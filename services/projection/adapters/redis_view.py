@@ -80,7 +80,7 @@ async def load_view(redis: RedisClient, layout: Layout, needs: Needs) -> tuple[i
 
 
 async def _load_rest(redis: RedisClient, view: View, layout: Layout, needs: Needs) -> None:
-    """What the first replies have named: neighbours, and what forgotten memories count for."""
+    """Load what the first replies have named: neighbours, and how much forgotten memories count."""
     reads = _Reads(redis)
     neighbours = {
         (name, place[2])

@@ -230,7 +230,7 @@ def _changed(view: View, event: ChangeOfOne, offset: int) -> None:
 
 
 def _has_effect(event: MemoryRestored, state: State) -> bool:
-    """Whether a restoration changes anything."""
+    """True where a restoration changes something."""
     if of_maintenance(event):
         return state.status == "decayed"  # what was forgotten meanwhile stays so
     if state.status != "active":
@@ -241,7 +241,7 @@ def _has_effect(event: MemoryRestored, state: State) -> bool:
 
 
 def _known(view: View, event: MemorySuperseded) -> bool:
-    """Whether the successor is there."""
+    """True where the successor exists."""
     successor = view.memories.get((event.namespace, event.data.superseded_by))
     return successor is not None and successor.state.status != "deleted"
 

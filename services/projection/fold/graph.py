@@ -19,7 +19,7 @@ from services.readside.parameters import InForce
 from services.readside.parameters import pack_parameters as pack_parameters
 from services.readside.parameters import unpack_parameters as unpack_parameters
 
-# What more runs than this have met is nobody's own any more, and stays.
+# An element that more runs than this have met is no run's own any more, and stays.
 RUNS_KEPT_MAX = 64
 
 GraphEvent = ConceptUpserted | RelationUpserted | ConceptRemoved | RelationRemoved
@@ -121,7 +121,7 @@ def _met_again(view: View, event: ConceptUpserted | RelationUpserted, element: b
 
 
 def _let_go(view: View, event: ConceptRemoved | RelationRemoved, element: bytes) -> bool:
-    """A run is undone that added an element; whether nobody else has."""
+    """Take an undone run off those that added an element; True if it was the last of them."""
     namespace, run_id = view.namespace(event.namespace), event.data.run_id
     runs = namespace.made.get(element, frozenset())
     if run_id not in runs:
@@ -171,7 +171,7 @@ def _element(event: RelationUpserted | RelationRemoved) -> bytes:
 
 
 def _ends(event: RelationUpserted | RelationRemoved) -> tuple[tuple[str, bytes], ...]:
-    """Where a relation stands: at its source, and at its target."""
+    """The ends of a relation: its source and its target."""
     source, target, kind = event.subject, event.data.target, event.data.relation_type
     return (
         (source, relation_field("out", kind, target)),

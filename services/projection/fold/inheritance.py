@@ -1,4 +1,4 @@
-"""What a memory has from those that it was made of: their uses."""
+"""Inheritance: a memory has the uses of those that it was made of."""
 
 import numpy as np
 

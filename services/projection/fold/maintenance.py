@@ -25,7 +25,7 @@ from services.readside.layout import TRACE, Status, bias_at, trace_id
 from services.readside.parameters import InForce
 from services.readside.runs import BEGIN, Run
 
-# What our own runs say is far below. Integers of 64 bits are all that can be kept.
+# Our own runs say far less. Redis keeps integers of 64 bits at most.
 COUNT_MAX = 2**63 - 1
 NATS_MAX = 100.0
 RunEvent = MaintenanceProgressed | MaintenanceCompleted | MaintenanceUndone
@@ -33,7 +33,7 @@ SOURCE = "/human-memory/maintenance"
 
 
 def of_maintenance(event: MemoryEvent) -> bool:
-    """Whether a run of maintenance, and no use of a memory, has led to an event."""
+    """True where a run of maintenance, and no use of a memory, has led to an event."""
     return event.source == SOURCE
 
 

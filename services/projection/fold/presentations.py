@@ -45,7 +45,7 @@ def present(
 
 
 def weight_of(kind: str, parameters: Parameters) -> float:
-    """What a presentation of a kind counts."""
+    """The weight of a presentation of a kind."""
     match kind:
         case "search":
             return parameters.weight_search

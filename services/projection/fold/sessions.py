@@ -41,5 +41,5 @@ def pack_place(place: Place) -> bytes:
 
 
 def unpack_place(time_ms: float, packed: bytes) -> Place:
-    """What `pack_place` took, and the time."""
+    """Unpack the bytes of `pack_place`, given the time."""
     return int(time_ms), int.from_bytes(packed[:8], "big"), UUID(bytes=packed[8:])

@@ -1,4 +1,4 @@
-"""What the fold works on: the part of the read side that some events touch, and its changes."""
+"""The fold's view: the part of the read side that some events touch, and its changes."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -37,7 +37,7 @@ class Memory:
 
 @dataclass(slots=True)
 class Namespace:
-    """What is true of a namespace as a whole, as far as it is known here.
+    """Facts about a namespace as a whole, as far as they are known here.
 
     `statuses` counts memories, `length` the terms of those that are not deleted. Of those
     `document_frequencies` counts the ones with a term, `links` the ones linked to a concept.
@@ -63,7 +63,7 @@ class Namespace:
 
 @dataclass(slots=True)
 class Touched:
-    """What a batch changed, by namespace: what has to be written."""
+    """The namespace's changes by a batch: what has to be written."""
 
     memories: set[UUID] = field(default_factory=set)
     terms: set[bytes] = field(default_factory=set)
@@ -95,14 +95,14 @@ class View:
     ignored: Counter[str] = field(default_factory=Counter)
 
     def namespace(self, name: str) -> Namespace:
-        """What is known of a namespace."""
+        """The state of a namespace."""
         known = self.namespaces.get(name)
         if known is None:  # a Namespace takes too long to make for setdefault
             known = self.namespaces[name] = Namespace()
         return known
 
     def touch(self, name: str) -> Touched:
-        """Where to note what changed in a namespace."""
+        """The namespace's change set."""
         known = self.touched.get(name)
         if known is None:
             known = self.touched[name] = Touched()
@@ -111,7 +111,7 @@ class View:
 
 @dataclass(slots=True)
 class Needs:
-    """What the fold of some events reads.
+    """The reads that the fold of some events needs.
 
     `places`: sessions and the times at which something is put into them. `counted`: memories
     whose terms and links may be counted in or out. `made`: elements of the graph that may be a

@@ -10,12 +10,9 @@ from services.readside.live_build import Commands, LiveBuild
 from services.readside.parameters import unpack_parameters
 from services.readside.reader import read_attributes
 from services.readside.terms import index_word
-from services.retrieval.ports import FirstRead, Known
-from services.retrieval.search.association import Fan
-from services.retrieval.search.bounds import Bounds
-from services.retrieval.search.filters import Filters
-from services.retrieval.search.namespace_cache import Place
-from services.retrieval.search.plan import SearchPlan
+from services.retrieval.ports import FirstRead, Known, Place
+from services.retrieval.search.candidates import Fan
+from services.retrieval.search.plan import Bounds, Filters, SearchPlan
 
 
 class RedisSearchReader:

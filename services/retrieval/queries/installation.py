@@ -22,7 +22,7 @@ class InstallationQueries:
         self._reader = reader
 
     async def parameters(self, query: ParametersQuery) -> Reply:
-        """What holds in a namespace, set or by default."""
+        """Answer with the parameters in force in a namespace, set or by default."""
         position, held = await self._reader.parameters(query.namespace)
         values = held.model_dump(include=set(Parameters.model_fields))
         changed = sorted(name for name in values if values[name] != getattr(_DEFAULTS, name))
@@ -47,7 +47,7 @@ class InstallationQueries:
         return Reply(result=result.model_dump(mode="json"))
 
     async def rebuild(self, _: RebuildQuery) -> Reply:
-        """How far the build is that is being made, of all partitions."""
+        """Answer with the progress of the build that is being made, of all partitions."""
         builds = await self._reader.builds()
         # What has been switched already is done; without a build beside, only a loss is made good.
         beside = any(each.beside is not None for each in builds)

@@ -18,7 +18,7 @@ from services.readside.columns import ACTIVE, Memories, status_name
 from services.readside.layout import NOT_COUNTED, TRACE, kind_of
 from services.retrieval.ports import Entry, MemoryReader
 from services.retrieval.search.events import SOURCE
-from services.retrieval.search.explaining import explanation_of
+from services.retrieval.search.rows import explanation_of
 
 # What an access is called whose caller gave no context.
 _CONTEXTS = {

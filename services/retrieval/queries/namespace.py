@@ -1,4 +1,4 @@
-"""Queries about a namespace as a whole: list, stats."""
+"""Queries about a namespace as a whole: list, stats, working memory."""
 
 import asyncio
 from dataclasses import dataclass
@@ -11,13 +11,23 @@ import numpy as np
 from schemas.errors import Rejected
 from schemas.limits import TIME_MS_MAX, TIME_MS_MIN
 from schemas.parameters import Parameters
-from schemas.queries import Listed, ListMemories, ListResult, Stats, StatsResult
+from schemas.queries import (
+    InFocus,
+    Listed,
+    ListMemories,
+    ListResult,
+    Stats,
+    StatsResult,
+    WorkingMemoryQuery,
+    WorkingMemoryResult,
+)
 from schemas.replies import Reply
 from services.readside.activation import activations
 from services.readside.columns import ACTIVE, DELETED, Memories, status_name
 from services.readside.documents import Attributes, Document, DocumentKey
 from services.readside.layout import Status
 from services.retrieval.ports import MemoryReader
+from services.retrieval.working_memory import CHOSEN_FROM, focus_of
 
 CONTENT_SHOWN_CHARACTERS = 200
 MEAN_EXACT_MAX = 10_000
@@ -55,7 +65,7 @@ class Cursor:
 
 
 class NamespaceQueries:
-    """Answers `list` and `stats`."""
+    """Answers `list`, `stats` and `working_memory`."""
 
     def __init__(self, reader: MemoryReader) -> None:
         self._reader = reader
@@ -98,6 +108,32 @@ class NamespaceQueries:
             total=sum(counts.values()),
             **counts,
             avg_activation=await self._mean(query.namespace, counts["active"], now_ms),
+        )
+        return Reply(result=result.model_dump(mode="json"), position=position)
+
+    async def working_memory(self, query: WorkingMemoryQuery, now_ms: int) -> Reply:
+        """Memories in focus, the strongest first; reading them changes nothing."""
+        namespace = query.namespace
+        position, parameters, memories = await self._reader.recent(namespace, CHOSEN_FROM)
+        focus = focus_of(memories, now_ms, parameters)
+        documents = await self._reader.documents(
+            namespace, [(memories.ids[i], "active") for i in focus]
+        )
+        result = WorkingMemoryResult(
+            memories=[
+                InFocus(
+                    memory_id=UUID(memories.ids[i]),
+                    content=document.content,
+                    memory_type=document.memory_type,
+                    activation=activation,
+                    last_accessed=int(memories.states["last_accessed_ms"][i]),
+                    concepts=document.concepts,
+                )
+                for (i, activation), document in zip(focus.items(), documents, strict=True)
+                if document is not None
+            ],
+            capacity=parameters.focus_capacity,
+            window_seconds=parameters.focus_seconds,
         )
         return Reply(result=result.model_dump(mode="json"), position=position)
 

@@ -1,8 +1,5 @@
 """Association of memories with the active concepts: pure, from links and relations."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
 import numpy as np
 
 from cognition.base_level import FloatArray
@@ -10,31 +7,9 @@ from cognition.hops import Graph, hop_strengths
 from cognition.spreading import maximum_strength
 from schemas.parameters import Parameters
 from services.readside.columns import DELETED, Memories
+from services.retrieval.search.candidates import Fan, Sources
 
 Edge = tuple[int, int, float]
-
-
-@dataclass(frozen=True)
-class Fan:
-    """A concept's connections.
-
-    `links`: how many memories. `relations`: weights by the other concept's `hash64`, both ways.
-    """
-
-    links: int = 0
-    relations: Mapping[bytes, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Sources:
-    """Concepts that spread activation, by `hash64`.
-
-    `fans`: of the sources and of the concepts related to them. `memories`: N of the namespace.
-    """
-
-    concepts: tuple[bytes, ...] = ()
-    fans: Mapping[bytes, Fan] = field(default_factory=dict)
-    memories: int = 0
 
 
 def association(memories: Memories, sources: Sources, parameters: Parameters) -> FloatArray:

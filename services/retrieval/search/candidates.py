@@ -1,13 +1,13 @@
 """Candidates of a search, and what they are ranked with."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cognition.base_level import FloatArray, IntArray
 from schemas.parameters import Parameters
-from services.retrieval.search.association import Sources
 from services.retrieval.search.column_cache import ColumnCache
 
 
@@ -18,6 +18,29 @@ class Statistics:
     memories: int
     length: int
     frequencies: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Fan:
+    """A concept's connections.
+
+    `links`: how many memories. `relations`: weights by the other concept's `hash64`, both ways.
+    """
+
+    links: int = 0
+    relations: Mapping[bytes, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Concepts that spread activation, by `hash64`.
+
+    `fans`: of the sources and of the concepts related to them. `memories`: N of the namespace.
+    """
+
+    concepts: tuple[bytes, ...] = ()
+    fans: Mapping[bytes, Fan] = field(default_factory=dict)
+    memories: int = 0
 
 
 @dataclass(frozen=True)

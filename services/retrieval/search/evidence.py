@@ -29,7 +29,6 @@ from schemas.parameters import Parameters
 from services.readside.columns import DELETED, Memories
 from services.retrieval.search.association import association
 from services.retrieval.search.candidates import Candidates
-from services.retrieval.search.column_cache import ColumnCache
 from services.retrieval.search.plan import SearchPlan
 
 
@@ -177,7 +176,7 @@ class _Nearby:
             _further(columns.around(before)[0], before),
             _further(columns.around(after)[1], after),
         ]
-        visible = np.append(_statuses(columns, self.rows, plan.query.as_of) != DELETED, False)
+        visible = np.append(_statuses(candidates, self.rows, plan.query.as_of) != DELETED, False)
         beside = np.stack([number[step] for step in steps], axis=1)
         self.neighbours: IntArray = np.where(visible[beside], beside, -1)
         self.cosines = candidates.cosines_of(self.rows[: len(rows) + len(one)], plan.unit)
@@ -220,13 +219,13 @@ def _numbered(number: IntArray, rows: IntArray, *, first: int) -> IntArray:
     return new
 
 
-def _statuses(columns: ColumnCache, rows: IntArray, as_of_ms: int | None) -> np.ndarray:
+def _statuses(candidates: Candidates, rows: IntArray, as_of_ms: int | None) -> np.ndarray:
     if as_of_ms is None:
-        return columns.column("status", rows)
-    return columns.memories(rows).at(as_of_ms).states["status"]
+        return candidates.columns.column("status", rows)
+    return candidates.columns.memories(rows).at(as_of_ms).states["status"]
 
 
 def _further(rows: IntArray, through: IntArray) -> IntArray:
-    """A step on from `through`, where that is somebody."""
+    """One step further than `through`, where there is a memory."""
     further: IntArray = np.where(through >= 0, rows, -1)
     return further

@@ -16,14 +16,10 @@ from services.readside.live_build import position_of
 from services.readside.terms import concepts_of
 from services.retrieval.ports import Position, SearchReader
 from services.retrieval.search import scan
-from services.retrieval.search.association import Fan, Sources
-from services.retrieval.search.bounds import Bounds
-from services.retrieval.search.candidates import Candidates
-from services.retrieval.search.column_cache import ColumnCache
-from services.retrieval.search.filters import NO_FILTERS
+from services.retrieval.search.candidates import Candidates, Fan, Sources
 from services.retrieval.search.namespace_cache import CachedNamespace, NamespaceCache
 from services.retrieval.search.opening import Opener, Opening
-from services.retrieval.search.plan import SearchPlan
+from services.retrieval.search.plan import NO_FILTERS, Bounds, SearchPlan
 from services.retrieval.working_memory import focus_of
 
 
@@ -57,7 +53,7 @@ class CandidateFinder:
         self._cache.trim()
         position = position_of(self._reader.place(plan.namespace).partition, opening.cursor)
         return position, Candidates(
-            columns=reading.columns,
+            columns=reading.cached.columns,
             rows=rows,
             statistics=opening.statistics,
             sources=sources,
@@ -82,19 +78,15 @@ class _Reading:
     cached: CachedNamespace
     cursor: int
 
-    @property
-    def columns(self) -> ColumnCache:
-        return self.cached.columns
-
     async def rows(self, names: Iterable[str]) -> IntArray:
         """Rows of these, as they are now."""
         names = list(names)
         await self.read(names)
-        return self.columns.rows(names)
+        return self.cached.columns.rows(names)
 
     async def read(self, names: Iterable[str]) -> None:
         """Have the rows of these in the cache, as they are now."""
-        missing = self.columns.missing(names)
+        missing = self.cached.columns.missing(names)
         if not missing:
             return
         at, records = await self.reader.records(self.plan.namespace, missing, self.cursor)
@@ -106,20 +98,20 @@ class _Reading:
 
     async def with_rows(self, rows: IntArray, more: IntArray) -> IntArray:
         """Rows, and behind them those of `more` that are new and pass the filters."""
-        is_new = np.zeros(len(self.columns), np.bool_)
+        is_new = np.zeros(len(self.cached.columns), np.bool_)
         is_new[more] = True
         is_new[rows] = False
         new = np.flatnonzero(is_new)
         if len(new) and self.plan.filters != NO_FILTERS:
-            new = self.columns.rows(await self._admitted(self.columns.names(new)))
+            new = self.cached.columns.rows(await self._admitted(self.cached.columns.names(new)))
         return np.concatenate([rows, new])
 
     async def around(self, rows: IntArray) -> IntArray:
         """Rows up to two steps from these in their sessions, all of them read."""
-        await self.read(self.columns.names_beside(rows))
-        one = self.columns.beside(rows)
-        await self.read(self.columns.names_beside(one))
-        return np.concatenate([one, self.columns.beside(one)])
+        await self.read(self.cached.columns.names_beside(rows))
+        one = self.cached.columns.beside(rows)
+        await self.read(self.cached.columns.names_beside(one))
+        return np.concatenate([one, self.cached.columns.beside(one)])
 
     async def _admitted(self, names: list[str]) -> list[str]:
         """Names of those that pass the filters that the index has applied to the others."""
@@ -148,7 +140,7 @@ class _Start:
 
 async def _all(reading: _Reading, opening: Opening) -> _Start:
     """Out of a cache that holds the namespace whole, as the index would find them; all of few."""
-    cached, columns, bounds = reading.cached, reading.columns, reading.bounds
+    cached, columns, bounds = reading.cached, reading.cached.columns, reading.bounds
     await reading.read(list(cached.unread))
     cached.strike_read()
     rows = np.arange(len(columns))
@@ -170,14 +162,16 @@ async def _indexed(reading: _Reading, opening: Opening) -> _Start:
     ahead = islice(cached.unread, reading.bounds.read_ahead)
     await reading.read(chain(found, ahead))
     cached.strike_read()
-    return _Start(reading.columns.rows(found), reading.columns.rows(opening.matching))
+    return _Start(reading.cached.columns.rows(found), reading.cached.columns.rows(opening.matching))
 
 
 async def _with_used(reading: _Reading, opening: Opening, rows: IntArray) -> IntArray:
     """Also those that were used last and most."""
     used = opening.recent + opening.frequent
     if opening.whole:
-        return await reading.with_rows(rows, reading.columns.rows(used))  # they are all there
+        return await reading.with_rows(
+            rows, reading.cached.columns.rows(used)
+        )  # they are all there
     return await reading.with_names(rows, used)
 
 
@@ -206,9 +200,9 @@ async def _sources(reading: _Reading, opening: Opening) -> tuple[Sources, list[s
 async def _in_focus(reading: _Reading, opening: Opening) -> list[bytes]:
     """Concepts of the memories in working memory."""
     rows = await reading.rows(opening.recent)
-    if not reading.columns.column("concepts", rows).any():
+    if not reading.cached.columns.column("concepts", rows).any():
         return []
-    memories = reading.columns.memories(rows)
+    memories = reading.cached.columns.memories(rows)
     focus = focus_of(memories, reading.plan.now_ms, opening.parameters)
     return [concept for i in focus for concept in concepts_of(memories.concepts[i])]
 
@@ -237,7 +231,7 @@ async def _with_successors(reading: _Reading, rows: IntArray) -> IntArray:
     """Also what superseded a candidate."""
     for _ in range(reading.bounds.successions):
         before = len(rows)
-        rows = await reading.with_names(rows, reading.columns.successors(rows))
+        rows = await reading.with_names(rows, reading.cached.columns.successors(rows))
         if len(rows) == before:
             break
     return rows

@@ -4,18 +4,10 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import NamedTuple
 
-from services.retrieval.search.bounds import Bounds
+from services.retrieval.ports import Place
 from services.retrieval.search.column_cache import ColumnCache
-
-
-class Place(NamedTuple):
-    """A namespace's place: its partition, and the version of the build that is live there."""
-
-    partition: int
-    version: int
-    namespace: str
+from services.retrieval.search.plan import Bounds
 
 
 @dataclass(slots=True)

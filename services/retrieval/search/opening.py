@@ -12,11 +12,9 @@ import numpy as np
 
 from schemas.parameters import Parameters
 from services.retrieval.ports import FirstRead, Known, SearchReader
-from services.retrieval.search.bounds import Bounds
 from services.retrieval.search.candidates import Statistics
-from services.retrieval.search.filters import NO_FILTERS
 from services.retrieval.search.namespace_cache import CachedNamespace, NamespaceCache
-from services.retrieval.search.plan import SearchPlan
+from services.retrieval.search.plan import NO_FILTERS, Bounds, SearchPlan
 
 
 @dataclass(frozen=True)

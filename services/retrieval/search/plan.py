@@ -1,6 +1,7 @@
-"""The plan of a search: everything that follows from the query alone."""
+"""The plan of a search: what follows from the query alone. The bounds of all searches."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from uuid import UUID
 
@@ -11,7 +12,37 @@ from cognition.language.text import terms
 from schemas.queries import Search
 from services.readside.layout import Status
 from services.retrieval.search.column_cache import unit_vectors
-from services.retrieval.search.filters import Filters
+from services.retrieval.working_memory import CHOSEN_FROM
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Conditions on a memory. Times are when it was created, in milliseconds."""
+
+    types: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    created_from_ms: int | None = None
+    created_before_ms: int | None = None
+
+    def until(self, moment_ms: int | None) -> "Filters":
+        """The same for what was created by then."""
+        if moment_ms is None:
+            return self
+        before = [at for at in (self.created_before_ms, moment_ms + 1) if at is not None]
+        return replace(self, created_before_ms=min(before))
+
+    def admits(self, memory_type: str, tags: Sequence[str], created_ms: int) -> bool:
+        """True if a memory passes; the index is told the same rule in its own language."""
+        if self.types and memory_type not in self.types:
+            return False
+        if self.tags and not set(self.tags) <= set(tags):
+            return False
+        if self.created_from_ms is not None and created_ms < self.created_from_ms:
+            return False
+        return self.created_before_ms is None or created_ms < self.created_before_ms
+
+
+NO_FILTERS = Filters()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,3 +99,38 @@ def plan_of(query: Search, cause: UUID, vector: NDArray[np.float16], now_ms: int
         statuses=("active", "decayed") if decayed else ("active",),
         recording=query.record_access and query.as_of is None,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """Numbers of candidates by where they come from, and of what the cache may hold."""
+
+    nearest: int = 200
+    matching: int = 200
+    # Working memory is chosen among the same.
+    recent: int = CHOSEN_FROM
+    frequent: int = 100
+    # To all sources together, and to what is related to them.
+    linked: int = 200
+    sources: int = 20
+    related: int = 50
+    # That choose candidates; all of them score.
+    terms: int = 64
+    # Beside a memory with the words of the question often stands the one with the answer.
+    context_of: int = 50
+    # Steps from what is superseded to what superseded it.
+    successions: int = 10
+    # A namespace with fewer memories is scored whole.
+    small: int = 500
+    # One with fewer than this is cached whole: comparing so many vectors takes less than reading
+    # what an index found among them. So many at a time are read until it is.
+    whole: int = 16_384
+    read_ahead: int = 500
+    # Read with the first round trip of the next search, so that it needs no second one.
+    expected: int = 100
+    # More changes than this between two searches, and reading anew is cheaper.
+    changes: int = 20_000
+    # Of the cache: all rows, about 3 kB each, and namespaces.
+    rows: int = 200_000
+    namespaces: int = 10_000
+    index_timeout_ms: int = 5_000

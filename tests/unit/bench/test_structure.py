@@ -66,7 +66,7 @@ def test_files_and_lines_are_those_of_the_package(root: Path) -> None:
     ("module", "package"),
     [
         ("cognition.language.text", "cognition"),
-        ("human_memory.cli.main", "human_memory"),
+        ("human_memory.cli.commands", "human_memory"),
         ("services.run", "services.run"),
         ("services.ingest.adapters.kafka", "services.ingest"),
     ],

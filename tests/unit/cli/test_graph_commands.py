@@ -7,7 +7,8 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from human_memory.cli import app, graph, rendering
+from human_memory.cli import graph, rendering
+from human_memory.cli.commands import app
 
 NOBODY = "127.0.0.1:1"
 EDGE = {"source": "FastAPI", "target": "Py[red]thon", "relation_type": "USES", "weight": 0.95}

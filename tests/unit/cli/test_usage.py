@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from human_memory.cli import app
+from human_memory.cli.commands import app
 
 NOBODY = "127.0.0.1:1"
 

@@ -11,7 +11,7 @@ import typer
 from pydantic import BaseModel
 
 from human_memory import AsyncMemory, Memory, models
-from human_memory.cli.main import app as command_line
+from human_memory.cli.commands import app as command_line
 from human_memory.mcp_server import server_of
 from human_memory.operations import requests
 from human_memory.operations.table import OPERATIONS

@@ -8,10 +8,11 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import Field, TypeAdapter
 
-from schemas.codec import decode_event, decode_versioned, event_types
+from schemas.codec import decode_event, decode_versioned
 from schemas.errors import InvariantBroken, Rejected, UnknownEventVersion
-from schemas.events import Event, MemoryAccessed, StoredData
+from schemas.events import MEMORY_EVENT, Event, MemoryAccessed, StoredData
 from schemas.fields import Message
+from schemas.problems import known_types
 from schemas.upcasters import JsonObject, Upcaster, split_version, upcast
 
 GOLDEN = Path(__file__).parents[3] / "schemas/golden"
@@ -49,7 +50,7 @@ def stored_v2_v3(event: JsonObject) -> JsonObject:
 
 
 UPCASTERS: Mapping[str, Upcaster] = {"memory.stored.v1": stored_v1_v2}
-KNOWN = event_types() - {"memory.stored.v1"} | {"memory.stored.v2"}
+KNOWN = known_types(MEMORY_EVENT) - {"memory.stored.v1"} | {"memory.stored.v2"}
 
 
 def test_event_of_the_old_version_is_read_as_the_new_one() -> None:
@@ -146,7 +147,7 @@ def test_event_without_a_type_is_rejected() -> None:
 
 
 def test_every_event_type_has_a_name_and_a_version() -> None:
-    versions = [split_version(event_type) for event_type in event_types()]
+    versions = [split_version(event_type) for event_type in known_types(MEMORY_EVENT)]
 
     assert None not in versions
     assert len(set(versions)) == 15

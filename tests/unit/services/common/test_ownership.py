@@ -1,10 +1,12 @@
 """Partitions that move wait for the batch in hand, but not for ever."""
 
 import asyncio
+from typing import cast
 
 import pytest
 from aiokafka import TopicPartition
 
+from human_memory.bus.consumer import LogConsumer
 from services.common import ownership
 from services.common.ownership import Ownership
 
@@ -80,3 +82,24 @@ async def test_time_that_a_batch_itself_runs_out_of_stays_its_error() -> None:
             await asyncio.Event().wait()
 
     assert not own.lock.locked()
+
+
+class Consumer:
+    """A consumer that keeps what is committed."""
+
+    def __init__(self) -> None:
+        self.committed: dict[TopicPartition, int] = {}
+
+    async def commit(self, offsets: dict[TopicPartition, int]) -> None:
+        self.committed |= offsets
+
+
+async def test_nothing_is_committed_of_partitions_that_were_taken_away() -> None:
+    own, consumer = await owning(), Consumer()
+    own.consumer = cast("LogConsumer", consumer)
+    await own.commit({EVENTS: 7})
+    await own.on_partitions_revoked([EVENTS])
+
+    await own.commit({EVENTS: 8})
+
+    assert consumer.committed == {EVENTS: 7}

@@ -64,8 +64,7 @@ class Watched:
         self.now = 0.0
         self.engines_answer = True
         self.subscriber = Subscriber()
-        self.watch = Watch(self._answer, clock=lambda: self.now, **options)
-        self.watch.subscriber = self.subscriber
+        self.watch = Watch(self.subscriber, self._answer, clock=lambda: self.now, **options)
 
     @property
     def consumer(self) -> Consumer:

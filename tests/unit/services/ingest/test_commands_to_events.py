@@ -1,5 +1,6 @@
 """From a command to its event: ids, times, what is embedded, what is kept."""
 
+import base64
 from typing import Any
 
 import numpy as np
@@ -122,7 +123,7 @@ def test_stored_event_keeps_what_the_command_said() -> None:
     kept = made.data.model_dump(mode="json")
     assert {name: kept[name] for name in FULL} == FULL
     assert made.data.recorded_at == RECEIVED.timestamp_ms
-    assert made.data.embedding.vector_bytes == np.array([0.5, -1.0], "<f2").tobytes()
+    assert base64.b64decode(made.data.embedding.data) == np.array([0.5, -1.0], "<f2").tobytes()
 
 
 def test_concepts_found_in_the_text_join_those_that_were_given() -> None:

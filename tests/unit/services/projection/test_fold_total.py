@@ -21,8 +21,8 @@ from services.readside.layout import Layout, pack_record, unpack_record
 from services.readside.parameters import pack_parameters, unpack_parameters
 from services.retrieval.ports import Entry
 from services.retrieval.queries.memory import _effective_decay_rate, with_access
-from services.retrieval.search.explaining import explanation_of, reasons_of
 from services.retrieval.search.ranking import rank
+from services.retrieval.search.rows import explanation_of, reasons_of
 from services.retrieval.working_memory import focus_of
 from tests.builders import accessed_event, memory_id, parameters_event, restored_event, search
 from tests.extremes import LEAST_MS, LOGGED, MOMENTS_MS, MOST_MS, ONCE, OVERRIDES, corners

@@ -11,6 +11,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 from structlog.testing import capture_logs
 
+from human_memory.bus.backoff import Backoff
 from human_memory.bus.consumer import LogConsumer
 from schemas.codec import encode
 from schemas.errors import Indigestible, MemoryServiceError, Unavailable
@@ -47,6 +48,9 @@ class Store(MemoryProjection):
     async def ensure_index(self, version: int) -> None: ...
 
     async def expect(self, partition: int, offset: int) -> None: ...
+
+    async def fold(self, partition: int, version: int) -> int | None:
+        return None
 
     async def open(self, partition: int, version: int) -> None: ...
 
@@ -123,7 +127,7 @@ def logged() -> Iterator[list[MutableMapping[str, Any]]]:
 def bug(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fold with a bug: it fails half-way through a concept of some name."""
     monkeypatch.setattr(folding, "fold", failing_fold)
-    monkeypatch.setattr(ownership, "BACKOFF_SECONDS", (0.0,))
+    monkeypatch.setattr(ownership, "BACKOFF", Backoff((0.0,)))
 
 
 def log_with(bad: MemoryEvent) -> list[MemoryEvent]:

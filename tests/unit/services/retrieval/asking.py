@@ -9,8 +9,7 @@ from schemas.ids import derive
 from schemas.queries import Search
 from services.projection.fold.view import Memory, Ref, View
 from services.readside.layout import hash64
-from services.retrieval.search.association import Fan, Sources
-from services.retrieval.search.candidates import Candidates, Statistics
+from services.retrieval.search.candidates import Candidates, Fan, Sources, Statistics
 from services.retrieval.search.evidence import Evidence
 from services.retrieval.search.plan import SearchPlan, plan_of
 from services.retrieval.search.ranking import Ranking, rank

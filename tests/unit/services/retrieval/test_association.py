@@ -16,7 +16,8 @@ from services.projection.fold.view import View
 from services.readside.columns import Memories
 from services.readside.layout import hash64
 from services.readside.terms import concepts_of
-from services.retrieval.search.association import Fan, Sources, association
+from services.retrieval.search.association import association
+from services.retrieval.search.candidates import Fan, Sources
 from tests.builders import TIME_MS, concept_event, forgotten_event, memory_id, relation_event
 from tests.sequences import CONCEPTS, around, at_offsets, logs, small_stored
 from tests.unit.services.projection.folds import folded, memories_of

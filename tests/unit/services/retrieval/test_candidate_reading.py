@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.events import MemoryEvent
-from services.retrieval.search.bounds import Bounds
 from services.retrieval.search.candidates import Candidates
 from services.retrieval.search.finder import CandidateFinder
 from services.retrieval.search.namespace_cache import NamespaceCache
+from services.retrieval.search.plan import Bounds
 from tests.builders import TIME_MS, accessed_event, forgotten_event, memory_id, restored_event
 from tests.fakes.folded_side import FoldedSide
 from tests.fakes.search_reader import FoldedSearchReader

@@ -1,86 +1,68 @@
-"""How far a rebuild is, and which namespaces there are, from a Redis of a few lines."""
+"""Answers about the whole installation: how far a rebuild is, and which namespaces there are."""
 
-from typing import Any
+from itertools import count
+from uuid import UUID
 
 import pytest
 
+from schemas.events import MemoryEvent
+from schemas.ids import derive
 from schemas.installation import RebuildResult
 from schemas.queries import Namespaces, RebuildQuery
-from services.readside.layout import Control, Layout, rebuilding_key
-from services.retrieval.adapters.redis_installation import RedisInstallationReader
 from services.retrieval.queries.installation import InstallationQueries
+from tests.builders import TIME_MS, forgotten_event, memory_id
+from tests.fakes.folded_side import FoldedSide
+from tests.fakes.installation_reader import FoldedInstallationReader
+from tests.sequences import small_stored
 
-PREFIX = "hm::"
-
-
-class Build:
-    """The live build 4 of two partitions; `keys` are those of Redis."""
-
-    def __init__(self, folded: dict[int, int], keys: dict[str, Any]) -> None:
-        self._folded = folded
-        self._keys = keys
-
-    def version(self, partition: int) -> int:
-        return 4
-
-    def partition(self, namespace: str) -> int:
-        return int(namespace[-1])
-
-    async def read(self, partition: int, queue: Any, **_: Any) -> tuple[int, list[Any]]:
-        commands = queue(Layout(PREFIX, 4, partition))
-        return self._folded[partition], [self._run(*command) for command in commands]
-
-    def _run(self, command: str, key: str, *fields: str) -> Any:
-        value: Any = self._keys.get(key)
-        match command:
-            case "EXISTS":
-                return int(value is not None)
-            case "HMGET":
-                return [value.get(field) for field in fields]
-            case "SMEMBERS":
-                return value or set()
-            case _:
-                return value
+NUMBERS = count()
 
 
-def queries(folded: dict[int, int], keys: dict[str, Any]) -> InstallationQueries:
-    build: Any = Build(folded, keys)
-    return InstallationQueries(RedisInstallationReader(build, partitions=2))
+def stored(namespace: str) -> MemoryEvent:
+    number = next(NUMBERS)
+    envelope = {"id": derive("event", number), "time": TIME_MS, "namespace": namespace}
+    return small_stored(memory_id(str(number)), envelope=envelope)
 
 
-def beside(partition: int) -> str:
-    return Layout(PREFIX, 5, partition).cursor
+def folded(events: int, *, beside: int | None = None, target: int = 0) -> FoldedSide:
+    """A partition with some events, and what is known of its builds."""
+    side = FoldedSide(*(stored("a/0") for _ in range(events)))
+    side.beside, side.target = beside, target
+    return side
+
+
+def queries(*sides: FoldedSide) -> InstallationQueries:
+    return InstallationQueries(FoldedInstallationReader(*sides))
 
 
 @pytest.mark.parametrize(
-    ("keys", "state"),
+    ("sides", "state"),
     [
-        ({}, (False, 0, 0)),
-        ({rebuilding_key(PREFIX): b"x", beside(0): b"10", beside(1): b"5"}, (True, 15, 130)),
-        ({rebuilding_key(PREFIX): b"x", beside(1): b"30"}, (True, 130, 130)),
+        ((folded(10), folded(3)), (False, 0, 0)),
+        ((folded(10, beside=2), folded(3, beside=1)), (True, 3, 13)),
+        ((folded(10), folded(3, beside=3)), (True, 13, 13)),
         # After a loss the live build itself catches up.
-        ({Control(PREFIX, 1).target: b"90"}, (True, 30, 90)),
-        ({Control(PREFIX, 1).target: b"30"}, (False, 30, 30)),
+        ((folded(10), folded(3, target=9)), (True, 3, 9)),
+        ((folded(10), folded(3, target=3)), (False, 3, 3)),
     ],
     ids=["nothing", "both beside", "one switched", "after a loss", "a loss made good"],
 )
 async def test_state_of_a_rebuild_is_how_far_the_build_is_that_is_made(
-    keys: dict[str, Any], state: tuple[bool, int, int]
+    sides: tuple[FoldedSide, FoldedSide], state: tuple[bool, int, int]
 ) -> None:
-    reply = await queries({0: 100, 1: 30}, keys).rebuild(RebuildQuery(namespace="any"))
+    reply = await queries(*sides).rebuild(RebuildQuery(namespace="any"))
 
     result = RebuildResult.model_validate(reply.result)
     assert (result.running, result.folded, result.total) == state
 
 
 async def test_namespaces_of_all_partitions_are_paged_by_name() -> None:
-    counts = {"active": b"2", "decayed": None, "deleted": b"1"}
-    keys: dict[str, Any] = {}
-    for partition, names in enumerate([["a/0", "c/0"], ["a/1", "b/1"]]):
-        layout = Layout(PREFIX, 4, partition)
-        keys[layout.namespaces] = {name.encode() for name in names}
-        keys |= {layout.counts(name): counts for name in names}
-    asked = queries({0: 1, 1: 1}, keys)
+    first_of_three = stored("a/0")
+    envelope = {"id": derive("forgotten"), "time": TIME_MS, "namespace": "a/0"}
+    forgotten = forgotten_event(UUID(first_of_three.subject), envelope=envelope)
+    one = FoldedSide(first_of_three, stored("a/0"), stored("a/0"), stored("c/0"), forgotten)
+    other = FoldedSide(stored("a/1"), stored("b/1"))
+    asked = queries(one, other)
 
     first = (await asked.namespaces(Namespaces(namespace="any", limit=3))).unwrap()
     rest = (

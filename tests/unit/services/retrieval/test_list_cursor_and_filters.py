@@ -8,7 +8,7 @@ from schemas.errors import Rejected
 from schemas.limits import TIME_MS_MAX, TIME_MS_MIN
 from services.retrieval.adapters.redis_search import index_filter
 from services.retrieval.queries.namespace import Cursor
-from services.retrieval.search.filters import NO_FILTERS, Filters
+from services.retrieval.search.plan import NO_FILTERS, Filters
 from tests.builders import memory_id
 
 ID = str(memory_id("m"))

@@ -2,9 +2,10 @@
 
 from schemas.events import MemoryEvent
 from services.projection.fold.view import View
-from services.retrieval.search.bounds import Bounds
+from services.retrieval.ports import Place
 from services.retrieval.search.column_cache import ROOM
-from services.retrieval.search.namespace_cache import NamespaceCache, Place
+from services.retrieval.search.namespace_cache import NamespaceCache
+from services.retrieval.search.plan import Bounds
 from tests.builders import TIME_MS, memory_id
 from tests.sequences import DIMENSION, around, small_stored
 from tests.unit.services.projection.folds import folded, record_of

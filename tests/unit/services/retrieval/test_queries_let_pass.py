@@ -33,7 +33,6 @@ def queries(waits: Waits, foreground: Foreground) -> Queries:
         namespace=nobody,
         graph=nobody,
         runs=nobody,
-        working_memory=nobody,
         installation=nobody,
         replier=nobody,
         dead_letters=nobody,

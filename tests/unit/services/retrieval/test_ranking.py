@@ -17,7 +17,7 @@ from services.projection.fold.fold import fold_log
 from services.readside.activation import activations, threshold_of
 from services.readside.columns import DELETED
 from services.retrieval.queries.memory import with_access
-from services.retrieval.search.explaining import explanation_of
+from services.retrieval.search.rows import explanation_of
 from tests.builders import (
     TIME_MS,
     accessed_event,

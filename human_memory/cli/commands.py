@@ -53,8 +53,8 @@ def _shared(version: Annotated[bool, VersionOption] = False) -> None:
     pass  # the option has done all there is
 
 
-def main() -> None:
-    """The entry point."""
+def run() -> None:
+    """Carry out the command that was typed."""
     # The client library logs every failed connection; our errors say the same, once.
     logging.getLogger("aiokafka").addHandler(logging.NullHandler())
     logging.getLogger("aiokafka").propagate = False
