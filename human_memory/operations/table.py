@@ -53,19 +53,19 @@ class Operation:
         return self.route.has_body and bool(self.request.model_fields)
 
 
-# Fixed paths before those with parameters: the first match counts.
+# The first match counts, and each that is tried takes its time: what is asked most comes first.
 _ALL = (
     Operation(routes.STORE, memories.store, "write"),
-    Operation(routes.STORE_BATCH, memories.store_batch, "write"),
     # Searching reads, though it strengthens what it finds.
     Operation(routes.SEARCH, memories.search, "read"),
+    Operation(routes.RECALL, memories.recall, "read"),
+    Operation(routes.STORE_BATCH, memories.store_batch, "write"),
     Operation(routes.LIST, memories.list_memories, "read"),
     Operation(routes.DECAY, maintenance.decay, "admin"),
     Operation(routes.FORGET_STRATEGY, maintenance.forget_strategy, "admin"),
     Operation(routes.USED, memories.used, "write"),
     Operation(routes.INSPECT, memories.inspect, "read"),
     Operation(routes.RESTORE, memories.restore, "write"),
-    Operation(routes.RECALL, memories.recall, "read"),
     Operation(routes.FORGET, memories.forget, "write"),
     Operation(routes.WORKING_MEMORY, maintenance.working_memory, "read"),
     Operation(routes.ADD_CONCEPT, graph.add_concept, "write"),
