@@ -386,11 +386,9 @@ async def late(
         async with Raw(own) as raw:
             expired = [(TIMEOUT_MS, b"1")]
             # A service refuses to start where another model has made what is stored.
-            made = {"digest": await embedder_of(EmbedderSettings()).identify()}
-            stored = builders.stored_event(
-                envelope={"namespace": LATE},
-                embedding=builders.embedding().model_copy(update=made),
-            )
+            digest = await embedder_of(EmbedderSettings()).identify()
+            made = builders.embedding().model_copy(update={"digest": digest})
+            stored = builders.stored_event(envelope={"namespace": LATE}, embedding=made)
             await raw.send(EVENTS, encode(stored), partition=partition)
             recall = builders.recall(namespace=LATE)
             await raw.send(QUERIES, encode(recall), [*raw.address(b"recall"), *expired])
@@ -398,7 +396,8 @@ async def late(
             await raw.send(INBOX, encode(late_store), [*raw.address(b"store"), *expired])
             newer = (partition + 1) % count
             await raw.send(EVENTS, event(type="memory.stored.v2"), partition=newer)
-            await raw.send(EVENTS, event(), partition=newer)
+            behind = event_with(embedding=made.model_dump(mode="json"))
+            await raw.send(EVENTS, behind, partition=newer)
             process = own.start("ingest", "projection", "retrieval")
             yield own, raw, process
 

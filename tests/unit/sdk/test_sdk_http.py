@@ -364,7 +364,10 @@ async def test_what_no_url_can_hold_is_refused_with_our_error(memory_id: str) ->
     ("failure", "text"),
     [
         (httpx.PoolTimeout("x"), "connections of this client"),
-        (httpx.LocalProtocolError("Illegal header value b'Bearer secret'"), "can't be sent over HTTP"),
+        (
+            httpx.LocalProtocolError("Illegal header value b'Bearer secret'"),
+            "can't be sent over HTTP",
+        ),
     ],
 )
 def test_failures_of_the_client_itself_are_told_apart_from_no_server(
