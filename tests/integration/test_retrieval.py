@@ -392,7 +392,7 @@ async def test_position_in_a_partition_that_does_not_exist_is_refused(
 ) -> None:
     query = builders.stats(namespace=agent.namespace, after="99999:1")
 
-    with pytest.raises(Unavailable, match="there is no partition 99999"):
+    with pytest.raises(Unavailable, match="the log has no partition 99999"):
         await memory.ask(query, timeout_seconds=PATIENCE_SECONDS)
 
 
