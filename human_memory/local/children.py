@@ -149,12 +149,11 @@ class Children:
 
 @dataclass(frozen=True)
 class Readiness:
-    """A service's answer to /ready; `waiting` says what is missing, `note` what goes on."""
+    """A service's answer to /ready; `waiting` says what is missing."""
 
     ready: bool
     waiting: str
     version: str | None = None
-    note: str = ""
 
 
 def probe(url: str) -> Readiness:
@@ -172,7 +171,6 @@ def probe(url: str) -> Readiness:
         ready=body.get("status") == "ready",
         waiting=", ".join(missing),
         version=body.get("version"),
-        note=", ".join(f"{name}: {text}" for name, text in body.get("notes", {}).items()),
     )
 
 

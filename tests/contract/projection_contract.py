@@ -30,7 +30,6 @@ from tests.builders import (
     parameters_event,
     restored_event,
 )
-from tests.contract.fold_version_contract import FoldVersionContract
 from tests.contract.folding import Offsets, ProbedProjection, batch_of, fold_all, fold_into
 from tests.sequences import GRAPH, KINDS, TIMES, around, at_offsets, cuts, logs, small_stored
 
@@ -80,7 +79,7 @@ def small_limits() -> Iterator[None]:
         yield
 
 
-class ProjectionContract(FoldVersionContract):
+class ProjectionContract:
     """What every projection store must do. Subclasses give only the `projection` fixture."""
 
     @pytest.fixture
