@@ -22,7 +22,7 @@ import orjson
 from bench.structure.arrows import ROOT, Structure, structure
 from bench.structure.tracing import Tracer
 
-SERVICES = ("gateway", "ingest", "retrieval", "maintenance")
+SERVICES = ("gateway", "ingest", "projection", "retrieval", "maintenance")
 REPEATS = 5  # what is entered each time belongs to the walk; the rest runs by the clock
 TAIL_SECONDS = 0.3  # for what goes on after the answer
 READY_SECONDS_MAX = 300.0
