@@ -16,7 +16,7 @@ from services.common.redis import redis_prefix
 from services.common.wiring import Service
 from services.ingest.adapters.kafka_event_log import KafkaEventLog
 from services.ingest.adapters.redis_vocabularies import RedisVocabularies
-from services.ingest.handlers import Ingest, Limits
+from services.ingest.handlers import Ingest
 from services.ingest.settings import IngestSettings
 from services.ingest.visible import VisibleReplies
 from services.readside.live_build import LiveBuild
@@ -69,11 +69,7 @@ def _ingest(settings: IngestSettings, service: Service, embedder: Embedder) -> I
             Waits(live.cursor, partitions=settings.partitions),
             now_ms=lambda: time.time_ns() // 1_000_000,
         ),
-        limits=Limits(
-            future_skew_seconds=settings.future_skew_seconds,
-            replies_topic=settings.topic(REPLIES),
-            reply_partitions=settings.partitions,
-        ),
+        future_skew_seconds=settings.future_skew_seconds,
     )
 
 

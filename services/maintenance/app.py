@@ -90,7 +90,6 @@ def _commands(settings: MaintenanceSettings, service: Service, runner: Runner) -
         runner=runner,
         replier=service.replier,
         dead_letters=service.dead_letters,
-        reply_address=(settings.topic(REPLIES), settings.partitions),
         now_ms=_now_ms,
         runs_at_once=settings.maintenance_runs_at_once,
     )

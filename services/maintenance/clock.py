@@ -14,8 +14,8 @@ from schemas.ids import run_id
 from schemas.maintenance import Job, RunJob
 from schemas.topics import CONTENT_TYPE, JSON
 from services.common.redis import REDIS_ERRORS
-from services.maintenance.adapters.redis_side import RedisSide, Upkeep
 from services.maintenance.decisions import slot_of
+from services.maintenance.ports import ReadSide, Upkeep
 
 log = structlog.get_logger(__name__)
 SLOTS = Counter("human_memory_slots_total", "Commands published by the clock", ["job"])
@@ -34,7 +34,7 @@ class Clock:
     def __init__(
         self,
         *,
-        side: RedisSide,
+        side: ReadSide,
         producer: DurableProducer,
         topic: str,
         intervals_ms: dict[Job, int],

@@ -2,7 +2,8 @@
 
 from schemas.jobs import DecayJob
 from schemas.parameters import Parameters
-from services.maintenance.decisions import decayed_events, decide
+from services.maintenance.decisions import decide
+from services.maintenance.events import decayed_events
 from services.maintenance.work import Outcome, Work
 from services.readside.parameters import InForce
 

@@ -8,7 +8,7 @@ import numpy as np
 from cognition.base_level import FloatArray, IntArray
 from cognition.consolidation import replay_keys, replay_priority
 from schemas.jobs import ConsolidationJob
-from services.maintenance.decisions import rehearsed_event
+from services.maintenance.events import rehearsed_event
 from services.maintenance.snapshot import FACT, SKILL, Gathered
 from services.maintenance.work import Work
 

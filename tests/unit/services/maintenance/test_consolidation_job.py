@@ -5,13 +5,14 @@ from uuid import UUID
 
 import pytest
 
-from bench.year.world import WorldSide
 from schemas.events import MemoryStored
 from schemas.ids import derive
 from schemas.parameters import Parameters
-from services.maintenance.decisions import RunContext, levels_of
+from services.maintenance.decisions import levels_of
+from services.maintenance.events import RunContext
 from services.maintenance.jobs.undo import UndoJob
 from services.maintenance.phrasing import Nonsense, WordingFailed
+from tests.fakes.maintenance_side import FoldedReadSide
 from tests.unit.services.maintenance.living import (
     DAY_MS,
     HOUR_MS,
@@ -117,7 +118,7 @@ async def test_downscaling_changes_the_ranking_and_spares_what_was_used() -> Non
     await use(own, used)
     parameters = own.view.namespace(own.namespace).parameters
 
-    page = await WorldSide(own).page(own.namespace, [str(idle), str(used)])
+    page = await FoldedReadSide(own).page(own.namespace, [str(idle), str(used)])
     plain = levels_of(page.memories, own.now_ms, Parameters())
     scaled = levels_of(page.memories, own.now_ms, parameters)
 
@@ -128,7 +129,7 @@ async def test_downscaling_changes_the_ranking_and_spares_what_was_used() -> Non
     # Not cumulative: twice downscaled is as once.
     twice = await level(own, idle)
     assert twice < before
-    page = await WorldSide(own).page(own.namespace, [str(idle)])
+    page = await FoldedReadSide(own).page(own.namespace, [str(idle)])
     parameters = own.view.namespace(own.namespace).parameters
     now = levels_of(page.memories, own.now_ms, parameters) - levels_of(
         page.memories, own.now_ms, Parameters()

@@ -12,11 +12,17 @@ from schemas.jobs import ConsolidationJob
 from services.maintenance.jobs import replaying
 from services.maintenance.jobs.replaying import COVERED_COSINE, COVERED_NOVELTY, drawn
 from services.maintenance.snapshot import FACT, Gathered
+from services.readside.documents import Document
 from services.readside.layout import STATE
 from tests.unit.services.maintenance.living import HOUR_MS, START_MS
 
 SEED = "run"
 DIMENSION = 8
+
+
+def document(memory_type: str) -> Document:
+    """What is said of no matter."""
+    return Document("", memory_type, START_MS, [], None, None, [], [], None, {})
 
 
 def lived(
@@ -42,7 +48,7 @@ def lived(
         states,
         vectors,
         levels=chance.standard_normal(count),
-        documents=[{"memory_type": each} for each in types],
+        documents=[document(each) for each in types],
         faded=np.zeros(count, bool),
         learnt_ms=np.zeros(count),
         now_ms=START_MS,
