@@ -138,9 +138,8 @@ async def _found(world: World, columns: ColumnCache, question: str) -> dict[str,
     ranking = rank(candidates_of(world, columns, plan), plan)
     if not ranking.order:
         return {"type": "", "content": "nothing"}
-    document = (
-        world.memories(world.namespace)[ranking.memories.ids[ranking.order[0]]].document or {}
-    )
+    first = ranking.memories.ids[ranking.order[0]]
+    document = world.memories(world.namespace)[first].document or {}
     return {"type": document["type"].decode(), "content": document["content"].decode()[:160]}
 
 

@@ -63,8 +63,9 @@ class FoldedReadSide:
         self._newest_max = newest_max
 
     async def namespaces(self, partition: int) -> list[str]:
-        names = {name for name, _ in self._side.view.memories} if partition == PARTITION else ()
-        return await self._side.read(lambda: sorted(names))
+        return await self._side.read(
+            lambda: sorted(self._side.view.touched) if partition == PARTITION else []
+        )
 
     async def upkeep(self, namespace: str) -> Upkeep:
         def facts() -> Upkeep:
@@ -109,12 +110,12 @@ class FoldedReadSide:
             yield await self.page(namespace, found[start : start + PAGE])
 
     async def concepts(self, namespace: str, names: list[str]) -> dict[str, bool]:
-        held = self._side.view.namespace(namespace)
-        return await self._side.read(
-            lambda: {
-                name: pack_element(name) in held.made for name in names if name in held.concepts
-            }
-        )
+        def known() -> dict[str, bool]:
+            held = self._side.view.namespace(namespace)
+            there = [name for name in names if name in held.concepts]
+            return {name: pack_element(name) in held.made for name in there}
+
+        return await self._side.read(known)
 
     async def settle(self, namespace: str, page: Page, next_ms: np.ndarray) -> None:
         due, memories = self._side.due[namespace], self._side.memories(namespace)

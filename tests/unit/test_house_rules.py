@@ -68,6 +68,8 @@ SERVICES_MAY_IMPORT = (
     "human_memory.paths",
     "human_memory.routes",
 )
+# Wired by itself, as an `app.py` is: the command line runs it beside the services.
+PROGRAMS = ("services/projection/rebuild.py",)
 # Every service has `common`; the read side's layout is for those that write or read it.
 SHARED_BY_SERVICES = ("services.common", "services.readside")
 # In folders that are pure else: a program; reads of Redis, and waiting for them.
@@ -207,7 +209,7 @@ def service_may_import(path: str, service: str, name: str) -> bool:
     """Imports of a service: never another, also where they share a process."""
     adapters = f"services/{service}/adapters/"
     if is_in(name, (adapters[:-1].replace("/", "."),)):
-        return path.startswith(adapters) or path == f"services/{service}/app.py"
+        return path.startswith(adapters) or path in (f"services/{service}/app.py", *PROGRAMS)
     shared: tuple[str, ...] = ("services.common",)
     if service != "common":
         shared = (*SHARED_BY_SERVICES, f"services.{service}")
@@ -217,9 +219,8 @@ def service_may_import(path: str, service: str, name: str) -> bool:
 def is_pure(path: str) -> bool:
     """Files that must give the same for the same, without asking anything of the world."""
     pure = ("cognition/", "schemas/", "services/projection/fold/", "services/readside/")
-    domain = path.startswith("services/") and path.endswith(
-        ("/domain.py", "/decisions.py", "/maintenance/events.py")
-    )
+    pure_names = ("/domain.py", "/decisions.py", "/maintenance/events.py")
+    domain = path.startswith("services/") and path.endswith(pure_names)
     return domain or (path.startswith(pure) and path not in IMPURE_FILES)
 
 

@@ -122,7 +122,7 @@ def _sessions(gathered: Gathered) -> list[list[int]]:
     rows.sort(key=lambda i: (int(states["created_ms"][i]), int(states["offset"][i])))
     sessions: defaultdict[str, list[int]] = defaultdict(list)
     for row in rows[-EPISODES_MAX:]:
-        sessions[gathered.documents[row].session].append(row)
+        sessions[gathered.documents[row].session or ""].append(row)
     return [sessions[name] for name in sorted(sessions)]
 
 
