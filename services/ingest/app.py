@@ -56,12 +56,13 @@ def build(settings: IngestSettings) -> AsgiFastStream:
 
 
 def _ingest(settings: IngestSettings, service: Service, embedder: Embedder) -> Ingest:
-    prefix = redis_prefix(settings.topic_prefix)
-    live = LiveBuild(service.redis, prefix, partitions=settings.partitions)
+    live = LiveBuild(
+        service.redis, redis_prefix(settings.topic_prefix), partitions=settings.partitions
+    )
     return Ingest(
         event_log=KafkaEventLog(settings, service.producer),
         embedder=embedder,
-        vocabularies=RedisVocabularies(service.redis, prefix, partitions=settings.partitions),
+        vocabularies=RedisVocabularies(live),
         dead_letters=service.dead_letters,
         replier=service.replier,
         visible=VisibleReplies(

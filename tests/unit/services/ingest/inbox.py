@@ -24,7 +24,7 @@ from services.readside.visibility import Waits
 from tests.builders import TIME_MS
 from tests.fakes.event_log import PARTITIONS, MemoryEventLog
 from tests.fakes.hash_model import hash_embedder
-from tests.fakes.vocabularies import MemoryVocabularies
+from tests.fakes.vocabularies import FoldedVocabularies
 
 INBOX, REPLIES, LETTERS = "memory.inbox", "memory.replies", "memory.dead-letters"
 REPLY_PARTITIONS = 6
@@ -128,13 +128,13 @@ class Member:
         producer: Producer | None = None,
         consumer: Consumer | None = None,
         *,
-        vocabularies: MemoryVocabularies | None = None,
+        vocabularies: FoldedVocabularies | None = None,
     ) -> None:
         self.log = event_log or MemoryEventLog()
         self.producer = producer or Producer()
         self.consumer = consumer or Consumer()
         self.embedder = hash_embedder()
-        self.vocabularies = vocabularies or MemoryVocabularies()
+        self.vocabularies = vocabularies or FoldedVocabularies()
         self.cursor = 0  # where the read side stands
         replier = Replier(self.producer, REPLIES, partitions=REPLY_PARTITIONS, service="ingest")
         self.ingest = Ingest(
