@@ -33,7 +33,8 @@ class DueSide(FoldedSide):
         """Fold more events, and note when to look at what they touch."""
         for event in events:
             super().take(event)
-            self._note(event.namespace)
+            if event.namespace in self.view.touched:
+                self._note(event.namespace)
 
     def in_force(self, namespace: str) -> InForce:
         """The parameters of a namespace."""

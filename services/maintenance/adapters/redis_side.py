@@ -22,7 +22,7 @@ SETTLE = files("services.maintenance").joinpath("lua/settle.lua").read_text()
 Commands = list[list[Word]]
 
 
-class RedisSide:
+class RedisReadSide:
     """`ReadSide` on Redis."""
 
     def __init__(self, redis: RedisClient, build: LiveBuild, prefix: str) -> None:
