@@ -235,12 +235,9 @@ class MicroBatchingEmbedder:
                 f"the model {self.model} gave vectors of shape {vectors.shape} for {len(texts)} "
                 f"texts; set HUMAN_MEMORY_EMBEDDING_DIMENSION to the model's"
             )
-        halves = vectors.astype(np.float16)
-        if not np.isfinite(halves).all():
-            raise ValueError(
-                f"the model {self.model} gave a vector with numbers that are not finite"
-            )
-        return halves
+        if not (np.abs(vectors) <= np.finfo(np.float16).max).all():  # nor for what is no number
+            raise ValueError(f"the model {self.model} gave a vector that 16 bits can't hold")
+        return vectors.astype(np.float16)
 
     def _deliver(self, slice_: _Slice, vectors: Vectors) -> None:
         for (request, i), vector in zip(slice_, vectors, strict=True):
