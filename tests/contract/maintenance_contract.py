@@ -1,6 +1,6 @@
 """The contract of maintenance's read side, whatever it reads."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pytest
@@ -194,8 +194,11 @@ class ReadSideContract:
     async def test_documents_lie_under_the_status_that_a_memory_has(
         self, side: MaintenanceSide
     ) -> None:
-        told = {"speaker": "Ann", "session": "s", "metadata": {"n": 1}, "memory_type": "semantic"}
-        await side.take(stored("a", content="Tea.", **told), stored("b", content="Milk."))
+        told: dict[str, Any] = {"speaker": "Ann", "session": "s", "metadata": {"n": 1}}
+        await side.take(
+            stored("a", content="Tea.", memory_type="semantic", **told),
+            stored("b", content="Milk."),
+        )
         await side.take(decayed_event(memory_id("b"), envelope=around(1)))
 
         first, second, third, unknown = await side.reads.documents(

@@ -62,7 +62,7 @@ class Agent:
 
         async def below() -> bool:
             levels = [(await self.inspect(memory))["activation"] for memory in memories]
-            return max(levels) <= threshold
+            return bool(max(levels) <= threshold)
 
         await eventually(below, seconds=PATIENCE_SECONDS)
 

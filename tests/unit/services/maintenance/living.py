@@ -13,8 +13,8 @@ from services.maintenance.decisions import levels_of
 from services.projection.digest import namespace_digest, rows_of_view
 from services.readside.layout import TRACE, kind_of, pack_record
 from tests.fakes.maintenance_side import FoldedReadSide
+from tests.fakes.word_embedder import WordEmbedder
 from tests.fakes.world import World
-from tests.unit.services.maintenance.words import WordEmbedder
 
 START_MS = 1_750_000_000_000
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
