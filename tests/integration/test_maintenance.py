@@ -12,7 +12,7 @@ import pytest
 from schemas.codec import decode_event
 from schemas.errors import NotFound, Rejected
 from schemas.events import MaintenanceCompleted, MemoryDecayed, MemoryEvent
-from schemas.fields import milliseconds
+from schemas.fields import Emotion, milliseconds
 from schemas.ids import run_id
 from schemas.maintenance import CancelRun, RunJob, UndoRun
 from schemas.queries import GraphExport, RunQuery, Runs, WorkingMemoryQuery
@@ -298,6 +298,22 @@ async def test_consolidation_makes_facts_and_skills_that_searches_find(
     assert (graph["total"], graph["edges"]) == (0, [])
     await folded(kept)
     await assert_redis_is_the_fold_of_the_log(kept)
+
+
+async def test_consolidation_leaves_a_fresh_plain_memory_lower_and_a_moving_one_higher(
+    keeper: Agent,
+) -> None:
+    plain = await keeper.store("The bus stop is next to the library.")
+    felt = Emotion(valence=-0.9, arousal=1.0, salience=0.9)
+    moving = await keeper.store("The roof of the barn caught fire.", emotion=felt)
+    before = [(await keeper.inspect(each))["activation"] for each in (plain, moving)]
+
+    result = await run(keeper, "consolidation")
+
+    after = [(await keeper.inspect(each))["activation"] for each in (plain, moving)]
+    assert result["report"]["episodes_replayed"] == 1
+    assert after[0] < before[0] - 0.1  # the downscaling, and a moment more
+    assert after[1] > before[1]
 
 
 async def test_strategies_lower_what_they_say_and_a_second_caller_gets_the_same_report(

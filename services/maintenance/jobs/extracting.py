@@ -1,6 +1,5 @@
 """Phase 2, extract: what several episodes say becomes a fact."""
 
-import asyncio
 import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
@@ -84,10 +83,9 @@ class Cluster:
         return len(self.occasions)
 
 
-async def extract(work: Work, job: ConsolidationJob, gathered: Gathered) -> Extracted:
+async def extract(work: Work, gathered: Gathered, clusters: list[Cluster]) -> Extracted:
     """Store a fact for each cluster that has none, strengthen those that have."""
     done = Extracted()
-    clusters = await asyncio.to_thread(clusters_of, gathered, job, now_ms=work.run.now_ms)
     known = [int(i) for i in gathered.of_type(FACT)]
     likeness = Likeness(work.embedder)
     await likeness.learn([gathered.documents[fact].content for fact in known])
