@@ -24,7 +24,7 @@ from schemas.topics import EVENTS
 from services.common.redis import REDIS_ERRORS, RedisClient, connect, redis_prefix
 from services.common.settings import VectorSettings
 from services.projection.adapters.redis_projection import RedisProjection
-from services.projection.batch import Batch, decode
+from services.projection.batch import Batch, Decoded, decode
 from services.projection.digest import combined_digest, digest_of_build
 from services.projection.pause import alone, held, held_at_the_start, unlink
 from services.readside.layout import INDEXED
@@ -246,12 +246,16 @@ class _Rebuild:
             await self._fold_batch(tp, Batch(tp.partition, version, decoded))
         except Indigestible:
             for each in decoded:
-                batch = Batch(tp.partition, version, [each])
-                try:
-                    await self._fold_batch(tp, batch)
-                except Indigestible as error:
-                    each.error = error
-                    await self._fold_batch(tp, batch)
+                await self._fold_alone(tp, version, each)
+
+    async def _fold_alone(self, tp: TopicPartition, version: int, each: Decoded) -> None:
+        while True:
+            try:
+                await self._fold_batch(tp, Batch(tp.partition, version, [each]))
+            except Indigestible as error:
+                each.failed(error)
+            else:
+                return
 
     async def _fold_batch(self, tp: TopicPartition, batch: Batch) -> None:
         version = batch.version
