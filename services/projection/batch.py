@@ -13,7 +13,6 @@ from services.projection.fold.fold import fold, references
 from services.projection.fold.view import Needs, View
 from services.projection.ports import Outcome, Projection
 
-
 # A failure of code that only computes comes back each time. It is tried more than once, in case
 # what it was given had been read wrongly.
 TRIES_MAX = 3

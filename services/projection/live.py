@@ -57,7 +57,7 @@ class LiveProjection:
         """`let_pass`: returns when this process answers no query, or after so many seconds."""
         self.ownership = Ownership(self._assigned)
         self.stopped: dict[TopicPartition, str] = {}
-        self.held = False  # a rebuild has us wait
+        self.held = False  # a rebuild has the batch in hand wait
         self.stuck: dict[TopicPartition, str] = {}
         self._store = store
         self._dead_letters = dead_letters
@@ -70,9 +70,12 @@ class LiveProjection:
         """Fold one batch wholly, however long Redis is away, unless its partitions move."""
         await self._let_pass(LET_PASS_SECONDS_MAX)
         async with self.ownership.batch():
-            for tp, some in groupby(records, lambda r: TopicPartition(r.topic, r.partition)):
-                if tp in self.ownership.partitions and tp not in self.stopped:
-                    await self._fold(tp, self._decode(tp, list(some)))
+            try:
+                for tp, some in groupby(records, lambda r: TopicPartition(r.topic, r.partition)):
+                    if tp in self.ownership.partitions and tp not in self.stopped:
+                        await self._fold(tp, self._decode(tp, list(some)))
+            finally:
+                self.held = False
 
     async def state(self) -> str:
         """`ok`, or why reads do not show what is in the log."""
@@ -167,6 +170,7 @@ class LiveProjection:
             try:
                 outcome = await self._fold_once(tp, batch)
             except Exception as error:  # passing over it would lose the batch
+                self.held = False
                 lasting = not isinstance(error, (*TRANSIENT, KafkaError, Unavailable))
                 log.warning(
                     "projection waits", error=repr(error), attempt=attempt, exc_info=lasting

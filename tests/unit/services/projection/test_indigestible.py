@@ -23,8 +23,8 @@ from services.common.dead_letters import DeadLetters
 from services.common.settings import VectorSettings
 from services.projection import batch as folding
 from services.projection.adapters.redis_projection import RedisProjection
-from services.projection.digest import digest_of_view
 from services.projection.batch import TRIES_MAX
+from services.projection.digest import digest_of_view
 from services.projection.fold.fold import fold, fold_log
 from services.projection.fold.view import Needs, View
 from services.projection.live import STUCK_TRIES, LiveProjection
