@@ -28,6 +28,7 @@ from human_memory.bus.services import SERVICES
 from human_memory.bus.topics import require_topics
 from human_memory.extras import NotInstalled, needs
 from schemas.errors import MemoryServiceError, Unavailable
+from services.common.background import first_of
 from services.common.logs import configure_logs
 from services.common.settings import EmbedderSettings, ServiceSettings
 
@@ -200,7 +201,7 @@ async def _serve_all(
                 for service in services:
                     group.create_task(_serve(service, stop))
     except BaseExceptionGroup as errors:
-        raise _first(errors) from None
+        raise first_of(errors) from None
 
 
 async def _topics_ready(settings: ServiceSettings, patience: float, stop: asyncio.Event) -> bool:
@@ -242,13 +243,6 @@ def _lifespan(app: Any) -> AbstractAsyncContextManager[Any]:
         else app.router.lifespan_context(app)
     )
     return begun
-
-
-def _first(errors: BaseExceptionGroup[Any]) -> BaseException:
-    first: BaseException = errors
-    while isinstance(first, BaseExceptionGroup):
-        first = first.exceptions[0]
-    return first
 
 
 def _one_line(error: Exception) -> str:

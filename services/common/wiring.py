@@ -13,6 +13,7 @@ from human_memory.bus.producer import DurableProducer
 from human_memory.bus.services import group_of
 from schemas.topics import CONTRACT_VERSION, DEAD_LETTERS, REPLIES, Topic
 from services.common import health
+from services.common.background import beside
 from services.common.broker import PAUSE_MS, make_broker
 from services.common.dead_letters import DeadLetters
 from services.common.envelope import Replier
@@ -20,7 +21,7 @@ from services.common.health import Check
 from services.common.ownership import REBALANCE_TIMEOUT_MS, SESSION_TIMEOUT_MS, Ownership
 from services.common.redis import connect
 from services.common.settings import ServiceSettings
-from services.common.watch import Handle, Watch, beside, engines
+from services.common.watch import Handle, Watch, engines
 
 Work = Callable[[], Coroutine[Any, Any, None]]
 Around = Callable[[], AbstractAsyncContextManager[None]]

@@ -37,6 +37,7 @@ from schemas.queries import (
     WorkingMemoryQuery,
 )
 from schemas.replies import Reply, error_reply
+from services.common.background import Background
 from services.common.dead_letters import DeadLetters
 from services.common.envelope import Envelope, Replier
 from services.common.foreground import Foreground
@@ -88,7 +89,7 @@ class Queries:
         """
         self.done = 0  # so many were answered or refused; the watch over us sees them get on
         self._slots = Slots(in_flight_max, foreground)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._background = Background()
         self._waits = waits
         self._searcher = searcher
         self._memory = memory
@@ -105,14 +106,11 @@ class Queries:
         """Take queries up, each in a task of its own; waits while too many are in flight."""
         for record in records:
             slot = await self._slots.take()
-            task = asyncio.create_task(self._handle(record, slot))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._background.start(self._handle(record, slot))
 
     async def drain(self) -> None:
         """Wait for what is in flight; each query's deadline bounds it."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=DRAIN_SECONDS_MAX)
+        await self._background.drain(DRAIN_SECONDS_MAX)
         await self._searcher.drain()
         await self._graph.close()
 

@@ -10,7 +10,7 @@ from aiokafka import TopicPartition
 from human_memory.bus.lasting import Lasting
 from schemas.errors import Unavailable
 from services.common.ownership import Ownership
-from services.common.watch import Handle, Watch, beside
+from services.common.watch import Handle, Watch
 
 RECORDS = (object(),)
 
@@ -291,32 +291,6 @@ async def test_consumer_that_gets_on_after_its_restart_may_be_started_anew_later
         await watched.for_seconds(1)
 
         assert (watched.subscriber.starts, await watched.watch.check()) == (starts, "ok")
-
-
-async def test_work_beside_a_service_that_fails_ends_the_service() -> None:
-    async def fail() -> None:
-        raise Unavailable("stands still")
-
-    with pytest.raises(ExceptionGroup) as caught:
-        async with beside(fail()):
-            await asyncio.Event().wait()
-
-    assert caught.group_contains(Unavailable, match="stands still")
-
-
-async def test_work_beside_a_service_ends_with_it() -> None:
-    ended = asyncio.Event()
-
-    async def work() -> None:
-        try:
-            await asyncio.Event().wait()
-        finally:
-            ended.set()
-
-    async with beside(work()):
-        await asyncio.wait([asyncio.create_task(_nothing(()))])
-
-    assert ended.is_set()
 
 
 async def _nothing(_: tuple[Any, ...]) -> None:
