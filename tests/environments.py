@@ -60,7 +60,7 @@ def environment_with(wheel: Path, folder: Path, *extras: str) -> Environment:
     made = Environment(folder)
     with ZipFile(wheel) as file:
         file.extractall(made.packages)
-    for name in _needed(_wheel_requirements(made.packages), extras):
+    for name in needed(_wheel_requirements(made.packages), extras):
         _link(distribution(name), made.packages)
     script = folder / "bin" / "human-memory"
     script.write_text(
@@ -85,7 +85,7 @@ def _wheel_requirements(packages: Path) -> list[str]:
     return found or []
 
 
-def _needed(requirements: Iterable[str], extras: tuple[str, ...]) -> set[str]:
+def needed(requirements: Iterable[str], extras: tuple[str, ...] = ()) -> set[str]:
     """Names of all distributions that are asked for, also by others."""
     found = set[str]()
     asked = list(_asked(requirements, extras))
