@@ -42,6 +42,7 @@ STOP_SECONDS_MAX = 15.0
 # Of these, so long for the HTTP requests in hand; new connections are refused at once.
 DRAIN_SECONDS_MAX = 10
 POLL_SECONDS = 0.25
+PORT_MAX = 65_535
 # Longer than clients and proxies keep an idle connection (httpx 5 s, most proxies 60 s): whoever
 # sends on one that we close in that moment can't know whether the request was carried out.
 KEEP_ALIVE_SECONDS = 75
@@ -130,7 +131,8 @@ def _ports(names: list[str], given: list[str], settings: ServiceSettings) -> dic
     ports = {}
     for item in given:
         name, _, number = item.partition("=")
-        if name not in names or not number.isdigit():
+        is_port = number.isdecimal() and len(number) <= len(str(PORT_MAX))
+        if name not in names or not is_port or int(number) > PORT_MAX:
             raise typer.BadParameter(f"--port {item}: give SERVICE=PORT, such as {names[0]}=8001")
         ports[name] = int(number)
     if settings.http_port:

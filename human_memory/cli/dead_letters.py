@@ -1,5 +1,6 @@
 """`dead-letters list`, `show`, `replay`: what could not be processed."""
 
+import re
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from human_memory.cli.rendering import print_indented
 from human_memory.models import DeadLetter
 from human_memory.operations import installation
 from human_memory.operations.requests import DeadLetterRequest, DeadLettersRequest, ReplayRequest
+from schemas.limits import POSITION_PATTERN
 
 app = typer.Typer(
     help="Look at what could not be processed, and send it again.", no_args_is_help=True
@@ -107,7 +109,6 @@ def _print(letter: DeadLetter) -> None:
 
 
 def _checked(place: str) -> str:
-    partition, _, offset = place.partition(":")
-    if not (partition.isdigit() and offset.isdigit()):
+    if not re.fullmatch(POSITION_PATTERN, place):
         raise typer.BadParameter(f"{place}: give PARTITION:OFFSET, such as 3:17")
     return place

@@ -1,5 +1,6 @@
 """Operations on an installation: its namespaces, their parameters, rebuilds, dead letters."""
 
+import re
 from typing import Any
 
 from pydantic import ValidationError
@@ -17,6 +18,7 @@ from human_memory.operations.requests import (
     ReplayRequest,
     SetParametersRequest,
 )
+from schemas import limits
 from schemas.dead_letters import HEADER_PREFIX, DeadLetterReason
 from schemas.errors import NotFound, Rejected
 from schemas.inbox import SetParameters
@@ -97,19 +99,24 @@ async def replay_dead_letters(request: ReplayRequest, context: RequestContext) -
 
 
 async def _at(settings: KafkaSettings, places: list[str]) -> list[Any]:
-    records = []
+    found = [_place(place) for place in places]
     async with reading(settings, settings.topic(DEAD_LETTERS)) as reader:
-        for place in places:
-            partition, _, offset = place.partition(":")
-            record = None
-            if partition.isdigit() and offset.isdigit():
-                record = await reader.one(int(partition), int(offset))
-            if record is None:
-                raise NotFound(
-                    f"no dead letter at {place[:80]}; see: human-memory dead-letters list"
-                )
-            records.append(record)
+        records = [await reader.one(partition, offset) for partition, offset in found]
+    for place, record in zip(places, records, strict=True):
+        if record is None:
+            raise _none_at(place)
     return records
+
+
+def _place(text: str) -> tuple[int, int]:
+    if not re.fullmatch(limits.POSITION_PATTERN, text):
+        raise _none_at(text)
+    partition, offset = map(int, text.split(":"))
+    return partition, offset
+
+
+def _none_at(place: str) -> NotFound:
+    return NotFound(f"no dead letter at {place[:80]}; see: human-memory dead-letters list")
 
 
 def _may_be_repeated(settings: KafkaSettings, record: Any) -> bool:
