@@ -36,7 +36,7 @@ ENDED_OTHERWISE = {
     "human_memory/_client/kafka.py: self._end.wait()": "the client, when it is closed or collected",
     "human_memory/_client/kafka.py: asyncio.wait({starting})": "close(), which gives it up in time",
     "human_memory/_client/http.py: self._clients.get()": "nothing: it makes a client, or has it",
-    "human_memory/bus/producer.py: asyncio.wait([future])": "the limit of the attempt",
+    "human_memory/bus/producer.py: asyncio.wait([future])": "the limit of the append",
     "human_memory/bus/reply_inbox.py: asyncio.wait([reader])": "it was cancelled",
     "human_memory/bus/reply_inbox.py: self._positioned.wait()": "the deadline of the request",
     "human_memory/local/supervisor.py: thread.join()": "the limits in which children are stopped",
