@@ -197,31 +197,6 @@ class Bus:
         """The settings by which it reaches Kafka."""
         return self._settings
 
-    @property
-    def pending(self) -> int:
-        """Requests that wait for their reply now."""
-        return self._replies.pending
-
-    @property
-    def late_replies(self) -> int:
-        """Replies that came after their request had given up."""
-        return self._replies.late_replies
-
-    @property
-    def unknown_replies(self) -> int:
-        """Replies to us that no request of ours asked for, or that came twice."""
-        return self._replies.unknown_replies
-
-    @property
-    def foreign_replies(self) -> int:
-        """Replies to others in the partition we read."""
-        return self._replies.foreign_replies
-
-    @property
-    def malformed_replies(self) -> int:
-        """Replies to us that are no replies by the contract; they were ignored."""
-        return self._replies.malformed_replies
-
     def _check_home(self) -> None:
         if self._inherited or self._loop not in (None, asyncio.get_running_loop()):
             raise Unavailable(

@@ -11,7 +11,7 @@ from prometheus_client import Counter
 
 from human_memory.bus.consumer import SILENT_SECONDS_MAX
 from human_memory.bus.lasting import DOUBT_SECONDS, Lasting
-from human_memory.bus.probing import kafka_answers
+from human_memory.bus.probing import PROBE_SECONDS_MAX, kafka_answers
 from schemas.errors import Unavailable
 from services.common.ownership import REBALANCE_TIMEOUT_MS, Ownership
 from services.common.redis import REDIS_ERRORS, RedisClient, redis_prefix
@@ -31,7 +31,6 @@ BATCH_SECONDS_MAX = 90.0
 # What got on for so long after its restart was helped by it.
 WELL_SECONDS = 30.0
 RESTART_SECONDS_MAX = 45.0
-REDIS_SECONDS_MAX = 5.0
 LIMITS = {
     "Kafka has sent nothing": SILENT_SECONDS_MAX,
     "no partitions": UNASSIGNED_SECONDS_MAX,
@@ -204,7 +203,7 @@ def engines(settings: ServiceSettings, redis: RedisClient) -> Callable[[], Await
     async def answer() -> bool:
         key = f"{redis_prefix(settings.topic_prefix)}probe"
         try:
-            async with asyncio.timeout(REDIS_SECONDS_MAX):
+            async with asyncio.timeout(PROBE_SECONDS_MAX):
                 await redis.set(key, b"", px=1)
         except (*REDIS_ERRORS, TimeoutError):
             return False

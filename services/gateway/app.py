@@ -18,7 +18,7 @@ from human_memory.models import Readiness
 from human_memory.operations.examples import ANSWERS
 from human_memory.operations.problems import refused_parameters
 from schemas.errors import MemoryServiceError
-from services.common.redis import connect
+from services.common.redis import connect, redis_prefix
 from services.gateway.access import Access
 from services.gateway.endpoints import add_endpoints
 from services.gateway.event_feed import Followers
@@ -67,7 +67,7 @@ def build(settings: GatewaySettings) -> FastAPI:
             app.state.parts = parts = Parts(
                 settings=settings,
                 bus=bus,
-                kept=KeptReplies(redis, f"hm:{settings.topic_prefix}:"),
+                kept=KeptReplies(redis, redis_prefix(settings.topic_prefix)),
                 followers=Followers(settings),
                 stats=SharedStats(bus, seconds_max=settings.request_seconds_max),
                 probes=Probes(settings, redis, bus),

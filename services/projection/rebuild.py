@@ -16,8 +16,7 @@ from typing import Any
 import structlog
 from aiokafka import TopicPartition
 
-from human_memory.bus.consumer import LogConsumer
-from human_memory.bus.errors import kafka_trouble
+from human_memory.bus.consuming import consuming
 from schemas.errors import Indigestible, InvariantBroken, Unavailable
 from schemas.events import MemoryStored
 from schemas.topics import EVENTS
@@ -160,20 +159,12 @@ async def _drop_builds(redis: RedisClient, store: RedisProjection, partitions: i
 @asynccontextmanager
 async def _connected(settings: VectorSettings) -> AsyncIterator[tuple[RedisClient, Any]]:
     redis = connect(settings.redis)
-    consumer = LogConsumer(
-        **settings.connection_arguments(),
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-    )
     try:
-        with kafka_trouble(settings, "reading the log"):
-            await consumer.start()
+        async with consuming(settings, "reading the log") as consumer:
             yield redis, consumer
     except REDIS_ERRORS as error:
         raise Unavailable(f"Redis does not answer: {error!r}") from error
     finally:
-        await consumer.stop()
         await redis.aclose()
 
 

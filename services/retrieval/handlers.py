@@ -38,7 +38,7 @@ from schemas.queries import (
 )
 from schemas.replies import Reply, error_reply
 from services.common.background import Background
-from services.common.dead_letters import DeadLetters
+from services.common.dead_letters import DeadLetters, shown
 from services.common.envelope import Envelope, Replier
 from services.common.foreground import Foreground
 from services.common.records import JsonOf, Records
@@ -122,8 +122,10 @@ class Queries:
                     record, replies_topic=self._replies_topic, partitions=self._reply_partitions
                 )
                 # The task has a context of its own, which ends with it.
+                asked = envelope.reply_to
                 structlog.contextvars.bind_contextvars(
-                    correlation_id=_shown(envelope), namespace=_text(record.key)
+                    correlation_id=shown(asked.correlation_id if asked else None),
+                    namespace=shown(record.key),
                 )
                 reply = await self._reply(record, envelope, slot)
                 if envelope.reply_to is not None:
@@ -214,11 +216,3 @@ def _cause(query: Query, record: Any) -> UUID:
     if query.query_id is not None:
         return query_cause(query.namespace, query.query_id)
     return cause_of_record(record.topic, record.partition, record.offset, record.timestamp)
-
-
-def _shown(envelope: Envelope) -> str | None:
-    return _text(envelope.reply_to.correlation_id) if envelope.reply_to else None
-
-
-def _text(value: bytes | None) -> str | None:
-    return value[:200].decode("utf-8", "replace") if value else None

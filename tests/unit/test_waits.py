@@ -22,6 +22,7 @@ MAKERS = {
     "AIOKafkaProducer": {"human_memory/bus/producer.py"},
     "BlockingConnectionPool": set(),
     "ConnectionPool": set(),
+    "LogConsumer": {"human_memory/bus/consuming.py"},
     "KafkaBroker": set(),  # MemoryBroker is one
     "MemoryBroker": {"services/common/broker.py"},
     "Redis": {"stack/redis_server.py"},
