@@ -54,14 +54,15 @@ class SearchResult(BaseModel):
 
 
 class SearchReply(BaseModel):
-    """The results of a search, best first."""
+    """The results of a search, best first. `warning`: its accesses are not visible yet, and why."""
 
     results: list[SearchResult]
     count: int = 0
+    warning: str | None = None
 
 
 class MemoryInfo(BaseModel):
-    """A memory that was recalled; this access is counted in it."""
+    """A memory that was recalled; this access is counted in it. `warning`: as of a search."""
 
     memory_id: str
     content: str
@@ -71,6 +72,7 @@ class MemoryInfo(BaseModel):
     last_accessed: str
     access_count: int
     explanation: Explanation | None = None
+    warning: str | None = None
 
 
 class AccessRecord(BaseModel):

@@ -3,6 +3,7 @@
 Both clients and all transports share these, so they can't differ.
 """
 
+import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -31,7 +32,9 @@ from human_memory.routes import Route
 
 T = TypeVar("T")
 U = TypeVar("U")
+W = TypeVar("W", models.SearchReply, models.MemoryInfo)
 BATCH_SIZE_DEFAULT = 100
+_log = logging.getLogger("human_memory")
 _SENDABLE = re.compile(r"[\x21-\x7e]*")
 
 
@@ -115,7 +118,7 @@ def search(
     fields = {"query": query, "top_k": top_k, "min_activation": min_activation, **given}
     safe = _looks_only(given) or more.get("idempotency_key") is not None
     call = _call(routes.SEARCH, models.SearchReply, fields, more, repeatable=safe)
-    return call.giving(lambda reply: reply.results)
+    return call.giving(lambda reply: _heard(reply).results)
 
 
 def recall(memory_id: str, more: RecallMore) -> Call[models.MemoryInfo]:
@@ -123,7 +126,14 @@ def recall(memory_id: str, more: RecallMore) -> Call[models.MemoryInfo]:
     given = _given(more, RecallMore, "recall")
     fields = {"memory_id": memory_id, **given}
     safe = _looks_only(given)
-    return _call(routes.RECALL, models.MemoryInfo, fields, more, repeatable=safe)
+    return _call(routes.RECALL, models.MemoryInfo, fields, more, repeatable=safe).giving(_heard)
+
+
+def _heard(reply: W) -> W:
+    """The same, once its warning is in the log: a list of results has no place for it."""
+    if reply.warning is not None:
+        _log.warning("%s", reply.warning)
+    return reply
 
 
 def inspect(memory_id: str, more: InspectMore) -> Call[models.MemoryDetail]:
