@@ -14,7 +14,7 @@ from human_memory.bus.settings import KafkaSettings
 from human_memory.cli.output import print_json
 from human_memory.deadline import Deadline
 from human_memory.local import instance as instances
-from human_memory.local.instance import Instance
+from human_memory.local.instance import Instance, same_server
 from human_memory.operations.context import RequestContext
 from human_memory.paths import data_folder
 from schemas.replies import Reply
@@ -65,7 +65,8 @@ class KafkaOptions(DataOptions):
         """The installation that runs in the data folder, unless another Kafka is asked for."""
         found = instances.running(self.folder)
         asked = self.kafka or os.environ.get("HUMAN_MEMORY_KAFKA")
-        return None if found is None or (asked and asked != found.kafka) else found
+        elsewhere = found is not None and asked and not same_server(asked, found.kafka)
+        return None if elsewhere else found
 
     def settings(self) -> KafkaSettings:
         """The settings by which Kafka is reached."""

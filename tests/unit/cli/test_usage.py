@@ -38,7 +38,7 @@ def run(arguments: list[str], data: Path) -> tuple[int, str, str]:
         (["dead-letters", "show", "first"], "first: give PARTITION:OFFSET"),
         (["dead-letters", "replay"], "give either PARTITION:OFFSET or --all"),
         (["dead-letters", "replay", "0:1", "--all"], "give either PARTITION:OFFSET or --all"),
-        (["up"], "give the addresses of both Kafka and Redis"),
+        (["up", "--kafka", NOBODY], "give the addresses of both Kafka and Redis"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
