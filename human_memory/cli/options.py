@@ -20,6 +20,7 @@ from human_memory.paths import data_folder
 from schemas.replies import Reply
 
 REDIS_DEFAULT = "redis://127.0.0.1:6379/0"
+_SERVERS = ("HUMAN_MEMORY_KAFKA", "HUMAN_MEMORY_REDIS")
 _FROM_INSTANCE = ("kafka", "topic_prefix", "partitions")
 
 
@@ -96,6 +97,11 @@ class ServerOptions(KafkaOptions):
             show_default="HUMAN_MEMORY_REDIS, else that of `human-memory up`",
         ),
     ] = None
+
+    def names_servers(self) -> bool:
+        """True where flags or the environment say of which servers it is asked."""
+        named = (self.kafka, self.redis, *map(os.environ.get, _SERVERS))
+        return any(named)
 
     def redis_url(self) -> str:
         """The flag, else the environment, else what runs in the data folder."""

@@ -324,6 +324,27 @@ def test_run_that_failed_is_shown_with_why_and_an_unknown_job_is_refused(
     assert "failed" in people.printed
 
 
+def test_status_of_named_servers_tells_who_is_at_work_for_them(hm: Installation) -> None:
+    state = hm.state()
+    elsewhere = Installation(hm.data / "elsewhere")
+    named = ("--kafka", state["kafka"], "--redis", state["redis"])
+
+    status = elsewhere.run("status", "--json", *named).json()
+
+    states = {component["name"]: component["state"] for component in status["components"]}
+    services = dict.fromkeys(("ingest", "projection", "retrieval", "maintenance"), "1 at work")
+    assert states == {"kafka": "ready", "redis": "ready", **services}
+
+
+def test_normal_start_logs_no_errors(hm: Installation) -> None:
+    logs = [(hm.data / "logs" / f"{name}.log").read_text() for name in ("gateway", "services")]
+
+    lines = [json.loads(line) for log in logs for line in log.splitlines()]
+
+    assert len(lines) > 10
+    assert [line for line in lines if line["level"] not in ("info", "warning")] == []
+
+
 def test_topics_of_a_running_system_are_right(hm: Installation) -> None:
     assert hm.run("topics", "check").code == 0
     assert hm.run("topics", "apply", "--json").json() == []
