@@ -62,7 +62,7 @@ class Children:
 
     @property
     def notes(self) -> list[str]:
-        """What to know of them at any time."""
+        """Sentences on what is otherwise than expected."""
         return list(self._ports.notes.values())
 
     @property
