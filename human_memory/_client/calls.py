@@ -17,6 +17,8 @@ from human_memory._client.arguments import (
     ConceptMore,
     InspectMore,
     Keyed,
+    LetterFilters,
+    LettersMore,
     ListMore,
     NamespacesMore,
     ReasonMore,
@@ -230,9 +232,10 @@ def rebuild() -> Call[models.Rebuild]:
     return _call(routes.REBUILD, models.Rebuild, {}, {})
 
 
-def dead_letters(last: int) -> Call[list[models.DeadLetter]]:
+def dead_letters(last: int, more: LettersMore) -> Call[list[models.DeadLetter]]:
     """The newest dead letters."""
-    call = _call(routes.DEAD_LETTERS, models.DeadLetters, {"last": last}, {})
+    fields = {"last": last, **_given(more, LettersMore, "dead_letters")}
+    call = _call(routes.DEAD_LETTERS, models.DeadLetters, fields, {})
     return call.giving(lambda found: found.dead_letters)
 
 
@@ -241,11 +244,24 @@ def get_dead_letter(place: str) -> Call[models.DeadLetter]:
     return _call(routes.GET_DEAD_LETTER, models.DeadLetter, {"place": place}, {})
 
 
-def replay_dead_letters(places: Sequence[str], everything: bool) -> Call[list[models.SentBack]]:
+def replay_dead_letters(
+    places: Sequence[str], everything: bool, again: bool, more: LetterFilters
+) -> Call[list[models.SentBack]]:
     """Dead letters, sent again."""
-    fields = {"places": places, "all": everything}
+    filters = _given(more, LetterFilters, "replay_dead_letters")
+    fields = {"places": places, "all": everything, "again": again, **filters}
     call = _write(routes.REPLAY_DEAD_LETTERS, models.Replayed, fields, {})
     return call.giving(lambda done: done.replayed)
+
+
+def discard_dead_letters(
+    places: Sequence[str], everything: bool, more: LetterFilters
+) -> Call[list[str]]:
+    """Dead letters that are done with."""
+    filters = _given(more, LetterFilters, "discard_dead_letters")
+    fields = {"places": places, "all": everything, **filters}
+    call = _write(routes.DISCARD_DEAD_LETTERS, models.Discarded, fields, {})
+    return call.giving(lambda done: done.discarded)
 
 
 def working_memory(whose: Whose) -> Call[list[models.WorkingMemoryItem]]:

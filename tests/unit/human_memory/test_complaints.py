@@ -3,10 +3,10 @@
 import logging
 import subprocess
 import sys
+import time
 
 import pytest
 
-from human_memory.bus import complaints
 from human_memory.bus.complaints import FewComplaints
 
 
@@ -20,7 +20,7 @@ def test_same_complaint_is_written_once_a_minute_and_as_a_warning(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = [100.0]
-    monkeypatch.setattr(complaints.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     few, written = FewComplaints(), []
 
     for seconds in range(0, 121, 10):
