@@ -35,7 +35,10 @@ Status = Literal["active", "decayed", "deleted"]
 RunStatus = Literal["running", "completed", "cancelled", "failed", "undone"]
 Wait = Annotated[
     Literal["none", "visible"],
-    Field(description="`visible`: answer when reads show the accesses it recorded."),
+    Field(
+        description="`visible`: answer when reads show the accesses it recorded, or with a "
+        "`warning` that they do not in time."
+    ),
 ]
 
 

@@ -109,6 +109,24 @@ class NamespacesMore(TypedDict, total=False):
     cursor: str | None
 
 
+class LetterFilters(TypedDict, total=False):
+    """The dead letters that a call is about, by name."""
+
+    topic: str | None
+    code: str | None
+    service: str | None
+    key: str | None
+    contains: str | None
+    since: Moment | None
+    until: Moment | None
+
+
+class LettersMore(LetterFilters, total=False):
+    """The arguments of `dead_letters`, by name."""
+
+    state: str | None
+
+
 class ConceptMore(Keyed, total=False):
     """The arguments of `add_concept` beyond the published client's, by name."""
 

@@ -10,6 +10,6 @@ def main() -> None:
     try:
         with needs("cli"):
             from human_memory.cli.commands import run
+        run()
     except NotInstalled as error:
         sys.exit(f"human-memory: {error}")
-    run()

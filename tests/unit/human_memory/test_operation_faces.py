@@ -62,6 +62,7 @@ MESSAGES: dict[str, type[BaseModel]] = {
     "dead_letters": requests.DeadLettersRequest,
     "get_dead_letter": requests.DeadLetterRequest,
     "replay_dead_letters": requests.ReplayRequest,
+    "discard_dead_letters": requests.DiscardRequest,
 }
 # Operations that send others' messages.
 WITHOUT_MESSAGE = {
@@ -125,6 +126,7 @@ COMMANDS_OF = {
     "dead_letters": "dead-letters list",
     "get_dead_letter": "dead-letters show",
     "replay_dead_letters": "dead-letters replay",
+    "discard_dead_letters": "dead-letters discard",
 }
 TOOLS_OF = {"add_concept": "describe", "add_relation": "relate", "spread": "related"}
 # By face and operation: names there that are others in the contract.
@@ -146,6 +148,7 @@ NAMES: dict[tuple[str, str], dict[str, str]] = {
     ("cli", "spread"): {"names": "active_concepts"},
     ("cli", "set_parameters"): {"values": "parameters"},
     ("cli", "replay_dead_letters"): {"place": "places", "all_": "all"},
+    ("cli", "discard_dead_letters"): {"place": "places", "all_": "all"},
     ("mcp", "add_concept"): {"type": "concept_type"},
     ("mcp", "spread"): {"concepts": "active_concepts"},
 }
@@ -205,7 +208,7 @@ EXCEPTIONS: dict[tuple[str, str, str], str] = {
         for operation in (
             *("runs", "start_run", "get_run", "cancel_run", "undo_run", "parameters"),
             *("set_parameters", "namespaces", "rebuild", "dead_letters", "get_dead_letter"),
-            "replay_dead_letters",
+            *("replay_dead_letters", "discard_dead_letters"),
         )
     },
 }
