@@ -146,6 +146,7 @@ NAMES: dict[tuple[str, str], dict[str, str]] = {
     ("cli", "spread"): {"names": "active_concepts"},
     ("cli", "set_parameters"): {"values": "parameters"},
     ("cli", "replay_dead_letters"): {"place": "places", "all_": "all"},
+    ("mcp", "list"): {"type": "memory_type"},
     ("mcp", "add_concept"): {"type": "concept_type"},
     ("mcp", "spread"): {"concepts": "active_concepts"},
 }
@@ -197,8 +198,9 @@ EXCEPTIONS: dict[tuple[str, str, str], str] = {
     ("mcp", "search", "parameters"): "for programs: an assistant has no use for it",
     **{
         ("mcp", operation, ANY): "an assistant searches instead of paging through all there is"
-        for operation in ("list", "get_concept", "export_graph")
+        for operation in ("get_concept", "export_graph")
     },
+    ("mcp", "list", "offset"): "the cursor goes on",
     ("mcp", "used", ANY): "recalling is how an assistant says so",
     **{
         ("mcp", operation, ANY): "for operators"
