@@ -113,7 +113,15 @@ TOOLS = (
         "Memories about something, those that come to mind most easily first. "
         "`superseded_by`: the id of a newer memory that says what holds now instead.",
         without=frozenset(
-            {"min_activation", "record_access", "noise", "seed", "explain", "parameters"}
+            {
+                "min_activation",
+                "record_access",
+                "noise",
+                "seed",
+                "explain",
+                "parameters",
+                "include_metadata",
+            }
         ),
         kinds={
             "query": said("What to remember about: a question or words."),
@@ -130,7 +138,7 @@ TOOLS = (
         "List memories",
         READS,
         "Memories in order of activation, in pages, without strengthening them.",
-        without=frozenset({"offset"}),
+        without=frozenset({"offset", "include_metadata"}),
         kinds={
             "tag": Annotated[str | None, Field(description="Only with this tag.")],
             "limit": Annotated[int, Field(ge=1, le=PAGE_MAX, description="At most so many.")],

@@ -193,7 +193,10 @@ EXCEPTIONS: dict[tuple[str, str, str], str] = {
     ("mcp", ANY, "idempotency_key"): "the client gives each call one of its own",
     **{
         ("mcp", ANY, field): "for programs: an assistant has no use for it"
-        for field in ("metadata", "record_access", "explain", "min_activation", "noise", "seed")
+        for field in (
+            *("metadata", "include_metadata", "record_access", "explain"),
+            *("min_activation", "noise", "seed"),
+        )
     },
     ("mcp", "search", "parameters"): "for programs: an assistant has no use for it",
     **{
