@@ -25,7 +25,7 @@ NOTHING = Answer(200, {"results": [], "count": 0})
 
 
 async def told(memory: Script, tool: str, **arguments: Any) -> tuple[bool, str]:
-    """Whether it failed, and the one text of the answer."""
+    """True if it failed, and the one text of the answer."""
     async with Client(server_of(AsyncMemory(memory.url))) as client:
         result = await client.call_tool(tool, arguments)
     (block,) = result.content
