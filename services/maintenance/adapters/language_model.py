@@ -82,7 +82,7 @@ class LanguageModel:
 
 class _Refusal(Exception):
     def __init__(self, status: int, text: str) -> None:
-        super().__init__(f"it refuses the request with {status}: {text[:200]!r}")
+        super().__init__(f"it answers {status}: {text[:200]!r}")
         self.status = status
 
 

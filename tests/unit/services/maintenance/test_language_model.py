@@ -143,7 +143,7 @@ async def test_server_that_refuses_an_option_is_asked_without_them_from_then_on(
 )
 async def test_key_or_model_that_is_refused_leaves_all_facts_for_the_next_run(status: str) -> None:
     async with LocalModel(lambda *_: http(b"no such key", status)) as api:
-        with pytest.raises(WordingFailed, match=f"with {status[:3]}: 'no such key'"):
+        with pytest.raises(WordingFailed, match=f"it answers {status[:3]}: 'no such key'"):
             await model(api.url).fact(TEXTS)
 
     assert len(api.asked) == 1
@@ -153,7 +153,7 @@ async def test_text_that_is_refused_is_no_fact_and_the_next_one_is_asked_for() -
     refused = http(b"too long", "400 Bad Request")
     async with LocalModel(lambda _, body: refused if b"Long" in body else said(GOOD)) as api:
         own = model(api.url)
-        with pytest.raises(Nonsense, match="refuses the request with 400: 'too long'"):
+        with pytest.raises(Nonsense, match="it answers 400: 'too long'"):
             await own.fact(["Long.", "Longer."])
         fact = await own.fact(TEXTS)
 
