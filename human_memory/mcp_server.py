@@ -220,7 +220,8 @@ def _sentence(error: HumanMemoryError, given: Mapping[str, Any]) -> str:
                 f"No memory here has the id {' or '.join(ids)}, or it is forgotten. "
                 "search and list give ids; restore brings back what was forgotten."
             )
-        return "Not found: no concept here has that name. describe creates one."
+        words = str(error).removeprefix("Not found: ")
+        return f"{words}." if not words.startswith("/") else "Nothing here has that name."
     words = _detail(str(error))
     return f"{words}; try again in a moment" if isinstance(error, ServiceUnavailable) else words
 

@@ -184,8 +184,8 @@ def random_op(chance: random.Random) -> Op:
             # In which order stores list items is not agreed upon: so all of them.
             return SearchOp(prefix, chance.choice([None, *FILTERS]), limit=100)
         case _:
-            kind = chance.choice(["prefix", "suffix"])
-            conditions = (MatchCondition(kind, prefix),) if prefix else None
+            ends = [MatchCondition("prefix", prefix), MatchCondition("suffix", prefix)]
+            conditions = (chance.choice(ends),) if prefix else None
             return ListNamespacesOp(conditions, chance.choice([None, 1, 2]), limit, offset)
 
 
