@@ -40,7 +40,7 @@ SECONDS = Histogram(
 IN_FLIGHT = Gauge("human_memory_http_requests_in_flight", "HTTP requests being served")
 
 OPEN_PATHS = frozenset({"/health", "/ready"})
-# They last as long as the client likes, and are bounded by a number of their own.
+# Requests here last as long as the client likes, and have a limit of their own.
 LASTING_PATHS = frozenset({"/v1/events", "/v1/benchmark/run", "/ws/stats"})
 WRITING_METHODS = frozenset({"POST", "DELETE"})
 RETRY_AFTER_SECONDS = "1"

@@ -48,7 +48,7 @@ def build(settings: IngestSettings) -> AsgiFastStream:
             "partitions": partial(owns_partitions, ingest.ownership),
             "model": partial(model_loaded, embedder),
         },
-        # Not awaited: whoever probes us shall hear that the model is loading.
+        # Not awaited: meanwhile a probe is told that the model is loading.
         works=[embedder.load],
         around=lambda: the_embedding_model(settings, service.redis, embedder),
         on_shutdown=[ingest.stop],

@@ -108,8 +108,8 @@ class Ingest:
         self._visible = visible
         self._future_skew_seconds = future_skew_seconds
         self._probes = count()
-        # Where events lie, by id: what we have appended lately, and what a predecessor, or we
-        # before an error, may have. That is looked up with the first records of a partition.
+        # Where events lie, by id: those that we have appended lately, and those that a predecessor,
+        # or we before an error, may have. These are read with the first records of a partition.
         self._appended: dict[UUID, Appended] = {}
         self._found: dict[UUID, Appended] = {}
         self._looked_up: set[TopicPartition] = set()

@@ -19,7 +19,7 @@ from services.maintenance.ports import ReadSide, Upkeep
 
 log = structlog.get_logger(__name__)
 SLOTS = Counter("human_memory_slots_total", "Commands published by the clock", ["job"])
-# Of a slot that was missed, while no member had its partition, the next look finds out.
+# A slot that was missed while no instance had its partition is found at the next look.
 LOOK_SECONDS = 5.0
 _HEADERS = ((CONTENT_TYPE, JSON.encode()),)
 

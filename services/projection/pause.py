@@ -11,7 +11,7 @@ from services.common.redis import REDIS_ERRORS, RedisClient
 from services.projection.ports import Builds
 from services.readside.layout import rebuilding_key
 
-# A rebuild that dies while it holds the live fold holds it no longer than this.
+# If a rebuild dies while it holds the live fold, the hold ends after this long.
 HOLD_SECONDS = 10
 LIVE_WAIT_SECONDS = 60.0
 POLL_SECONDS = 0.02

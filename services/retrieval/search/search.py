@@ -82,7 +82,7 @@ class Searcher:
         return (await self._log.append(accesses_of(ranking)))[-1]
 
     def _append_later(self, events: list[MemoryEvent]) -> None:
-        # The answer knows already; who finds the pair again if this is lost, appends it.
+        # The answer shows it already; if this is lost, the next search with the pair appends it.
         if events:
             self._background.start(self._append(events))
 
