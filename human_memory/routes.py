@@ -77,6 +77,8 @@ NAMESPACE_HEADER = "X-Memory-Namespace"
 IDEMPOTENCY_HEADER = "Idempotency-Key"
 REQUEST_ID_HEADER = "X-Request-ID"
 TIMEOUT_HEADER = "X-Timeout-Ms"
+# Of a reply: fields of the request that were ignored.
+WARNINGS_HEADER = "X-Memory-Warnings"
 NAMESPACE_DEFAULT = "default"
 # As schemas.limits has it, which this package alone does not bring along; a test compares.
 TIMEOUT_MS_MAX = 600_000

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from human_memory import models, routes
 from human_memory._client.arguments import (
+    STRATEGY_PARAMETERS,
     ConceptMore,
     InspectMore,
     Keyed,
@@ -25,6 +26,7 @@ from human_memory._client.arguments import (
     StoreMore,
     UsedMore,
     Whose,
+    unexpected,
 )
 from human_memory.exceptions import ValidationError
 from human_memory.routes import Route
@@ -98,8 +100,9 @@ def store_batch(
     """Several new memories, in one request."""
     for item in items:
         for name in sorted(item.keys() - _ITEM):
-            whose = "; give it to store_batch() itself" if name in _OF_THE_BATCH else ""
-            raise TypeError(f"an item of store_batch() can't have {name!r}{whose}")
+            if name in _OF_THE_BATCH:
+                raise TypeError(f"give {name!r} to store_batch() itself, not to an item of it")
+            raise unexpected("an item of store_batch()", name, _ITEM)
     fields = {"items": [_item(item) for item in items]}
     call = _write(routes.STORE_BATCH, models.BatchStored, fields, more)
     return call.giving(lambda stored: stored.results)
@@ -289,6 +292,10 @@ def forget_strategy(strategy: str, params: Mapping[str, Any]) -> Call[models.For
     """A way of forgetting, applied now. `namespace` is whose, not one of its parameters."""
     rest = dict(params)
     whose: Any = {"namespace": rest.pop("namespace", None)}
+    # A server by the published contract passes over what it does not know.
+    known = STRATEGY_PARAMETERS.get(strategy, rest)
+    for name in rest.keys() - known:
+        raise unexpected(f"forget_strategy({strategy!r})", name, known)
     fields = {"strategy": strategy, "params": rest}
     return _write(routes.FORGET_STRATEGY, models.ForgetReport, fields, whose)
 
@@ -314,12 +321,13 @@ def check_header(name: str, value: str | None) -> None:
         raise ValidationError(f"{name}: must be visible ASCII characters, without blanks")
 
 
-def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Runs of at most `size` items.
+def batches(items: Iterable[T], size: int | None) -> Iterator[list[T]]:
+    """Runs of at most `size` items, None being the usual size.
 
     >>> list(batches("abcde", 2))
     [['a', 'b'], ['c', 'd'], ['e']]
     """
+    size = BATCH_SIZE_DEFAULT if size is None else size
     if size < 1:
         raise ValidationError(f"batch_size: at least 1, not {size}")
     left = iter(items)
@@ -368,8 +376,9 @@ def _item(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _given(more: Mapping[str, Any], kind: type, method: str) -> dict[str, Any]:
     """The fields among what was given by name."""
-    if unknown := sorted(more.keys() - kind.__annotations__.keys()):
-        raise TypeError(f"{method}() got an unexpected keyword argument {unknown[0]!r}")
+    known = kind.__annotations__
+    if unknown := sorted(more.keys() - known.keys()):
+        raise unexpected(f"{method}()", unknown[0], known)
     fields = {name: value for name, value in more.items() if name not in _OF_THE_BATCH}
     if fields.get("context") == "":
         del fields["context"]

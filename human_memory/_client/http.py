@@ -4,6 +4,7 @@ import asyncio
 import random
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, partial
@@ -30,6 +31,7 @@ from human_memory.routes import (
     NAMESPACE_HEADER,
     TIMEOUT_HEADER,
     TIMEOUT_MS_MAX,
+    WARNINGS_HEADER,
 )
 
 T = TypeVar("T")
@@ -80,6 +82,8 @@ class _Http:
     def _answer(self, call: Call[T], response: httpx.Response) -> T:
         if response.status_code >= 400:
             raise error_of(response.status_code, resource=call.resource, body=_error_text(response))
+        if told := response.headers.get(WARNINGS_HEADER):
+            warnings.warn(f"{call.route.name}: {told}", stacklevel=5)
         try:
             return call.result(_reader(call.response).validate_json(response.content))
         except ValueError as error:
@@ -284,7 +288,7 @@ def _reader(response: Any) -> TypeAdapter[Any]:
 
 def _encoded(body: Mapping[str, Any]) -> bytes:
     try:
-        return to_json(body, inf_nan_mode="null")
+        return to_json(body, inf_nan_mode="constants")
     except PydanticSerializationError as error:
         raise TypeError(f"can't be sent as JSON: {error}") from error
 

@@ -7,8 +7,7 @@ import weakref
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
-from pydantic_core import PydanticSerializationError, to_json, to_jsonable_python
+from pydantic_core import PydanticSerializationError, to_json
 
 from human_memory._client.calls import Call
 from human_memory._client.loops import closed, running_loop
@@ -19,7 +18,7 @@ from human_memory.exceptions import HumanMemoryError, MemoryNotFound, ServiceUna
 from human_memory.exceptions import ValidationError as Refused
 from human_memory.forks import begins_anew
 from human_memory.operations.context import RequestContext
-from human_memory.operations.problems import refused
+from human_memory.operations.reading import request_of
 from human_memory.operations.table import OPERATIONS, Operation
 from human_memory.routes import STORE_BATCH
 from schemas.errors import (
@@ -257,17 +256,14 @@ def _failed(starting: "asyncio.Task[Bus]") -> bool:
 
 def _request(operation: Operation, call: Call[Any]) -> Any:
     try:
-        fields = to_jsonable_python(call.fields, inf_nan_mode="null")
+        body = to_json(call.fields, inf_nan_mode="constants")
     except PydanticSerializationError as error:
         raise TypeError(f"can't be sent as JSON: {error}") from error
-    try:
-        return operation.request.model_validate(fields)
-    except ValidationError as error:
-        # What no body over HTTP could hold has the same answer here.
-        if len(to_json(fields)) > HTTP_BODY_BYTES_MAX and call.route is not STORE_BATCH:
-            text = f"the body has more than {HTTP_BODY_BYTES_MAX:,} bytes"
-            raise HumanMemoryError(f"HTTP 413: {text}", 413) from None
-        raise refused(error, operation.request) from None
+    # What no body over HTTP could hold has the same answer here.
+    if len(body) > HTTP_BODY_BYTES_MAX and call.route is not STORE_BATCH:
+        text = f"the body has more than {HTTP_BODY_BYTES_MAX:,} bytes"
+        raise HumanMemoryError(f"HTTP 413: {text}", 413)
+    return request_of(operation.request, body)
 
 
 def _raised(error: MemoryServiceError, resource: str) -> HumanMemoryError:

@@ -1,6 +1,7 @@
 """The client over HTTP: what it sends, when it asks again, and what it raises."""
 
 import inspect
+import math
 import socket
 import time
 from collections.abc import Iterator
@@ -313,8 +314,8 @@ def test_batches_are_sent_in_turn_and_progress_is_told() -> None:
     [
         ("namespace", "itself"),
         ("idempotency_key", "itself"),
-        ("tag", "'tag'$"),
-        ("type", "'type'$"),
+        ("tag", "did you mean 'tags'"),
+        ("occured_at", "did you mean 'occurred_at'"),
     ],
 )
 def test_item_of_a_batch_with_what_would_be_ignored_is_refused(key: str, why: str) -> None:
@@ -389,9 +390,41 @@ def test_batch_size_that_is_none_is_refused_with_our_error() -> None:
         memory.store_batch([{"content": "x"}], batch_size=0)
 
 
-def test_unknown_argument_is_refused_by_name() -> None:
-    with Memory() as memory, pytest.raises(TypeError, match="tag'"):
-        memory.store("x", tag="y")  # type: ignore[call-arg] # that is the point
+@pytest.mark.parametrize(
+    ("method", "arguments", "words"),
+    [
+        ("store", {"content": "x", "tag": "y"}, "'tag'; did you mean 'tags'"),
+        ("search", {"query": "x", "sinse": "y"}, "'sinse'; did you mean 'since'"),
+        (
+            "forget_strategy",
+            {"strategy": "capacity_overflow", "capcity": 1},
+            "'capcity'; did you mean 'capacity'",
+        ),
+        ("forget_strategy", {"strategy": "rif", "capacity": 1}, "rif.*'capacity'$"),
+    ],
+)
+def test_unknown_argument_is_refused_by_name(
+    method: str, arguments: dict[str, Any], words: str
+) -> None:
+    with Memory() as memory, pytest.raises(TypeError, match=words):
+        getattr(memory, method)(**arguments)
+
+
+async def test_what_a_server_ignores_is_a_warning_in_python() -> None:
+    ignoring = Answer(201, CREATED, {"X-Memory-Warnings": "tags: was ignored"})
+    with serving(ignoring) as server:
+        for memory in (Memory(server.url), AsyncMemory(server.url)):
+            with pytest.warns(UserWarning, match="store: tags: was ignored"):
+                await awaited(memory.store("x", tags=["a"]))
+            await awaited(memory.close())
+
+
+def test_number_that_is_none_is_sent_as_such_and_not_left_out() -> None:
+    found = Answer(422, {"detail": [{"loc": ["body", "min_activation"], "msg": "finite"}]})
+    with serving(found) as server, Memory(server.url) as memory, pytest.raises(ValidationError):
+        memory.search("tea", min_activation=float("nan"))
+
+    assert math.isnan(server.asked[0].body["min_activation"])
 
 
 def test_time_without_a_zone_is_refused() -> None:
