@@ -71,6 +71,13 @@ class Call(Generic[T]):
         return self.route.shown(self.fields)
 
     @property
+    def names_nothing(self) -> bool:
+        """True where an empty text stands for what the path is to name."""
+        return any(
+            value == "" for name, value in self.fields.items() if f"{{{name}}}" in self.route.path
+        )
+
+    @property
     def query(self) -> dict[str, Any]:
         """The fields that go into the query string."""
         return {} if self.route.has_body else self.route.beside_path(self.fields)

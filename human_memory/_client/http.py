@@ -16,6 +16,7 @@ from pydantic_core import PydanticSerializationError, to_json
 
 from human_memory._client.addresses import without_password
 from human_memory._client.calls import Call
+from human_memory._client.failures import error_of
 from human_memory._client.limits import limited, within
 from human_memory._client.loops import PerLoop, closed
 from human_memory.deadline import Deadline
@@ -23,7 +24,6 @@ from human_memory.exceptions import (
     HumanMemoryError,
     ServiceUnavailable,
     ValidationError,
-    error_of,
 )
 from human_memory.forks import begins_anew
 from human_memory.routes import (
@@ -81,7 +81,7 @@ class _Http:
 
     def _answer(self, call: Call[T], response: httpx.Response) -> T:
         if response.status_code >= 400:
-            raise error_of(response.status_code, resource=call.resource, body=_error_text(response))
+            raise error_of(call, self._shown, status=response.status_code, body=response.text)
         if told := response.headers.get(WARNINGS_HEADER):
             warnings.warn(f"{call.route.name}: {told}", stacklevel=5)
         try:
@@ -291,16 +291,6 @@ def _encoded(body: Mapping[str, Any]) -> bytes:
         return to_json(body, inf_nan_mode="constants")
     except PydanticSerializationError as error:
         raise TypeError(f"can't be sent as JSON: {error}") from error
-
-
-def _error_text(response: httpx.Response) -> str:
-    if response.status_code != 503:
-        return response.text
-    # One line for people: `Service unavailable: ` comes before it.
-    try:
-        return str(response.json()["detail"])
-    except (ValueError, KeyError, TypeError):
-        return response.text
 
 
 def _jitter() -> float:

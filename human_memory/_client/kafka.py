@@ -89,7 +89,7 @@ class _Kafka:
                 "this memory was closed before the answer came; the outcome is unknown"
             )
         assert isinstance(error, MemoryServiceError)
-        return _raised(error, call.resource)
+        return _raised(error)
 
 
 class KafkaTransport(_Kafka):
@@ -266,11 +266,11 @@ def _request(operation: Operation, call: Call[Any]) -> Any:
     return request_of(operation.request, body)
 
 
-def _raised(error: MemoryServiceError, resource: str) -> HumanMemoryError:
+def _raised(error: MemoryServiceError) -> HumanMemoryError:
     """The client's exception for an error of the service."""
     match error:
         case NotFound():
-            return MemoryNotFound(resource)
+            return MemoryNotFound(error.message)
         case Rejected():
             return Refused(error.message)
         case DeadlineExceeded():

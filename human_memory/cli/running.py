@@ -31,6 +31,11 @@ POLL_SECONDS = 0.1
 # The supervisor stops the services and then Kafka, each with a grace of its own.
 STOP_SECONDS_MAX = 90.0
 STATE_SECONDS_MAX = 30.0
+# What the services fail without at once; what they take later they name themselves.
+SERVER_MODULES = (
+    *("faststream", "fastapi", "uvicorn", "structlog", "redis", "orjson", "prometheus_client"),
+    *("numpy", "networkx", "onnxruntime", "tokenizers", "sentence_transformers", "Stemmer", "jgo"),
+)
 
 app = typer.Typer()
 
@@ -58,7 +63,7 @@ def up(options: UpOptions) -> None:
     Example: `human-memory up --detach`
     """
     require_linux()
-    require("server", "faststream", "fastapi", "jgo")
+    require("server", *SERVER_MODULES)
     plan = _plan(options)
     if options.detach:
         _up_detached(options, plan)

@@ -1,4 +1,4 @@
-"""What a request says that nobody reads, told in its reply: the contract ignores it."""
+"""Parts of a request that nobody reads, told in its reply: the contract ignores them."""
 
 from collections.abc import Iterable
 
@@ -25,7 +25,7 @@ _PLACES = {
 
 
 def warnings_of(problems: Iterable[Problem]) -> list[str]:
-    """What to tell about fields that were left out, in a line each."""
+    """Lines about fields that were left out."""
     return [
         f"{each['field']}: was ignored: it {_PLACES.get(each['field'], each['problem'])}"
         for each in problems

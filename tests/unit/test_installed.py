@@ -76,6 +76,9 @@ def test_client_over_http_needs_httpx_and_pydantic_alone(installed: Installed) -
         (("cli",), ("human-memory", "up", *OFFLINE), "'human-memory[server]'"),
         (("cli",), ("human-memory", "mcp"), "'human-memory[mcp]'"),
         (("services",), ("python", "-m", "services.run", "gateway"), "'human-memory[gateway]'"),
+        (("cli",), ("python", "-m", "services.run", "ingest"), "'human-memory[services]'"),
+        ((), ("python", "-m", "services.run", "gateway"), "'human-memory[gateway]'"),
+        (("kafka",), ("python", "-m", "stack", "status"), "'human-memory[stack]'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )

@@ -234,6 +234,68 @@ def test_each_status_is_an_exception_with_that_status(
     assert raised.value.status_code == status
 
 
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        (
+            Answer(404, {"detail": "concept 'Nope': not in namespace default"}),
+            "Not found: concept 'Nope': not in namespace default",
+        ),
+        (
+            Answer(422, {"detail": [{"loc": ["body", "a"], "msg": "a: is required"}]}),
+            "Validation error: a: is required",
+        ),
+        (
+            Answer(422, {"detail": [{"loc": ["body", "a"], "msg": "Field required"}]}),
+            "Validation error: a: Field required",
+        ),
+        (Answer(503, {"detail": "Redis does not answer"}), "Service unavailable: Redis does not"),
+        (Answer(401, {"detail": "a valid API key is needed"}), "HTTP 401: a valid API key"),
+    ],
+)
+async def test_words_of_the_server_reach_the_caller(answer: Answer, text: str) -> None:
+    with serving(answer) as server:
+        for memory in (Memory(server.url, timeout=1), AsyncMemory(server.url, timeout=1)):
+            with pytest.raises(HumanMemoryError) as raised:
+                await awaited(memory.store("x"))
+            await awaited(memory.close())
+            assert str(raised.value).startswith(text)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(404, {"detail": "Not Found"}),
+        Answer(404, {"detail": "no route POST /api/v1/memories; those there are: GET /docs"}),
+        Answer(404, {"error": "nothing here"}),
+        Answer(405, {"detail": "no route POST /api/v1/memories; those there are: GET /docs"}),
+        Answer(501, {"message": "Unsupported method"}),
+        Answer(502, "Bad gateway"),
+    ],
+    ids=lambda answer: str(answer.status),
+)
+def test_address_of_something_else_is_no_missing_memory(answer: Answer) -> None:
+    with (
+        serving(answer) as server,
+        Memory(f"{server.url}/api", timeout=1) as memory,
+        pytest.raises(HumanMemoryError, match="is that the address of a memory") as raised,
+    ):
+        memory.store("x")
+
+    assert type(raised.value) is HumanMemoryError
+    assert raised.value.status_code == answer.status
+    assert f"{server.url}/api" in str(raised.value)
+
+
+def test_empty_id_is_no_memory_though_the_server_has_no_such_route() -> None:
+    with (
+        serving(Answer(404, {"detail": "Not Found"})) as server,
+        Memory(server.url) as memory,
+        pytest.raises(MemoryNotFound),
+    ):
+        memory.recall("")
+
+
 def test_nobody_at_the_address_is_said_so_with_the_address() -> None:
     address = f"http://127.0.0.1:{free_port(set())}"
 
