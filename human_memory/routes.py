@@ -77,6 +77,8 @@ NAMESPACE_HEADER = "X-Memory-Namespace"
 IDEMPOTENCY_HEADER = "Idempotency-Key"
 REQUEST_ID_HEADER = "X-Request-ID"
 TIMEOUT_HEADER = "X-Timeout-Ms"
+# The same in every try of one search or recall, which then counts once.
+CALL_HEADER = "X-Memory-Call"
 # Of a reply: fields of the request that were ignored.
 WARNINGS_HEADER = "X-Memory-Warnings"
 NAMESPACE_DEFAULT = "default"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 from uuid import uuid4
 
 from human_memory import models, routes
@@ -31,6 +31,7 @@ from human_memory._client.arguments import (
 from human_memory.exceptions import ValidationError
 from human_memory.routes import Route
 
+Repeated = Literal["safely", "unsent", "never"]
 T = TypeVar("T")
 U = TypeVar("U")
 BATCH_SIZE_DEFAULT = 100
@@ -45,7 +46,8 @@ _ITEM = {"content", "memory_type", "context", *StoreMore.__annotations__} - _OF_
 class Call(Generic[T]):
     """One request, and what the client makes of a response of that type.
 
-    `repeatable`: sent twice it has no other effect than sent once.
+    `repeated`: `safely`, as sent twice it has no other effect than sent once; `unsent`, only while
+    nothing was sent; `never`, as it is about this moment. `id`: the same in all its tries.
     """
 
     route: Route
@@ -54,7 +56,8 @@ class Call(Generic[T]):
     fields: Mapping[str, Any]
     namespace: str | None = None
     idempotency_key: str | None = None
-    repeatable: bool = False
+    repeated: Repeated = "unsent"
+    id: str | None = None
 
     def __post_init__(self) -> None:
         check_header("namespace", self.namespace)
@@ -123,17 +126,15 @@ def search(
     for ours, wire in (("since", "created_after"), ("until", "created_before")):
         given[wire] = given.pop(ours, None)
     fields = {"query": query, "top_k": top_k, "min_activation": min_activation, **given}
-    safe = _looks_only(given) or more.get("idempotency_key") is not None
-    call = _call(routes.SEARCH, models.SearchReply, fields, more, repeatable=safe)
-    return call.giving(lambda reply: reply.results)
+    call = _call(routes.SEARCH, models.SearchReply, fields, more)
+    return _counted_once(call).giving(lambda reply: reply.results)
 
 
 def recall(memory_id: str, more: RecallMore) -> Call[models.MemoryInfo]:
     """One memory, which gets stronger."""
     given = _given(more, RecallMore, "recall")
     fields = {"memory_id": memory_id, **given}
-    safe = _looks_only(given)
-    return _call(routes.RECALL, models.MemoryInfo, fields, more, repeatable=safe)
+    return _counted_once(_call(routes.RECALL, models.MemoryInfo, fields, more))
 
 
 def inspect(memory_id: str, more: InspectMore) -> Call[models.MemoryDetail]:
@@ -145,7 +146,7 @@ def inspect(memory_id: str, more: InspectMore) -> Call[models.MemoryDetail]:
 def forget(memory_id: str, more: ReasonMore) -> Call[bool]:
     """Take a memory away. Not repeatable: a second time it is not found."""
     fields = {"memory_id": memory_id, **_given(more, ReasonMore, "forget")}
-    call = _call(routes.FORGET, models.Forgotten, fields, more, repeatable=False)
+    call = _call(routes.FORGET, models.Forgotten, fields, more, repeated="unsent")
     return call.giving(lambda forgotten: forgotten.deleted)
 
 
@@ -200,7 +201,7 @@ def get_run(run_id: str, whose: Whose) -> Call[models.Run]:
 def cancel_run(run_id: str, whose: Whose) -> Call[models.RunReport]:
     """Stop a run. Not repeatable: a second time it is not at work."""
     fields = {"run_id": run_id}
-    return _call(routes.CANCEL_RUN, models.RunReport, fields, whose, repeatable=False)
+    return _call(routes.CANCEL_RUN, models.RunReport, fields, whose, repeated="unsent")
 
 
 def undo_run(run_id: str, whose: Whose) -> Call[models.RunReport]:
@@ -314,7 +315,7 @@ def stats(whose: Whose) -> Call[models.Stats]:
 
 def ready() -> Call[dict[str, str]]:
     """The state of each part. Never repeated: the caller wants to know it now."""
-    call = _call(routes.READY, models.Readiness, {}, {}, repeatable=False)
+    call = _call(routes.READY, models.Readiness, {}, {}, repeated="never")
     return call.giving(lambda readiness: readiness.checks)
 
 
@@ -348,7 +349,7 @@ def _call(
     fields: Mapping[str, Any],
     given: Mapping[str, Any],
     *,
-    repeatable: bool = True,
+    repeated: Repeated = "safely",
 ) -> Call[T]:
     """A call with the fields that are not None; whose memory, and the key, are among `given`."""
     return Call(
@@ -358,7 +359,7 @@ def _call(
         fields=_wire(fields),
         namespace=given.get("namespace"),
         idempotency_key=given.get("idempotency_key"),
-        repeatable=repeatable,
+        repeated=repeated,
     )
 
 
@@ -392,9 +393,9 @@ def _given(more: Mapping[str, Any], kind: type, method: str) -> dict[str, Any]:
     return fields
 
 
-def _looks_only(given: Mapping[str, Any]) -> bool:
-    """True where nothing is recorded, so that asking twice counts nothing twice."""
-    return given.get("record_access") is False or given.get("as_of") is not None
+def _counted_once(call: Call[T]) -> Call[T]:
+    """The same, strengthening what it finds once: the server knows all its tries by their id."""
+    return replace(call, id=uuid4().hex)
 
 
 def _wire(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,12 @@ from human_memory.exceptions import (
     ValidationError,
 )
 
+# Of a server on its way back, or of whatever stands before it.
+STATUSES_AGAIN = (502, 503, 504)
+NOT_REPEATED = (
+    "it may have been done, and a second time would be another one, so it was not sent again: look "
+    "whether it was, then call again"
+)
 _TEXT_CHARACTERS_MAX = 200
 # Of a server that has no such route: ours, and any other that is made with the same framework.
 _NO_ROUTE = ("no route ", "Not Found", "Method Not Allowed")
@@ -18,6 +24,13 @@ _NO_ROUTE = ("no route ", "Not Found", "Method Not Allowed")
 
 def error_of(call: Call[Any], address: str, *, status: int, body: str) -> HumanMemoryError:
     """The exception that stands for an answer with a status of 400 or more."""
+    error = _error(call, address, status=status, body=body)
+    if status in STATUSES_AGAIN and call.repeated == "unsent":
+        error.args = (f"{error}; {NOT_REPEATED}",)
+    return error
+
+
+def _error(call: Call[Any], address: str, *, status: int, body: str) -> HumanMemoryError:
     words = _words(body)
     if words is None or words.startswith(_NO_ROUTE):
         if status == 404 and call.names_nothing:

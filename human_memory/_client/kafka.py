@@ -10,7 +10,9 @@ from typing import Any, TypeVar
 from pydantic_core import PydanticSerializationError, to_json
 
 from human_memory._client.calls import Call
+from human_memory._client.failures import NOT_REPEATED
 from human_memory._client.loops import closed, running_loop
+from human_memory._client.repeating import Repeating
 from human_memory.bus.bus import Bus
 from human_memory.bus.settings import KafkaSettings
 from human_memory.deadline import Deadline
@@ -182,17 +184,42 @@ class _Thread(threading.Thread):
 
 
 async def _performed(connection: "_Connection", call: Call[T], namespace: str, timeout: float) -> T:
+    """The result, asked for again while there is time, as far as that is safe."""
     deadline = Deadline.after(timeout)
+    tries = Repeating(deadline)
     async with asyncio.timeout(timeout + GRACE_SECONDS):
-        bus = await connection.bus(deadline.remaining_seconds())
-        context = RequestContext(
-            bus,
-            namespace=namespace if call.namespace is None else call.namespace,
-            deadline=deadline,
-            idempotency_key=call.idempotency_key,
-        )
-        operation = OPERATIONS[call.route]
-        return call.result(await operation.perform(_request(operation, call), context))
+        while True:
+            sent = False
+            try:
+                bus = await connection.bus(deadline.remaining_seconds())
+                sent = True
+                return await _once(bus, call, namespace, deadline)
+            except Unavailable as error:
+                pause = None
+                safe = call.repeated == "safely" or (call.repeated == "unsent" and not sent)
+                if safe and not connection.closed:
+                    pause = tries.pause(error.message)
+                if pause is None:
+                    raise _given_up(error, call, sent=sent) from None
+            await asyncio.sleep(pause)
+
+
+async def _once(bus: Bus, call: Call[T], namespace: str, deadline: Deadline) -> T:
+    context = RequestContext(
+        bus,
+        namespace=namespace if call.namespace is None else call.namespace,
+        deadline=deadline,
+        idempotency_key=call.idempotency_key,
+        call=call.id,
+    )
+    operation = OPERATIONS[call.route]
+    return call.result(await operation.perform(_request(operation, call), context))
+
+
+def _given_up(error: Unavailable, call: Call[Any], *, sent: bool) -> Unavailable:
+    if sent and call.repeated == "unsent":
+        return Unavailable(f"{error.message}; {NOT_REPEATED}", **error.details)
+    return error
 
 
 class _Connection:
@@ -202,6 +229,7 @@ class _Connection:
         self._settings = settings
         self._close_seconds = close_seconds
         self._starting: asyncio.Task[Bus] | None = None
+        self.closed = False
 
     async def bus(self, seconds: float) -> Bus:
         """The bus, started. A start goes on where a call gives up: the next call gains by it.
@@ -227,6 +255,7 @@ class _Connection:
 
     async def close(self) -> None:
         """Disconnect, or give up on it in time."""
+        self.closed = True
         if self._starting is not None:
             closing = asyncio.create_task(_closed(self._starting))
             await asyncio.wait({closing}, timeout=self._close_seconds)
@@ -237,8 +266,9 @@ async def _started(settings: KafkaSettings) -> Bus:
     bus = Bus(settings, client_id="human-memory-sdk")
     try:
         await bus.start()
-    except OSError as error:  # of a certificate or key that can't be read
-        raise Unavailable(f"connecting to Kafka at {settings.kafka}: {error}") from error
+    except OSError as error:  # of a certificate or key that can't be read, now or later
+        words = f"connecting to Kafka at {settings.kafka}: {error}"
+        raise ServiceUnavailable(words) from error
     return bus
 
 

@@ -25,8 +25,8 @@ M = TypeVar("M", bound=Message)
 class RequestContext:
     """The context in which an operation answers its request.
 
-    `warnings`: lines for the reply about what is ignored; where there is no place for them, it is
-    refused.
+    `call`: what tells the tries of one call from other calls. `warnings`: lines for the reply about
+    what is ignored; where there is no place for them, it is refused.
 
     Raises:
         Rejected: this can be no namespace, or no key.
@@ -37,6 +37,7 @@ class RequestContext:
     deadline: Deadline
     idempotency_key: str | None = None
     warnings: list[str] | None = None
+    call: str | None = None
 
     def __post_init__(self) -> None:
         given = {"namespace": self.namespace, "idempotency_key": self.idempotency_key}
@@ -48,9 +49,9 @@ class RequestContext:
     @property
     def query_id(self) -> UUID | None:
         """The same for a repeat under the same key, so that its accesses count once."""
-        if self.idempotency_key is None:
-            return None
-        return derive(self.namespace, "http", self.idempotency_key)
+        if self.idempotency_key is not None:
+            return derive(self.namespace, "http", self.idempotency_key)
+        return None if self.call is None else derive(self.namespace, "call", self.call)
 
     def ignore(self, field: str, words: str) -> None:
         """Leave out a field and say so.

@@ -17,7 +17,7 @@ from human_memory import routes
 from human_memory.operations.context import RequestContext
 from human_memory.operations.reading import request_of
 from human_memory.operations.table import OPERATIONS, Operation, Right
-from human_memory.routes import IDEMPOTENCY_HEADER, Route
+from human_memory.routes import CALL_HEADER, IDEMPOTENCY_HEADER, Route
 from schemas import limits
 from schemas.errors import DeadlineExceeded, NotFound
 from schemas.problems import Problem
@@ -150,7 +150,12 @@ def _endpoint(operation: Operation) -> Callable[..., Any]:
         # What only looks is never a repeat: each recall counts.
         key = request.headers.get(IDEMPOTENCY_HEADER) if request.method == "POST" else None
         context = RequestContext(
-            parts.bus, visitor.namespace, visitor.deadline, key, visitor.warnings
+            parts.bus,
+            namespace=visitor.namespace,
+            deadline=visitor.deadline,
+            idempotency_key=key,
+            warnings=visitor.warnings,
+            call=request.headers.get(CALL_HEADER),
         )
         if context.idempotency_key is not None:
             return await _once(operation, request, asked, context)
