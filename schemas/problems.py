@@ -20,7 +20,9 @@ _FIELD_CHARACTERS_MAX = 80
 _SENT_CHARACTERS_MAX = 40
 _PATTERNS_IN_WORDS = {
     limits.NAMESPACE_PATTERN: "must be 1 to 128 characters of A-Z a-z 0-9 . _ / -",
-    limits.RELATION_TYPE_PATTERN: "must be a letter and up to 63 letters, digits or _",
+    limits.RELATION_TYPE_PATTERN: (
+        "must be a letter of any script, and then letters, digits, _ or single blanks"
+    ),
     limits.TAG_PATTERN: "must not be empty, have control characters, or blanks at its ends",
     limits.IDEMPOTENCY_KEY_PATTERN: "must be visible ASCII characters, without blanks",
     limits.NOT_BLANK_PATTERN: "must not be only white space",

@@ -11,6 +11,7 @@ from urllib.parse import unquote_to_bytes
 from fastapi import APIRouter, Body, Depends, HTTPException, Path, Query, Request
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, WrapValidator
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.responses import Response
 
 from human_memory import routes
@@ -36,6 +37,13 @@ _EXAMPLES = {
 }
 
 
+class _Rest(PathConvertor):
+    """The rest of a path, whatever is in it: Starlette's own ends at a line break."""
+
+    regex = r"[\s\S]*"
+
+
+register_url_convertor("rest", _Rest())
 # FastAPI gives the reader of a body nothing but its bytes.
 _ignored: ContextVar[list[Problem]] = ContextVar("ignored")
 
@@ -96,7 +104,7 @@ def add_endpoints(router: APIRouter) -> None:
         if route is routes.READY:
             continue  # the gateway has more to say than the bus
         router.add_api_route(
-            "/v1/graph/concepts/{name:path}" if route is routes.GET_CONCEPT else route.path,
+            "/v1/graph/concepts/{name:rest}" if route is routes.GET_CONCEPT else route.path,
             _endpoint(operation),
             name=route.name,
             methods=[route.method],

@@ -232,9 +232,14 @@ def _namespace(scope: Scope, headers: Headers) -> str | None:
 
 def _take_prefix(scope: Scope) -> str | None:
     raw: bytes = scope.get("raw_path") or scope["path"].encode()
-    if not raw.startswith(_PREFIX):
-        return None
-    name, slash, rest = raw.removeprefix(_PREFIX).partition(b"/")
-    scope["raw_path"] = slash + rest
-    scope["path"] = unquote((slash + rest).decode("ascii", "replace"))
-    return unquote(name.decode("ascii", "replace"))
+    name = None
+    if raw.startswith(_PREFIX):
+        first, slash, rest = raw.removeprefix(_PREFIX).partition(b"/")
+        name = unquote(first.decode("ascii", "replace"))
+        scope["raw_path"] = raw = slash + rest
+        scope["path"] = unquote(raw.decode("ascii", "replace"))
+    if b"%2f" in raw.lower():
+        # A slash within a segment makes no two of it: `a/inspect` is an id like any other.
+        decoded = (unquote(each) for each in raw.decode("ascii", "replace").split("/"))
+        scope["path"] = "/".join(each.replace("/", "%2F") for each in decoded)
+    return name

@@ -43,7 +43,9 @@ class Bus:
         memory = {"memory_id": str(MEMORY), "content": "a", "memory_type": "episodic"}
         numbers = {"activation": 1.0, "access_count": 2}
         times = {"created_at": moment, "last_accessed": moment}
-        return Reply(result={**memory, **numbers, **times, "results": [], "report": {}})
+        concept = {"name": "Python", "type": "language"}
+        every = {**memory, **numbers, **times, **concept, "results": [], "report": {}}
+        return Reply(result=every)
 
     async def ask(self, message: Any, **more: Any) -> Any:
         return (await self.request(message, **more)).result
@@ -197,6 +199,35 @@ async def test_value_that_the_schema_forbids_is_422_and_named(
 
     assert (answer.status_code, bus.asked) == (422, [])
     assert field in answer.json()["detail"][0]["msg"]
+
+
+NAMES = [
+    *("a\nb", "a\x00b", "a/b", "/a/", "a//b", "50%20off", "100%", "C#", "a?b", "a?", "ä ö", "住在"),
+    *("❤️", "a+b", "a&b=c", "\\", "..", ".", "a/../b", "%2F", ";x", "a\u2028b", "'", '"', "a\r\n"),
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_every_name_comes_through_its_path(name: str) -> None:
+    bus = Bus()
+    async with client(bus) as speaking:
+        await speaking.get(routes.GET_CONCEPT.url({"name": name}))
+
+    asked = [each.name for each in bus.asked]
+    # No concept can be called `..`; what was sent for it is looked for as it came.
+    assert asked[:1] == [name] or (name in {".", "..", "a/../b"} and name not in asked)
+
+
+@pytest.mark.parametrize(
+    "memory_id", ["a/inspect", f"{MEMORY}/inspect", "..", ".", "a\nb", "a?b", "a%2Fb", "ä", "a/"]
+)
+async def test_id_that_is_none_leads_to_no_other_route(memory_id: str) -> None:
+    bus = Bus()
+    async with client(bus) as speaking:
+        answer = await speaking.get(routes.RECALL.url({"memory_id": memory_id}))
+
+    assert (answer.status_code, bus.asked) == (404, [])
+    assert "has the id" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(
