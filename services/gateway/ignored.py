@@ -1,5 +1,6 @@
 """Parts of a request that nobody reads, told in its reply: the contract ignores them."""
 
+import re
 from collections.abc import Iterable
 
 import orjson
@@ -18,16 +19,14 @@ _PROBLEMS_MAX = 10
 _PLACES = {
     "namespace": f"goes in the header {NAMESPACE_HEADER}",
     "idempotency_key": f"goes in the header {IDEMPOTENCY_HEADER}",
-    "since": "is called created_after here",
-    "until": "is called created_before here",
-    "memory_type": "is called type here",
 }
+_RENAMED = {"since": "created_after", "until": "created_before", "memory_type": "type"}
 
 
 def warnings_of(problems: Iterable[Problem]) -> list[str]:
     """Lines about fields that were left out."""
     return [
-        f"{each['field']}: was ignored: it {_PLACES.get(each['field'], each['problem'])}"
+        f"{each['field']}: was ignored: it {_hint(each['field'], each['problem'])}"
         for each in problems
     ]
 
@@ -45,9 +44,17 @@ async def misplaced(operation: Operation, request: Request) -> list[str]:
     if not operation.has_body:
         found += [(name, "query", "body") for name in _names(await request.body())]
     return [
-        f"{name}: was ignored: it {_PLACES.get(name) or _words(name, own, here, there)}"
+        f"{name}: was ignored: it {_hint(name, _words(name, own, here, there))}"
         for name, here, there in found[:_PROBLEMS_MAX]
     ]
+
+
+def _hint(name: str, words: str) -> str:
+    """Where it goes, or what it is called, if the request has that; else the words."""
+    other = _RENAMED.get(name, "")
+    if other and re.search(rf"\b{other}\b", words):
+        return f"is called {other} here"
+    return _PLACES.get(name, words)
 
 
 def _words(name: str, own: set[str], right: str, sent: str) -> str:
