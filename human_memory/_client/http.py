@@ -101,8 +101,9 @@ class _Http:
         asked = _asked_pause(call, failure)
         if asked is None:
             return None
-        answered = isinstance(failure, httpx.Response)
-        why = f"answered {failure.status_code}" if answered else "does not answer"
+        why = "does not answer"
+        if isinstance(failure, httpx.Response):
+            why = f"answered {failure.status_code}"
         return tries.pause(f"the memory at {self._shown} {why}", at_least=asked)
 
     def _failed(self, call: Call[Any], failure: httpx.HTTPError, before: str) -> HumanMemoryError:

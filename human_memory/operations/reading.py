@@ -2,7 +2,7 @@
 
 from typing import Any, TypeVar, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from human_memory.operations.problems import adapter_of, refused
 from human_memory.operations.requests import ApiRequest
@@ -20,7 +20,7 @@ def request_of(model: type[T], body: bytes, *, ignored: list[Problem] | None = N
     Raises:
         Rejected: it is none.
     """
-    adapter = adapter_of(model)
+    adapter: TypeAdapter[T] = adapter_of(model)
     try:
         return read(adapter, body)
     except ValidationError as error:
@@ -33,7 +33,7 @@ def request_of(model: type[T], body: bytes, *, ignored: list[Problem] | None = N
         if ignored is None or not unknown:
             raise refused(error, model) from None
     try:
-        request: T = read(adapter, without(body, [each["loc"] for each in unknown]))
+        request = read(adapter, without(body, [each["loc"] for each in unknown]))
     except ValidationError as error:
         raise refused(error, model) from None
     ignored += rejection(unknown, adapter).details["problems"]

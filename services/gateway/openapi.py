@@ -156,7 +156,8 @@ def _references(node: Any) -> set[str]:
 
 
 def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
-    about = {key: schema[key] for key in ("title", "description", "default") if key in schema}
+    words = ("title", "description", "default")
+    about: dict[str, Any] = {key: schema[key] for key in words if key in schema}
     bare = {key: value for key, value in schema.items() if key not in about}
     return {"anyOf": [bare, {"type": "null"}], **about}
 

@@ -108,6 +108,7 @@ def test_nulls_of_parts_are_as_if_not_given_and_the_rest_is_told() -> None:
     given = decode_inbox(json.dumps(STORE | {"emotion": {"valence": None}}).encode())
     error = refused(emotion={"valence": None, "mood": None}, tags=[None], content=None)
 
+    assert isinstance(given, Store)
     assert given.emotion == Emotion()
     assert [each["field"] for each in error.details["problems"]] == [
         *("content", "tags.0", "emotion.mood"),
