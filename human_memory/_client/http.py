@@ -90,7 +90,7 @@ class _Http:
         except ValueError as error:
             raise HumanMemoryError(
                 f"{self._shown} answered {call.route.method} {call.resource} as no memory "
-                f"server does: {error!r}; is it the right address?",
+                f"server does ({str(error).partition(chr(10))[0]}); is it the right address?",
                 response.status_code,
             ) from error
 
@@ -293,7 +293,7 @@ def _asked_pause(call: Call[Any], failure: httpx.Response | httpx.HTTPError) -> 
         return None
     if isinstance(failure, httpx.Response):
         asked = failure.headers.get("Retry-After", "0")
-        seconds = min(float(asked) if asked.isdigit() else 0.0, RETRY_AFTER_SECONDS_MAX)
+        seconds = min(float(asked) if asked.isdecimal() else 0.0, RETRY_AFTER_SECONDS_MAX)
         return seconds if failure.status_code in STATUSES_AGAIN else None
     return 0.0 if isinstance(failure, httpx.NetworkError | httpx.RemoteProtocolError) else None
 

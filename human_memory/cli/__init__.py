@@ -1,10 +1,15 @@
 """The command line `human-memory`; its commands are loaded where its packages are installed."""
 
-from human_memory.extras import program_needs
+import sys
+
+from human_memory.extras import program_needs, published_client_beside_us
 
 
 def main() -> None:
     """The entry point."""
+    if mixed := published_client_beside_us():
+        print(f"human-memory: {mixed}", file=sys.stderr)
     with program_needs("human-memory", "cli"):
         from human_memory.cli.commands import run
-    run()
+
+        run()

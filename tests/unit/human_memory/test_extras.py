@@ -49,7 +49,7 @@ def test_missing_package_is_one_sentence_with_the_extra(
     )
 
     assert done.returncode == 1
-    assert f"{missing} is not installed; run: pip install 'human-memory[" in done.stderr
+    assert f"{missing} is not installed; run: pip install 'human-memory-server[" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
@@ -67,5 +67,5 @@ def test_first_start_without_torch_says_so(tmp_path: Path) -> None:
     )
 
     assert done.stderr.splitlines()[-1].endswith(
-        "torch is not installed; run: pip install 'human-memory[services]'"
+        "torch is not installed; run: pip install 'human-memory-server[services]'"
     )
