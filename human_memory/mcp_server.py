@@ -182,7 +182,7 @@ def _add_graph_tools(server: MCPServer, memory: AsyncMemory) -> None:
         with _failures_told({"source": source, "target": target}):
             for name in (source, target):
                 await _ensure(memory, name)
-            kind = re.sub(r"\W+", "_", relation_type.strip())
+            kind = re.sub(r"[^\w\x80-\U0010ffff]+", "_", relation_type.strip())
             return text(one(await memory.add_relation(source, target, kind, weight)))
 
     @server.tool(title="Find related concepts", annotations=READS, structured_output=False)

@@ -40,9 +40,9 @@ class SearchOptions(QueryOptions):
     tags: Annotated[
         list[str], typer.Option("--tag", help="Only with this tag; repeated: with all of them.")
     ] = field(default_factory=list)
-    since: Annotated[str | None, typer.Option(metavar="TIME", help="Only what happened later.")] = (
-        None
-    )
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Only what happened then or later.")
+    ] = None
     until: Annotated[
         str | None, typer.Option(metavar="TIME", help="Only what happened before.")
     ] = None

@@ -158,8 +158,11 @@ def _add_errors(app: FastAPI) -> None:
         return error_response(refused_parameters(error.errors()))
 
     @app.exception_handler(StarletteHTTPException)
-    async def plain(_: Request, error: HTTPException) -> Response:
-        return json_response({"detail": error.detail}, error.status_code, error.headers)
+    async def plain(request: Request, error: HTTPException) -> Response:
+        detail = error.detail
+        if error.detail in ("Not Found", "Method Not Allowed"):  # the framework's own words
+            detail = f"no route {request.method} {request.url.path}; those there are: GET /docs"
+        return json_response({"detail": detail}, error.status_code, error.headers)
 
 
 def _add_middleware(app: FastAPI, settings: GatewaySettings) -> None:

@@ -185,7 +185,8 @@ def may_import(path: str, name: str) -> bool:
     if package == "human_memory":
         return client_may_import(module, name)
     if package == "stack":
-        return target == "stack" or name.startswith("human_memory.paths.")
+        leaves = ("human_memory.paths.", "human_memory.extras.")
+        return target == "stack" or name.startswith(leaves)
     if package == "services":
         return service_may_import(path, rest.partition("/")[0], name)
     return target == package
