@@ -8,6 +8,7 @@ from typing import Any, Self, TypeVar, Unpack
 from human_memory._client import calls
 from human_memory._client.arguments import (
     ConceptMore,
+    CorrectMore,
     InspectMore,
     Keyed,
     ListMore,
@@ -163,6 +164,12 @@ class AsyncMemory:
     ) -> None:
         """Say that a newer memory holds instead of an older one; `reversed` takes it back."""
         await self._send(calls.supersede(memory_id, superseded_by, reversed, more))
+
+    async def correct(
+        self, memory_id: str, content: str | None = None, **more: Unpack[CorrectMore]
+    ) -> MemoryDetail:
+        """Correct what a memory says; its id and its uses stay. `reversed` takes it back."""
+        return await self._send(calls.correct(memory_id, content, more))
 
     async def inspect(self, memory_id: str, **more: Unpack[InspectMore]) -> MemoryDetail:
         """Everything about a memory, in any status, without touching it."""

@@ -29,6 +29,7 @@ from human_memory.models import (
 )
 from human_memory.operations.requests import (
     ConceptRequest,
+    CorrectRequest,
     ForgetRequest,
     InspectRequest,
     Nothing,
@@ -154,6 +155,18 @@ _TOOLS = (
         _STRENGTHENS,
         "Bring back a memory that was forgotten or has faded.",
         kinds=_OF_MEMORY,
+    ),
+    Tool(
+        "correct",
+        CorrectRequest,
+        MemoryDetail,
+        "Correct a memory",
+        _STRENGTHENS,
+        "Correct what a memory says where it was wrong from the beginning; it keeps its id and how "
+        "well it is remembered. If something has changed since, store that and supersede instead.",
+        kinds=_OF_MEMORY
+        | {"reversed": Annotated[bool, Field(description="Take the latest correction back.")]},
+        without=frozenset({"metadata"}),
     ),
     Tool(
         "supersede",

@@ -88,6 +88,16 @@ class SourceMemory(BaseModel):
     weight: float = 1.0
 
 
+class CorrectionRecord(BaseModel):
+    """A correction, and what the memory said before it; what is None was not changed."""
+
+    corrected_at: str
+    reason: str | None = None
+    content: str | None = None
+    tags: list[str] | None = None
+    metadata: dict[str, Any] | None = None
+
+
 class MemoryDetail(BaseModel):
     """Everything about a memory, its accesses newest first."""
 
@@ -116,6 +126,7 @@ class MemoryDetail(BaseModel):
     superseded_by: str | None = None
     derived_from: list[SourceMemory] = []
     derivatives: list[str] = []
+    corrections: list[CorrectionRecord] = []
 
 
 class MemoryItem(BaseModel):

@@ -7,6 +7,7 @@ from pydantic import Field, JsonValue, TypeAdapter, model_validator
 from pydantic_core import PydanticCustomError
 
 from schemas import limits
+from schemas.corrections import CorrectionRecord
 from schemas.fields import (
     ConceptName,
     Concepts,
@@ -348,6 +349,9 @@ class InspectResult(RecallResult):
     derived_from: list[Source] = Field([], description="The memories it was made of.")
     derivatives: list[MemoryId] = Field(
         [], description="Memories that were made of it and are not deleted, at most 100."
+    )
+    corrections: list[CorrectionRecord] = Field(
+        [], description="Those that hold, newest first; of more than 16 the oldest are in the log."
     )
 
 

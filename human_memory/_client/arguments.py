@@ -84,6 +84,18 @@ class ReasonMore(Whose, total=False):
     reason: str
 
 
+class CorrectMore(Keyed, total=False):
+    """The arguments of `correct`, by name; what is absent stays as it is.
+
+    `reversed`: take the latest correction back. `reason`: for people who read the log.
+    """
+
+    tags: Sequence[str]
+    metadata: Mapping[str, Any]
+    reason: str
+    reversed: bool
+
+
 class ListMore(Whose, total=False):
     """The filters of `list` and `page`, by name."""
 

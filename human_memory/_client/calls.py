@@ -14,6 +14,7 @@ from uuid import uuid4
 from human_memory import models, routes
 from human_memory._client.arguments import (
     ConceptMore,
+    CorrectMore,
     InspectMore,
     Keyed,
     ListMore,
@@ -168,6 +169,14 @@ def supersede(memory_id: str, superseded_by: str, taken_back: bool, more: Keyed)
     ids = {"memory_id": memory_id, "superseded_by": superseded_by}
     fields = {**ids, "reversed": taken_back, **_given(more, Keyed, "supersede")}
     return _write(routes.SUPERSEDE, models.Accepted, fields, more).giving(lambda _: None)
+
+
+def correct(memory_id: str, content: str | None, more: CorrectMore) -> Call[models.MemoryDetail]:
+    """A memory that says something else. A reversal is not repeatable: it takes back the latest."""
+    given = _given(more, CorrectMore, "correct")
+    fields = {"memory_id": memory_id, "content": content, **given}
+    call = _write(routes.CORRECT, models.MemoryDetail, fields, more)
+    return replace(call, repeatable=not given.get("reversed"))
 
 
 def runs(more: RunsMore) -> Call[list[models.Run]]:

@@ -61,6 +61,21 @@ _DEAD_LETTER = {
     },
 }
 
+_DETAIL = _MEMORY | {
+    "activation": 1.31,
+    "salience": 0.5,
+    "emotion_valence": 0.0,
+    "emotion_arousal": 0.0,
+    "decay_rate": 0.5,
+    "effective_decay_rate": 0.54,
+    "status": "active",
+    "access_history": [
+        {"accessed_at": _USED, "context": "direct_recall", "kind": "recall"},
+        {"accessed_at": _STORED, "context": "initial_store", "kind": "creation"},
+    ],
+    "tags": ["ui"],
+    "metadata": {"ticket": 4711},
+}
 ANSWERS: dict[Route, Any] = {
     routes.STORE: _CREATED,
     routes.STORE_BATCH: {"results": [_CREATED]},
@@ -81,22 +96,7 @@ ANSWERS: dict[Route, Any] = {
     },
     routes.USED: {"accepted": True},
     routes.RECALL: _MEMORY | {"activation": 1.69},
-    routes.INSPECT: _MEMORY
-    | {
-        "activation": 1.31,
-        "salience": 0.5,
-        "emotion_valence": 0.0,
-        "emotion_arousal": 0.0,
-        "decay_rate": 0.5,
-        "effective_decay_rate": 0.54,
-        "status": "active",
-        "access_history": [
-            {"accessed_at": _USED, "context": "direct_recall", "kind": "recall"},
-            {"accessed_at": _STORED, "context": "initial_store", "kind": "creation"},
-        ],
-        "tags": ["ui"],
-        "metadata": {"ticket": 4711},
-    },
+    routes.INSPECT: _DETAIL,
     routes.FORGET: {"memory_id": _ID, "deleted": True},
     routes.RESTORE: {
         "memory_id": _ID,
@@ -145,6 +145,13 @@ ANSWERS: dict[Route, Any] = {
         "decayed": 2,
         "deleted": 1,
         "avg_activation": 0.42,
+    },
+    routes.CORRECT: _DETAIL
+    | {
+        "content": "The user prefers light mode.",
+        "corrections": [
+            {"corrected_at": _USED, "reason": "misheard", "content": _MEMORY["content"]}
+        ],
     },
     routes.SUPERSEDE: {"accepted": True},
     routes.RUNS: {"runs": [_RUN], "count": 1},

@@ -8,6 +8,7 @@ from uuid import UUID
 from human_memory import models
 from human_memory.operations.context import Json, RequestContext
 from human_memory.operations.requests import (
+    CorrectRequest,
     ForgetRequest,
     InspectRequest,
     ListRequest,
@@ -24,14 +25,14 @@ from human_memory.operations.requests import (
 from schemas.errors import MemoryServiceError, NotFound, Rejected, Unavailable
 from schemas.fields import rfc3339
 from schemas.ids import derive
-from schemas.inbox import Access, Forget, Restore, Store, Supersede
+from schemas.inbox import Access, Correct, Forget, Restore, Store, Supersede
 from schemas.limits import FUTURE_SKEW_SECONDS_DEFAULT
 from schemas.queries import Inspect, ListMemories, Recall, Search, Stats
 
 SEEDS = 2**63  # that the bus knows
 _TIMES = (
     *("created_at", "last_accessed", "accessed_at", "recorded_at"),
-    *("began_at", "completed_at", "undone_at"),
+    *("began_at", "completed_at", "undone_at", "corrected_at"),
 )
 
 
@@ -167,6 +168,32 @@ async def supersede(request: SupersedeRequest, context: RequestContext) -> model
     return models.Accepted(accepted=True)
 
 
+async def correct(request: CorrectRequest, context: RequestContext) -> models.MemoryDetail:
+    """Correct what a memory says, or take the latest correction back; all of it as it is then.
+
+    Raises:
+        NotFound: unknown or forgotten, or no correction is there to take back.
+    """
+    memory_id = memory_id_of(request.memory_id)
+    key = context.idempotency_key
+    command = context.checked(Correct, request, memory_id=memory_id, idempotency_key=key)
+    require_correctable(command, await inspected(context, memory_id))
+    await context.write(command)
+    return models.MemoryDetail.model_validate(shown(await inspected(context, memory_id)))
+
+
+def require_correctable(command: Correct, found: Json) -> None:
+    """Refuse what the fold would ignore; only the read side knows what there is.
+
+    Raises:
+        NotFound: it is forgotten, or no correction is there to take back.
+    """
+    if found["status"] == "deleted":
+        raise NotFound(f"memory {command.memory_id} is forgotten; restore it first")
+    if command.reversed and not found["corrections"]:
+        raise NotFound(f"memory {command.memory_id} has no correction to take back")
+
+
 async def stats(request: Nothing, context: RequestContext) -> models.Stats:
     """Counts by status."""
     return models.Stats.model_validate(await context.ask(context.message(Stats)))
@@ -184,8 +211,9 @@ async def inspected(context: RequestContext, memory_id: UUID) -> Json:
 def shown(row: Json) -> Json:
     """A row as HTTP shows it: times with microseconds."""
     times: Json = {name: microseconds(row[name]) for name in _TIMES if row.get(name)}
-    if "access_history" in row:
-        times["access_history"] = [shown(each) for each in row["access_history"]]
+    for name in ("access_history", "corrections"):
+        if name in row:
+            times[name] = [shown(each) for each in row[name]]
     return {**row, **times} if times else row
 
 

@@ -185,6 +185,16 @@ class SupersedeRequest(ApiRequest):
     superseded_by: str = Field(description="The newer memory.")
 
 
+@of(inbox.Correct, without={"occurred_at"})
+class CorrectRequest(ApiRequest):
+    """Correct what a memory says; its id and its uses stay. What is absent stays as it is."""
+
+    model_config = _example(
+        memory_id="1b8c8c95-c312-59f9-aea0-47bf740dd29e", content="The user prefers light mode."
+    )
+    memory_id: str
+
+
 @of(queries.Runs)
 class RunsRequest(ApiRequest):
     """The runs of maintenance, newest first."""

@@ -77,6 +77,7 @@ _ALL = (
     Operation(routes.EXPORT_GRAPH, graph.export_graph, "read"),
     Operation(routes.STATS, memories.stats, "read"),
     Operation(routes.SUPERSEDE, memories.supersede, "write"),
+    Operation(routes.CORRECT, memories.correct, "write"),
     Operation(routes.RUNS, maintenance.runs, "read"),
     Operation(routes.START_RUN, maintenance.start_run, "admin"),
     Operation(routes.GET_RUN, maintenance.get_run, "read"),

@@ -1,8 +1,6 @@
 """A batch of the inbox: validate, embed, append, reply."""
 
-import asyncio
 import collections
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Annotated, Any
@@ -27,19 +25,16 @@ from services.common.ownership import Ownership
 from services.common.records import JsonOf, Records
 from services.ingest.domain import (
     Received,
-    WorkedOut,
     body_hash_of,
     cause_of,
-    embedding_of,
     event_id_of,
     event_of,
-    indexed_text,
     occurred_ms,
 )
-from services.ingest.ports import Appended, EventLog, Vocabularies
+from services.ingest.ports import Appended, EventLog, Memories, Vocabularies
 from services.ingest.progress import Progress, partition_of
+from services.ingest.texts import Texts
 from services.ingest.visible import VisibleReplies
-from services.ingest.vocabulary import Vocabulary
 
 log = structlog.get_logger(__name__)
 COMMANDS = Counter("human_memory_commands_total", "Inbox commands", ["type", "outcome"])
@@ -101,6 +96,7 @@ class Ingest:
         *,
         event_log: EventLog,
         embedder: Embedder,
+        memories: Memories,
         vocabularies: Vocabularies,
         dead_letters: DeadLetters,
         replier: Replier,
@@ -110,7 +106,7 @@ class Ingest:
         self.ownership = Ownership(self._assigned, self._revoked)
         self._progress = Progress(self.ownership)
         self._log = event_log
-        self._embedder = embedder
+        self._texts = Texts(embedder, memories, vocabularies)
         self._vocabularies = vocabularies
         self._dead_letters = dead_letters
         self._replier = replier
@@ -246,44 +242,20 @@ class Ingest:
             self._looked_up |= {item.partition for item in unknown}
 
     async def _events(self, items: list[Item]) -> list[MemoryEvent]:
-        vectors, vocabularies = await self._worked_out(items)
+        texts = await self._texts.of(
+            [(item.command, item.time_ms) for item in items if item.command is not None]
+        )
         events = []
         for item in items:
             assert item.command is not None
             assert item.received is not None
-            vector = next(vectors) if isinstance(item.command, Store) else None
             try:
                 with computing():
-                    worked_out = self._found_out(item.command, vector, vocabularies)
+                    worked_out = texts.worked_out(item.command)
                     events.append(event_of(item.command, item.received, item.time_ms, worked_out))
             except Indigestible as error:
                 item.error = error
         return events
-
-    def _found_out(
-        self, command: InboxMessage, vector: Any, vocabularies: dict[str, Vocabulary]
-    ) -> WorkedOut | None:
-        if isinstance(command, Concept) and command.namespace in vocabularies:
-            # The stores behind it in the batch may name it.
-            vocabularies[command.namespace].learn(command.name, command.aliases)
-        if not isinstance(command, Store):
-            return None
-        return WorkedOut(
-            embedding_of(vector, self._embedder.model, self._embedder.digest),
-            vocabularies[command.namespace].find(command.content),
-        )
-
-    async def _worked_out(self, items: list[Item]) -> tuple[Iterator[Any], dict[str, Vocabulary]]:
-        """A vector for each store, and the vocabulary of each namespace that stores."""
-        stores = [(item.command, item) for item in items if isinstance(item.command, Store)]
-        if not stores:
-            return iter(()), {}
-        names = dict.fromkeys(store.namespace for store, _ in stores)
-        vectors, vocabularies = await asyncio.gather(
-            self._embedder.embed([indexed_text(store, item.time_ms) for store, item in stores]),
-            self._vocabularies.of(names),
-        )
-        return iter(vectors), vocabularies
 
 
 def _is_another_body(command: InboxMessage | None, appended: Appended) -> bool:

@@ -7,6 +7,10 @@ from uuid import UUID
 
 from schemas.events import MemoryEvent
 from services.ingest.vocabulary import Vocabulary
+from services.readside.documents import Document
+
+# A namespace, and a memory's id in it.
+Ref = tuple[str, UUID]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,14 @@ class EventLog(Protocol):
 
         Also of those of the minutes before, as far as they are not too many.
         """
+        ...
+
+
+class Memories(Protocol):
+    """The memories that are there."""
+
+    async def of(self, refs: Iterable[Ref]) -> dict[Ref, Document]:
+        """Memories as reads show them; what is unknown, or can't be read now, is left out."""
         ...
 
 

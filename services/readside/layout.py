@@ -81,15 +81,16 @@ assert _TRACE.size == TRACE.itemsize
 @dataclass(frozen=True, slots=True)
 class Change:
     """A change of a memory beside its use: a new status, a penalty or the end of all, a successor
-    (`other`) or, without one, the end of it."""
+    (`other`) or, without one, the end of it, a correction or the end of one."""
 
     at_ms: int
-    what: Status | Literal["adjusted", "cleared", "superseded"]
+    what: Status | Literal["adjusted", "cleared", "superseded", "corrected"]
     nats: float = 0.0
     other: bytes = NOBODY
 
 
-_CHANGES = (*STATUSES, "adjusted", "cleared", "superseded")
+_CHANGES = (*STATUSES, "adjusted", "cleared", "superseded", "corrected")
+_CORRECTED = _CHANGES.index("corrected")
 
 
 @dataclass(slots=True)
@@ -242,6 +243,11 @@ def unpack_changes(packed: bytes) -> list[Change]:
         Change(at, _CHANGES[code], nats, other)
         for at, code, nats, other in _CHANGE.iter_unpack(packed)
     ]
+
+
+def corrections_in(changes: bytes) -> int:
+    """The number of times that a memory's text, tags or metadata changed, by its packed changes."""
+    return changes[8 :: _CHANGE.size].count(_CORRECTED)
 
 
 def split_head(record: bytes) -> tuple[bytes, bytes]:

@@ -233,6 +233,67 @@ async def test_newer_memory_supersedes_an_older_one_until_it_is_taken_back(
         await memory.supersede(older, "no memory")
 
 
+async def test_corrected_memory_is_found_by_its_new_text_until_that_is_taken_back(
+    memory: AsyncMemory,
+) -> None:
+    stored = await memory.store(
+        "Noemi keeps bees in Basel.", tags=["home"], speaker="Ada", occurred_at=MARCH
+    )
+    await memory.store("Pia collects stamps.")
+    await memory.search("What does Noemi keep?")
+
+    corrected = await memory.correct(
+        stored.memory_id, "Noemi plays the tuba.", metadata={"checked": True}, reason="misheard"
+    )
+
+    assert (corrected.content, corrected.tags) == ("Noemi plays the tuba.", ["home"])
+    assert (corrected.metadata, corrected.access_count) == ({"checked": True}, 2)
+    assert corrected.created_at == "2026-03-01T10:00:00.000000Z"
+    (record,) = corrected.corrections
+    assert (record.content, record.reason, record.tags) == (
+        "Noemi keeps bees in Basel.",
+        "misheard",
+        None,
+    )
+    first = (await memory.search("Who plays an instrument, a tuba?", explain=True))[0]
+    assert first.content == "Noemi plays the tuba."
+    assert first.reasons is not None
+    assert first.reasons["words"]["tuba"] > 0
+    back = await memory.correct(stored.memory_id, reversed=True)
+    assert (back.content, back.metadata) == ("Noemi keeps bees in Basel.", {})
+    assert back.corrections == []
+    found = await memory.search("Who keeps bees?", record_access=False, explain=True)
+    assert found[0].content == "Noemi keeps bees in Basel."
+    assert found[0].reasons is not None
+    assert found[0].reasons["words"]["bee"] > 0
+
+
+async def test_what_cannot_be_corrected_is_refused(memory: AsyncMemory) -> None:
+    stored = await memory.store("Tea is at four.")
+
+    with pytest.raises(MemoryNotFound):
+        await memory.correct(stored.memory_id, reversed=True)
+    with pytest.raises(ValidationError, match="nothing to correct"):
+        await memory.correct(stored.memory_id)
+    with pytest.raises(MemoryNotFound):
+        await memory.correct("00000000-0000-4000-8000-000000000000", "Tea is at five.")
+    await memory.forget(stored.memory_id)
+    with pytest.raises(MemoryNotFound):
+        await memory.correct(stored.memory_id, "Tea is at five.")
+
+
+async def test_last_of_many_corrections_at_once_holds(memory: AsyncMemory) -> None:
+    stored = await memory.store("Tea is at four.")
+
+    await asyncio.gather(*(memory.correct(stored.memory_id, f"Tea is at {n}.") for n in range(8)))
+
+    detail = await memory.inspect(stored.memory_id)
+    said = [each.content for each in detail.corrections]
+    assert sorted([detail.content, *filter(None, said)]) == sorted(
+        ["Tea is at four.", *(f"Tea is at {n}." for n in range(8))]
+    )
+
+
 async def test_parameters_are_read_back_as_they_were_set(memory: AsyncMemory) -> None:
     await memory.set_parameters({"horizon_seconds": 1_000.0, "hops_max": 1})
 

@@ -27,6 +27,8 @@ from tests.recorded.recording import (
 )
 
 GOLDEN = FOLDER.parents[1] / "schemas" / "golden"
+# Events that the log is older than.
+LATER = {"memory.corrected.v1"}
 RANKINGS_MIN = 120
 JOBS = {"decay", "consolidation", "capacity", "strategic_prune", "interference", "rif", "undo"}
 SHOWN, CHARACTERS_SHOWN = 10, 200
@@ -50,12 +52,12 @@ def found_by(question: Question) -> list[str]:
     return [each["memory_id"] for each in question.answer["result"]["results"]]
 
 
-def test_log_has_every_type_of_event_and_every_job() -> None:
+def test_log_has_every_type_of_event_there_was_and_every_job() -> None:
     golden = {".".join(path.name.split(".")[:3]) for path in GOLDEN.glob("*.v[0-9]*.json")}
     found = list(events())
 
     jobs = {each["data"]["job"] for each in found if "job" in each["data"]}
-    assert {each["type"] for each in found} == golden
+    assert {each["type"] for each in found} == golden - LATER
     assert jobs == JOBS
 
 

@@ -13,7 +13,7 @@ from schemas.ids import derive
 from services.readside.activation import Activations, activations, threshold_of
 from services.readside.columns import ACTIVE, DECAYED, Memories, status_name
 from services.readside.documents import DocumentKey
-from services.readside.layout import Status
+from services.readside.layout import Status, corrections_in
 from services.retrieval.search.candidates import Candidates
 from services.retrieval.search.evidence import Evidence
 from services.retrieval.search.plan import SearchPlan
@@ -50,9 +50,16 @@ class Ranking:
         """Status of a memory at the moment that was asked about."""
         return status_name(int(self.memories.states["status"][i]))
 
-    def documents(self) -> list[DocumentKey]:
-        """Keys of the documents of those in order."""
-        return [(self.memories.ids[i], status_name(int(self.stored[i]))) for i in self.order]
+    def documents(self) -> list[tuple[DocumentKey, int]]:
+        """Keys of the documents of those in order, and how often each was corrected."""
+        memories = self.memories
+        return [
+            (
+                (memories.ids[i], status_name(int(self.stored[i]))),
+                corrections_in(memories.changes[i]),
+            )
+            for i in self.order
+        ]
 
     def with_successions(self, successors: Mapping[int, int]) -> "Ranking":
         """The same memories, where some turn out to supersede others: newer by older."""

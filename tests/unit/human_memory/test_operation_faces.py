@@ -16,6 +16,7 @@ from human_memory.mcp_server import server_of
 from human_memory.operations import requests
 from human_memory.operations.table import OPERATIONS
 from schemas import (
+    corrections,
     dead_letters,
     fields,
     inbox,
@@ -49,6 +50,7 @@ MESSAGES: dict[str, type[BaseModel]] = {
     "export_graph": queries.GraphExport,
     "working_memory": queries.WorkingMemoryQuery,
     "supersede": inbox.Supersede,
+    "correct": inbox.Correct,
     "runs": queries.Runs,
     "start_run": maintenance.RunJob,
     "get_run": queries.RunQuery,
@@ -82,6 +84,7 @@ REPLIES: dict[type[Message], type[BaseModel]] = {
     queries.RecallResult: models.MemoryInfo,
     queries.InspectResult: models.MemoryDetail,
     queries.AccessRecord: models.AccessRecord,
+    corrections.CorrectionRecord: models.CorrectionRecord,
     fields.Source: models.SourceMemory,
     queries.ListResult: models.MemoryPage,
     queries.Listed: models.MemoryItem,
@@ -135,6 +138,7 @@ NAMES: dict[tuple[str, str], dict[str, str]] = {
     ("sdk", "search"): {"since": "created_after", "until": "created_before"},
     ("sdk", "spread"): {"concepts": "active_concepts"},
     ("cli", "store"): {"text": "content", "at": "occurred_at", "key": "idempotency_key"},
+    ("cli", "correct"): {"text": "content"},
     ("cli", "search"): {
         "since": "created_after",
         "until": "created_before",
@@ -162,6 +166,7 @@ EXCEPTIONS: dict[tuple[str, str, str], str] = {
         (ANY, operation, "occurred_at"): "acts when it is asked for"
         for operation in (
             *("forget", "restore", "add_concept", "add_relation", "supersede", "set_parameters"),
+            "correct",
         )
     },
     (ANY, "start_run", "slot"): "of runs by the clock",
@@ -183,7 +188,7 @@ EXCEPTIONS: dict[tuple[str, str, str], str] = {
         ("cli", operation, "idempotency_key"): "whoever types it sees whether it was done"
         for operation in (
             *("used", "forget", "restore", "add_concept", "add_relation"),
-            *("supersede", "set_parameters", "start_run"),
+            *("supersede", "correct", "set_parameters", "start_run"),
         )
     },
     ("cli", "rebuild", "after"): "it is no answer about memories",

@@ -66,8 +66,8 @@ def test_json_that_is_no_object_is_rejected(decode: Any, value: bytes, kind: str
 
 def test_unknown_type_is_named_with_the_known_ones() -> None:
     assert refused(type="stare").message == (
-        'type: "stare" is unknown; known: access, concept, forget, parameters, relation, '
-        "restore, store, supersede"
+        'type: "stare" is unknown; known: access, concept, correct, forget, parameters, '
+        "relation, restore, store, supersede"
     )
 
 

@@ -1,0 +1,86 @@
+"""New texts of a batch: their vectors, and the concepts that they name."""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from schemas.inbox import Concept, Correct, InboxMessage, Store
+from services.common.embedding.embedder import Embedder
+from services.ingest.domain import (
+    Original,
+    WorkedOut,
+    corrected_text,
+    embedding_of,
+    indexed_text,
+)
+from services.ingest.ports import Memories, Ref, Vocabularies
+from services.ingest.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class BatchTexts:
+    """The texts of one batch, to be asked for in the order of its commands."""
+
+    embedder: Embedder
+    vectors: Iterator[Any]
+    vocabularies: Mapping[str, Vocabulary]
+    originals: Mapping[Ref, Original]
+
+    def worked_out(self, command: InboxMessage) -> WorkedOut | None:
+        """The findings about a command's text; None where it has none."""
+        if isinstance(command, Concept) and command.namespace in self.vocabularies:
+            # The texts behind it in the batch may name it.
+            self.vocabularies[command.namespace].learn(command.name, command.aliases)
+        content = _content(command)
+        if content is None:
+            return None
+        return WorkedOut(
+            embedding_of(next(self.vectors), self.embedder.model, self.embedder.digest),
+            self.vocabularies[command.namespace].find(content),
+            self.originals.get(_ref(command)) if isinstance(command, Correct) else None,
+        )
+
+
+class Texts:
+    """Embeds what a batch says, and looks for concepts in it."""
+
+    def __init__(self, embedder: Embedder, memories: Memories, vocabularies: Vocabularies) -> None:
+        self._embedder = embedder
+        self._memories = memories
+        self._vocabularies = vocabularies
+
+    async def of(self, commands: Sequence[tuple[InboxMessage, int]]) -> BatchTexts:
+        """The texts of commands, each given with when it happened."""
+        some = [(each, time_ms) for each, time_ms in commands if _content(each) is not None]
+        if not some:
+            return BatchTexts(self._embedder, iter(()), {}, {})
+        refs = dict.fromkeys(_ref(each) for each, _ in some if isinstance(each, Correct))
+        documents = await self._memories.of(refs) if refs else {}
+        originals = {
+            ref: Original(each.created_ms, each.speaker) for ref, each in documents.items()
+        }
+        vectors, known = await asyncio.gather(
+            self._embedder.embed([_indexed(each, time_ms, originals) for each, time_ms in some]),
+            self._vocabularies.of(dict.fromkeys(each.namespace for each, _ in some)),
+        )
+        for ref, each in documents.items():
+            named = set(known[ref[0]].find(each.content))
+            linked = [concept for concept in each.concepts if concept not in named]
+            originals[ref] = replace(originals[ref], linked=linked)
+        return BatchTexts(self._embedder, iter(vectors), known, originals)
+
+
+def _content(command: InboxMessage) -> str | None:
+    return command.content if isinstance(command, Store | Correct) else None
+
+
+def _ref(command: Correct) -> Ref:
+    return command.namespace, command.memory_id
+
+
+def _indexed(command: InboxMessage, time_ms: int, originals: Mapping[Ref, Original]) -> str:
+    if isinstance(command, Store):
+        return indexed_text(command, time_ms)
+    assert isinstance(command, Correct)
+    return corrected_text(command.content or "", originals.get(_ref(command)))

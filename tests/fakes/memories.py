@@ -1,0 +1,16 @@
+"""The memories port of ingest in memory."""
+
+from collections.abc import Iterable
+
+from services.ingest.ports import Ref
+from services.readside.documents import Document
+
+
+class MemoryMemories:
+    """`Memories` on a dict."""
+
+    def __init__(self, known: dict[Ref, Document] | None = None) -> None:
+        self._known = known or {}
+
+    async def of(self, refs: Iterable[Ref]) -> dict[Ref, Document]:
+        return {ref: self._known[ref] for ref in refs if ref in self._known}
