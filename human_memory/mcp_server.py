@@ -115,7 +115,10 @@ _TOOLS = (
         "Memories about something, those that come to mind most easily first. "
         "`superseded_by`: the id of a newer memory that says what holds now instead.",
         without=frozenset(
-            {"min_activation", "record_access", "noise", "seed", "explain", "parameters"}
+            {
+                *("filter", "min_activation", "record_access", "noise", "seed", "explain"),
+                "parameters",
+            }
         ),
         kinds={"query": _text("What to remember about: a question or words.")},
     ),

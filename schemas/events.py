@@ -198,7 +198,7 @@ class CorrectedText(Message):
 
 
 class CorrectedData(Message):
-    """New values; those that are absent stay. `reversed`: takes the latest correction back instead."""
+    """New values; those that are absent stay. `reversed` takes the latest correction back."""
 
     text: CorrectedText | None = None
     tags: Tags | None = None

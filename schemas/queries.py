@@ -28,6 +28,7 @@ from schemas.fields import (
     Tag,
     Tags,
 )
+from schemas.filters import MetadataFilter
 from schemas.maintenance import Job
 from schemas.parameters import ParameterOverrides
 from schemas.replies import ErrorReply
@@ -68,6 +69,9 @@ class Search(QueryBase):
         [], max_length=limits.TAGS_MAX, description="Memories of one of these types; empty: all."
     )
     tags: Tags = Field([], description="Memories that have all of these tags.")
+    filter: MetadataFilter | None = None
+    session: Session | None = None
+    speaker: Speaker | None = None
     created_after: Milliseconds | None = Field(None, description="Happened later than this.")
     created_before: Milliseconds | None = Field(None, description="Happened before this.")
     context: Context | None = None
@@ -131,6 +135,9 @@ class ListMemories(QueryBase):
     status: Status | None = None
     memory_type: MemoryType | None = None
     tag: Tag | None = None
+    filter: MetadataFilter | None = None
+    session: Session | None = None
+    speaker: Speaker | None = None
     as_of: Milliseconds | None = Field(None, description="Answer as of this past moment.")
 
 

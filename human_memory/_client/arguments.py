@@ -38,10 +38,16 @@ class StoreMore(Keyed, total=False):
 
 
 class SearchMore(Keyed, total=False):
-    """The arguments of `search` beyond the published client's, by name."""
+    """The arguments of `search` beyond the published client's, by name.
+
+    `filter`: what the metadata must say, such as `{"kind": "invoice", "total": {"$gte": 100}}`.
+    """
 
     types: Sequence[str]
     tags: Sequence[str]
+    filter: Mapping[str, Any]
+    session: str
+    speaker: str
     since: Moment
     until: Moment
     as_of: Moment
@@ -103,6 +109,9 @@ class ListMore(Whose, total=False):
     status: str
     memory_type: str
     tag: str
+    filter: Mapping[str, Any]
+    session: str
+    speaker: str
     as_of: Moment
 
 

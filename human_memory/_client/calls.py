@@ -3,6 +3,7 @@
 Both clients and all transports share these, so they can't differ.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -155,6 +156,8 @@ def used(memory_ids: Sequence[str], more: UsedMore) -> Call[None]:
 def list_page(offset: int, limit: int, more: ListMore) -> Call[models.MemoryPage]:
     """A page of the memories of a namespace."""
     given = _given(more, ListMore, "list")
+    if given.get("filter") is not None:
+        given["filter"] = json.dumps(given["filter"])  # it goes into the query string
     fields = {"offset": offset, "limit": limit, "type": given.pop("memory_type", None), **given}
     return _call(routes.LIST, models.MemoryPage, fields, more)
 

@@ -7,13 +7,22 @@ import typer
 
 from human_memory.cli import rendering
 from human_memory.cli.command import command
-from human_memory.cli.options import QueryOptions, moment, numbers_by_name
+from human_memory.cli.options import QueryOptions, json_object, moment, numbers_by_name
 from human_memory.cli.output import out
 from human_memory.cli.writing import MemoryIdArgument
 from schemas.queries import Inspect, ListMemories, Namespaces, QueryBase, Recall, Search, Stats
 
 app = typer.Typer()
 
+FilterOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="JSON",
+        help='Only what metadata say, such as {"total": {"$gte": 100}, "from.city": "Bern"}.',
+    ),
+]
+SessionOption = Annotated[str | None, typer.Option(help="Only of this conversation.")]
+SpeakerOption = Annotated[str | None, typer.Option(help="Only what they said.")]
 AsOfOption = Annotated[
     str | None, typer.Option(metavar="TIME", help="Answer as of this past moment (ISO 8601).")
 ]
@@ -37,6 +46,9 @@ class SearchOptions(QueryOptions):
     tags: Annotated[
         list[str], typer.Option("--tag", help="Only with this tag; repeated: with all of them.")
     ] = field(default_factory=list)
+    filter: FilterOption = None
+    session: SessionOption = None
+    speaker: SpeakerOption = None
     since: Annotated[str | None, typer.Option(metavar="TIME", help="Only what happened later.")] = (
         None
     )
@@ -86,6 +98,9 @@ async def search(options: SearchOptions) -> None:
             top_k=options.top_k,
             types=options.types,
             tags=options.tags,
+            filter=json_object(options.filter, "--filter"),
+            session=options.session,
+            speaker=options.speaker,
             created_after=moment(options.since, "--since"),
             created_before=moment(options.until, "--until"),
             active_concepts=options.concepts,
@@ -159,6 +174,9 @@ class ListOptions(QueryOptions):
     status: Annotated[str | None, typer.Option(help="Only active, decayed or deleted ones.")] = None
     memory_type: Annotated[str | None, typer.Option("--type", "-t", help="Only this type.")] = None
     tag: Annotated[str | None, typer.Option(help="Only with this tag.")] = None
+    filter: FilterOption = None
+    session: SessionOption = None
+    speaker: SpeakerOption = None
     limit: Annotated[int, typer.Option(help="At most so many.")] = 50
     offset: Annotated[int, typer.Option(help="Leave out so many.")] = 0
     cursor: Annotated[
@@ -178,6 +196,9 @@ async def list_(options: ListOptions) -> None:
             options,
             status=options.status,
             memory_type=options.memory_type,
+            filter=json_object(options.filter, "--filter"),
+            session=options.session,
+            speaker=options.speaker,
             tag=options.tag,
             limit=options.limit,
             offset=options.offset,

@@ -1,8 +1,10 @@
 """Operations on memories."""
 
 import asyncio
+import json
 import time
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from human_memory import models
@@ -111,7 +113,13 @@ async def inspect(request: InspectRequest, context: RequestContext) -> models.Me
 
 async def list_memories(request: ListRequest, context: RequestContext) -> models.MemoryPage:
     """A page of the memories of a namespace."""
-    query = context.message(ListMemories, request, type="list", memory_type=request.type)
+    query = context.checked(
+        ListMemories,
+        request,
+        type="list",
+        memory_type=request.type,
+        filter=None if request.filter is None else _object_of(request.filter),
+    )
     result = await context.ask(query)
     rows = [shown(row) for row in result["memories"]]
     return models.MemoryPage.model_validate({**result, "memories": rows})
@@ -224,6 +232,20 @@ def microseconds(time: str) -> str:
     '2023-11-14T22:13:20.123000Z'
     """
     return f"{time.removesuffix('Z')}000Z"
+
+
+def _object_of(text: str) -> Any:
+    """What a filter in a query string says.
+
+    Raises:
+        Rejected: it is no JSON.
+    """
+    try:
+        return json.loads(text)
+    except ValueError:
+        words = 'filter: an object of JSON, such as {"kind": "invoice"}'
+        found = [{"field": "filter", "problem": words.partition(": ")[2]}]
+        raise Rejected(words, problems=found) from None
 
 
 def _check_times(items: Sequence[Store]) -> None:

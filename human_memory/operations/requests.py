@@ -116,6 +116,10 @@ class InspectRequest(ApiRequest):
 class ListRequest(ApiRequest):
     """The memories of a namespace by activation, without touching them."""
 
+    filter: str | None = Field(
+        None, description="Only memories whose metadata say so: the filter of a search, as JSON."
+    )
+
     type: MemoryType | None = Field(None, description="Only of this type.")
 
 

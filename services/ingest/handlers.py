@@ -162,8 +162,8 @@ class Ingest:
                 await self._dead_letters.send(item.record, item.error)
         self._progress.done(records)
         outcomes = collections.Counter(item.outcome for item in items)
-        for labels, count in outcomes.items():
-            COMMANDS.labels(*labels).inc(count)
+        for labels, times in outcomes.items():
+            COMMANDS.labels(*labels).inc(times)
         at_once = []
         for item in items:
             if item.reply_to is not None and item.error is None and item.visible_by is not None:

@@ -1,10 +1,12 @@
 """New texts of a batch: their vectors, and the concepts that they name."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any
 
+from schemas.errors import Indigestible
 from schemas.inbox import Concept, Correct, InboxMessage, Store
 from services.common.embedding.embedder import Embedder
 from services.ingest.domain import (
@@ -28,15 +30,22 @@ class BatchTexts:
     originals: Mapping[Ref, Original]
 
     def worked_out(self, command: InboxMessage) -> WorkedOut | None:
-        """The findings about a command's text; None where it has none."""
+        """The findings about a command's text; None where it has none.
+
+        Raises:
+            Indigestible: the model fails on it.
+        """
         if isinstance(command, Concept) and command.namespace in self.vocabularies:
             # The texts behind it in the batch may name it.
             self.vocabularies[command.namespace].learn(command.name, command.aliases)
         content = _content(command)
         if content is None:
             return None
+        vector = next(self.vectors)
+        if isinstance(vector, Indigestible):
+            raise vector
         return WorkedOut(
-            embedding_of(next(self.vectors), self.embedder.model, self.embedder.digest),
+            embedding_of(vector, self.embedder.model, self.embedder.digest),
             self.vocabularies[command.namespace].find(content),
             self.originals.get(_ref(command)) if isinstance(command, Correct) else None,
         )
@@ -49,6 +58,7 @@ class Texts:
         self._embedder = embedder
         self._memories = memories
         self._vocabularies = vocabularies
+        self._probes = count()
 
     async def of(self, commands: Sequence[tuple[InboxMessage, int]]) -> BatchTexts:
         """The texts of commands, each given with when it happened."""
@@ -61,7 +71,7 @@ class Texts:
             ref: Original(each.created_ms, each.speaker) for ref, each in documents.items()
         }
         vectors, known = await asyncio.gather(
-            self._embedder.embed([_indexed(each, time_ms, originals) for each, time_ms in some]),
+            self._vectors([_indexed(each, time_ms, originals) for each, time_ms in some]),
             self._vocabularies.of(dict.fromkeys(each.namespace for each, _ in some)),
         )
         for ref, each in documents.items():
@@ -69,6 +79,21 @@ class Texts:
             linked = [concept for concept in each.concepts if concept not in named]
             originals[ref] = replace(originals[ref], linked=linked)
         return BatchTexts(self._embedder, iter(vectors), known, originals)
+
+    async def _vectors(self, texts: list[str]) -> Iterable[Any]:
+        """A vector of each text, or the error in place of one that the model fails on."""
+        try:
+            return await self._embedder.embed(texts)
+        except Exception:  # noqa: BLE001 # of the model or of a text: the probe decides
+            await self._embedder.embed([f"probe {next(self._probes)}"])  # none is in its cache
+            return [await self._vector(text) for text in texts]
+
+    async def _vector(self, text: str) -> Any:
+        try:
+            (vector,) = await self._embedder.embed([text])
+        except Exception as error:  # noqa: BLE001 # the model works, but for this text
+            return Indigestible(f"the embedding model fails on this text: {error!r}")
+        return vector
 
 
 def _content(command: InboxMessage) -> str | None:

@@ -12,8 +12,8 @@ from services.readside.layout import TAG_SEPARATOR, Status
 # A memory's id, and the status that its document lies under.
 DocumentKey = tuple[str, Status]
 Fields = list[bytes | None]
-# What of a document makes an `Attributes` or a `Document`, in that order.
-ATTRIBUTES = ("type", "tags", "created")
+# Of a document, what makes an `Attributes` or a `Document`, in that order.
+ATTRIBUTES = ("type", "tags", "created", "more")
 DOCUMENT = ("content", "type", "tags", "created", "more")
 WHOLE_DOCUMENT = (*DOCUMENT, CORRECTIONS)
 
@@ -25,12 +25,13 @@ class Attributes:
     memory_type: str
     tags: list[str]
     created_ms: int
+    more: bytes
 
     @classmethod
     def of(cls, fields: Fields) -> Self:
         """From the fields in Redis."""
-        memory_type, tags, created = fields
-        return cls((memory_type or b"").decode(), tags_of(tags), int(created or 0))
+        memory_type, tags, created, more = fields
+        return cls((memory_type or b"").decode(), tags_of(tags), int(created or 0), more or b"{}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,33 @@ async def test_what_was_said_with_a_memory_comes_back_and_filters(memory: AsyncM
     assert await found(as_of=JANUARY + timedelta(days=1)) == ["Bern."]
 
 
+async def test_metadata_session_and_speaker_filter_searches_and_lists(memory: AsyncMemory) -> None:
+    for number in range(12):
+        await memory.store(
+            f"Invoice {number} is due.",
+            metadata={"total": number * 10, "from": {"city": "Bern" if number % 2 else "Basel"}},
+            session=f"s{number % 3}",
+            speaker="Ada" if number < 6 else "Bob",
+        )
+
+    async def found(**filters: object) -> list[int]:
+        rows = await memory.search("Which invoices are due?", 20, **filters)  # type: ignore[arg-type]
+        page = await memory.page(**filters)  # type: ignore[arg-type]
+        numbers = sorted(int(row.content.split()[1]) for row in rows)
+        assert sorted(int(item.content.split()[1]) for item in page.memories) == numbers
+        assert page.total == len(numbers)
+        return numbers
+
+    assert await found(filter={"total": {"$gte": 90}}) == [9, 10, 11]
+    assert await found(filter={"from": {"city": "Bern"}, "total": {"$lt": 40}}) == [1, 3]
+    assert await found(filter={"from.city": "Basel"}, speaker="Ada", session="s0") == [0]
+    assert await found(filter={"paid": {"$exists": True}}) == []
+    with pytest.raises(ValidationError, match=r"\$near is no operator"):
+        await memory.search("invoices", filter={"total": {"$near": 1}})
+    with pytest.raises(ValidationError, match=r"\$near is no operator"):
+        await memory.list(filter={"total": {"$near": 1}})
+
+
 async def test_what_a_memory_is_about_feels_like_and_was_made_of_comes_back(
     memory: AsyncMemory,
 ) -> None:

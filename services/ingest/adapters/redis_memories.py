@@ -37,7 +37,7 @@ class RedisMemories:
             except Unavailable as error:
                 log.warning("corrections without what is known", error=error.message)
                 continue
-            for (memory_id, _), document in zip(some, documents, strict=True):
+            for (name, _), document in zip(some, documents, strict=True):
                 if document is not None:
-                    found[namespace, UUID(memory_id)] = document
+                    found[namespace, UUID(name)] = document
         return found

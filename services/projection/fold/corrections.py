@@ -73,7 +73,8 @@ def correct(view: View, ref: Ref, event: MemoryCorrected) -> bool:
 
 def _said(event: MemoryCorrected, was: dict[str, bytes]) -> dict[str, bytes]:
     """The values that a correction gives, whether they are new or not."""
-    data, now = event.data, {}
+    data = event.data
+    now: dict[str, bytes] = {}
     more: dict[str, Any] = orjson.loads(was["more"])
     if data.text is not None:
         now |= _text(data.text, more.get("speaker"))

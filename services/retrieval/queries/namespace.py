@@ -24,7 +24,8 @@ from schemas.queries import (
 from schemas.replies import Reply
 from services.readside.activation import activations
 from services.readside.columns import ACTIVE, DELETED, Memories, status_name
-from services.readside.documents import Attributes, Document, DocumentKey
+from services.readside.documents import Document, DocumentKey
+from services.readside.filters import NO_FILTERS, Filters
 from services.readside.layout import Status
 from services.retrieval.ports import MemoryReader
 from services.retrieval.working_memory import CHOSEN_FROM, focus_of
@@ -160,10 +161,17 @@ class NamespaceQueries:
         wanted = np.ones(len(memories), bool)
         if query.status is not None:
             wanted &= np.array([status == query.status for status in _statuses(memories)], bool)
-        if query.memory_type is not None or query.tag is not None:
+        filters = Filters(
+            types=() if query.memory_type is None else (query.memory_type,),
+            tags=() if query.tag is None else (query.tag,),
+            metadata=query.filter,
+            session=query.session,
+            speaker=query.speaker,
+        )
+        if filters != NO_FILTERS:
             keys = list(zip(memories.ids, stored, strict=True))
             attributes = await self._reader.attributes(query.namespace, keys)
-            wanted &= np.array([_has(query, each) for each in attributes], bool)
+            wanted &= np.array([each is not None and filters.admits(each) for each in attributes])
         return wanted
 
     async def _listed(
@@ -175,15 +183,6 @@ class NamespaceQueries:
             _row(memories, i, document, activation=float(total[i]))
             for i, document in zip(keys, documents, strict=True)
         ]
-
-
-def _has(query: ListMemories, attributes: Attributes | None) -> bool:
-    """True if a memory has the type and the tag that are asked for, if any are."""
-    if attributes is None:
-        return False
-    return query.memory_type in (None, attributes.memory_type) and (
-        query.tag is None or query.tag in attributes.tags
-    )
 
 
 def _row(memories: Memories, i: int, document: Document | None, *, activation: float) -> Listed:

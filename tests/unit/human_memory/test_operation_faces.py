@@ -197,7 +197,15 @@ EXCEPTIONS: dict[tuple[str, str, str], str] = {
     ("mcp", ANY, "idempotency_key"): "the client gives each call one of its own",
     **{
         ("mcp", ANY, field): "for programs: an assistant has no use for it"
-        for field in ("metadata", "record_access", "explain", "min_activation", "noise", "seed")
+        for field in (
+            "metadata",
+            "filter",
+            "record_access",
+            "explain",
+            "min_activation",
+            "noise",
+            "seed",
+        )
     },
     ("mcp", "search", "parameters"): "for programs: an assistant has no use for it",
     **{

@@ -91,7 +91,7 @@ def test_correction_taken_back_leaves_text_and_counts_as_if_it_had_never_been() 
 
 def test_corrections_are_taken_back_one_by_one_the_latest_first() -> None:
     second = corrected_event(ANN, envelope=at(3), tags=["b"])
-    log = [STORED, CORRECTED, second]
+    log: list[MemoryEvent] = [STORED, CORRECTED, second]
 
     once = folded(*log, corrected_event(ANN, envelope=at(4), reversed=True))
     twice = folded(

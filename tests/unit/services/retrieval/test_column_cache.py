@@ -69,7 +69,11 @@ def words_by_name(columns: ColumnCache, names: list[str]) -> list[object]:
         matches.memory.tolist(), matches.term.tolist(), matches.count.tolist(), strict=True
     )
     spoken = sorted(columns.names(columns.spoken_by(TERMS)))
-    return [sorted(placed), spoken, columns.cosines(CUE, rows).tolist()]
+    return [
+        sorted(placed),
+        spoken,
+        columns.cosines(unit_vectors(CUE[np.newaxis])[0], rows).tolist(),
+    ]
 
 
 def session_cosines(view: View, names: list[str]) -> tuple[list[float], list[float]]:
