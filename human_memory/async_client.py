@@ -11,17 +11,22 @@ from human_memory._client.arguments import (
     CorrectMore,
     InspectMore,
     Keyed,
+    LetterFilters,
+    LettersMore,
     ListMore,
+    MatchingMore,
     NamespacesMore,
     ReasonMore,
     RecallMore,
     RunsMore,
     SearchMore,
     StoreMore,
+    TurnMore,
     UsedMore,
 )
 from human_memory._client.calls import BATCH_SIZE_DEFAULT, Call
 from human_memory._client.connecting import connect_async
+from human_memory._client.turns import turn_items
 from human_memory.models import (
     Concept,
     ConsolidationReport,
@@ -128,6 +133,20 @@ class AsyncMemory:
                 progress(len(stored))
         return stored
 
+    async def add(
+        self, messages: Iterable[Mapping[str, Any]], **more: Unpack[TurnMore]
+    ) -> builtins.list[MemoryCreated]:
+        """Store a turn of a conversation: `{"role": ..., "content": ...}`, with a `name` if known.
+
+        Each message with a text is a memory; those of system and tools are passed over. All are of
+        one `session`, in their order.
+        """
+        return await self.store_batch(
+            turn_items(messages, more),
+            idempotency_key=more.get("idempotency_key"),
+            namespace=more.get("namespace"),
+        )
+
     async def search(
         self,
         query: str,
@@ -149,6 +168,16 @@ class AsyncMemory:
     async def forget(self, memory_id: str, **more: Unpack[ReasonMore]) -> bool:
         """Soft-delete a memory; `restore` undoes it."""
         return await self._send(calls.forget(memory_id, more))
+
+    async def forget_matching(
+        self,
+        *,
+        all: bool = False,  # noqa: A002 the contract's name
+        dry_run: bool = False,
+        **more: Unpack[MatchingMore],
+    ) -> int:
+        """Forget all that meet conditions, or `all` of the namespace; how many those are."""
+        return await self._send(calls.forget_matching(all, dry_run, more))
 
     async def restore(self, memory_id: str, **more: Unpack[ReasonMore]) -> Restored:
         """Bring back a memory that decayed or was forgotten."""
@@ -293,9 +322,11 @@ class AsyncMemory:
         """Return the progress of a rebuild of the read side, if there is one."""
         return await self._send(calls.rebuild())
 
-    async def dead_letters(self, last: int = 50) -> builtins.list[DeadLetter]:
-        """The newest records that could not be processed, and why."""
-        return await self._send(calls.dead_letters(last))
+    async def dead_letters(
+        self, last: int = 50, **more: Unpack[LettersMore]
+    ) -> builtins.list[DeadLetter]:
+        """The newest records that could not be processed, why, and what became of them."""
+        return await self._send(calls.dead_letters(last, more))
 
     async def get_dead_letter(self, place: str) -> DeadLetter:
         """One of them, whole."""
@@ -306,9 +337,21 @@ class AsyncMemory:
         places: Iterable[str] = (),
         *,
         all: bool = False,  # noqa: A002 the API's name
+        again: bool = False,
+        **more: Unpack[LetterFilters],
     ) -> builtins.list[SentBack]:
-        """Send them back to where they came from: those at some places, or all commands."""
-        return await self._send(calls.replay_dead_letters(builtins.list(places), all))
+        """Send them back to where they came from, each once unless `again`."""
+        return await self._send(calls.replay_dead_letters(builtins.list(places), all, again, more))
+
+    async def discard_dead_letters(
+        self,
+        places: Iterable[str] = (),
+        *,
+        all: bool = False,  # noqa: A002 the API's name
+        **more: Unpack[LetterFilters],
+    ) -> builtins.list[str]:
+        """Mark them as done with: those at some places, or all that wait."""
+        return await self._send(calls.discard_dead_letters(builtins.list(places), all, more))
 
     async def stats(self, *, namespace: str | None = None) -> Stats:
         """Counts by status, and the mean activation."""

@@ -153,7 +153,7 @@ Milliseconds = Annotated[
 Namespace = Annotated[
     str,
     StringConstraints(pattern=limits.NAMESPACE_PATTERN),
-    Field(description="Whose memory: a tenant or an agent, such as `acme/agent-7`."),
+    Field(description="Whose memory: a tenant or an agent, such as `acme/agent-7` or `user:42`."),
 ]
 Content = Annotated[
     str,

@@ -63,6 +63,11 @@ class Store(InboxCommand):
     session: Session | None = None
     speaker: Speaker | None = None
     pinned: bool = Field(False, description="Never decays.")
+    if_equal: Literal["add", "strengthen"] = Field(
+        "add",
+        description="Where a memory of the same words, speaker and type is there: add another, or "
+        "strengthen that one.",
+    )
     derived_from: list[Source] = Field(
         [], max_length=limits.DERIVED_FROM_MAX, description="The memories it was made from."
     )

@@ -19,8 +19,6 @@ from schemas.fields import (
     Message,
     Metadata,
     Milliseconds,
-    Namespace,
-    Position,
     QueryText,
     Session,
     Source,
@@ -31,29 +29,22 @@ from schemas.fields import (
 from schemas.filters import MetadataFilter
 from schemas.maintenance import Job
 from schemas.parameters import ParameterOverrides
+from schemas.query_base import QueryBase
 from schemas.replies import ErrorReply
+from schemas.selection import Select
 
 Status = Literal["active", "decayed", "deleted"]
 RunStatus = Literal["running", "completed", "cancelled", "failed", "undone"]
 Wait = Annotated[
     Literal["none", "visible"],
-    Field(description="`visible`: answer when reads show the accesses it recorded."),
+    Field(
+        description="`visible`: answer when reads show the accesses it recorded, or with a "
+        "`warning` that they do not in time."
+    ),
 ]
 
 
-class QueryBase(Message):
-    """Fields of every query. `after`: the position of a write that the answer must have seen.
-
-    A retry keeps its `query_id`, so that the accesses it causes are counted once.
-    """
-
-    namespace: Namespace
-    after: Position | None = Field(
-        None, description="The answer has seen this write, or is `unavailable`."
-    )
-    query_id: UUID | None = Field(
-        None, description="Names the query; a retry keeps it, so its accesses count once."
-    )
+_INCLUDE_METADATA = Field(False, description="Add the metadata of each memory.")
 
 
 class Search(QueryBase):
@@ -80,11 +71,13 @@ class Search(QueryBase):
     record_access: bool = Field(True, description="The memories it returns get stronger.")
     wait: Wait = "none"
     include_decayed: bool = Field(False, description="Search decayed memories too.")
+    include_metadata: bool = _INCLUDE_METADATA
     noise: bool = Field(False, description="Add ACT-R's noise to each activation.")
     seed: Annotated[int, Field(ge=0, lt=2**63)] | None = Field(
         None, description="The same seed gives the same noise."
     )
     explain: bool = Field(False, description="Add the parts of each activation.")
+    collapse: bool = Field(True, description="Memories that say the same words count as one.")
     parameters: ParameterOverrides = Field(
         ParameterOverrides(), description="Parameters of the model, for this search only."
     )
@@ -138,6 +131,7 @@ class ListMemories(QueryBase):
     filter: MetadataFilter | None = None
     session: Session | None = None
     speaker: Speaker | None = None
+    include_metadata: bool = _INCLUDE_METADATA
     as_of: Milliseconds | None = Field(None, description="Answer as of this past moment.")
 
 
@@ -234,6 +228,7 @@ Query = Annotated[
     | Recall
     | Inspect
     | ListMemories
+    | Select
     | Stats
     | ConceptQuery
     | Spread
@@ -310,6 +305,8 @@ class Found(Message):
     session: Session | None = None
     speaker: Speaker | None = None
     superseded_by: MemoryId | None = Field(None, description="What a newer memory says instead.")
+    copies: int | None = Field(None, description="So many say the same, if more than it.")
+    metadata: Metadata | None = Field(None, description="With `include_metadata`.")
     explanation: Explanation | None = None
     reasons: Reasons | None = Field(None, description="With `explain`.")
 
@@ -373,6 +370,7 @@ class Listed(Message):
     created_at: Milliseconds
     last_accessed: Milliseconds
     tags: Tags
+    metadata: Metadata | None = Field(None, description="With `include_metadata`.")
 
 
 class ListResult(Message):

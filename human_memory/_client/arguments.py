@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 Moment = datetime | str
 
@@ -34,7 +34,18 @@ class StoreMore(Keyed, total=False):
     speaker: str
     pinned: bool
     occurred_at: Moment
+    if_equal: Literal["add", "strengthen"]
     derived_from: Sequence[str | Mapping[str, Any]]
+
+
+class TurnMore(Keyed, total=False):
+    """The arguments of `add`, by name: what all messages of the turn have in common."""
+
+    session: str
+    context: str
+    tags: Sequence[str]
+    metadata: Mapping[str, Any]
+    occurred_at: Moment
 
 
 class SearchMore(Keyed, total=False):
@@ -55,9 +66,11 @@ class SearchMore(Keyed, total=False):
     active_concepts: Sequence[str]
     record_access: bool
     include_decayed: bool
+    include_metadata: bool
     noise: bool
     seed: int
     explain: bool
+    collapse: bool
     parameters: Mapping[str, float]
 
 
@@ -102,6 +115,19 @@ class CorrectMore(Keyed, total=False):
     reversed: bool
 
 
+class MatchingMore(Keyed, total=False):
+    """The conditions of `forget_matching`, by name; `reason`: for people who read the log."""
+
+    types: Sequence[str]
+    tags: Sequence[str]
+    filter: Mapping[str, Any]
+    session: str
+    speaker: str
+    since: Moment
+    until: Moment
+    reason: str
+
+
 class ListMore(Whose, total=False):
     """The filters of `list` and `page`, by name."""
 
@@ -112,6 +138,7 @@ class ListMore(Whose, total=False):
     filter: Mapping[str, Any]
     session: str
     speaker: str
+    include_metadata: bool
     as_of: Moment
 
 
@@ -128,6 +155,24 @@ class NamespacesMore(TypedDict, total=False):
     prefix: str | None
     limit: int
     cursor: str | None
+
+
+class LetterFilters(TypedDict, total=False):
+    """The dead letters that a call is about, by name."""
+
+    topic: str | None
+    code: str | None
+    service: str | None
+    key: str | None
+    contains: str | None
+    since: Moment | None
+    until: Moment | None
+
+
+class LettersMore(LetterFilters, total=False):
+    """The arguments of `dead_letters`, by name."""
+
+    state: str | None
 
 
 class ConceptMore(Keyed, total=False):

@@ -4,6 +4,7 @@ Both clients and all transports share these, so they can't differ.
 """
 
 import json
+import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +19,10 @@ from human_memory._client.arguments import (
     CorrectMore,
     InspectMore,
     Keyed,
+    LetterFilters,
+    LettersMore,
     ListMore,
+    MatchingMore,
     NamespacesMore,
     ReasonMore,
     RecallMore,
@@ -33,7 +37,9 @@ from human_memory.routes import Route
 
 T = TypeVar("T")
 U = TypeVar("U")
+W = TypeVar("W", models.SearchReply, models.MemoryInfo)
 BATCH_SIZE_DEFAULT = 100
+_log = logging.getLogger("human_memory")
 _SENDABLE = re.compile(r"[\x21-\x7e]*")
 
 
@@ -111,13 +117,11 @@ def search(
     query: str, top_k: int, min_activation: float | None, more: SearchMore
 ) -> Call[list[models.SearchResult]]:
     """Memories about something."""
-    given = _given(more, SearchMore, "search")
-    for ours, wire in (("since", "created_after"), ("until", "created_before")):
-        given[wire] = given.pop(ours, None)
+    given = _between(_given(more, SearchMore, "search"))
     fields = {"query": query, "top_k": top_k, "min_activation": min_activation, **given}
     safe = _looks_only(given) or more.get("idempotency_key") is not None
     call = _call(routes.SEARCH, models.SearchReply, fields, more, repeatable=safe)
-    return call.giving(lambda reply: reply.results)
+    return call.giving(lambda reply: _heard(reply).results)
 
 
 def recall(memory_id: str, more: RecallMore) -> Call[models.MemoryInfo]:
@@ -125,7 +129,14 @@ def recall(memory_id: str, more: RecallMore) -> Call[models.MemoryInfo]:
     given = _given(more, RecallMore, "recall")
     fields = {"memory_id": memory_id, **given}
     safe = _looks_only(given)
-    return _call(routes.RECALL, models.MemoryInfo, fields, more, repeatable=safe)
+    return _call(routes.RECALL, models.MemoryInfo, fields, more, repeatable=safe).giving(_heard)
+
+
+def _heard(reply: W) -> W:
+    """The same, once its warning is in the log: a list of results has no place for it."""
+    if reply.warning is not None:
+        _log.warning("%s", reply.warning)
+    return reply
 
 
 def inspect(memory_id: str, more: InspectMore) -> Call[models.MemoryDetail]:
@@ -182,6 +193,14 @@ def correct(memory_id: str, content: str | None, more: CorrectMore) -> Call[mode
     return replace(call, repeatable=not given.get("reversed"))
 
 
+def forget_matching(everything: bool, dry_run: bool, more: MatchingMore) -> Call[int]:
+    """Memories that meet conditions, forgotten. Repeatable: what is forgotten stays so."""
+    given = _between(_given(more, MatchingMore, "forget_matching"))
+    fields = {"all": everything, "dry_run": dry_run, **given}
+    call = _write(routes.FORGET_MATCHING, models.ForgottenMany, fields, more)
+    return call.giving(lambda forgotten: forgotten.count)
+
+
 def runs(more: RunsMore) -> Call[list[models.Run]]:
     """Runs of maintenance, newest first."""
     call = _call(routes.RUNS, models.Runs, _given(more, RunsMore, "runs"), more)
@@ -232,9 +251,10 @@ def rebuild() -> Call[models.Rebuild]:
     return _call(routes.REBUILD, models.Rebuild, {}, {})
 
 
-def dead_letters(last: int) -> Call[list[models.DeadLetter]]:
+def dead_letters(last: int, more: LettersMore) -> Call[list[models.DeadLetter]]:
     """The newest dead letters."""
-    call = _call(routes.DEAD_LETTERS, models.DeadLetters, {"last": last}, {})
+    fields = {"last": last, **_given(more, LettersMore, "dead_letters")}
+    call = _call(routes.DEAD_LETTERS, models.DeadLetters, fields, {})
     return call.giving(lambda found: found.dead_letters)
 
 
@@ -243,11 +263,24 @@ def get_dead_letter(place: str) -> Call[models.DeadLetter]:
     return _call(routes.GET_DEAD_LETTER, models.DeadLetter, {"place": place}, {})
 
 
-def replay_dead_letters(places: Sequence[str], everything: bool) -> Call[list[models.SentBack]]:
+def replay_dead_letters(
+    places: Sequence[str], everything: bool, again: bool, more: LetterFilters
+) -> Call[list[models.SentBack]]:
     """Dead letters, sent again."""
-    fields = {"places": places, "all": everything}
+    filters = _given(more, LetterFilters, "replay_dead_letters")
+    fields = {"places": places, "all": everything, "again": again, **filters}
     call = _write(routes.REPLAY_DEAD_LETTERS, models.Replayed, fields, {})
     return call.giving(lambda done: done.replayed)
+
+
+def discard_dead_letters(
+    places: Sequence[str], everything: bool, more: LetterFilters
+) -> Call[list[str]]:
+    """Dead letters that are done with."""
+    filters = _given(more, LetterFilters, "discard_dead_letters")
+    fields = {"places": places, "all": everything, **filters}
+    call = _write(routes.DISCARD_DEAD_LETTERS, models.Discarded, fields, {})
+    return call.giving(lambda done: done.discarded)
 
 
 def working_memory(whose: Whose) -> Call[list[models.WorkingMemoryItem]]:
@@ -386,6 +419,13 @@ def _given(more: Mapping[str, Any], kind: type, method: str) -> dict[str, Any]:
     if fields.get("context") == "":
         del fields["context"]
     return fields
+
+
+def _between(given: dict[str, Any]) -> dict[str, Any]:
+    """The fields with the contract's names for times."""
+    for ours, wire in (("since", "created_after"), ("until", "created_before")):
+        given[wire] = given.pop(ours, None)
+    return given
 
 
 def _looks_only(given: Mapping[str, Any]) -> bool:

@@ -10,7 +10,8 @@ from human_memory.cli.command import command
 from human_memory.cli.options import QueryOptions, json_object, moment, numbers_by_name
 from human_memory.cli.output import out
 from human_memory.cli.writing import MemoryIdArgument
-from schemas.queries import Inspect, ListMemories, Namespaces, QueryBase, Recall, Search, Stats
+from schemas.queries import Inspect, ListMemories, Namespaces, Recall, Search, Stats
+from schemas.query_base import QueryBase
 
 app = typer.Typer()
 
@@ -28,6 +29,9 @@ AsOfOption = Annotated[
 ]
 ExplainOption = Annotated[
     bool, typer.Option("--explain", help="Show the parts of each activation, and what made them.")
+]
+IncludeMetadataOption = Annotated[
+    bool, typer.Option("--include-metadata", help="Show the metadata of each memory too.")
 ]
 NoRecordOption = Annotated[
     bool, typer.Option("--no-record", help="Look without strengthening what is found.")
@@ -62,12 +66,16 @@ class SearchOptions(QueryOptions):
     as_of: AsOfOption = None
     no_record: NoRecordOption = False
     explain: ExplainOption = False
+    no_collapse: Annotated[
+        bool, typer.Option("--no-collapse", help="Show all memories that say the same.")
+    ] = False
     min_activation: Annotated[
         float | None, typer.Option(help="Replaces the retrieval threshold.")
     ] = None
     include_decayed: Annotated[
         bool, typer.Option("--include-decayed", help="Search decayed memories too.")
     ] = False
+    include_metadata: IncludeMetadataOption = False
     context: Annotated[
         str | None, typer.Option(help="The situation, as text; kept with the accesses.")
     ] = None
@@ -107,8 +115,10 @@ async def search(options: SearchOptions) -> None:
             as_of=moment(options.as_of, "--as-of"),
             record_access=not options.no_record,
             explain=options.explain,
+            collapse=not options.no_collapse,
             min_activation=options.min_activation,
             include_decayed=options.include_decayed,
+            include_metadata=options.include_metadata,
             context=options.context,
             noise=options.noise,
             seed=options.seed,
@@ -182,6 +192,7 @@ class ListOptions(QueryOptions):
     cursor: Annotated[
         str | None, typer.Option(help="Go on after the page that named this cursor.")
     ] = None
+    include_metadata: IncludeMetadataOption = False
     as_of: AsOfOption = None
 
 
@@ -203,6 +214,7 @@ async def list_(options: ListOptions) -> None:
             limit=options.limit,
             offset=options.offset,
             cursor=options.cursor,
+            include_metadata=options.include_metadata,
             as_of=moment(options.as_of, "--as-of"),
         )
     )

@@ -76,6 +76,9 @@ class StoreOptions(BusOptions):
         list[UUID],
         typer.Option("--derived-from", help="A memory that it was made from; may be repeated."),
     ] = field(default_factory=list)
+    if_equal: Annotated[
+        str, typer.Option(help="add another memory of the same words, or strengthen that one.")
+    ] = "add"
     wait: WaitOption = False
 
     def message(self) -> Store:
@@ -92,6 +95,7 @@ class StoreOptions(BusOptions):
             "idempotency_key": self.key,
             "metadata": json_object(self.metadata, "--metadata"),
             "pinned": self.pinned,
+            "if_equal": self.if_equal,
             "concepts": self.concepts,
             "emotion": json_object(self.emotion, "--emotion"),
             "derived_from": [{"memory_id": each} for each in self.derived_from],

@@ -59,6 +59,7 @@ _DEAD_LETTER = {
         "timestamp": "2026-01-15T18:30:00.000Z",
         "value_was_null": False,
     },
+    "state": "waiting",
 }
 
 _DETAIL = _MEMORY | {
@@ -153,6 +154,7 @@ ANSWERS: dict[Route, Any] = {
             {"corrected_at": _USED, "reason": "misheard", "content": _MEMORY["content"]}
         ],
     },
+    routes.FORGET_MATCHING: {"count": 12, "dry_run": True},
     routes.SUPERSEDE: {"accepted": True},
     routes.RUNS: {"runs": [_RUN], "count": 1},
     routes.GET_RUN: _RUN,
@@ -189,8 +191,10 @@ ANSWERS: dict[Route, Any] = {
     routes.DEAD_LETTERS: {"dead_letters": [_DEAD_LETTER]},
     routes.GET_DEAD_LETTER: _DEAD_LETTER,
     routes.REPLAY_DEAD_LETTERS: {
-        "replayed": [{"dead_letter": "3:17", "sent_to": "memory.inbox 3:2040"}]
+        "replayed": [{"dead_letter": "3:17", "sent_to": "memory.inbox 3:2040"}],
+        "left": 0,
     },
+    routes.DISCARD_DEAD_LETTERS: {"discarded": ["3:17"]},
     routes.READY: {
         "status": "ready",
         "checks": {"postgres": "ok", "qdrant": "ok", "neo4j": "ok", "kafka": "ok", "redis": "ok"},

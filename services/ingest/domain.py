@@ -80,15 +80,24 @@ class Original:
 
 
 @dataclass(frozen=True)
+class Equal:
+    """A memory that says already what is to be stored, and when it was created."""
+
+    memory_id: UUID
+    created_ms: int
+
+
+@dataclass(frozen=True)
 class WorkedOut:
     """The findings of ingest about a text, beside what its producer says.
 
-    `original`: the memory whose text it is to be, if it is known.
+    `original`: the memory whose text it is to be, if it is known. `equal`: the one to strengthen.
     """
 
     embedding: Embedding
     concepts: list[str] = field(default_factory=list)
     original: Original | None = None
+    equal: Equal | None = None
 
 
 @dataclass(frozen=True)
@@ -171,9 +180,14 @@ def _date(day: int) -> str:
     return f"{date:%d %b} {date.year:04}"
 
 
+def float16_of(vector: np.ndarray) -> bytes:
+    """A vector's numbers as events and the index have them."""
+    return vector.astype(_FLOAT16, copy=False).tobytes()
+
+
 def embedding_of(vector: np.ndarray, model: str, digest: str | None = None) -> Embedding:
     """A float16 vector of shape (dimension,) as it goes into an event, and what made it."""
-    data = base64.b64encode(vector.astype(_FLOAT16, copy=False).tobytes()).decode()
+    data = base64.b64encode(float16_of(vector)).decode()
     return Embedding.model_construct(model=model, dimension=len(vector), data=data, digest=digest)
 
 
@@ -191,6 +205,10 @@ def event_of(
     match command:
         case Store():
             assert worked_out is not None
+            if worked_out.equal is not None:
+                used = AccessedMemory(memory_id=worked_out.equal.memory_id, kind="used")
+                accessed = AccessedData(accesses=[used], context=command.context or None)
+                return MemoryAccessed(**around, subject=str(cause), data=accessed)
             data = _stored_data(command, received, time_ms, worked_out)
             return MemoryStored(**around, subject=str(cause), data=data)
         case Access():

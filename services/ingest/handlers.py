@@ -14,7 +14,7 @@ from prometheus_client import Counter
 from human_memory.deadline import Deadline
 from schemas.codec import decode_inbox
 from schemas.errors import Indigestible, MemoryServiceError, Rejected, Unavailable
-from schemas.events import MemoryEvent, MemoryStored
+from schemas.events import MemoryEvent
 from schemas.inbox import Concept, InboxMessage, Store
 from schemas.replies import AcceptedResult, Reply, StoreResult, error_reply
 from services.common.computing import computing
@@ -31,7 +31,7 @@ from services.ingest.domain import (
     event_of,
     occurred_ms,
 )
-from services.ingest.ports import Appended, EventLog, Memories, Vocabularies
+from services.ingest.ports import Appended, EventLog, Memories, Vocabularies, appended_of
 from services.ingest.progress import Progress, partition_of
 from services.ingest.texts import Texts
 from services.ingest.visible import VisibleReplies
@@ -58,6 +58,7 @@ class Item:
     error: MemoryServiceError | None = None
     event_id: UUID | None = None
     position: str | None = None
+    strengthened: UUID | None = None
     visible_by: Deadline | None = None  # set: the reply waits until reads show the write
 
     @property
@@ -217,8 +218,7 @@ class Ingest:
         new = {event_id: item for event_id, item in new.items() if item.error is None}
         positions = await self._log.append(events)
         for event, position in zip(events, positions, strict=True):
-            body_hash = event.data.body_hash if isinstance(event, MemoryStored) else None
-            self._appended[event.id] = Appended(position, body_hash)
+            self._appended[event.id] = appended_of(event, position)
         for item, position in zip(new.values(), positions, strict=True):
             if isinstance(item.command, Concept):
                 offset = int(position.split(":")[1])
@@ -230,7 +230,7 @@ class Ingest:
             if new.get(item.event_id) is not item and _is_another_body(item.command, appended):
                 item.error = Rejected(OTHER_BODY)
             else:
-                item.position = appended.position
+                item.position, item.strengthened = appended.position, appended.accessed
         for oldest in list(islice(self._appended, max(0, len(self._appended) - APPENDED_MAX))):
             del self._appended[oldest]
 
@@ -251,7 +251,7 @@ class Ingest:
             assert item.received is not None
             try:
                 with computing():
-                    worked_out = texts.worked_out(item.command)
+                    worked_out = texts.worked_out(item.command, item.received, item.time_ms)
                     events.append(event_of(item.command, item.received, item.time_ms, worked_out))
             except Indigestible as error:
                 item.error = error
@@ -273,11 +273,12 @@ def _reply(item: Item) -> Reply:
     result: StoreResult | AcceptedResult
     if isinstance(item.command, Store):
         result = StoreResult(
-            memory_id=cause_of(item.command, item.received),
+            memory_id=item.strengthened or cause_of(item.command, item.received),
             activation=FRESH_ACTIVATION,
             created_at=item.time_ms,
+            strengthened=True if item.strengthened else None,
         )
     else:
         assert item.event_id is not None
         result = AcceptedResult(event_id=item.event_id)
-    return Reply(result=result.model_dump(mode="json"), position=item.position)
+    return Reply(result=result.model_dump(mode="json", exclude_none=True), position=item.position)

@@ -5,6 +5,7 @@ from typing import Any, Self
 
 import orjson
 
+from cognition.language.text import words
 from services.readside.corrections import FIELD as CORRECTIONS
 from services.readside.corrections import Correction, unpack_corrections
 from services.readside.layout import TAG_SEPARATOR, Status
@@ -12,6 +13,7 @@ from services.readside.layout import TAG_SEPARATOR, Status
 # A memory's id, and the status that its document lies under.
 DocumentKey = tuple[str, Status]
 Fields = list[bytes | None]
+Said = tuple[str | None, ...]
 # Of a document, what makes an `Attributes` or a `Document`, in that order.
 ATTRIBUTES = ("type", "tags", "created", "more")
 DOCUMENT = ("content", "type", "tags", "created", "more")
@@ -53,6 +55,11 @@ class Document:
     metadata: dict[str, Any]
     corrections: list[Correction]
 
+    @property
+    def said(self) -> Said:
+        """See `said_by`."""
+        return said_by(self.content, self.speaker, self.memory_type)
+
     @classmethod
     def of(cls, fields: Fields) -> Self:
         """From the fields in Redis."""
@@ -71,6 +78,16 @@ class Document:
             metadata=rest.get("metadata", {}),
             corrections=unpack_corrections(corrections[0]) if corrections else [],
         )
+
+
+def said_by(content: str, speaker: str | None, memory_type: str) -> Said:
+    """The words of a memory with who says them and as what: equal for memories that say the same.
+
+    >>> said_by("Tea, at four!", None, "episodic") == said_by("tea at FOUR", None, "episodic")
+    True
+    """
+    # What has no words, such as a sign, says what it is.
+    return (memory_type, speaker, *(words(content) or [content]))
 
 
 def tags_of(packed: bytes | None) -> list[str]:

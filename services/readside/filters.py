@@ -6,6 +6,8 @@ from typing import Any
 import orjson
 
 from schemas.filters import matches
+from schemas.queries import Search
+from schemas.selection import Select
 from services.readside.documents import Attributes
 
 
@@ -54,3 +56,16 @@ class Filters:
 
 
 NO_FILTERS = Filters()
+
+
+def filters_of(query: Search | Select) -> Filters:
+    """The filters of a query."""
+    return Filters(
+        types=tuple(query.types),
+        tags=tuple(query.tags),
+        created_from_ms=None if query.created_after is None else query.created_after + 1,
+        created_before_ms=query.created_before,
+        metadata=query.filter,
+        session=query.session,
+        speaker=query.speaker,
+    )

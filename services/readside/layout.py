@@ -15,6 +15,8 @@ from uuid import UUID
 import numpy as np
 import orjson
 
+from schemas.ids import in_key
+
 Status = Literal["active", "decayed", "deleted"]
 STATUSES: tuple[Status, ...] = ("active", "decayed", "deleted")
 # What searches find; a deleted memory is in no index.
@@ -348,7 +350,7 @@ class Layout:
 
     def session(self, namespace: str, session: str) -> str:
         """Sorted set of a session's memories by time; members are offset, then id."""
-        return f"{self._kind('session')}:{namespace}:{session}"
+        return f"{self._kind('session')}:{in_key(namespace)}:{session}"
 
     def document_frequencies(self, namespace: str) -> str:
         """Hash: in how many memories, the deleted ones apart, a term occurs."""

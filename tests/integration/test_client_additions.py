@@ -22,20 +22,6 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 JANUARY, MARCH = datetime(2026, 1, 15, 9, tzinfo=UTC), datetime(2026, 3, 1, 10, tzinfo=UTC)
 
 
-@pytest.fixture(params=["http", "kafka"])
-def address(
-    request: pytest.FixtureRequest,
-    system: System,
-    gateway: str,
-    monkeypatch: pytest.MonkeyPatch,
-) -> str:
-    """Of the gateway, or of Kafka."""
-    for name, value in system.environment_of_services().items():
-        if name.startswith("HUMAN_MEMORY_"):
-            monkeypatch.setenv(name, value)
-    return gateway if request.param == "http" else f"kafka://{system.settings.kafka}"
-
-
 @pytest.fixture(scope="module")
 async def maintained(system: System) -> AsyncIterator[System]:
     """The shared system, with maintenance."""
@@ -50,6 +36,20 @@ async def memory(address: str, namespace: str) -> AsyncIterator[AsyncMemory]:
     """A client of a namespace that only this test uses."""
     async with AsyncMemory(address, namespace=namespace) as client:
         yield client
+
+
+async def test_rows_have_metadata_where_it_is_asked_for_each_time(memory: AsyncMemory) -> None:
+    await memory.store("Tea is at four.", metadata={"page": 3})
+
+    # The second search finds the text in a cache that keeps no metadata.
+    searched = [
+        (await memory.search("tea", include_metadata=asked))[0].metadata
+        for asked in (True, False, True)
+    ]
+    listed = [(await memory.list(include_metadata=asked))[0].metadata for asked in (True, False)]
+
+    assert searched == [{"page": 3}, None, {"page": 3}]
+    assert listed == [{"page": 3}, None]
 
 
 async def test_what_was_said_with_a_memory_comes_back_and_filters(memory: AsyncMemory) -> None:
@@ -78,33 +78,6 @@ async def test_what_was_said_with_a_memory_comes_back_and_filters(memory: AsyncM
     assert await found(since=JANUARY + timedelta(days=1)) == ["Basel."]
     assert await found(until=MARCH) == ["Bern."]
     assert await found(as_of=JANUARY + timedelta(days=1)) == ["Bern."]
-
-
-async def test_metadata_session_and_speaker_filter_searches_and_lists(memory: AsyncMemory) -> None:
-    for number in range(12):
-        await memory.store(
-            f"Invoice {number} is due.",
-            metadata={"total": number * 10, "from": {"city": "Bern" if number % 2 else "Basel"}},
-            session=f"s{number % 3}",
-            speaker="Ada" if number < 6 else "Bob",
-        )
-
-    async def found(**filters: object) -> list[int]:
-        rows = await memory.search("Which invoices are due?", 20, **filters)  # type: ignore[arg-type]
-        page = await memory.page(**filters)  # type: ignore[arg-type]
-        numbers = sorted(int(row.content.split()[1]) for row in rows)
-        assert sorted(int(item.content.split()[1]) for item in page.memories) == numbers
-        assert page.total == len(numbers)
-        return numbers
-
-    assert await found(filter={"total": {"$gte": 90}}) == [9, 10, 11]
-    assert await found(filter={"from": {"city": "Bern"}, "total": {"$lt": 40}}) == [1, 3]
-    assert await found(filter={"from.city": "Basel"}, speaker="Ada", session="s0") == [0]
-    assert await found(filter={"paid": {"$exists": True}}) == []
-    with pytest.raises(ValidationError, match=r"\$near is no operator"):
-        await memory.search("invoices", filter={"total": {"$near": 1}})
-    with pytest.raises(ValidationError, match=r"\$near is no operator"):
-        await memory.list(filter={"total": {"$near": 1}})
 
 
 async def test_what_a_memory_is_about_feels_like_and_was_made_of_comes_back(
@@ -260,67 +233,6 @@ async def test_newer_memory_supersedes_an_older_one_until_it_is_taken_back(
         await memory.supersede(older, "no memory")
 
 
-async def test_corrected_memory_is_found_by_its_new_text_until_that_is_taken_back(
-    memory: AsyncMemory,
-) -> None:
-    stored = await memory.store(
-        "Noemi keeps bees in Basel.", tags=["home"], speaker="Ada", occurred_at=MARCH
-    )
-    await memory.store("Pia collects stamps.")
-    await memory.search("What does Noemi keep?")
-
-    corrected = await memory.correct(
-        stored.memory_id, "Noemi plays the tuba.", metadata={"checked": True}, reason="misheard"
-    )
-
-    assert (corrected.content, corrected.tags) == ("Noemi plays the tuba.", ["home"])
-    assert (corrected.metadata, corrected.access_count) == ({"checked": True}, 2)
-    assert corrected.created_at == "2026-03-01T10:00:00.000000Z"
-    (record,) = corrected.corrections
-    assert (record.content, record.reason, record.tags) == (
-        "Noemi keeps bees in Basel.",
-        "misheard",
-        None,
-    )
-    first = (await memory.search("Who plays an instrument, a tuba?", explain=True))[0]
-    assert first.content == "Noemi plays the tuba."
-    assert first.reasons is not None
-    assert first.reasons["words"]["tuba"] > 0
-    back = await memory.correct(stored.memory_id, reversed=True)
-    assert (back.content, back.metadata) == ("Noemi keeps bees in Basel.", {})
-    assert back.corrections == []
-    found = await memory.search("Who keeps bees?", record_access=False, explain=True)
-    assert found[0].content == "Noemi keeps bees in Basel."
-    assert found[0].reasons is not None
-    assert found[0].reasons["words"]["bee"] > 0
-
-
-async def test_what_cannot_be_corrected_is_refused(memory: AsyncMemory) -> None:
-    stored = await memory.store("Tea is at four.")
-
-    with pytest.raises(MemoryNotFound):
-        await memory.correct(stored.memory_id, reversed=True)
-    with pytest.raises(ValidationError, match="nothing to correct"):
-        await memory.correct(stored.memory_id)
-    with pytest.raises(MemoryNotFound):
-        await memory.correct("00000000-0000-4000-8000-000000000000", "Tea is at five.")
-    await memory.forget(stored.memory_id)
-    with pytest.raises(MemoryNotFound):
-        await memory.correct(stored.memory_id, "Tea is at five.")
-
-
-async def test_last_of_many_corrections_at_once_holds(memory: AsyncMemory) -> None:
-    stored = await memory.store("Tea is at four.")
-
-    await asyncio.gather(*(memory.correct(stored.memory_id, f"Tea is at {n}.") for n in range(8)))
-
-    detail = await memory.inspect(stored.memory_id)
-    said = [each.content for each in detail.corrections]
-    assert sorted([detail.content, *filter(None, said)]) == sorted(
-        ["Tea is at four.", *(f"Tea is at {n}." for n in range(8))]
-    )
-
-
 async def test_parameters_are_read_back_as_they_were_set(memory: AsyncMemory) -> None:
     await memory.set_parameters({"horizon_seconds": 1_000.0, "hops_max": 1})
 
@@ -374,9 +286,11 @@ async def test_dead_letter_is_listed_shown_and_sent_again(
     with pytest.raises(ValidationError, match="future"):
         await memory.store("From the future.", occurred_at=future)
 
-    letter = next(each for each in await memory.dead_letters(200) if each.key == namespace)
+    (letter,) = await memory.dead_letters(200, key=namespace, contains="future")
     shown = await memory.get_dead_letter(letter.place)
     (sent,) = await memory.replay_dead_letters([letter.place])
+    with pytest.raises(ValidationError, match="was sent back before"):
+        await memory.replay_dead_letters([letter.place])
 
     assert shown.value["content"] == "From the future."
     assert shown.reason is not None
@@ -385,6 +299,12 @@ async def test_dead_letter_is_listed_shown_and_sent_again(
     assert sent.sent_to.startswith(f"{shown.reason.topic} {shown.reason.partition}:")
     with pytest.raises(MemoryNotFound):
         await memory.get_dead_letter("0:999999")
+    assert (await memory.get_dead_letter(letter.place)).sent_to == sent.sent_to
+    assert await memory.dead_letters(key=namespace, state="discarded") == []
+    assert await memory.discard_dead_letters([letter.place]) == [letter.place]
+    (discarded,) = await memory.dead_letters(key=namespace, state="discarded")
+    assert discarded.place == letter.place
+    assert await memory.dead_letters(key=namespace, until="2001-01-01T00:00:00Z") == []
 
 
 async def test_run_is_started_watched_and_undone(

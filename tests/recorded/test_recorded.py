@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
+from services.readside.documents import said_by
 from tests.engines import Engines
 from tests.recorded.arithmetic import fingerprint, tolerance
 from tests.recorded.harness import (
@@ -50,6 +51,15 @@ def events() -> Iterator[dict[str, Any]]:
 def found_by(question: Question) -> list[str]:
     """Ids that a search has found, best first."""
     return [each["memory_id"] for each in question.answer["result"]["results"]]
+
+
+def has_copies(question: Question) -> bool:
+    """True where a search has found memories that say the same."""
+    said = [
+        said_by(row["content"], row.get("speaker"), row["memory_type"])
+        for row in question.answer.get("result", {}).get("results", [])
+    ]
+    return len(set(said)) < len(said)
 
 
 def test_log_has_every_type_of_event_there_was_and_every_job() -> None:
@@ -106,6 +116,28 @@ async def test_queries_answer_as_recorded(side: ReadSide, bounds: str) -> None:
         for line in differences(question.answer, now.answer, tolerance=allowed)
     ]
     assert not different, "\n".join([f"{len(different)} differences", *different[:SHOWN]])
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("bounds", BOUNDS)
+async def test_search_that_found_no_copies_answers_as_recorded_by_default(
+    side: ReadSide, bounds: str
+) -> None:
+    recorded = [
+        each
+        for each in questions()
+        if each.bounds == bounds and each.query["type"] == "search" and not has_copies(each)
+    ]
+
+    found = await answered(side, recorded, bounds, collapse=True)
+
+    allowed = tolerance(recorded_sums()["machine"])
+    assert len(recorded) > 10
+    assert [
+        line
+        for question, now in zip(recorded, found, strict=True)
+        for line in differences(question.answer, now.answer, tolerance=allowed)
+    ] == []
 
 
 def test_machine_with_the_recorded_fingerprint_must_give_the_same_bits() -> None:

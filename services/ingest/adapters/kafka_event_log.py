@@ -7,7 +7,7 @@ import orjson
 from aiokafka import TopicPartition
 
 from human_memory.bus.consumer import LogConsumer
-from human_memory.bus.errors import kafka_trouble
+from human_memory.bus.consuming import consuming
 from human_memory.bus.producer import DurableProducer
 from human_memory.bus.settings import KafkaSettings
 from schemas.limits import TIMEOUT_MS_MAX
@@ -32,18 +32,8 @@ class KafkaEventLog(EventAppender):
 
     async def appended_since(self, time_ms: int) -> dict[UUID, Appended]:
         """See `EventLog`. Reads that part of the topic."""
-        consumer = LogConsumer(
-            **self._settings.connection_arguments(),
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-        )
-        with kafka_trouble(self._settings, f"reading {self._topic}"):
-            try:
-                await consumer.start()
-                return await self._read(consumer, time_ms)
-            finally:
-                await consumer.stop()
+        async with consuming(self._settings, f"reading {self._topic}") as consumer:
+            return await self._read(consumer, time_ms)
 
     async def _read(self, consumer: LogConsumer, time_ms: int) -> dict[UUID, Appended]:
         count = await self._producer.partitions(self._topic)
@@ -59,9 +49,9 @@ class KafkaEventLog(EventAppender):
         async for batches in consumer.read_to(ends):
             for record in chain.from_iterable(batches.values()):
                 if (ours := _ours(record.value)) is not None:
-                    event_id, body_hash = ours
+                    event_id, body_hash, accessed = ours
                     place = f"{record.partition}:{record.offset}"
-                    appended.setdefault(event_id, Appended(place, body_hash))
+                    appended.setdefault(event_id, Appended(place, body_hash, accessed))
         return appended
 
 
@@ -73,11 +63,13 @@ async def _offsets_at(
     return {tp: found[tp].offset if found[tp] else end for tp, end in ends.items()}
 
 
-def _ours(value: bytes | None) -> tuple[UUID, str | None] | None:
+def _ours(value: bytes | None) -> tuple[UUID, str | None, UUID | None] | None:
     try:
         event = orjson.loads(value or b"")
         if event["source"] != SOURCE:
             return None
-        return UUID(event["id"]), event["data"].get("body_hash")
-    except (ValueError, KeyError, TypeError, AttributeError):
+        data = event["data"]
+        accessed = UUID(data["accesses"][0]["memory_id"]) if "accesses" in data else None
+        return UUID(event["id"]), data.get("body_hash"), accessed
+    except (ValueError, LookupError, TypeError, AttributeError):
         return None  # no event of ours; the projection deals with it

@@ -22,10 +22,11 @@ from schemas.queries import (
     WorkingMemoryResult,
 )
 from schemas.replies import Reply
+from schemas.selection import Select, Selected
 from services.readside.activation import activations
 from services.readside.columns import ACTIVE, DELETED, Memories, status_name
 from services.readside.documents import Document, DocumentKey
-from services.readside.filters import NO_FILTERS, Filters
+from services.readside.filters import NO_FILTERS, Filters, filters_of
 from services.readside.layout import Status
 from services.retrieval.ports import MemoryReader
 from services.retrieval.working_memory import CHOSEN_FROM, focus_of
@@ -93,13 +94,33 @@ class NamespaceQueries:
         last = Cursor(moment_ms, float(total[page[-1]]), memories.ids[page[-1]]) if page else None
         result = ListResult(
             memories=await self._listed(
-                query.namespace, memories, total, {i: (memories.ids[i], stored[i]) for i in page}
+                query, memories, total, {i: (memories.ids[i], stored[i]) for i in page}
             ),
             offset=start,
             limit=query.limit,
             total=len(rows),
             next_cursor=str(last) if left and last else None,
         )
+        left_out = None if query.include_metadata else {"memories": {"__all__": {"metadata"}}}
+        return Reply(result=result.model_dump(mode="json", exclude=left_out), position=position)
+
+    async def select(self, query: Select) -> Reply:
+        """Ids of all that meet the conditions and are not forgotten."""
+        filters = filters_of(query)
+        position, _parameters, memories = await self._reader.whole(query.namespace)
+        there = memories.states["status"] != DELETED
+        keys = [
+            key for key, is_there in zip(_keys(memories), there.tolist(), strict=True) if is_there
+        ]
+        if filters != NO_FILTERS:
+            attributes = await self._reader.attributes(query.namespace, keys)
+            keys = [
+                key
+                for key, each in zip(keys, attributes, strict=True)
+                if each is not None and filters.admits(each)
+            ]
+        ids = [UUID(name) for name, _ in keys[: query.limit]]
+        result = Selected(memory_ids=ids, total=len(keys))
         return Reply(result=result.model_dump(mode="json"), position=position)
 
     async def stats(self, query: Stats, now_ms: int) -> Reply:
@@ -171,18 +192,33 @@ class NamespaceQueries:
         if filters != NO_FILTERS:
             keys = list(zip(memories.ids, stored, strict=True))
             attributes = await self._reader.attributes(query.namespace, keys)
-            wanted &= np.array([each is not None and filters.admits(each) for each in attributes])
+            passed = [each is not None and filters.admits(each) for each in attributes]
+            wanted &= np.array(passed, bool)  # also of none
         return wanted
 
     async def _listed(
-        self, namespace: str, memories: Memories, total: np.ndarray, keys: dict[int, DocumentKey]
+        self,
+        query: ListMemories,
+        memories: Memories,
+        total: np.ndarray,
+        keys: dict[int, DocumentKey],
     ) -> list[Listed]:
         """Rows of the page; `keys`: where the document of each memory on it lies."""
-        documents = await self._reader.documents(namespace, list(keys.values()))
-        return [
+        documents = await self._reader.documents(query.namespace, list(keys.values()))
+        rows = [
             _row(memories, i, document, activation=float(total[i]))
             for i, document in zip(keys, documents, strict=True)
         ]
+        if not query.include_metadata:
+            return rows
+        return [
+            row.model_copy(update={"metadata": document.metadata if document else {}})
+            for row, document in zip(rows, documents, strict=True)
+        ]
+
+
+def _keys(memories: Memories) -> list[DocumentKey]:
+    return list(zip(memories.ids, _statuses(memories), strict=True))
 
 
 def _row(memories: Memories, i: int, document: Document | None, *, activation: float) -> Listed:

@@ -20,10 +20,15 @@ class DocumentCache:
         self._reader = reader
         self._kept: OrderedDict[tuple[str, str, int], Document] = OrderedDict()
 
-    async def of(self, namespace: str, versions: list[Version]) -> list[Document | None]:
-        """In the order of their keys; None where one was forgotten before it was read."""
+    async def of(
+        self, namespace: str, versions: list[Version], *, whole: bool = False
+    ) -> list[Document | None]:
+        """In the order of their keys; None where one was forgotten before it was read.
+
+        `whole`: with context, metadata and sources, which are not kept.
+        """
         found: dict[str, Document] = {}
-        for (name, _), version in versions:
+        for (name, _), version in [] if whole else versions:
             if kept := self._kept.get((namespace, name, version)):
                 self._kept.move_to_end((namespace, name, version))
                 found[name] = kept
@@ -38,7 +43,7 @@ class DocumentCache:
 
     def _keep(self, key: tuple[str, str, int], document: Document) -> None:
         if len(document.content) <= KEPT_CHARACTERS_MAX:
-            # No search shows the rest, which may be large.
+            # Few searches show the rest, which may be large.
             self._kept[key] = replace(document, context=None, metadata={}, derived_from=[])
             self._kept.move_to_end(key)
             if len(self._kept) > KEPT_MAX:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from cognition.language.text import terms
 from schemas.queries import Search
-from services.readside.filters import Filters
+from services.readside.filters import Filters, filters_of
 from services.readside.layout import Status
 from services.retrieval.search.column_cache import unit_vectors
 from services.retrieval.working_memory import CHOSEN_FROM
@@ -60,15 +60,7 @@ def plan_of(query: Search, cause: UUID, vector: NDArray[np.float16], now_ms: int
         vector=vector,
         terms=tuple(dict.fromkeys(terms(query.query))),
         concepts=tuple(dict.fromkeys(query.active_concepts)),
-        filters=Filters(
-            types=tuple(query.types),
-            tags=tuple(query.tags),
-            created_from_ms=None if query.created_after is None else query.created_after + 1,
-            created_before_ms=query.created_before,
-            metadata=query.filter,
-            session=query.session,
-            speaker=query.speaker,
-        ),
+        filters=filters_of(query),
         statuses=("active", "decayed") if decayed else ("active",),
         recording=query.record_access and query.as_of is None,
     )

@@ -1,7 +1,7 @@
 """The ranking of a search: activation of all candidates, the threshold, the order."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from uuid import UUID
 
@@ -25,7 +25,8 @@ class Ranking:
     """The memories of a search that passed, best first: `order` are indices into the candidates.
 
     `memories` are as of the moment asked about, `stored` the statuses they have now; `unrevised`
-    the parts without successions, which `parts` has.
+    the parts without successions, which `parts` has. `copies`: how many say the same as one that
+    stands for them.
     """
 
     order: list[int]
@@ -36,6 +37,7 @@ class Ranking:
     evidence: Evidence
     unrevised: Activations
     parts: Activations
+    copies: Mapping[int, int] = field(default_factory=dict)
 
     @cached_property
     def total(self) -> np.ndarray:
@@ -60,6 +62,12 @@ class Ranking:
             )
             for i in self.order
         ]
+
+    def best(self, count: int) -> "Ranking":
+        """The best `count` of all that passed."""
+        codes = self.memories.states["status"]
+        decayed = (codes == DECAYED) & self.plan.query.include_decayed
+        return _ordered(self, np.flatnonzero((codes == ACTIVE) | decayed), count)
 
     def with_successions(self, successors: Mapping[int, int]) -> "Ranking":
         """The same memories, where some turn out to supersede others: newer by older."""
@@ -89,7 +97,7 @@ def rank(candidates: Candidates, plan: SearchPlan) -> Ranking:
     )
     if query.noise:
         parts = replace(parts, noise=_noise(plan, memories.ids, parameters.noise_scale))
-    ranking = Ranking(
+    return Ranking(
         order=[],
         plan=plan,
         candidates=candidates,
@@ -98,10 +106,7 @@ def rank(candidates: Candidates, plan: SearchPlan) -> Ranking:
         evidence=evidence,
         unrevised=parts,
         parts=without_stale_facts(memories, parts, parameters),
-    )
-    codes = memories.states["status"]
-    admitted = (codes == ACTIVE) | ((codes == DECAYED) & query.include_decayed)
-    return _ordered(ranking, np.flatnonzero(admitted), query.top_k)
+    ).best(query.top_k)
 
 
 def _ordered(ranking: Ranking, rows: IntArray, count: int) -> Ranking:

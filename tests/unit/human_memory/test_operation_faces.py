@@ -24,6 +24,7 @@ from schemas import (
     maintenance,
     queries,
     replies,
+    selection,
 )
 from schemas.fields import Message
 from services.gateway.app import app as gateway
@@ -50,6 +51,7 @@ MESSAGES: dict[str, type[BaseModel]] = {
     "export_graph": queries.GraphExport,
     "working_memory": queries.WorkingMemoryQuery,
     "supersede": inbox.Supersede,
+    "forget_matching": selection.Select,
     "correct": inbox.Correct,
     "runs": queries.Runs,
     "start_run": maintenance.RunJob,
@@ -64,6 +66,7 @@ MESSAGES: dict[str, type[BaseModel]] = {
     "dead_letters": requests.DeadLettersRequest,
     "get_dead_letter": requests.DeadLetterRequest,
     "replay_dead_letters": requests.ReplayRequest,
+    "discard_dead_letters": requests.DiscardRequest,
 }
 # Operations that send others' messages.
 WITHOUT_MESSAGE = {
@@ -117,6 +120,7 @@ COMMANDS_OF = {
     "get_concept": "concept",
     "add_relation": "relate",
     "export_graph": "graph",
+    "forget_matching": "forget-matching",
     "working_memory": "focus",
     "runs": "maintenance runs",
     "start_run": "maintenance run",
@@ -128,6 +132,7 @@ COMMANDS_OF = {
     "dead_letters": "dead-letters list",
     "get_dead_letter": "dead-letters show",
     "replay_dead_letters": "dead-letters replay",
+    "discard_dead_letters": "dead-letters discard",
 }
 TOOLS_OF = {"add_concept": "describe", "add_relation": "relate", "spread": "related"}
 # By face and operation: names there that are others in the contract.
@@ -144,12 +149,17 @@ NAMES: dict[tuple[str, str], dict[str, str]] = {
         "until": "created_before",
         "concepts": "active_concepts",
         "no_record": "record_access",
+        "no_collapse": "collapse",
     },
+    ("sdk", "forget_matching"): {"since": "created_after", "until": "created_before"},
+    ("cli", "forget_matching"): {"since": "created_after", "until": "created_before"},
     ("cli", "recall"): {"no_record": "record_access"},
     ("cli", "used"): {"at": "occurred_at"},
     ("cli", "spread"): {"names": "active_concepts"},
     ("cli", "set_parameters"): {"values": "parameters"},
     ("cli", "replay_dead_letters"): {"place": "places", "all_": "all"},
+    ("cli", "discard_dead_letters"): {"place": "places", "all_": "all"},
+    ("mcp", "list"): {"type": "memory_type"},
     ("mcp", "add_concept"): {"type": "concept_type"},
     ("mcp", "spread"): {"concepts": "active_concepts"},
 }
@@ -169,6 +179,8 @@ EXCEPTIONS: dict[tuple[str, str, str], str] = {
             "correct",
         )
     },
+    (ANY, "forget_matching", "limit"): "all of them, in as many steps as it takes",
+    ("cli", "forget_matching", "after"): "it looks at what is there now",
     (ANY, "start_run", "slot"): "of runs by the clock",
     **{
         (ANY, operation, "namespace"): "about the whole installation"
@@ -198,27 +210,24 @@ EXCEPTIONS: dict[tuple[str, str, str], str] = {
     **{
         ("mcp", ANY, field): "for programs: an assistant has no use for it"
         for field in (
-            "metadata",
-            "filter",
-            "record_access",
-            "explain",
-            "min_activation",
-            "noise",
-            "seed",
+            *("metadata", "include_metadata", "filter", "record_access", "explain"),
+            *("min_activation", "noise", "seed"),
         )
     },
     ("mcp", "search", "parameters"): "for programs: an assistant has no use for it",
     **{
         ("mcp", operation, ANY): "an assistant searches instead of paging through all there is"
-        for operation in ("list", "get_concept", "export_graph")
+        for operation in ("get_concept", "export_graph")
     },
+    ("mcp", "forget_matching", ANY): "for people: much is lost by one mistaken condition",
+    ("mcp", "list", "offset"): "the cursor goes on",
     ("mcp", "used", ANY): "recalling is how an assistant says so",
     **{
         ("mcp", operation, ANY): "for operators"
         for operation in (
             *("runs", "start_run", "get_run", "cancel_run", "undo_run", "parameters"),
             *("set_parameters", "namespaces", "rebuild", "dead_letters", "get_dead_letter"),
-            "replay_dead_letters",
+            *("replay_dead_letters", "discard_dead_letters"),
         )
     },
 }

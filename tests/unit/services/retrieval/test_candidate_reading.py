@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import cycle
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -134,7 +135,7 @@ class Searched:
     reader: FoldedSearchReader
     finder: CandidateFinder
 
-    async def found(self, **fields: object) -> list[str]:
+    async def found(self, **fields: Any) -> list[str]:
         """Ids of the candidates of a search."""
         _, found = await self.finder.find(planned(search(namespace=NAMESPACE, **fields)))
         return sorted(found.columns.names(found.rows))
