@@ -80,7 +80,7 @@ def project_that_hides_ours(folder: Path) -> Path:
 
 def _wheel_requirements(packages: Path) -> list[str]:
     (found,) = (
-        Distribution.at(path).requires for path in packages.glob("human_memory-*.dist-info")
+        Distribution.at(path).requires for path in packages.glob("human_memory_server-*.dist-info")
     )
     return found or []
 
@@ -95,7 +95,7 @@ def needed(requirements: Iterable[str], extras: tuple[str, ...] = ()) -> set[str
         if (name, more) in seen:
             continue
         seen.add((name, more))
-        if name == "human-memory":
+        if name == "human-memory-server":
             asked += _asked(requirements, tuple(more))
         else:
             found.add(name)

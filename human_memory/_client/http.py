@@ -85,7 +85,7 @@ class _Http:
         except ValueError as error:
             raise HumanMemoryError(
                 f"{self._shown} answered {call.route.method} {call.resource} as no memory "
-                f"server does: {error!r}; is it the right address?",
+                f"server does ({str(error).partition(chr(10))[0]}); is it the right address?",
                 response.status_code,
             ) from error
 

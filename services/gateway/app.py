@@ -25,6 +25,7 @@ from services.gateway.event_feed import Followers
 from services.gateway.idempotency_cache import KeptReplies
 from services.gateway.middleware import Doors
 from services.gateway.openapi import DESCRIPTION, document
+from services.gateway.pages import add_pages
 from services.gateway.parts import Parts
 from services.gateway.readiness import Probes
 from services.gateway.responses import RETRY_AFTER, error_response, json_response
@@ -90,9 +91,12 @@ def build(settings: GatewaySettings) -> FastAPI:
         # A redirect of a trailing slash would be taken for an answer by the published client.
         redirect_slashes=False,
         separate_input_output_schemas=False,
+        docs_url=None,  # FastAPI's own need the internet
+        redoc_url=None,
     )
     app.openapi = lambda: document(app)  # type: ignore[method-assign] # FastAPI's own way to do it
     add_endpoints(app.router)
+    add_pages(app)
     app.include_router(streams)
     _add_system_routes(app)
     _add_errors(app)

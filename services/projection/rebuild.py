@@ -311,7 +311,7 @@ class _Rebuild:
 
         def doomed(key: bytes) -> bool:
             number = key.decode(errors="replace").removeprefix(prefix).partition(":")[0]
-            return number.isdigit() and int(number) not in versions
+            return number.isdecimal() and int(number) not in versions
 
         for name in await self._redis.execute_command("FT._LIST"):
             if name.decode().startswith(prefix) and doomed(name):

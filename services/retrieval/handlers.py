@@ -158,7 +158,9 @@ class Queries:
                 reply = await self._dispatch(query, _cause(query, record))
                 waits = isinstance(query, Search | Recall) and query.wait == "visible"
                 if waits and reply.position is not None:
-                    await slot.lend(self._waits.visible(reply.position, deadline))
+                    # The answer is known, and reads go on while nothing can be written.
+                    trouble = await slot.lend(self._waits.trouble(reply.position, deadline))
+                    return reply if trouble is None else _warned(reply, trouble)
                 return reply
         except TimeoutError:
             return error_reply(DeadlineExceeded(f"{query.type} did not finish in time"))
@@ -210,6 +212,11 @@ class Queries:
         except MemoryServiceError as failure:
             # A query is not kept for anyone: its sender times out and asks again.
             log.warning("no dead letter", reason=error.message, error=failure.message)
+
+
+def _warned(reply: Reply, trouble: str) -> Reply:
+    warning = f"what this answer strengthened is written, but reads do not show it yet: {trouble}"
+    return reply.model_copy(update={"warning": warning})
 
 
 def _cause(query: Query, record: Any) -> UUID:

@@ -65,7 +65,10 @@ class Searcher:
 
     async def _found(self, ranking: Ranking) -> tuple[list[Found], list[MemoryEvent]]:
         """Rows of the answer, and which memories they show to be out of date."""
-        documents = await self._documents.of(ranking.plan.namespace, ranking.documents())
+        plan = ranking.plan
+        documents = await self._documents.of(
+            plan.namespace, ranking.documents(), whole=plan.query.include_metadata
+        )
         said = {
             i: document
             for i, document in zip(ranking.order, documents, strict=True)

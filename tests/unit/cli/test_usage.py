@@ -39,7 +39,11 @@ def run(arguments: list[str], data: Path) -> tuple[int, str, str]:
         (["dead-letters", "show", "1:²"], "1:²: give PARTITION:OFFSET"),
         (["dead-letters", "replay"], "give either PARTITION:OFFSET or --all"),
         (["dead-letters", "replay", "0:1", "--all"], "give either PARTITION:OFFSET or --all"),
-        (["up"], "give the addresses of both Kafka and Redis"),
+        (["dead-letters", "replay", "0:1", "--code", "validation"], "--code needs --all"),
+        (["dead-letters", "discard"], "give either PARTITION:OFFSET or --all"),
+        (["dead-letters", "list", "--state", "gone"], "state: "),
+        (["dead-letters", "list", "--since", "soon"], "--since soon: give a time such as"),
+        (["up", "--kafka", NOBODY], "give the addresses of both Kafka and Redis"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
