@@ -3,23 +3,27 @@
 Both clients and all transports share these, so they can't differ.
 """
 
+import json
 import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 from uuid import uuid4
 
 from human_memory import models, routes
 from human_memory._client.arguments import (
+    STRATEGY_PARAMETERS,
     ConceptMore,
+    CorrectMore,
     InspectMore,
     Keyed,
     LetterFilters,
     LettersMore,
     ListMore,
+    MatchingMore,
     NamespacesMore,
     ReasonMore,
     RecallMore,
@@ -28,10 +32,12 @@ from human_memory._client.arguments import (
     StoreMore,
     UsedMore,
     Whose,
+    unexpected,
 )
 from human_memory.exceptions import ValidationError
 from human_memory.routes import Route
 
+Repeated = Literal["safely", "unsent", "never"]
 T = TypeVar("T")
 U = TypeVar("U")
 W = TypeVar("W", models.SearchReply, models.MemoryInfo)
@@ -48,7 +54,8 @@ _ITEM = {"content", "memory_type", "context", *StoreMore.__annotations__} - _OF_
 class Call(Generic[T]):
     """One request, and what the client makes of a response of that type.
 
-    `repeatable`: sent twice it has no other effect than sent once.
+    `repeated`: `safely`, as sent twice it has no other effect than sent once; `unsent`, only while
+    nothing was sent; `never`, as it is about this moment. `id`: the same in all its tries.
     """
 
     route: Route
@@ -57,7 +64,8 @@ class Call(Generic[T]):
     fields: Mapping[str, Any]
     namespace: str | None = None
     idempotency_key: str | None = None
-    repeatable: bool = False
+    repeated: Repeated = "unsent"
+    id: str | None = None
 
     def __post_init__(self) -> None:
         check_header("namespace", self.namespace)
@@ -72,6 +80,13 @@ class Call(Generic[T]):
     def resource(self) -> str:
         """The resource's name in an error."""
         return self.route.shown(self.fields)
+
+    @property
+    def names_nothing(self) -> bool:
+        """True where an empty text stands for what the path is to name."""
+        return any(
+            value == "" for name, value in self.fields.items() if f"{{{name}}}" in self.route.path
+        )
 
     @property
     def query(self) -> dict[str, Any]:
@@ -103,8 +118,9 @@ def store_batch(
     """Several new memories, in one request."""
     for item in items:
         for name in sorted(item.keys() - _ITEM):
-            whose = "; give it to store_batch() itself" if name in _OF_THE_BATCH else ""
-            raise TypeError(f"an item of store_batch() can't have {name!r}{whose}")
+            if name in _OF_THE_BATCH:
+                raise TypeError(f"give {name!r} to store_batch() itself, not to an item of it")
+            raise unexpected("an item of store_batch()", name, _ITEM)
     fields = {"items": [_item(item) for item in items]}
     call = _write(routes.STORE_BATCH, models.BatchStored, fields, more)
     return call.giving(lambda stored: stored.results)
@@ -114,21 +130,18 @@ def search(
     query: str, top_k: int, min_activation: float | None, more: SearchMore
 ) -> Call[list[models.SearchResult]]:
     """Memories about something."""
-    given = _given(more, SearchMore, "search")
-    for ours, wire in (("since", "created_after"), ("until", "created_before")):
-        given[wire] = given.pop(ours, None)
+    given = _between(_given(more, SearchMore, "search"))
     fields = {"query": query, "top_k": top_k, "min_activation": min_activation, **given}
-    safe = _looks_only(given) or more.get("idempotency_key") is not None
-    call = _call(routes.SEARCH, models.SearchReply, fields, more, repeatable=safe)
-    return call.giving(lambda reply: _heard(reply).results)
+    call = _call(routes.SEARCH, models.SearchReply, fields, more)
+    return _counted_once(call).giving(lambda reply: _heard(reply).results)
 
 
 def recall(memory_id: str, more: RecallMore) -> Call[models.MemoryInfo]:
     """One memory, which gets stronger."""
     given = _given(more, RecallMore, "recall")
     fields = {"memory_id": memory_id, **given}
-    safe = _looks_only(given)
-    return _call(routes.RECALL, models.MemoryInfo, fields, more, repeatable=safe).giving(_heard)
+    call = _call(routes.RECALL, models.MemoryInfo, fields, more)
+    return _counted_once(call).giving(_heard)
 
 
 def _heard(reply: W) -> W:
@@ -147,7 +160,7 @@ def inspect(memory_id: str, more: InspectMore) -> Call[models.MemoryDetail]:
 def forget(memory_id: str, more: ReasonMore) -> Call[bool]:
     """Take a memory away. Not repeatable: a second time it is not found."""
     fields = {"memory_id": memory_id, **_given(more, ReasonMore, "forget")}
-    call = _call(routes.FORGET, models.Forgotten, fields, more, repeatable=False)
+    call = _call(routes.FORGET, models.Forgotten, fields, more, repeated="unsent")
     return call.giving(lambda forgotten: forgotten.deleted)
 
 
@@ -166,6 +179,8 @@ def used(memory_ids: Sequence[str], more: UsedMore) -> Call[None]:
 def list_page(offset: int, limit: int, more: ListMore) -> Call[models.MemoryPage]:
     """A page of the memories of a namespace."""
     given = _given(more, ListMore, "list")
+    if given.get("filter") is not None:
+        given["filter"] = json.dumps(given["filter"])  # it goes into the query string
     fields = {"offset": offset, "limit": limit, "type": given.pop("memory_type", None), **given}
     return _call(routes.LIST, models.MemoryPage, fields, more)
 
@@ -180,6 +195,22 @@ def supersede(memory_id: str, superseded_by: str, taken_back: bool, more: Keyed)
     ids = {"memory_id": memory_id, "superseded_by": superseded_by}
     fields = {**ids, "reversed": taken_back, **_given(more, Keyed, "supersede")}
     return _write(routes.SUPERSEDE, models.Accepted, fields, more).giving(lambda _: None)
+
+
+def correct(memory_id: str, content: str | None, more: CorrectMore) -> Call[models.MemoryDetail]:
+    """A memory that says something else. A reversal is not repeatable: it takes back the latest."""
+    given = _given(more, CorrectMore, "correct")
+    fields = {"memory_id": memory_id, "content": content, **given}
+    call = _write(routes.CORRECT, models.MemoryDetail, fields, more)
+    return replace(call, repeatable=not given.get("reversed"))
+
+
+def forget_matching(everything: bool, dry_run: bool, more: MatchingMore) -> Call[int]:
+    """Memories that meet conditions, forgotten. Repeatable: what is forgotten stays so."""
+    given = _between(_given(more, MatchingMore, "forget_matching"))
+    fields = {"all": everything, "dry_run": dry_run, **given}
+    call = _write(routes.FORGET_MATCHING, models.ForgottenMany, fields, more)
+    return call.giving(lambda forgotten: forgotten.count)
 
 
 def runs(more: RunsMore) -> Call[list[models.Run]]:
@@ -202,7 +233,7 @@ def get_run(run_id: str, whose: Whose) -> Call[models.Run]:
 def cancel_run(run_id: str, whose: Whose) -> Call[models.RunReport]:
     """Stop a run. Not repeatable: a second time it is not at work."""
     fields = {"run_id": run_id}
-    return _call(routes.CANCEL_RUN, models.RunReport, fields, whose, repeatable=False)
+    return _call(routes.CANCEL_RUN, models.RunReport, fields, whose, repeated="unsent")
 
 
 def undo_run(run_id: str, whose: Whose) -> Call[models.RunReport]:
@@ -315,6 +346,10 @@ def forget_strategy(strategy: str, params: Mapping[str, Any]) -> Call[models.For
     """A way of forgetting, applied now. `namespace` is whose, not one of its parameters."""
     rest = dict(params)
     whose: Any = {"namespace": rest.pop("namespace", None)}
+    # A server by the published contract passes over what it does not know.
+    known = STRATEGY_PARAMETERS.get(strategy, rest)
+    for name in rest.keys() - known:
+        raise unexpected(f"forget_strategy({strategy!r})", name, known)
     fields = {"strategy": strategy, "params": rest}
     return _write(routes.FORGET_STRATEGY, models.ForgetReport, fields, whose)
 
@@ -326,7 +361,7 @@ def stats(whose: Whose) -> Call[models.Stats]:
 
 def ready() -> Call[dict[str, str]]:
     """The state of each part. Never repeated: the caller wants to know it now."""
-    call = _call(routes.READY, models.Readiness, {}, {}, repeatable=False)
+    call = _call(routes.READY, models.Readiness, {}, {}, repeated="never")
     return call.giving(lambda readiness: readiness.checks)
 
 
@@ -340,12 +375,13 @@ def check_header(name: str, value: str | None) -> None:
         raise ValidationError(f"{name}: must be visible ASCII characters, without blanks")
 
 
-def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Runs of at most `size` items.
+def batches(items: Iterable[T], size: int | None) -> Iterator[list[T]]:
+    """Runs of at most `size` items, None being the usual size.
 
     >>> list(batches("abcde", 2))
     [['a', 'b'], ['c', 'd'], ['e']]
     """
+    size = BATCH_SIZE_DEFAULT if size is None else size
     if size < 1:
         raise ValidationError(f"batch_size: at least 1, not {size}")
     left = iter(items)
@@ -359,7 +395,7 @@ def _call(
     fields: Mapping[str, Any],
     given: Mapping[str, Any],
     *,
-    repeatable: bool = True,
+    repeated: Repeated = "safely",
 ) -> Call[T]:
     """A call with the fields that are not None; whose memory, and the key, are among `given`."""
     return Call(
@@ -369,7 +405,7 @@ def _call(
         fields=_wire(fields),
         namespace=given.get("namespace"),
         idempotency_key=given.get("idempotency_key"),
-        repeatable=repeatable,
+        repeated=repeated,
     )
 
 
@@ -394,17 +430,25 @@ def _item(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _given(more: Mapping[str, Any], kind: type, method: str) -> dict[str, Any]:
     """The fields among what was given by name."""
-    if unknown := sorted(more.keys() - kind.__annotations__.keys()):
-        raise TypeError(f"{method}() got an unexpected keyword argument {unknown[0]!r}")
+    known = kind.__annotations__
+    if unknown := sorted(more.keys() - known.keys()):
+        raise unexpected(f"{method}()", unknown[0], known)
     fields = {name: value for name, value in more.items() if name not in _OF_THE_BATCH}
     if fields.get("context") == "":
         del fields["context"]
     return fields
 
 
-def _looks_only(given: Mapping[str, Any]) -> bool:
-    """True where nothing is recorded, so that asking twice counts nothing twice."""
-    return given.get("record_access") is False or given.get("as_of") is not None
+def _counted_once(call: Call[T]) -> Call[T]:
+    """The same, strengthening what it finds once: the server knows all its tries by their id."""
+    return replace(call, id=uuid4().hex)
+
+
+def _between(given: dict[str, Any]) -> dict[str, Any]:
+    """The fields with the contract's names for times."""
+    for ours, wire in (("since", "created_after"), ("until", "created_before")):
+        given[wire] = given.pop(ours, None)
+    return given
 
 
 def _wire(given: Mapping[str, Any]) -> dict[str, Any]:

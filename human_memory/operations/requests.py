@@ -1,7 +1,4 @@
-"""Requests: the fields of the bus's own messages, and those that an operation has otherwise.
-
-Unknown fields are ignored, as the published client's server does.
-"""
+"""Requests: the fields of the bus's own messages, and those that an operation has otherwise."""
 
 import re
 from collections.abc import Callable, Collection
@@ -9,12 +6,21 @@ from copy import copy
 from typing import Annotated, Any, Literal, Self, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, create_model, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    StringConstraints,
+    create_model,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
 
-from schemas import inbox, limits, queries
+from schemas import inbox, limits, queries, selection
 from schemas.errors import NotFound
-from schemas.fields import ConceptType, MemoryType, Message, Milliseconds
+from schemas.fields import ConceptType, MemoryType, Message, Milliseconds, Reason
 from schemas.maintenance import RunJob
 
 T = TypeVar("T", bound=BaseModel)
@@ -29,12 +35,14 @@ NOT_ASKED = frozenset(
 
 
 class ApiRequest(BaseModel):
-    """Base of all requests: immutable, finite numbers only, unknown fields ignored.
+    """Base of all requests: immutable, finite numbers only, unknown fields refused by name.
+
+    Over HTTP they are left out instead, and the reply says so: the published contract has it.
 
     Strict, as the published schema is: "7" is not 7, but 7.0 is.
     """
 
-    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -42,6 +50,15 @@ class ApiRequest(BaseModel):
         if not isinstance(given, dict):
             return given
         return {name: _as_whole(value) for name, value in given.items()}
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """As HTTP has it: other fields are no reason to refuse a body."""
+        made = handler(schema)
+        handler.resolve_ref_schema(made).pop("additionalProperties", None)
+        return made
 
 
 def _as_whole(value: Any) -> Any:
@@ -117,6 +134,10 @@ class InspectRequest(ApiRequest):
 class ListRequest(ApiRequest):
     """The memories of a namespace by activation, without touching them."""
 
+    filter: str | None = Field(
+        None, description="Only memories whose metadata say so: the filter of a search, as JSON."
+    )
+
     type: MemoryType | None = Field(None, description="Only of this type.")
 
 
@@ -184,6 +205,26 @@ class SupersedeRequest(ApiRequest):
     )
     memory_id: str = Field(description="The older memory.")
     superseded_by: str = Field(description="The newer memory.")
+
+
+@of(inbox.Correct, without={"occurred_at"})
+class CorrectRequest(ApiRequest):
+    """Correct what a memory says; its id and its uses stay. What is absent stays as it is."""
+
+    model_config = _example(
+        memory_id="1b8c8c95-c312-59f9-aea0-47bf740dd29e", content="The user prefers light mode."
+    )
+    memory_id: str
+
+
+@of(selection.Select, without={"limit"})
+class ForgetMatchingRequest(ApiRequest):
+    """Forget all active and decayed memories that meet conditions, or `all` of the namespace."""
+
+    model_config = _example(filter={"ticket": 4711}, dry_run=True)
+    all: bool = Field(False, description="Every memory: instead of conditions.")
+    dry_run: bool = Field(False, description="Only count them.")
+    reason: Reason | None = None
 
 
 @of(queries.Runs)

@@ -149,7 +149,7 @@ class Watch:
         return None
 
     def _lasts(self, consumer: Any) -> dict[str, float]:
-        """Conditions that must not last, and for how many seconds they have."""
+        """Each state that must not last, and for how many seconds it has lasted."""
         waiting = consumer.waiting()
         stamp = (self._batches, waiting, self._done())
         states: dict[str, object] = {}

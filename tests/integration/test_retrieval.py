@@ -75,7 +75,7 @@ async def test_memory_used_more_often_is_ranked_before_its_twin(agent: Agent) ->
     for hours in range(3):
         await agent.access(twins[1], occurred_at=TIME_MS + (hours + 1) * 3_600_000)
 
-    rows = await agent.search(as_of=TIME_MS + DAY_MS)
+    rows = await agent.search(as_of=TIME_MS + DAY_MS, collapse=False)
     assert ids(rows)[0] == twins[1]
     assert [row["access_count"] for row in rows] == [4, 1, 1]
 
@@ -98,15 +98,29 @@ async def test_search_filters_by_type_tags_and_time(agent: Agent) -> None:
     assert ids(rows) == [wanted]
 
 
-async def test_bounds_of_time_are_exclusive(agent: Agent) -> None:
+async def test_window_of_time_begins_with_its_first_moment_and_ends_before_its_last(
+    agent: Agent,
+) -> None:
     memory = await agent.store(occurred_at=TIME_MS)
 
-    after = await agent.search(created_after=TIME_MS)
+    after = await agent.search(created_after=TIME_MS + 1)
     before = await agent.search(created_before=TIME_MS)
-    between = await agent.search(created_after=TIME_MS - 1, created_before=TIME_MS + 1)
+    between = await agent.search(created_after=TIME_MS, created_before=TIME_MS + 1)
 
     assert (after, before) == ([], [])
     assert ids(between) == [memory]
+
+
+@pytest.mark.parametrize("emoji", ["❤️", "🇩🇪", "🎉", "👍🏽", "🫖"])
+async def test_emoji_is_found_by_itself_and_by_its_name(agent: Agent, emoji: str) -> None:
+    for other in ("The boiler man comes on Friday.", "🐙", "The keys hang by the door."):
+        await agent.store(other)
+    memory = await agent.store(emoji)
+
+    found = await agent.search(query=emoji)
+
+    assert ids(found)[:1] == [memory]
+    assert found[0]["content"] == emoji
 
 
 async def test_tag_is_told_from_one_that_differs_in_case_only(agent: Agent) -> None:
@@ -132,10 +146,11 @@ async def test_search_returns_the_best_top_k_only(agent: Agent) -> None:
 async def test_only_what_is_more_active_than_asked_for_is_found(agent: Agent) -> None:
     for days in range(5):
         await agent.store(occurred_at=TIME_MS - days * 20 * DAY_MS)
-    rows = await agent.search(as_of=TIME_MS + DAY_MS)
+    asked: dict[str, Any] = {"as_of": TIME_MS + DAY_MS, "collapse": False}
+    rows = await agent.search(**asked)
     border = rows[2]["activation"]
 
-    found = await agent.search(as_of=TIME_MS + DAY_MS, min_activation=border)
+    found = await agent.search(**asked, min_activation=border)
 
     assert ids(found) == ids(rows)[:2]
 
