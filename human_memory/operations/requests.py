@@ -6,11 +6,10 @@ Unknown fields are ignored, as the published client's server does.
 import re
 from collections.abc import Callable, Collection
 from copy import copy
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, create_model, model_validator
-from pydantic_core import PydanticCustomError
 
 from schemas import inbox, limits, queries
 from schemas.errors import NotFound
@@ -251,17 +250,11 @@ class DeadLetterRequest(ApiRequest):
 
 
 class SomeDeadLetters(DeadLetterFilters):
-    """Dead letters at some places, or all that the filters let through."""
+    """Dead letters at some places, or all, of which the filters choose some."""
 
     model_config = _example(places=["3:17"])
     places: Annotated[list[str], Field(max_length=limits.DEAD_LETTERS_MAX)] = []
     all: bool = False
-
-    @model_validator(mode="after")
-    def _either(self) -> Self:
-        if self.places and self.all:
-            raise PydanticCustomError("places_or_all", "give either places or all")
-        return self
 
 
 class ReplayRequest(SomeDeadLetters):
