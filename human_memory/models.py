@@ -49,6 +49,7 @@ class SearchResult(BaseModel):
     session: str | None = None
     speaker: str | None = None
     superseded_by: str | None = None
+    metadata: dict[str, Any] | None = None
     explanation: Explanation | None = None
     reasons: dict[str, Any] | None = None
 
@@ -133,6 +134,7 @@ class MemoryItem(BaseModel):
     created_at: str
     last_accessed: str
     tags: list[str] = []
+    metadata: dict[str, Any] | None = None
 
 
 class MemoryPage(BaseModel):

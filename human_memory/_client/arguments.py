@@ -49,6 +49,7 @@ class SearchMore(Keyed, total=False):
     active_concepts: Sequence[str]
     record_access: bool
     include_decayed: bool
+    include_metadata: bool
     noise: bool
     seed: int
     explain: bool
@@ -91,6 +92,7 @@ class ListMore(Whose, total=False):
     status: str
     memory_type: str
     tag: str
+    include_metadata: bool
     as_of: Moment
 
 

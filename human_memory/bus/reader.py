@@ -11,7 +11,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from human_memory.bus.admin import administering
 from human_memory.bus.consumer import LogConsumer
-from human_memory.bus.errors import TOPICS_REMEDY, kafka_trouble
+from human_memory.bus.consuming import consuming
+from human_memory.bus.errors import TOPICS_REMEDY
 from human_memory.bus.settings import KafkaSettings
 from schemas.errors import Unavailable
 
@@ -74,7 +75,7 @@ async def reading(settings: KafkaSettings, topic: str) -> AsyncIterator[Reader]:
         partitions = await _partitions(admin, topic)
     if not partitions:
         raise Unavailable(f"Kafka at {settings.kafka} has no topic {topic}; {TOPICS_REMEDY}")
-    async with _consumer(settings) as consumer:
+    async with consuming(settings, "reading") as consumer:
         consumer.assign(partitions)
         await consumer.seek_to_end(*partitions)
         yield Reader(consumer, partitions)
@@ -89,27 +90,10 @@ async def group_progress(settings: KafkaSettings, group: str, topic: str) -> tup
     async with administering(settings, "looking up topics") as admin:
         partitions = await _partitions(admin, topic)
         committed = await admin.list_consumer_group_offsets(group)
-    async with _consumer(settings) as consumer:
+    async with consuming(settings, "reading") as consumer:
         ends = await consumer.end_offsets(partitions)
     done = {tp: max(0, offset.offset) for tp, offset in committed.items()}
     return sum(min(end, done.get(tp, 0)) for tp, end in ends.items()), sum(ends.values())
-
-
-@asynccontextmanager
-async def _consumer(settings: KafkaSettings) -> AsyncIterator[LogConsumer]:
-    consumer = LogConsumer(
-        **settings.connection_arguments(),
-        client_id="human-memory-reader",
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-    )
-    with kafka_trouble(settings, "reading"):
-        try:
-            await consumer.start()
-            yield consumer
-        finally:
-            await consumer.stop()
 
 
 async def _partitions(admin: AIOKafkaAdminClient, topic: str) -> list[TopicPartition]:

@@ -1,5 +1,6 @@
 """`dead-letters list`, `show`, `replay`, `discard`: what could not be processed."""
 
+import re
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -19,6 +20,7 @@ from human_memory.operations.requests import (
     DiscardRequest,
     ReplayRequest,
 )
+from schemas.limits import POSITION_PATTERN
 
 app = typer.Typer(
     help="Look at what could not be processed, send it again, or be done with it.",
@@ -204,7 +206,6 @@ def _became(letter: DeadLetter) -> str:
 
 
 def _checked(place: str) -> str:
-    partition, _, offset = place.partition(":")
-    if not (partition.isdigit() and offset.isdigit()):
+    if not re.fullmatch(POSITION_PATTERN, place):
         raise typer.BadParameter(f"{place}: give PARTITION:OFFSET, such as 3:17")
     return place

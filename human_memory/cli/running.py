@@ -151,11 +151,11 @@ def _is_local(address: str, port: int | None) -> bool:
 def _is_left_over(kafka: str) -> bool:
     """True for an address of this machine at which nobody listens: of an `up` that is gone."""
     host, _, port = kafka.rpartition(":")
-    if host not in THIS_MACHINE or not port.isdigit():
+    if host not in THIS_MACHINE or not port.isdecimal():
         return False
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()
-    except OSError:
+    except (OSError, OverflowError):
         return True
     return False
 

@@ -3,6 +3,7 @@
 What became of one is a record of the same topic and partition, so every operator sees the same.
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,6 +24,7 @@ from human_memory.operations.requests import (
 )
 from schemas.dead_letters import HEADER_PREFIX, DeadLetterOutcome, DeadLetterReason
 from schemas.errors import NotFound, Rejected
+from schemas.limits import POSITION_PATTERN
 from schemas.topics import DEAD_LETTERS, INBOX, MAINTENANCE, REPLAYED_FROM
 
 # Sent, and their outcomes written, before the next: what is cut off sends few a second time.
@@ -219,10 +221,10 @@ async def _all(settings: KafkaSettings) -> list[Letter]:
 async def _at(settings: KafkaSettings, places: Sequence[str]) -> list[Letter]:
     begin: dict[int, int] = {}
     for place in places:
-        partition, _, offset = place.partition(":")
-        if not (partition.isdigit() and offset.isdigit()):
+        if not re.fullmatch(POSITION_PATTERN, place):
             raise _none_at(place)
-        begin[int(partition)] = min(int(offset), begin.get(int(partition), int(offset)))
+        partition, offset = map(int, place.split(":"))
+        begin[partition] = min(offset, begin.get(partition, offset))
     if not begin:
         return []
     async with reading(settings, settings.topic(DEAD_LETTERS)) as reader:

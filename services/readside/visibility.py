@@ -140,10 +140,10 @@ class Waits:
                 for waiter, offset in waiting.items():
                     if cursor > offset and not waiter.done():
                         waiter.set_result(None)
-            except MemoryServiceError as error:
+            except Exception as error:  # noqa: BLE001 # else they would wait, and not hear why
                 for waiter in waiting:
                     if not waiter.done():
-                        waiter.set_exception(error)
+                        waiter.set_exception(_as_ours(error))
             try:
                 # Whoever comes now may wait for what is folded long since.
                 async with asyncio.timeout(_POLL_SECONDS[attempt]):
@@ -151,3 +151,9 @@ class Waits:
                 attempt = 0
             except TimeoutError:
                 attempt = min(attempt + 1, len(_POLL_SECONDS) - 1)
+
+
+def _as_ours(error: Exception) -> MemoryServiceError:
+    if isinstance(error, MemoryServiceError):
+        return error
+    return Unavailable(f"the read side does not say how far it has come: {error!r}")

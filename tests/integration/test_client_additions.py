@@ -52,6 +52,20 @@ async def memory(address: str, namespace: str) -> AsyncIterator[AsyncMemory]:
         yield client
 
 
+async def test_rows_have_metadata_where_it_is_asked_for_each_time(memory: AsyncMemory) -> None:
+    await memory.store("Tea is at four.", metadata={"page": 3})
+
+    # The second search finds the text in a cache that keeps no metadata.
+    searched = [
+        (await memory.search("tea", include_metadata=asked))[0].metadata
+        for asked in (True, False, True)
+    ]
+    listed = [(await memory.list(include_metadata=asked))[0].metadata for asked in (True, False)]
+
+    assert searched == [{"page": 3}, None, {"page": 3}]
+    assert listed == [{"page": 3}, None]
+
+
 async def test_what_was_said_with_a_memory_comes_back_and_filters(memory: AsyncMemory) -> None:
     stored = await memory.store(
         "Noemi moved to Basel.",

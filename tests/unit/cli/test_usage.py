@@ -36,6 +36,7 @@ def run(arguments: list[str], data: Path) -> tuple[int, str, str]:
         (["list", "--status", "sleepy"], "status: "),
         (["tail", "--topic", "nothing"], "--topic nothing: one of inbox, events"),
         (["dead-letters", "show", "first"], "first: give PARTITION:OFFSET"),
+        (["dead-letters", "show", "1:²"], "1:²: give PARTITION:OFFSET"),
         (["dead-letters", "replay"], "give either PARTITION:OFFSET or --all"),
         (["dead-letters", "replay", "0:1", "--all"], "give either PARTITION:OFFSET or --all"),
         (["dead-letters", "replay", "0:1", "--code", "validation"], "--code needs --all"),

@@ -149,6 +149,7 @@ NAMES: dict[tuple[str, str], dict[str, str]] = {
     ("cli", "set_parameters"): {"values": "parameters"},
     ("cli", "replay_dead_letters"): {"place": "places", "all_": "all"},
     ("cli", "discard_dead_letters"): {"place": "places", "all_": "all"},
+    ("mcp", "list"): {"type": "memory_type"},
     ("mcp", "add_concept"): {"type": "concept_type"},
     ("mcp", "spread"): {"concepts": "active_concepts"},
 }
@@ -195,13 +196,17 @@ EXCEPTIONS: dict[tuple[str, str, str], str] = {
     ("mcp", ANY, "idempotency_key"): "the client gives each call one of its own",
     **{
         ("mcp", ANY, field): "for programs: an assistant has no use for it"
-        for field in ("metadata", "record_access", "explain", "min_activation", "noise", "seed")
+        for field in (
+            *("metadata", "include_metadata", "record_access", "explain"),
+            *("min_activation", "noise", "seed"),
+        )
     },
     ("mcp", "search", "parameters"): "for programs: an assistant has no use for it",
     **{
         ("mcp", operation, ANY): "an assistant searches instead of paging through all there is"
-        for operation in ("list", "get_concept", "export_graph")
+        for operation in ("get_concept", "export_graph")
     },
+    ("mcp", "list", "offset"): "the cursor goes on",
     ("mcp", "used", ANY): "recalling is how an assistant says so",
     **{
         ("mcp", operation, ANY): "for operators"

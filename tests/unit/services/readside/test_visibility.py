@@ -112,6 +112,19 @@ async def test_read_side_that_does_not_answer_is_said_at_once() -> None:
         await side.waits().until("0:7", late())
 
 
+async def test_place_of_the_fold_that_cannot_be_read_is_said_at_once_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def damaged(_: int) -> int:
+        return int(b"no number")
+
+    side = ReadSide()
+    monkeypatch.setattr(side, "cursor", damaged)
+
+    with pytest.raises(Unavailable, match="does not say how far it has come: ValueError"):
+        await side.waits().until("0:7", late())
+
+
 async def test_partition_that_does_not_exist_is_unavailable() -> None:
     with pytest.raises(Unavailable, match="no partition 2"):
         await ReadSide().waits().until("2:0", late())
