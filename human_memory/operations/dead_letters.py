@@ -277,9 +277,15 @@ def _check_first_time(letters: Iterable[Letter]) -> None:
 
 
 def _may_be_repeated(settings: KafkaSettings, letter: Letter) -> bool:
-    """True for commands: a query's sender has long gone, and the log takes no record twice."""
+    """True for commands: a query's sender has long gone, and the log takes no record twice.
+
+    A command that can't be sent holds up no other.
+    """
     topics = {settings.topic(topic) for topic in (INBOX, MAINTENANCE)}
-    return letter.reason is not None and letter.reason.topic in topics
+    reason = letter.reason
+    if reason is None or reason.topic not in topics:
+        return False
+    return letter.record.key is not None or not reason.value_was_null
 
 
 def _original(letter: Letter) -> Outgoing:
