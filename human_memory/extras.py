@@ -1,5 +1,6 @@
 """The extras of the package: a sentence instead of a traceback where one is not installed."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -31,6 +32,16 @@ def needs(extra: str) -> Iterator[None]:
         if not isinstance(error, ModuleNotFoundError) or _is_ours(missing):
             raise
         raise NotInstalled(_absent(missing, extra)) from error
+
+
+@contextmanager
+def program_needs(program: str, extra: str) -> Iterator[None]:
+    """As `needs`, for the imports of a program: it ends with the sentence."""
+    try:
+        with needs(extra):
+            yield
+    except NotInstalled as error:
+        sys.exit(f"{program}: {error}")
 
 
 def require(extra: str, *modules: str) -> None:

@@ -73,7 +73,9 @@ class Search(QueryBase):
         [], max_length=limits.TAGS_MAX, description="Memories of one of these types; empty: all."
     )
     tags: Tags = Field([], description="Memories that have all of these tags.")
-    created_after: Milliseconds | None = Field(None, description="Happened later than this.")
+    created_after: Milliseconds | None = Field(
+        None, description="Happened at this moment or later."
+    )
     created_before: Milliseconds | None = Field(None, description="Happened before this.")
     context: Context | None = None
     active_concepts: Concepts = Field([], description="Concepts that spread activation.")

@@ -18,19 +18,21 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Annotated, Any, NoReturn
 
-import typer
-import uvicorn
-from aiokafka.errors import KafkaError
-from pydantic import ValidationError
+from human_memory.extras import NotInstalled, needs, program_needs
 
-from human_memory.bus.errors import unavailable
-from human_memory.bus.services import SERVICES
-from human_memory.bus.topics import require_topics
-from human_memory.extras import NotInstalled, needs
-from schemas.errors import MemoryServiceError, Unavailable
-from services.common.background import first_of
-from services.common.logs import configure_logs
-from services.common.settings import EmbedderSettings, ServiceSettings
+with program_needs("services", "gateway" if sys.argv[1:2] == ["gateway"] else "services"):
+    import typer
+    import uvicorn
+    from aiokafka.errors import KafkaError
+    from pydantic import ValidationError
+
+    from human_memory.bus.errors import unavailable
+    from human_memory.bus.services import SERVICES
+    from human_memory.bus.topics import require_topics
+    from schemas.errors import MemoryServiceError, Unavailable
+    from services.common.background import first_of
+    from services.common.logs import configure_logs
+    from services.common.settings import EmbedderSettings, ServiceSettings
 
 # They embed no texts, so they need not wait for the model, nor hold it.
 WITHOUT_MODEL = {"gateway", "projection"}

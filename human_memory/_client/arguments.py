@@ -1,10 +1,19 @@
 """Arguments that the client's methods take by name, beyond the published client's."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from difflib import get_close_matches
 from typing import Any, TypedDict
 
 Moment = datetime | str
+
+# By strategy of forgetting: the parameters that it reads.
+STRATEGY_PARAMETERS: Mapping[str, tuple[str, ...]] = {
+    "strategic_prune": ("goals",),
+    "capacity_overflow": ("capacity",),
+    "interference": ("memory_id",),
+    "rif": ("retrieved",),
+}
 
 
 class Whose(TypedDict, total=False):
@@ -133,3 +142,11 @@ class ConceptMore(Keyed, total=False):
     """The arguments of `add_concept` beyond the published client's, by name."""
 
     aliases: Sequence[str]
+
+
+def unexpected(method: str, name: str, known: Iterable[str]) -> TypeError:
+    """The error for an argument that a method does not have."""
+    # As in schemas.problems, which the client does not bring along.
+    near = get_close_matches(name, list(known), n=1)
+    meant = f"; did you mean {near[0]!r}?" if near else ""
+    return TypeError(f"{method} got an unexpected keyword argument {name!r}{meant}")

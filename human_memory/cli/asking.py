@@ -33,16 +33,16 @@ class SearchOptions(QueryOptions):
     """Options of `search`."""
 
     query: Annotated[str, typer.Argument(help="What to look for.")]
-    top_k: Annotated[int, typer.Option("-k", "--top-k", help="At most so many results.")] = 7
+    top_k: Annotated[int, typer.Option("-k", "--top-k", help="Show at most this many.")] = 7
     types: Annotated[
         list[str], typer.Option("--type", "-t", help="Only of this type; may be repeated.")
     ] = field(default_factory=list)
     tags: Annotated[
         list[str], typer.Option("--tag", help="Only with this tag; repeated: with all of them.")
     ] = field(default_factory=list)
-    since: Annotated[str | None, typer.Option(metavar="TIME", help="Only what happened later.")] = (
-        None
-    )
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Only what happened then or later.")
+    ] = None
     until: Annotated[
         str | None, typer.Option(metavar="TIME", help="Only what happened before.")
     ] = None
@@ -54,7 +54,7 @@ class SearchOptions(QueryOptions):
     no_record: NoRecordOption = False
     explain: ExplainOption = False
     min_activation: Annotated[
-        float | None, typer.Option(help="Replaces the retrieval threshold.")
+        float | None, typer.Option(help="Use this instead of the retrieval threshold.")
     ] = None
     include_decayed: Annotated[
         bool, typer.Option("--include-decayed", help="Search decayed memories too.")
@@ -164,10 +164,10 @@ class ListOptions(QueryOptions):
     status: Annotated[str | None, typer.Option(help="Only active, decayed or deleted ones.")] = None
     memory_type: Annotated[str | None, typer.Option("--type", "-t", help="Only this type.")] = None
     tag: Annotated[str | None, typer.Option(help="Only with this tag.")] = None
-    limit: Annotated[int, typer.Option(help="At most so many.")] = 50
-    offset: Annotated[int, typer.Option(help="Leave out so many.")] = 0
+    limit: Annotated[int, typer.Option(help="Show at most this many.")] = 50
+    offset: Annotated[int, typer.Option(help="Skip this many.")] = 0
     cursor: Annotated[
-        str | None, typer.Option(help="Go on after the page that named this cursor.")
+        str | None, typer.Option(help="Continue after the page that gave this cursor.")
     ] = None
     include_metadata: IncludeMetadataOption = False
     as_of: AsOfOption = None
@@ -208,10 +208,10 @@ async def stats(options: QueryOptions) -> None:
 class NamespacesOptions(QueryOptions):
     """Options of `namespaces`."""
 
-    prefix: Annotated[str | None, typer.Option(help="Only those that begin so.")] = None
-    limit: Annotated[int, typer.Option(help="At most so many.")] = 50
+    prefix: Annotated[str | None, typer.Option(help="Only names that begin with this.")] = None
+    limit: Annotated[int, typer.Option(help="Show at most this many.")] = 50
     cursor: Annotated[
-        str | None, typer.Option(help="Go on after the page that named this cursor.")
+        str | None, typer.Option(help="Continue after the page that gave this cursor.")
     ] = None
 
 

@@ -11,7 +11,7 @@ import typer
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
-from human_memory.extras import NotInstalled
+from human_memory.extras import NotInstalled, needs
 from schemas.errors import MemoryServiceError
 from stack.errors import StackError
 
@@ -69,9 +69,10 @@ def _default(field: Field[Any]) -> Any:
 
 def _run(body: Body, kind: type, values: dict[str, Any]) -> None:
     try:
-        result = body(kind(**values))
-        if inspect.iscoroutine(result):
-            asyncio.run(result)
+        with needs("server"):
+            result = body(kind(**values))
+            if inspect.iscoroutine(result):
+                asyncio.run(result)
     except ValidationError as error:
         _fail(_refused_fields(error), code=2)
     except typer.BadParameter as error:

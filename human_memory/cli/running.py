@@ -35,6 +35,11 @@ CONNECT_SECONDS = 1.0
 # The supervisor stops the services and then Kafka, each with a grace of its own.
 STOP_SECONDS_MAX = 90.0
 STATE_SECONDS_MAX = 30.0
+# What the services fail without at once; what they take later they name themselves.
+SERVER_MODULES = (
+    *("faststream", "fastapi", "uvicorn", "structlog", "redis", "orjson", "prometheus_client"),
+    *("numpy", "networkx", "onnxruntime", "tokenizers", "sentence_transformers", "Stemmer", "jgo"),
+)
 
 app = typer.Typer()
 
@@ -54,10 +59,10 @@ class UpOptions(ServerOptions, JsonOption):
         ),
     ] = None
     processes: Annotated[
-        bool, typer.Option("--processes", help="Each service in a process of its own.")
+        bool, typer.Option("--processes", help="Run each service in a process of its own.")
     ] = False
     detach: Annotated[
-        bool, typer.Option("--detach", "-d", help="In the background; return when it is ready.")
+        bool, typer.Option("--detach", "-d", help="Run in the background; return when it is ready.")
     ] = False
 
 
@@ -73,7 +78,7 @@ def up(options: UpOptions) -> None:
     Example: `human-memory up --detach`
     """
     require_linux()
-    require("server", "faststream", "fastapi", "jgo")
+    require("server", *SERVER_MODULES)
     plan = plan_of(options)
     if options.detach:
         _up_detached(options, plan)

@@ -1,7 +1,4 @@
-"""Requests: the fields of the bus's own messages, and those that an operation has otherwise.
-
-Unknown fields are ignored, as the published client's server does.
-"""
+"""Requests: the fields of the bus's own messages, and those that an operation has otherwise."""
 
 import re
 from collections.abc import Callable, Collection
@@ -9,7 +6,17 @@ from copy import copy
 from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, create_model, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    StringConstraints,
+    create_model,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from schemas import inbox, limits, queries
 from schemas.errors import NotFound
@@ -28,12 +35,14 @@ NOT_ASKED = frozenset(
 
 
 class ApiRequest(BaseModel):
-    """Base of all requests: immutable, finite numbers only, unknown fields ignored.
+    """Base of all requests: immutable, finite numbers only, unknown fields refused by name.
+
+    Over HTTP they are left out instead, and the reply says so: the published contract has it.
 
     Strict, as the published schema is: "7" is not 7, but 7.0 is.
     """
 
-    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -41,6 +50,15 @@ class ApiRequest(BaseModel):
         if not isinstance(given, dict):
             return given
         return {name: _as_whole(value) for name, value in given.items()}
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """As HTTP has it: other fields are no reason to refuse a body."""
+        made = handler(schema)
+        handler.resolve_ref_schema(made).pop("additionalProperties", None)
+        return made
 
 
 def _as_whole(value: Any) -> Any:

@@ -1,14 +1,18 @@
 """What our client adds to the published one, over HTTP and over the bus, with the same results."""
 
 import asyncio
+import inspect
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from human_memory import (
     AsyncMemory,
     HumanMemoryError,
+    Memory,
     MemoryNotFound,
     ServiceUnavailable,
     ValidationError,
@@ -355,7 +359,10 @@ async def test_request_beyond_the_size_of_a_body_is_413(memory: AsyncMemory) -> 
 
 
 async def test_client_goes_on_once_kafka_is_there(
-    system: System, namespace: str, monkeypatch: pytest.MonkeyPatch
+    system: System,
+    namespace: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setenv("HUMAN_MEMORY_TOPIC_PREFIX", system.settings.topic_prefix)
     host, _, real = system.settings.kafka.rpartition(":")
@@ -365,12 +372,65 @@ async def test_client_goes_on_once_kafka_is_there(
         upstream, downstream = await asyncio.open_connection(host, int(real))
         await asyncio.gather(pipe(reader, downstream), pipe(upstream, writer))
 
-    async with AsyncMemory(f"kafka://127.0.0.1:{port}", namespace=namespace) as memory:
+    address = f"kafka://127.0.0.1:{port}"
+    async with AsyncMemory(address, timeout=1, namespace=namespace) as hasty:
         with pytest.raises(ServiceUnavailable, match=str(port)):
-            await memory.stats()
-
+            await hasty.stats()
+    async with AsyncMemory(address, namespace=namespace) as memory:
+        asked = asyncio.create_task(memory.stats())
+        async with asyncio.timeout(20):
+            while "trying again" not in caplog.text:  # noqa: ASYNC110 (a log has no event)
+                await asyncio.sleep(0.05)
         async with await asyncio.start_server(forward, "127.0.0.1", port):
-            assert (await memory.stats()).total == 0
+            assert (await asked).total == 0
+
+
+@pytest.mark.parametrize("kind", [Memory, AsyncMemory])
+async def test_what_was_done_while_the_connection_broke_is_done_once(
+    gateway: str, namespace: str, kind: type
+) -> None:
+    async with losing_the_first_answer(gateway) as address:
+        memory = kind(address, namespace=namespace)
+        stored = await called(memory.store, "Tea is at four.")
+        await called(memory.close)
+    async with losing_the_first_answer(gateway) as address:
+        memory = kind(address, namespace=namespace)
+        (found,) = await called(memory.search, "When is tea?")
+        total = (await called(memory.stats)).total
+        known = await called(memory.inspect, stored.memory_id)
+        await called(memory.close)
+
+    assert (found.memory_id, total) == (stored.memory_id, 1)
+    assert known.access_count == 2
+
+
+async def called(method: Any, *arguments: Any) -> Any:
+    """The result of a method of either client, out of the way of this loop."""
+    if inspect.iscoroutinefunction(method):
+        return await method(*arguments)
+    return await asyncio.to_thread(method, *arguments)
+
+
+@asynccontextmanager
+async def losing_the_first_answer(gateway: str) -> AsyncIterator[str]:
+    """An address before a gateway whose first connection breaks once the gateway has answered."""
+    host, _, port = gateway.removeprefix("http://").rpartition(":")
+    lost: list[bytes] = []
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        upstream, downstream = await asyncio.open_connection(host, int(port))
+        sending = asyncio.create_task(pipe(reader, downstream))
+        if not lost:
+            lost.append(await upstream.read(65_536))
+            writer.close()
+        else:
+            await pipe(upstream, writer)
+        sending.cancel()
+        downstream.close()
+
+    async with await asyncio.start_server(forward, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    assert lost
 
 
 async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

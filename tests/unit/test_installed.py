@@ -84,6 +84,13 @@ def test_client_over_http_needs_httpx_and_pydantic_alone(installed: Installed) -
             ("python", "-m", "services.run", "gateway"),
             "'human-memory-server[gateway]'",
         ),
+        (
+            ("cli",),
+            ("python", "-m", "services.run", "ingest"),
+            "'human-memory-server[services]'",
+        ),
+        ((), ("python", "-m", "services.run", "gateway"), "'human-memory-server[gateway]'"),
+        (("kafka",), ("python", "-m", "stack", "status"), "'human-memory-server[stack]'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import structlog
 
+from cognition.language.emoji import named
 from schemas.errors import Unavailable
 from schemas.events import MemoryEvent
 from schemas.queries import Found, Search, SearchResult
@@ -43,7 +44,7 @@ class Searcher:
 
     async def search(self, query: Search, cause: UUID, now_ms: int) -> Reply:
         """The ranked answer, its accesses counted and appended."""
-        vector = (await self._embedder.embed([query.query], urgent=True))[0]
+        vector = (await self._embedder.embed([named(query.query)], urgent=True))[0]
         plan = plan_of(query, cause, vector, now_ms)
         position, candidates = await self._finder.find(plan)
         if len(candidates.rows) == 0:
@@ -82,7 +83,7 @@ class Searcher:
         return (await self._log.append(accesses_of(ranking)))[-1]
 
     def _append_later(self, events: list[MemoryEvent]) -> None:
-        # The answer knows already; who finds the pair again if this is lost, appends it.
+        # The answer shows it already; if this is lost, the next search with the pair appends it.
         if events:
             self._background.start(self._append(events))
 
