@@ -37,6 +37,8 @@ An answer shows the beginning of a long memory; recall reads the whole of it, pa
 _REQUEST = re.compile(r"\b(GET|POST|DELETE|PUT|PATCH) /\S+")
 _PREFIX = re.compile(r"^(Validation error|Service unavailable|HTTP \d+): ")
 _IDS = ("memory_id", "superseded_by")
+_ID_SHOWN_CHARACTERS = 80
+_WORDS_CHARACTERS_MAX = 1_000
 
 
 class _Server(MCPServer):
@@ -214,7 +216,7 @@ def _failures_told(given: Mapping[str, Any]) -> Iterator[None]:
 def _sentence(error: HumanMemoryError, given: Mapping[str, Any]) -> str:
     """The failure in words, without the requests that an assistant knows nothing of."""
     if isinstance(error, MemoryNotFound):
-        ids = [repr(given[name]) for name in _IDS if name in given]
+        ids = [repr(given[name][:_ID_SHOWN_CHARACTERS]) for name in _IDS if name in given]
         if ids:
             return (
                 f"No memory here has the id {' or '.join(ids)}, or it is forgotten. "
@@ -222,7 +224,7 @@ def _sentence(error: HumanMemoryError, given: Mapping[str, Any]) -> str:
             )
         words = str(error).removeprefix("Not found: ")
         return f"{words}." if not words.startswith("/") else "Nothing here has that name."
-    words = _detail(str(error))
+    words = _detail(str(error))[:_WORDS_CHARACTERS_MAX]
     return f"{words}; try again in a moment" if isinstance(error, ServiceUnavailable) else words
 
 
@@ -246,4 +248,4 @@ def _unknown(kind: str, name: str, known: Collection[str]) -> ToolError:
     meant = difflib.get_close_matches(name, known, 1)
     guess = f" Did you mean {meant[0]}?" if meant else ""
     there = ", ".join(known) or "none"
-    return ToolError(f"{name[:80]!r} is no {kind}.{guess} There are: {there}.")
+    return ToolError(f"{name[:_ID_SHOWN_CHARACTERS]!r} is no {kind}.{guess} There are: {there}.")

@@ -8,16 +8,15 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
-import orjson
 from aiokafka import TopicPartition
-from pydantic import ValidationError
 
 from human_memory.bus.backoff import Backoff
 from human_memory.bus.consumer import LogConsumer
 from human_memory.bus.consuming import followed, from_the_end
 from human_memory.bus.errors import kafka_trouble
 from human_memory.bus.settings import KafkaSettings
-from schemas.errors import LimitExceeded, Unavailable
+from schemas.codec import decode_reply
+from schemas.errors import LimitExceeded, Rejected, Unavailable
 from schemas.replies import Reply
 from schemas.topics import CORRELATION_ID, REPLIES
 
@@ -159,8 +158,8 @@ class ReplyBox:
             self._count_unexpected(correlation_id)
             return
         try:
-            reply = Reply.model_validate(orjson.loads(record.value or b""))
-        except (orjson.JSONDecodeError, ValidationError) as error:
+            reply = decode_reply(record.value)
+        except Rejected as error:
             self.malformed_replies += 1
             _log.warning(
                 "ignored a malformed reply at %s:%d: %s", record.partition, record.offset, error

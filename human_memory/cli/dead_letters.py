@@ -61,7 +61,9 @@ class FilterOptions(KafkaOptions, JsonOption):
 class ListOptions(FilterOptions):
     """Options of `list`."""
 
-    last: Annotated[int, typer.Option("--last", "-l", min=1, help="The newest so many.")] = 50
+    last: Annotated[
+        int, typer.Option("--last", "-l", min=1, help="Show this many, the newest.")
+    ] = 50
     state: Annotated[
         str | None, typer.Option(help="Only waiting, sent_back, returned or discarded ones.")
     ] = None
@@ -110,7 +112,7 @@ class SomeOptions(FilterOptions):
     """Options that name one dead letter or all."""
 
     place: Annotated[
-        str | None, typer.Argument(metavar="[PARTITION:OFFSET]", help="Which one.")
+        str | None, typer.Argument(metavar="[PARTITION:OFFSET]", help="The dead letter.")
     ] = None
     all_: Annotated[
         bool, typer.Option("--all", help="All, or those that the other options choose.")
@@ -136,7 +138,9 @@ class SomeOptions(FilterOptions):
 class ReplayOptions(SomeOptions):
     """Options of `replay`."""
 
-    again: Annotated[bool, typer.Option("--again", help="Also what was sent back before.")] = False
+    again: Annotated[bool, typer.Option("--again", help="Also send what was sent back before.")] = (
+        False
+    )
 
 
 @command(app)

@@ -62,7 +62,7 @@ class RunsOptions(QueryOptions):
     """Options of `maintenance runs`."""
 
     job: Annotated[str | None, typer.Option(help="Only runs of this job.")] = None
-    limit: Annotated[int, typer.Option(help="At most so many.")] = 50
+    limit: Annotated[int, typer.Option(help="Show at most this many.")] = 50
 
 
 @command(app)

@@ -117,7 +117,12 @@ class NamespaceOption:
 
     namespace: Annotated[
         str,
-        typer.Option("--namespace", "-n", help="Whose memory.", envvar="HUMAN_MEMORY_NAMESPACE"),
+        typer.Option(
+            "--namespace",
+            "-n",
+            help="The namespace: whose memory it is.",
+            envvar="HUMAN_MEMORY_NAMESPACE",
+        ),
     ] = "default"
 
 

@@ -59,10 +59,10 @@ class UpOptions(ServerOptions, JsonOption):
         ),
     ] = None
     processes: Annotated[
-        bool, typer.Option("--processes", help="Each service in a process of its own.")
+        bool, typer.Option("--processes", help="Run each service in a process of its own.")
     ] = False
     detach: Annotated[
-        bool, typer.Option("--detach", "-d", help="In the background; return when it is ready.")
+        bool, typer.Option("--detach", "-d", help="Run in the background; return when it is ready.")
     ] = False
 
 

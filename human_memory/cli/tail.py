@@ -29,7 +29,9 @@ class TailOptions(KafkaOptions, JsonOption):
     namespace: Annotated[
         str | None, typer.Option("--namespace", "-n", help="Only this namespace.")
     ] = None
-    last: Annotated[int, typer.Option("--last", "-l", min=0, help="Begin so many back.")] = 10
+    last: Annotated[
+        int, typer.Option("--last", "-l", min=0, help="Begin with the last so many.")
+    ] = 10
     no_follow: Annotated[bool, typer.Option("--no-follow", help="Print what is there and end.")] = (
         False
     )
@@ -83,7 +85,8 @@ def _summary(value: dict[str, Any]) -> str:
     parts = [value.get("type", ""), value.get("namespace", ""), value.get("subject", "")]
     if accesses := data.get("accesses"):
         parts += [f"{access['kind']} {access['memory_id']}" for access in accesses]
-    content = data.get("content") or value.get("content") or value.get("query") or ""
+    corrected = (data.get("text") or {}).get("content")
+    content = data.get("content") or corrected or value.get("content") or value.get("query") or ""
     if not any(parts):  # a reply
         content = orjson.dumps(value).decode()
     if len(content) > CONTENT_CHARACTERS_SHOWN:

@@ -11,8 +11,10 @@ from human_memory.cli.command import command
 from human_memory.cli.options import BusOptions, json_object, moment, numbers_by_name
 from human_memory.cli.output import out
 from human_memory.cli.rendering import print_parameters
+from human_memory.operations.memories import require_correctable
 from schemas.inbox import (
     Access,
+    Correct,
     Forget,
     InboxMessage,
     Restore,
@@ -26,9 +28,9 @@ from schemas.replies import Reply
 app = typer.Typer()
 
 MemoryIdArgument = Annotated[UUID, typer.Argument(metavar="ID", help="The memory's id.")]
-ReasonOption = Annotated[str | None, typer.Option(help="Why, for people who read the log.")]
+ReasonOption = Annotated[str | None, typer.Option(help="The reason, for people who read the log.")]
 WaitOption = Annotated[
-    bool, typer.Option("--wait", help="Return when searches see it, not when it is safe.")
+    bool, typer.Option("--wait", help="Return when searches see it, not once it is safe.")
 ]
 
 
@@ -47,16 +49,16 @@ class StoreOptions(BusOptions):
         list[str], typer.Option("--tag", help="A label to filter by; may be repeated.")
     ] = field(default_factory=list)
     speaker: Annotated[str | None, typer.Option(help="Who said it.")] = None
-    session: Annotated[str | None, typer.Option(help="The conversation it belongs to.")] = None
+    session: Annotated[str | None, typer.Option(help="The conversation that it belongs to.")] = None
     at: Annotated[
         str | None, typer.Option(metavar="TIME", help="When it happened, if not now (ISO 8601).")
     ] = None
     context: Annotated[str | None, typer.Option(help="The situation, as text.")] = None
     key: Annotated[
-        str | None, typer.Option(help="Idempotency key: sent again, it changes nothing.")
+        str | None, typer.Option(help="Idempotency key: used again, it stores nothing new.")
     ] = None
     metadata: Annotated[
-        str | None, typer.Option(metavar="JSON", help="An object that you want back.")
+        str | None, typer.Option(metavar="JSON", help="An object to keep with it.")
     ] = None
     pinned: Annotated[bool, typer.Option("--pinned", help="Never decays.")] = False
     concepts: Annotated[
@@ -74,6 +76,9 @@ class StoreOptions(BusOptions):
         list[UUID],
         typer.Option("--derived-from", help="A memory that it was made from; may be repeated."),
     ] = field(default_factory=list)
+    if_equal: Annotated[
+        str, typer.Option(help="add another memory of the same words, or strengthen that one.")
+    ] = "add"
     wait: WaitOption = False
 
     def message(self) -> Store:
@@ -90,6 +95,7 @@ class StoreOptions(BusOptions):
             "idempotency_key": self.key,
             "metadata": json_object(self.metadata, "--metadata"),
             "pinned": self.pinned,
+            "if_equal": self.if_equal,
             "concepts": self.concepts,
             "emotion": json_object(self.emotion, "--emotion"),
             "derived_from": [{"memory_id": each} for each in self.derived_from],
@@ -127,7 +133,7 @@ class AccessOptions(BusOptions):
     kind: Annotated[str, typer.Option(help="used, recall or rehearsal.")] = "used"
     context: Annotated[str | None, typer.Option(help="The situation, as text.")] = None
     at: Annotated[
-        str | None, typer.Option(metavar="TIME", help="When they were, if not now (ISO 8601).")
+        str | None, typer.Option(metavar="TIME", help="When they were used, if not now (ISO 8601).")
     ] = None
 
 
@@ -213,6 +219,48 @@ async def supersede(options: SupersedeOptions) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CorrectOptions(BusOptions):
+    """Options of `correct`."""
+
+    memory_id: MemoryIdArgument
+    text: Annotated[
+        str | None, typer.Argument(help="What it says from now on; - reads standard input.")
+    ] = None
+    tags: Annotated[
+        list[str], typer.Option("--tag", help="All of its tags from now on; may be repeated.")
+    ] = field(default_factory=list)
+    metadata: Annotated[
+        str | None, typer.Option(metavar="JSON", help="All of its metadata from now on.")
+    ] = None
+    reason: ReasonOption = None
+    reversed: Annotated[
+        bool, typer.Option("--reversed", help="Take the latest correction back.")
+    ] = False
+
+
+@command(app)
+async def correct(options: CorrectOptions) -> None:
+    """Correct what a memory says; its id and its uses stay. `inspect` shows what it said before.
+
+    Example: `human-memory correct 5a0f... "Noemi moved to Bern" --reason "misheard"`
+    """
+    given = {
+        "content": sys.stdin.read().strip() if options.text == "-" else options.text,
+        "tags": options.tags or None,
+        "metadata": json_object(options.metadata, "--metadata"),
+        "reason": options.reason,
+    }
+    message = Correct.model_validate(
+        {"namespace": options.namespace, "memory_id": options.memory_id}
+        | {"reversed": options.reversed, **given}
+    )
+    found = await options.request(Inspect(namespace=options.namespace, memory_id=options.memory_id))
+    require_correctable(message, found.result or {})
+    done = "took the latest correction back" if options.reversed else "corrected"
+    await _accepted(options, message, f"{done}: {options.memory_id}")
+
+
+@dataclass(frozen=True, kw_only=True)
 class ParametersOptions(BusOptions):
     """Options of `parameters`."""
 
@@ -220,7 +268,9 @@ class ParametersOptions(BusOptions):
         list[str],
         typer.Argument(metavar="NAME=NUMBER...", help="Parameters that differ from the defaults."),
     ] = field(default_factory=list)
-    defaults: Annotated[bool, typer.Option(help="Take back all that was set.")] = False
+    defaults: Annotated[bool, typer.Option(help="Set all parameters back to their defaults.")] = (
+        False
+    )
 
 
 @command(app)

@@ -50,7 +50,7 @@ async def execute(client: RedisClient, commands: Sequence[Sequence[Word]]) -> li
     packed = b"".join([hiredis.pack_command(cast("Any", tuple(words))) for words in commands])
     connection = await client.connection_pool.get_connection()
     try:
-        # One timer for all replies: redis-py would begin and end one for each.
+        # One timer for all replies: redis-py would start and stop one for each.
         async with asyncio.timeout(REPLY_SECONDS_MAX):
             await connection.send_packed_command([packed])
             return [await connection._parser.read_response() for _ in commands]

@@ -149,7 +149,7 @@ class Watch:
         return None
 
     def _lasts(self, consumer: Any) -> dict[str, float]:
-        """What must not last, and for how many seconds it has."""
+        """Each state that must not last, and for how many seconds it has lasted."""
         waiting = consumer.waiting()
         stamp = (self._batches, waiting, self._done())
         states: dict[str, object] = {}

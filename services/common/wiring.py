@@ -37,7 +37,9 @@ class Service:
         self.producer = DurableProducer(settings, client_id=f"human-memory-{name}")
         self.redis = connect(settings.redis)
         self.dead_letters = DeadLetters(self.producer, settings.topic(DEAD_LETTERS), service=name)
-        self.replier = Replier(self.producer, settings.topic(REPLIES), service=name)
+        self.replier = Replier(
+            self.producer, settings.topic(REPLIES), partitions=settings.partitions, service=name
+        )
         self._subscriber: Any = None
         self._watch: Watch | None = None
         self.writes(DEAD_LETTERS, bytes)

@@ -34,7 +34,7 @@ from services.gateway.shared_stats import SharedStats
 from services.gateway.streams import router as streams
 
 SERVICE = "gateway"
-# A bus may have so many requests under way; the gateway itself bounds how many it makes.
+# The bus allows this many requests at once; the gateway itself limits how many it makes.
 PENDING_MAX = 1_000_000
 GZIP_BYTES_MIN = 1_024
 GZIP_LEVEL = 4  # most of what 9 saves, at a third of its time
@@ -73,7 +73,7 @@ def build(settings: GatewaySettings) -> FastAPI:
                 stats=SharedStats(bus, seconds_max=settings.request_seconds_max),
                 probes=Probes(settings, redis, bus),
             )
-            # Whoever stays would hold up the end: `services.run` calls this when it begins.
+            # An open stream would delay the end: `services.run` calls this when it begins.
             app.state.close_streams = parts.followers.close
             await parts.probes.start()
             try:
@@ -88,7 +88,7 @@ def build(settings: GatewaySettings) -> FastAPI:
         version=__version__,
         description=DESCRIPTION,
         lifespan=lifespan,
-        # A redirect of a trailing slash would be taken for an answer by the published client.
+        # The published client would take the redirect of a trailing slash for an answer.
         redirect_slashes=False,
         separate_input_output_schemas=False,
         docs_url=None,  # FastAPI's own need the internet

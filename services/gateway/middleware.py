@@ -28,6 +28,7 @@ from human_memory.routes import (
     WARNINGS_HEADER,
 )
 from schemas.limits import NAMESPACE_PATTERN, TIMEOUT_MS_MAX
+from schemas.problems import NAMESPACE_RULE
 from services.gateway.access import Access, ApiKey
 from services.gateway.ignored import as_header
 from services.gateway.responses import json_response
@@ -42,7 +43,7 @@ SECONDS = Histogram(
 IN_FLIGHT = Gauge("human_memory_http_requests_in_flight", "HTTP requests being served")
 
 OPEN_PATHS = frozenset({"/health", "/ready"})
-# They last as long as the client likes, and are bounded by a number of their own.
+# Requests here last as long as the client likes, and have a limit of their own.
 LASTING_PATHS = frozenset({"/v1/events", "/v1/benchmark/run", "/ws/stats"})
 WRITING_METHODS = frozenset({"POST", "DELETE"})
 RETRY_AFTER_SECONDS = "1"
@@ -222,7 +223,7 @@ def _namespace(scope: Scope, headers: Headers) -> str | None:
     for name, value in (("header", by_header), ("path", by_path)):
         if value is not None and not re.fullmatch(NAMESPACE_PATTERN, value):
             field = NAMESPACE_HEADER if name == "header" else "namespace"
-            words = f"{field}: must be 1 to 128 characters of A-Z a-z 0-9 . _ / -"
+            words = f"{field}: {NAMESPACE_RULE}"
             raise Refused(422, problem(words, place=name, field=field))
     if by_header is not None and by_path is not None and by_header != by_path:
         words = f"{NAMESPACE_HEADER}: names {by_header!r}, but the path {by_path!r}"

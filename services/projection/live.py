@@ -17,9 +17,8 @@ from services.common.dead_letters import DeadLetters
 from services.common.ownership import Ownership, committed
 from services.common.records import JsonOf, Records
 from services.common.redis import TRANSIENT
-from services.projection.adapters.redis_projection import RedisProjection
 from services.projection.batch import Batch, Decoded, decode
-from services.projection.ports import Outcome
+from services.projection.ports import Outcome, Projection
 
 log = structlog.get_logger(__name__)
 FOLDED = Counter("human_memory_events_folded_total", "Events folded", ["type"])
@@ -49,7 +48,7 @@ class LiveProjection:
 
     def __init__(
         self,
-        store: RedisProjection,
+        store: Projection,
         dead_letters: DeadLetters,
         *,
         let_pass: Callable[[float], Awaitable[None]],

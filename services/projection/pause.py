@@ -8,10 +8,10 @@ from uuid import uuid4
 from human_memory.deadline import Deadline
 from schemas.errors import Unavailable
 from services.common.redis import REDIS_ERRORS, RedisClient
-from services.projection.adapters.redis_projection import RedisProjection
+from services.projection.ports import Builds
 from services.readside.layout import rebuilding_key
 
-# A rebuild that dies while it holds the live fold holds it no longer than this.
+# If a rebuild dies while it holds the live fold, the hold ends after this long.
 HOLD_SECONDS = 10
 LIVE_WAIT_SECONDS = 60.0
 POLL_SECONDS = 0.02
@@ -20,7 +20,7 @@ UNLINK_AT_ONCE = 500
 
 @asynccontextmanager
 async def held(
-    redis: RedisClient, store: RedisProjection, partition: int, log_end: int
+    redis: RedisClient, store: Builds, partition: int, log_end: int
 ) -> AsyncIterator[int]:
     """Hold the live fold of a partition at the end of its log; yields the offset it stands at.
 
@@ -45,7 +45,7 @@ async def held(
 
 @asynccontextmanager
 async def held_at_the_start(
-    redis: RedisClient, store: RedisProjection, partitions: int
+    redis: RedisClient, store: Builds, partitions: int
 ) -> AsyncIterator[None]:
     """Let the live fold write nothing, so that what is deleted stays deleted."""
     async with AsyncExitStack() as stack:

@@ -26,6 +26,7 @@ from services.projection.adapters.redis_projection import RedisProjection
 from services.projection.batch import Batch, Decoded, decode
 from services.projection.digest import combined_digest, digest_of_build
 from services.projection.pause import alone, held, held_at_the_start, unlink
+from services.projection.ports import Builds
 from services.readside.layout import INDEXED
 
 log = structlog.get_logger(__name__)
@@ -139,7 +140,7 @@ async def drop_read_side(settings: VectorSettings) -> int:
         await redis.aclose()
 
 
-async def _drop_builds(redis: RedisClient, store: RedisProjection, partitions: int) -> int:
+async def _drop_builds(redis: RedisClient, store: Builds, partitions: int) -> int:
     versions = {number: await store.live_version(number) for number in range(partitions)}
     cursors = [store.layout(number, version).cursor for number, version in versions.items()]
     # First, so that no query answers from what is left meanwhile; and not again below, where the

@@ -95,7 +95,6 @@ def _queries(settings: RetrievalSettings, service: Service, embedder: Embedder) 
         ),
         replier=service.replier,
         dead_letters=service.dead_letters,
-        reply_address=(settings.topic(REPLIES), settings.partitions),
         now_ms=lambda: time.time_ns() // 1_000_000,
         in_flight_max=settings.queries_in_flight_max,
         foreground=foreground.QUERIES,

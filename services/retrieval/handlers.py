@@ -37,6 +37,7 @@ from schemas.queries import (
     WorkingMemoryQuery,
 )
 from schemas.replies import Reply, error_reply
+from schemas.selection import Select
 from services.common.background import Background
 from services.common.dead_letters import DeadLetters, shown
 from services.common.envelope import Envelope, Replier
@@ -78,15 +79,11 @@ class Queries:
         installation: InstallationQueries,
         replier: Replier,
         dead_letters: DeadLetters,
-        reply_address: tuple[str, int],
         now_ms: Clock,
         in_flight_max: int,
         foreground: Foreground,
     ) -> None:
-        """`reply_address`: the replies topic and its number of partitions.
-
-        `foreground`: hears of each query while it is answered, not while it waits for the fold.
-        """
+        """`foreground`: hears of each query while it is answered, not while it waits."""
         self.done = 0  # so many were answered or refused; the watch over us sees them get on
         self._slots = Slots(in_flight_max, foreground)
         self._background = Background()
@@ -99,7 +96,6 @@ class Queries:
         self._installation = installation
         self._replier = replier
         self._dead_letters = dead_letters
-        self._replies_topic, self._reply_partitions = reply_address
         self._now_ms = now_ms
 
     async def handle(self, records: Annotated[Records, JsonOf(Query)]) -> None:
@@ -118,9 +114,7 @@ class Queries:
         """Answer one query; every outcome is a reply, a dead letter, or both."""
         try:
             with IN_FLIGHT.track_inprogress():
-                envelope = Envelope.of_record(
-                    record, replies_topic=self._replies_topic, partitions=self._reply_partitions
-                )
+                envelope = self._replier.envelope(record)
                 # The task has a context of its own, which ends with it.
                 asked = envelope.reply_to
                 structlog.contextvars.bind_contextvars(
@@ -183,6 +177,8 @@ class Queries:
                 return await self._memory.inspect(query, now_ms)
             case ListMemories():
                 return await self._namespace.list_page(query, now_ms)
+            case Select():
+                return await self._namespace.select(query)
             case Stats():
                 return await self._namespace.stats(query, now_ms)
             case ConceptQuery():

@@ -8,6 +8,7 @@ from typing import TypeVar
 from services.projection.digest import digest_of_view
 from services.projection.fold.view import Memory, Namespace, Needs, Place, Touched, View
 from services.projection.ports import Outcome
+from services.readside.corrections import FIELD, counted_by
 from services.readside.terms import concepts_of, names_of
 
 K = TypeVar("K")
@@ -16,9 +17,10 @@ V = TypeVar("V")
 
 @dataclass
 class Build:
-    """What one partition holds in one version."""
+    """What one partition holds in one version; `is_open`: queries may read it."""
 
     cursor: int = 0
+    is_open: bool = False
     view: View = field(default_factory=View)
 
 
@@ -29,9 +31,19 @@ class MemoryProjection:
         self._builds: dict[tuple[int, int], Build] = {}
         self._live: dict[int, int] = {}
         self._holds: dict[int, int] = {}
+        self._targets: dict[int, int] = {}
 
     async def live_version(self, partition: int) -> int:
         return self._live.setdefault(partition, max(self._live.values(), default=1))
+
+    async def ensure_index(self, version: int) -> None:
+        return  # what is looked for here needs none
+
+    async def expect(self, partition: int, offset: int) -> None:
+        self._targets[partition] = offset
+
+    async def open(self, partition: int, version: int) -> None:
+        self._build(partition, version).is_open = True
 
     async def cursor(self, partition: int, version: int) -> int:
         return self._build(partition, version).cursor
@@ -56,12 +68,15 @@ class MemoryProjection:
         for ref in [*needs.memories, *places]:
             if ref in held.memories:
                 view.memories[ref] = _as_loaded(held.memories[ref])
+        for ref in needs.documents & view.memories.keys():
+            view.memories[ref].document = dict(held.memories[ref].document or {})
         for ref in needs.counted & view.memories.keys():
-            namespace, parts = view.namespaces[ref[0]], view.memories[ref].parts
+            namespace, memory = view.namespaces[ref[0]], view.memories[ref]
             known = held.namespaces[ref[0]]
-            for term in names_of(parts.terms):
+            terms, links = counted_by((memory.document or {}).get(FIELD))
+            for term in terms.union(names_of(memory.parts.terms)):
                 namespace.document_frequencies[term] = known.document_frequencies[term]
-            for link in concepts_of(parts.concepts):
+            for link in links.union(concepts_of(memory.parts.concepts)):
                 namespace.links[link] = known.links[link]
         return build.cursor, view
 
@@ -85,8 +100,12 @@ class MemoryProjection:
                 build.view.memories[ref] = _merged(before, view.memories[ref])
             _write(build.view, view, name, touched)
         build.view.seen |= view.seen_now
-        build.cursor = next_cursor
+        build.cursor, build.is_open = next_cursor, True
         return Outcome("applied", next_cursor)
+
+    async def answers(self, partition: int) -> bool:
+        build = self._build(partition, self._live.get(partition, 0))
+        return build.is_open and build.cursor >= self._targets.get(partition, 0)
 
     async def digest(self, partition: int, version: int) -> str:
         return digest_of_view(self._build(partition, version).view)
@@ -103,6 +122,7 @@ class MemoryProjection:
         self._builds.clear()
         self._live.clear()
         self._holds.clear()
+        self._targets.clear()
 
     def _build(self, partition: int, version: int) -> Build:
         return self._builds.setdefault((partition, version), Build())
@@ -191,5 +211,11 @@ def _merged(before: Memory | None, after: Memory) -> Memory:
         for name, text in (kept | after.contexts).items()
         if name not in after.contexts_dropped
     }
-    document = after.document if before is None else before.document
-    return replace(deepcopy(after), document=document, contexts=contexts, contexts_dropped=set())
+    document = before.document if before is not None and after.document is None else after.document
+    return replace(
+        deepcopy(after),
+        document=document,
+        contexts=contexts,
+        contexts_dropped=set(),
+        unlinked=set(),
+    )

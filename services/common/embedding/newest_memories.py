@@ -10,7 +10,7 @@ from schemas.errors import MemoryServiceError
 from schemas.events import MemoryStored
 from schemas.topics import EVENTS
 
-# Mostly enough to meet a memory; where there is none so far back, twice as many are read.
+# Usually enough to find a memory; if there is none among them, twice as many are read.
 LOOK_BACK_RECORDS = 500
 GROWTH = 4
 _MARK = b'"memory.stored.'

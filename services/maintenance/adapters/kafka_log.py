@@ -1,6 +1,5 @@
 """The log, the inbox, and what a run has left in the log."""
 
-from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -14,21 +13,11 @@ from human_memory.bus.settings import KafkaSettings
 from human_memory.deadline import Deadline
 from schemas.codec import decode_event
 from schemas.errors import MemoryServiceError
-from schemas.events import (
-    ConceptUpserted,
-    MemoryAccessed,
-    MemoryAdjusted,
-    MemoryDecayed,
-    MemoryEvent,
-    MemoryRestored,
-    MemoryStored,
-    RelationUpserted,
-)
-from schemas.ids import effect_id
-from schemas.inbox import InboxCommand
+from schemas.events import MemoryEvent
+from schemas.inbox import InboxMessage
 from schemas.topics import EVENTS
 from services.common.event_log import EventAppender
-from services.maintenance.snapshot import RUN_METADATA
+from services.maintenance.events import is_effect
 from services.readside.runs import Run
 from services.readside.visibility import Waits
 
@@ -53,7 +42,7 @@ class KafkaLog(EventAppender):
         """See `Log`; raises Unavailable."""
         await self._waits.until(position, Deadline.after(FOLD_SECONDS_MAX))
 
-    async def ask(self, command: InboxCommand) -> tuple[dict[str, Any], str | None]:
+    async def ask(self, command: InboxMessage) -> tuple[dict[str, Any], str | None]:
         """See `Log`; raises what the reply carries."""
         reply = await self._bus.request(command, timeout_seconds=INBOX_SECONDS_MAX)
         return reply.unwrap(), reply.position
@@ -89,25 +78,7 @@ async def _effects(
 
 def _effect(value: bytes, run_id: UUID) -> list[MemoryEvent]:
     try:
-        return effects_in([decode_event(value)], run_id)
+        event = decode_event(value)
     except MemoryServiceError:
         return []
-
-
-def effects_in(events: Iterable[MemoryEvent], run_id: UUID) -> list[MemoryEvent]:
-    """The effects of a run among some events."""
-    return [event for event in events if _is_of(event, run_id)]
-
-
-def _is_of(event: MemoryEvent, run_id: UUID) -> bool:
-    match event:
-        case MemoryDecayed() | MemoryAdjusted() | ConceptUpserted() | RelationUpserted():
-            return event.data.run_id == run_id
-        case MemoryAccessed():
-            return event.subject == str(run_id)
-        case MemoryRestored():
-            return event.id == effect_id(run_id, event.subject, event.type)
-        case MemoryStored():
-            return event.data.metadata.get(RUN_METADATA) == str(run_id)
-        case _:
-            return False
+    return [event] if is_effect(event, run_id) else []

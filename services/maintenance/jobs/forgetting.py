@@ -12,7 +12,8 @@ from cognition.language.emoji import named
 from cognition.language.text import terms
 from schemas.errors import NotFound
 from schemas.jobs import CapacityJob, InterferenceJob, RifJob, StrategicPruneJob
-from services.maintenance.decisions import adjusted_event, decayed_events, levels_of
+from services.maintenance.decisions import levels_of
+from services.maintenance.events import adjusted_event, decayed_events
 from services.maintenance.ports import Page
 from services.maintenance.work import Outcome, Work
 from services.readside.columns import ACTIVE

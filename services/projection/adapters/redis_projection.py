@@ -19,7 +19,7 @@ APPLY_SHA = hashlib.sha1(APPLY.encode(), usedforsecurity=False).hexdigest()
 
 
 class RedisProjection:
-    """`Projection` on Redis with RediSearch."""
+    """`Builds` on Redis with RediSearch."""
 
     def __init__(
         self, redis: RedisClient, prefix: str, *, dimension: int, rebuilding: bool = False
@@ -53,7 +53,6 @@ class RedisProjection:
         return max((int(version) for version in versions if version), default=1)
 
     async def ensure_index(self, version: int) -> None:
-        """Create the search indexes of a build where they are missing."""
         layout = self.layout(0, version)
         for status in INDEXED:
             try:
@@ -78,14 +77,9 @@ class RedisProjection:
         return int(await self._redis.get(self.layout(partition, version).cursor) or 0)
 
     async def expect(self, partition: int, offset: int) -> None:
-        """Have queries wait until the fold has come to `offset` again."""
         await self._redis.set(self.control(partition).target, offset)
 
     async def open(self, partition: int, version: int) -> None:
-        """Let queries read a build that nothing has been folded into yet.
-
-        Without a cursor they are refused: there may be a log, and nobody has looked yet.
-        """
         await self._redis.set(self.layout(partition, version).cursor, 0, nx=True)
 
     async def load(self, partition: int, version: int, needs: Needs) -> tuple[int, View]:

@@ -161,6 +161,24 @@ async def test_failure_of_the_memory_is_told_in_words(answer: Answer, words: str
     assert words in said
 
 
+@pytest.mark.parametrize(
+    ("tool", "arguments", "answer"),
+    [
+        ("recall", {"memory_id": "m" * 50_000}, Answer(404, {"detail": "none"})),
+        ("search", {"query": "q" * 50_000}, Answer(500, {})),
+        ("search", {"query": "x", "q" * 50_000: 1}, Answer(500, {})),
+        ("q" * 50_000, {}, Answer(500, {})),
+        ("stats", {}, Answer(500, {"detail": "w" * 50_000})),
+    ],
+    ids=["id", "value", "argument", "tool", "server"],
+)
+async def test_failure_is_told_shortly_whatever_was_sent(
+    tool: str, arguments: dict[str, Any], answer: Answer
+) -> None:
+    with serving(answer) as memory:
+        assert len(await refused(memory, tool, **arguments)) < 1_500
+
+
 async def test_failure_does_not_tell_the_model_the_key_in_the_address() -> None:
     with serving(Answer(200, {"hello": "world"})) as memory:
         address = memory.url.replace("http://", "http://any:secret@")

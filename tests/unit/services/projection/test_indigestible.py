@@ -50,12 +50,6 @@ class Store(MemoryProjection):
         self.fails: list[Exception] = []
         self.refuses: set[int] = set()
 
-    async def ensure_index(self, version: int) -> None: ...
-
-    async def expect(self, partition: int, offset: int) -> None: ...
-
-    async def open(self, partition: int, version: int) -> None: ...
-
     async def load(self, partition: int, version: int, needs: Needs) -> tuple[int, View]:
         if self.load_fails:
             raise self.load_fails.pop()
@@ -107,9 +101,7 @@ async def at_once(_: float) -> None:
 
 async def live(store: Store, letters: Letters) -> LiveProjection:
     """A member that has the partition."""
-    projection = LiveProjection(
-        cast("RedisProjection", store), cast("DeadLetters", letters), let_pass=at_once
-    )
+    projection = LiveProjection(store, cast("DeadLetters", letters), let_pass=at_once)
     projection.ownership.consumer = cast("LogConsumer", Consumer())
     await projection.ownership.on_partitions_assigned([EVENTS])
     return projection

@@ -11,29 +11,25 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from human_memory.bus.consumer import LogConsumer
 from services.common.dead_letters import DeadLetters
-from services.projection.adapters.redis_projection import RedisProjection
 from services.projection.fold.view import Needs, View
 from services.projection.live import LiveProjection
 from services.projection.ports import Outcome
 from tests.builders import concept_event
+from tests.fakes.projection import MemoryProjection
 from tests.polling import eventually
 
 EVENTS = TopicPartition("memory.events", 0)
 LOG_END = 500
 
 
-class Store:
+class Store(MemoryProjection):
     """What Redis holds: the cursor, and the offset that queries wait for."""
 
     def __init__(self, cursor: int) -> None:
+        super().__init__()
         self.at = cursor
         self.awaited: int | None = None
         self.opened = False
-
-    async def live_version(self, partition: int) -> int:
-        return 1
-
-    async def ensure_index(self, version: int) -> None: ...
 
     async def cursor(self, partition: int, version: int) -> int:
         return self.at
@@ -70,9 +66,7 @@ async def at_once(_: float) -> None:
 async def begun(*, cursor: int, committed: int | None) -> tuple[Store, Consumer]:
     """A member that was just given the partition."""
     store, consumer = Store(cursor), Consumer(committed)
-    projection = LiveProjection(
-        cast("RedisProjection", store), cast("DeadLetters", None), let_pass=at_once
-    )
+    projection = LiveProjection(store, cast("DeadLetters", None), let_pass=at_once)
     projection.ownership.consumer = cast("LogConsumer", consumer)
     await projection.ownership.on_partitions_assigned([EVENTS])
     return store, consumer
@@ -98,9 +92,7 @@ async def test_partitions_can_move_while_the_fold_lets_queries_pass() -> None:
         asked.set()
         await answered.wait()
 
-    projection = LiveProjection(
-        cast("RedisProjection", Store(0)), cast("DeadLetters", None), let_pass=let_pass
-    )
+    projection = LiveProjection(Store(0), cast("DeadLetters", None), let_pass=let_pass)
     handling = asyncio.create_task(projection.handle(()))
     await asked.wait()
 
@@ -150,9 +142,7 @@ async def test_queries_are_answered_at_once_where_redis_lost_nothing(
 
 async def test_redis_that_falls_back_meanwhile_has_queries_wait_for_what_was_folded() -> None:
     store, consumer = Store(450), Consumer(300)
-    projection = LiveProjection(
-        cast("RedisProjection", store), cast("DeadLetters", None), let_pass=at_once
-    )
+    projection = LiveProjection(store, cast("DeadLetters", None), let_pass=at_once)
     projection.ownership.consumer = cast("LogConsumer", consumer)
     await projection.ownership.on_partitions_assigned([EVENTS])
     store.at, store.opened = 200, False
@@ -203,9 +193,7 @@ def record(offset: int) -> Any:
 async def folding(store: FallingStore) -> tuple[LiveProjection, Consumer]:
     """A member that has the partition."""
     consumer = Consumer(None)
-    projection = LiveProjection(
-        cast("RedisProjection", store), cast("DeadLetters", None), let_pass=at_once
-    )
+    projection = LiveProjection(store, cast("DeadLetters", None), let_pass=at_once)
     projection.ownership.consumer = cast("LogConsumer", consumer)
     await projection.ownership.on_partitions_assigned([EVENTS])
     return projection, consumer
