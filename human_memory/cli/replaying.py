@@ -63,7 +63,8 @@ async def replay(options: ReplayOptions) -> None:
     """Rebuild the read side from the log, compare, and switch to the rebuilt one.
 
     It is built beside the live one, which answers meanwhile. The digests of both are compared at
-    the same place of the log; where they differ nothing is switched and the exit status is 1.
+    the same place of the log; where they differ nothing is switched and the exit status is 1. What
+    another version of human-memory has built is not compared: it is replaced.
 
     Example: `human-memory replay`
     """
@@ -202,20 +203,27 @@ def _print_report(report: Any) -> None:
         rows.add_row(
             str(result.partition),
             str(result.offset),
-            result.digest_live[:16],
-            result.digest_rebuilt[:16],
-            "same" if result.identical else "different",
+            (result.digest_live or "")[:16],
+            (result.digest_rebuilt or "")[:16],
+            _verdict(result),
         )
     console = out()
     console.print(rows)
     rate = report.events / report.seconds if report.seconds else 0.0
     console.print(
         f"{report.events} events in {report.seconds:.1f} s ({rate:.0f}/s); "
-        f"build {report.version} is live, build {report.version_before} dropped\n"
-        f"digest {report.digest}"
+        f"build {report.version} is live, build {report.version_before} dropped"
     )
     if report.indigestible:
         console.print(
             f"{report.indigestible} events were passed, as the fold fails on them: they are in "
             "dead letters, and their places in the log of this command"
         )
+    if report.digest is not None:
+        console.print(f"digest {report.digest}")
+
+
+def _verdict(result: Any) -> str:
+    if result.digest_live is None:
+        return "of another version"
+    return "same" if result.identical else "different"

@@ -104,7 +104,7 @@ def _service(name: str, instance: Instance | None) -> Component:
     default = f"http://{HOST}:{SERVICES[name]}"
     address = instance.http.get(name, default) if instance else default
     found = probe(address)
-    state = "ready" if found.ready else found.waiting
+    state = "; ".join(filter(None, ["ready" if found.ready else found.waiting, found.note]))
     return Component(name, found.ready, state, None, found.version, address)
 
 

@@ -20,6 +20,7 @@ from services.common.redis import TRANSIENT
 from services.projection.adapters.redis_projection import RedisProjection
 from services.projection.batch import Batch, Decoded, decode
 from services.projection.ports import Outcome
+from services.readside.fold_version import unreadable
 
 log = structlog.get_logger(__name__)
 FOLDED = Counter("human_memory_events_folded_total", "Events folded", ["type"])
@@ -124,12 +125,15 @@ class LiveProjection:
             # Queries wait: an answer out of half a memory would look like a whole one.
             log.warning("read side is behind", partition=tp.partition, at=cursor, log_end=behind)
             await self._store.expect(tp.partition, behind)
+        fold = await self._store.fold(tp.partition, version)
         await self._store.open(tp.partition, version)
         if self.stopped.pop(tp, None) is not None:
             self.ownership.consumer.resume(tp)  # it comes to that record again, and stops there
         self._versions[tp] = version
         self._next[tp] = cursor
         self.ownership.consumer.seek(tp, cursor)
+        if fold is not None and (reason := unreadable(fold)):
+            self._stop(tp, reason)  # until another build is live
 
     async def _committed(self, tp: TopicPartition) -> int:
         try:
@@ -153,14 +157,14 @@ class LiveProjection:
             try:
                 decoded.append(decode(record))
             except UnknownEventVersion as error:
-                self.stopped[tp] = error.message
-                self.ownership.consumer.pause(tp)
-                log.critical(
-                    "partition stopped", reason=error.message, partition=tp.partition,
-                    offset=record.offset,
-                )  # fmt: skip
+                self._stop(tp, error.message, offset=record.offset)
                 break
         return decoded
+
+    def _stop(self, tp: TopicPartition, reason: str, **where: int) -> None:
+        self.stopped[tp] = reason
+        self.ownership.consumer.pause(tp)
+        log.critical("partition stopped", reason=reason, partition=tp.partition, **where)
 
     async def _fold(self, tp: TopicPartition, decoded: list[Decoded]) -> bool:
         """Fold a batch; False if we go back in the log, or the partition moves, before its end."""
@@ -249,6 +253,9 @@ class LiveProjection:
             case "version":
                 self._versions[tp] = await self._store.live_version(tp.partition)
                 left = batch.decoded
+            case "fold":
+                self._stop(tp, unreadable(outcome.at) or "")
+                return None
             case "cursor":
                 left = batch.decoded
         return Batch(tp.partition, self._versions[tp], left)

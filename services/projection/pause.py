@@ -20,9 +20,16 @@ UNLINK_AT_ONCE = 500
 
 @asynccontextmanager
 async def held(
-    redis: RedisClient, store: RedisProjection, partition: int, log_end: int
+    redis: RedisClient,
+    store: RedisProjection,
+    partition: int,
+    log_end: int,
+    *,
+    arrived: bool = True,
 ) -> AsyncIterator[int]:
     """Hold the live fold of a partition at the end of its log; yields the offset it stands at.
+
+    `arrived`: wait until it is there. Otherwise it stands there or before.
 
     Raises:
         Unavailable: it does not get there.
@@ -32,7 +39,7 @@ async def held(
         # It may have gone past the end we were told before the hold was there.
         offset = max(log_end, await store.cursor(partition, version))
         deadline = Deadline.after(LIVE_WAIT_SECONDS)
-        while await store.cursor(partition, version) < offset:
+        while arrived and await store.cursor(partition, version) < offset:
             if deadline.expired:
                 raise Unavailable(
                     f"the live projection of partition {partition} did not reach offset {offset} "
@@ -70,6 +77,11 @@ async def alone(redis: RedisClient, prefix: str) -> AsyncIterator[None]:
         )
     async with _kept(redis, key, mine):
         yield
+
+
+async def is_rebuilding(redis: RedisClient, prefix: str) -> bool:
+    """True while somebody is `alone` with the read side."""
+    return bool(await redis.exists(rebuilding_key(prefix)))
 
 
 @asynccontextmanager

@@ -11,10 +11,11 @@ class Outcome:
     """The outcome of a write. `at`: the version, hold or cursor that stands there instead.
 
     applied: data and cursor are written. cursor: the read side is elsewhere than the changes
-    assume. version: another build is live now. hold: a rebuild asks to stop before `at`.
+    assume. version: another build is live now. hold: a rebuild asks to stop before `at`. fold: a
+    newer one, `at`, made this build.
     """
 
-    result: Literal["applied", "cursor", "version", "hold"]
+    result: Literal["applied", "cursor", "version", "hold", "fold"]
     at: int
 
 

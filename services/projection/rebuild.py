@@ -3,12 +3,13 @@
 Blue/green, partition by partition: a new build is folded from the beginning while the live one
 answers and goes on folding. Then, for one partition at a time, the live fold is held at an offset,
 the new build catches up to exactly there, both digests are compared, and the partition's version
-key is switched. Nothing here has a producer: a replay cannot cause anything.
+key is switched. A live build that another fold made is not compared: it differs, as it should.
+Nothing here has a producer: a replay cannot cause anything.
 """
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,26 +28,31 @@ from services.projection.adapters.redis_projection import RedisProjection
 from services.projection.batch import Batch, decode
 from services.projection.digest import combined_digest, digest_of_build
 from services.projection.pause import alone, held, held_at_the_start, unlink
+from services.readside.fold_version import FOLD
 from services.readside.layout import INDEXED
 
 log = structlog.get_logger(__name__)
 BATCH_RECORDS = 500
+# Beside queries, in their process: they wait for as long as one batch takes to compute.
+BATCH_RECORDS_BESIDE = 50
 # Queries that began on the old build finish on it.
 GRACE_SECONDS = 2.0
 Progress = Callable[[int, int], None]
+LetPass = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True)
 class PartitionResult:
-    """Digests of one partition at the same offset."""
+    """Digests of one partition at the same offset; none where another fold made the live build."""
 
     partition: int
     offset: int
-    digest_live: str
-    digest_rebuilt: str
+    digest_live: str | None = None
+    digest_rebuilt: str | None = None
 
     @property
     def identical(self) -> bool:
+        """True if nothing differs that should not."""
         return self.digest_live == self.digest_rebuilt
 
 
@@ -68,20 +74,28 @@ class RebuildReport:
         return all(result.identical for result in self.partitions)
 
     @property
-    def digest(self) -> str:
-        """Digest of the whole rebuilt read side."""
-        return combined_digest({r.partition: r.digest_rebuilt for r in self.partitions})
+    def digest(self) -> str | None:
+        """Digest of the whole rebuilt read side; None if it was not compared."""
+        digests = {r.partition: r.digest_rebuilt for r in self.partitions if r.digest_rebuilt}
+        return combined_digest(digests) if len(digests) == len(self.partitions) else None
 
 
 async def rebuild(
-    settings: VectorSettings, *, progress: Progress | None = None, force: bool = False
+    settings: VectorSettings,
+    *,
+    progress: Progress | None = None,
+    force: bool = False,
+    let_pass: LetPass | None = None,
 ) -> RebuildReport:
     """Replay the log into a new build, compare it with the live one, switch, drop the old one.
 
     Args:
-        settings: Kafka and Redis of the installation; the live fold must be running.
+        settings: Kafka and Redis of the installation; the live fold must be running, unless
+            another fold than ours made what is live.
         progress: called with (events done, events in all).
-        force: switch even where the digests differ (after a change of the fold they do).
+        force: switch even where the digests differ.
+        let_pass: for an upgrade beside queries: awaited before each batch, which are small then.
+            Nothing is compared.
 
     Raises:
         Unavailable: Kafka or Redis does not answer, the live fold does not move, or another
@@ -92,7 +106,7 @@ async def rebuild(
         _connected(settings) as (redis, consumer),
         alone(redis, redis_prefix(settings.topic_prefix)),
     ):
-        return await _Rebuild(settings, redis, consumer).run(progress, force=force)
+        return await _Rebuild(settings, redis, consumer, let_pass).run(progress, force=force)
 
 
 async def live_digest(settings: VectorSettings) -> str:
@@ -142,11 +156,12 @@ async def drop_read_side(settings: VectorSettings) -> int:
 
 async def _drop_builds(redis: RedisClient, store: RedisProjection, partitions: int) -> int:
     versions = {number: await store.live_version(number) for number in range(partitions)}
-    cursors = [store.layout(number, version).cursor for number, version in versions.items()]
+    layouts = [store.layout(number, version) for number, version in versions.items()]
+    begin = [key for layout in layouts for key in (layout.cursor, layout.fold)]
     # First, so that no query answers from what is left meanwhile; and not again below, where the
     # fold may have set a new one already.
-    deleted: int = await redis.unlink(*cursors)
-    keep = {cursor.encode() for cursor in cursors}
+    deleted: int = await redis.unlink(*begin)
+    keep = {key.encode() for key in begin}
     builds = f"{store.prefix}v"
     for name in await redis.execute_command("FT._LIST"):
         if name.decode().startswith(builds):
@@ -183,10 +198,18 @@ def _partitions(settings: VectorSettings) -> list[TopicPartition]:
 
 
 class _Rebuild:
-    def __init__(self, settings: VectorSettings, redis: RedisClient, consumer: Any) -> None:
+    def __init__(
+        self,
+        settings: VectorSettings,
+        redis: RedisClient,
+        consumer: Any,
+        let_pass: LetPass | None,
+    ) -> None:
         prefix = redis_prefix(settings.topic_prefix)
         self._redis = redis
         self._consumer = consumer
+        self._let_pass = let_pass
+        self._batch_records = BATCH_RECORDS if let_pass is None else BATCH_RECORDS_BESIDE
         self._dimension = dimension = settings.embedding_dimension
         self._live = RedisProjection(redis, prefix, dimension=dimension)
         self._next = RedisProjection(redis, prefix, dimension=dimension, rebuilding=True)
@@ -228,7 +251,7 @@ class _Rebuild:
         self, version: int, ends: dict[TopicPartition, int], report: Callable[[], object]
     ) -> None:
         # Positions, not "the last record seen": a log may end in a hole.
-        async for batches in self._consumer.read_to(ends, max_records=BATCH_RECORDS):
+        async for batches in self._consumer.read_to(ends, max_records=self._batch_records):
             for tp, records in batches.items():
                 await self._fold(tp, version, [r for r in records if r.offset < ends[tp]])
                 if records[-1].offset >= ends[tp]:
@@ -236,6 +259,8 @@ class _Rebuild:
                 report()
 
     async def _fold(self, tp: TopicPartition, version: int, records: list[Any]) -> None:
+        if self._let_pass is not None:
+            await self._let_pass()
         decoded = [decode(record) for record in records]
         self._foreign_vectors |= any(
             isinstance(each.event, MemoryStored)
@@ -277,27 +302,32 @@ class _Rebuild:
         self, tp: TopicPartition, live: int, version: int, *, force: bool
     ) -> PartitionResult:
         end = (await self._consumer.end_offsets([tp]))[tp]
-        async with held(self._redis, self._live, tp.partition, end) as offset:
+        same_fold = await self._live.fold(tp.partition, live) in (None, FOLD)
+        compare = same_fold and self._let_pass is None
+        # There may be nobody who can go on with a build of another fold, to the end of the log.
+        async with held(self._redis, self._live, tp.partition, end, arrived=compare) as offset:
             others = [other for other in self._partitions if other != tp]
             self._consumer.pause(*others)
             await self._catch_up(version, {tp: offset}, lambda: None)
             self._consumer.resume(*others)
-            result = PartitionResult(
-                tp.partition,
-                offset,
-                await digest_of_build(self._redis, self._live.layout(tp.partition, live)),
-                await digest_of_build(self._redis, self._live.layout(tp.partition, version)),
-            )
+            result = PartitionResult(tp.partition, offset)
+            if compare:
+                result = await self._compared(result, live, version)
             if not result.identical and not force:
                 raise InvariantBroken(
                     f"partition {tp.partition} at offset {offset}: the live read side "
-                    f"({result.digest_live[:12]}) is not what the log says "
-                    f"({result.digest_rebuilt[:12]}); nothing was switched there; "
+                    f"({result.digest_live:.12}) is not what the log says "
+                    f"({result.digest_rebuilt:.12}); nothing was switched there; "
                     "use --force to take the rebuilt one"
                 )
             await self._check_index(version)
             await self._redis.set(self._live.control(tp.partition).live, version)
         return result
+
+    async def _compared(self, result: PartitionResult, live: int, version: int) -> PartitionResult:
+        layouts = [self._live.layout(result.partition, build) for build in (live, version)]
+        digests = [await digest_of_build(self._redis, layout) for layout in layouts]
+        return PartitionResult(result.partition, result.offset, *digests)
 
     async def _check_index(self, version: int) -> None:
         layout = self._live.layout(0, version)

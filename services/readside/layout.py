@@ -416,6 +416,11 @@ class Layout:
         """Next offset to apply; written last, in the script that writes the data."""
         return self._kind("cursor")
 
+    @property
+    def fold(self) -> str:
+        """The FOLD that made this build; written with the first cursor."""
+        return self._kind("fold")
+
     def index(self, status: Status) -> str:
         """Name of the search index over the documents of one status, all partitions."""
         return f"{self._build}:index:{status}"

@@ -11,6 +11,7 @@ from services.projection.adapters.redis_projection import RedisProjection
 from services.projection.digest import digest_of_build
 from services.projection.pause import unlink
 from services.projection.ports import Outcome
+from services.readside.fold_version import FOLD
 from services.readside.layout import Status
 from tests.builders import (
     TIME_MS,
@@ -52,6 +53,9 @@ class RedisSide(RedisProjection):
     async def switch(self, partition: int, version: int) -> None:
         await self.ensure_index(version)
         await self.redis.set(self.control(partition).live, version)
+
+    async def made_by(self, partition: int, version: int, fold: int) -> None:
+        await self.redis.set(self.layout(partition, version).fold, fold)
 
     async def lose_everything(self) -> None:
         """FLUSHALL for our keys: others may be testing on the same Redis."""
@@ -165,6 +169,27 @@ class TestRedisProjection(ProjectionContract):
         assert await side.found("active", version=2) == [str(ANN)]
         assert await side.found("active", version=1) == []
         assert await side.cursor(0, 1) == 0
+
+    async def test_build_is_opened_once_by_the_fold_that_finds_nothing(
+        self, side: RedisSide
+    ) -> None:
+        before = await side.fold(0, 1)
+        await side.open(0, 1)
+        opened = await side.fold(0, 1)
+        await side.made_by(0, 1, 7)
+
+        await side.open(0, 1)
+
+        assert (before, opened, await side.fold(0, 1)) == (None, FOLD, 7)
+
+    async def test_build_from_before_folds_were_remembered_has_the_fold_0(
+        self, side: RedisSide
+    ) -> None:
+        await side.redis.set(side.layout(0, 1).cursor, 3)
+
+        await side.open(0, 1)
+
+        assert await side.fold(0, 1) == 0
 
     async def test_index_made_again_finds_what_was_there_before(self, side: RedisSide) -> None:
         await side.live_version(0)

@@ -8,6 +8,7 @@ from typing import TypeVar
 from services.projection.digest import digest_of_view
 from services.projection.fold.view import Memory, Namespace, Needs, Place, Touched, View
 from services.projection.ports import Outcome
+from services.readside.fold_version import FOLD
 from services.readside.terms import concepts_of, names_of
 
 K = TypeVar("K")
@@ -19,6 +20,7 @@ class Build:
     """What one partition holds in one version."""
 
     cursor: int = 0
+    fold: int = FOLD
     view: View = field(default_factory=View)
 
 
@@ -74,6 +76,8 @@ class MemoryProjection:
         hold = self._holds.get(partition)
         if version != live:
             return Outcome("version", live)
+        if build.fold > FOLD:
+            return Outcome("fold", build.fold)
         if hold is not None and next_cursor > hold:
             return Outcome("hold", hold)
         if build.cursor != cursor:
@@ -98,6 +102,9 @@ class MemoryProjection:
 
     async def switch(self, partition: int, version: int) -> None:
         self._live[partition] = version
+
+    async def made_by(self, partition: int, version: int, fold: int) -> None:
+        self._build(partition, version).fold = fold
 
     async def lose_everything(self) -> None:
         self._builds.clear()

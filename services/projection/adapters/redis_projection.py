@@ -12,10 +12,22 @@ from services.projection.adapters.redis_changes import changes
 from services.projection.adapters.redis_view import load_view
 from services.projection.fold.view import Needs, View
 from services.projection.ports import Outcome
+from services.readside.fold_version import FOLD
 from services.readside.layout import INDEXED, Control, Layout
 
 APPLY = files("services.projection").joinpath("lua/apply.lua").read_text()
 APPLY_SHA = hashlib.sha1(APPLY.encode(), usedforsecurity=False).hexdigest()
+# A cursor without a fold is one of before builds remembered theirs: both come at once.
+OPEN = "if redis.call('SET', KEYS[1], 0, 'NX') then redis.call('SET', KEYS[2], ARGV[1]) end"
+SCHEMA: tuple[Word, ...] = (
+    "ns", "TAG", "SEPARATOR", "\x1f", "CASESENSITIVE",
+    "type", "TAG", "SEPARATOR", "\x1f", "CASESENSITIVE",
+    "tags", "TAG", "SEPARATOR", "\x1f", "CASESENSITIVE",
+    "sources", "TAG", "SEPARATOR", "\x1f",
+    "created", "NUMERIC",
+    "text", "TEXT", "NOSTEM",
+    "vector", "VECTOR", "FLAT", 6, "TYPE", "FLOAT16", "DISTANCE_METRIC", "COSINE", "DIM",
+)  # fmt: skip
 
 
 class RedisProjection:
@@ -60,15 +72,7 @@ class RedisProjection:
                 await self._redis.execute_command(
                     "FT.CREATE", layout.index(status), "ON", "HASH",
                     "PREFIX", 1, layout.index_prefix(status), "STOPWORDS", 0,
-                    "SCHEMA",
-                    "ns", "TAG", "SEPARATOR", "\x1f", "CASESENSITIVE",
-                    "type", "TAG", "SEPARATOR", "\x1f", "CASESENSITIVE",
-                    "tags", "TAG", "SEPARATOR", "\x1f", "CASESENSITIVE",
-                    "sources", "TAG", "SEPARATOR", "\x1f",
-                    "created", "NUMERIC",
-                    "text", "TEXT", "NOSTEM",
-                    "vector", "VECTOR", "FLAT", 6,
-                    "TYPE", "FLOAT16", "DIM", self._dimension, "DISTANCE_METRIC", "COSINE",
+                    "SCHEMA", *SCHEMA, self._dimension,
                 )  # fmt: skip
             except ResponseError as error:
                 if "already exists" not in str(error):
@@ -76,6 +80,12 @@ class RedisProjection:
 
     async def cursor(self, partition: int, version: int) -> int:
         return int(await self._redis.get(self.layout(partition, version).cursor) or 0)
+
+    async def fold(self, partition: int, version: int) -> int | None:
+        """The fold that made a build; None where there is nothing yet."""
+        layout = self.layout(partition, version)
+        cursor, fold = await self._redis.mget(layout.cursor, layout.fold)
+        return None if cursor is None else int(fold or 0)
 
     async def expect(self, partition: int, offset: int) -> None:
         """Have queries wait until the fold has come to `offset` again."""
@@ -86,7 +96,8 @@ class RedisProjection:
 
         Without a cursor they are refused: there may be a log, and nobody has looked yet.
         """
-        await self._redis.set(self.layout(partition, version).cursor, 0, nx=True)
+        layout = self.layout(partition, version)
+        await self._redis.eval(OPEN, 2, layout.cursor, layout.fold, FOLD)
 
     async def load(self, partition: int, version: int, needs: Needs) -> tuple[int, View]:
         return await load_view(self._redis, self.layout(partition, version), needs)
@@ -95,9 +106,9 @@ class RedisProjection:
         self, partition: int, version: int, view: View, *, cursor: int, next_cursor: int
     ) -> Outcome:
         layout, control = self.layout(partition, version), self.control(partition)
-        keys = [layout.cursor, control.live, control.hold]
+        keys = [layout.cursor, control.live, control.hold, layout.fold]
         words: list[Word] = [len(keys), *keys, "" if self._rebuilding else version, cursor]
-        words.append(next_cursor)
+        words += [next_cursor, FOLD]
         with computing():
             for command in changes(view, layout, next_cursor):
                 words.append(len(command))

@@ -49,6 +49,9 @@ class Store(MemoryProjection):
 
     async def expect(self, partition: int, offset: int) -> None: ...
 
+    async def fold(self, partition: int, version: int) -> int | None:
+        return None
+
     async def open(self, partition: int, version: int) -> None: ...
 
     async def apply(

@@ -15,6 +15,7 @@ from services.projection.adapters.redis_projection import RedisProjection
 from services.projection.fold.view import Needs, View
 from services.projection.live import LiveProjection
 from services.projection.ports import Outcome
+from services.readside.fold_version import FOLD
 from tests.builders import concept_event
 
 EVENTS = TopicPartition("memory.events", 0)
@@ -36,6 +37,9 @@ class Store:
 
     async def cursor(self, partition: int, version: int) -> int:
         return self.at
+
+    async def fold(self, partition: int, version: int) -> int | None:
+        return FOLD
 
     async def expect(self, partition: int, offset: int) -> None:
         assert not self.opened, "queries were let in before they knew what to wait for"
