@@ -69,6 +69,7 @@ class LiveProjection:
         self._next: dict[TopicPartition, int] = {}
         self._versions: dict[TopicPartition, int] = {}
         self._sought: dict[TopicPartition, int] = {}
+        self._awaited: dict[TopicPartition, int] = {}
 
     async def handle(self, records: Annotated[Records, JsonOf(MemoryEvent)]) -> None:
         """Fold one batch wholly, however long Redis is away, unless its partitions move."""
@@ -105,6 +106,7 @@ class LiveProjection:
     async def _assigned(self, partitions: list[TopicPartition]) -> None:
         self._next.clear()
         self._sought.clear()
+        self._awaited.clear()
         self.stopped.clear()
         self.stuck.clear()
         for tp in partitions:
@@ -121,10 +123,13 @@ class LiveProjection:
             # We have just come, perhaps with a Redis that came back older: the offset that our
             # predecessor committed every second is about where it was.
             behind = ends[tp] if cursor == 0 else min(await self._committed(tp), ends[tp])
+        # A second loss, before we had come back to where we were.
+        behind = max(behind, self._awaited.get(tp, 0))
         if cursor < behind:
             # Queries wait: an answer out of half a memory would look like a whole one.
             log.warning("read side is behind", partition=tp.partition, at=cursor, log_end=behind)
             await self._store.expect(tp.partition, behind)
+            self._awaited[tp] = behind
         fold = await self._store.fold(tp.partition, version)
         await self._store.open(tp.partition, version)
         if self.stopped.pop(tp, None) is not None:

@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import structlog
@@ -26,8 +27,9 @@ from services.common.redis import REDIS_ERRORS, RedisClient, connect, redis_pref
 from services.common.settings import VectorSettings
 from services.projection.adapters.redis_projection import RedisProjection
 from services.projection.batch import Batch, decode
+from services.projection.builds import Builds
 from services.projection.digest import combined_digest, digest_of_build
-from services.projection.pause import alone, held, held_at_the_start, unlink
+from services.projection.pause import HOLD_SECONDS, Held, alone, held, require_held
 from services.readside.fold_version import FOLD
 from services.readside.layout import INDEXED
 
@@ -37,6 +39,8 @@ BATCH_RECORDS = 500
 BATCH_RECORDS_BESIDE = 50
 # Queries that began on the old build finish on it.
 GRACE_SECONDS = 2.0
+# A rebuild that was killed leaves its lock behind for a while.
+DROP_PATIENCE_SECONDS = 1.5 * HOLD_SECONDS
 Progress = Callable[[int, int], None]
 LetPass = Callable[[], Awaitable[None]]
 
@@ -122,19 +126,19 @@ async def live_digest(settings: VectorSettings) -> str:
         digests = {}
         for tp in _partitions(settings):
             end = (await consumer.end_offsets([tp]))[tp]
-            async with held(redis, store, tp.partition, end):
-                version = await store.live_version(tp.partition)
-                digests[tp.partition] = await digest_of_build(
-                    redis, store.layout(tp.partition, version)
-                )
+            async with held(redis, store, tp.partition, end) as live:
+                layout = store.layout(tp.partition, live.version)
+                digests[tp.partition] = await digest_of_build(redis, layout)
+                await require_held(redis, live)
         return combined_digest(digests)
 
 
 async def drop_read_side(settings: VectorSettings) -> int:
     """Delete all that was folded from Redis; how many keys that were.
 
-    The live fold notices within a second and rebuilds all of it from the log; until it is done
-    queries are `unavailable`.
+    An empty build is made live, and the old one deleted then: a batch that the live fold has in
+    hand would else take what is not deleted yet for what the log says. It notices within a second
+    and folds all of the log again; until it is done queries are `unavailable`.
 
     Raises:
         Unavailable: Redis does not answer, or a rebuild is running.
@@ -143,10 +147,7 @@ async def drop_read_side(settings: VectorSettings) -> int:
     prefix = redis_prefix(settings.topic_prefix)
     store = RedisProjection(redis, prefix, dimension=settings.embedding_dimension)
     try:
-        async with (
-            alone(redis, prefix),
-            held_at_the_start(redis, store, settings.partitions),
-        ):
+        async with alone(redis, prefix, patience_seconds=DROP_PATIENCE_SECONDS):
             return await _drop_builds(redis, store, settings.partitions)
     except REDIS_ERRORS as error:
         raise Unavailable(f"Redis does not answer: {error!r}") from error
@@ -155,21 +156,16 @@ async def drop_read_side(settings: VectorSettings) -> int:
 
 
 async def _drop_builds(redis: RedisClient, store: RedisProjection, partitions: int) -> int:
-    versions = {number: await store.live_version(number) for number in range(partitions)}
-    layouts = [store.layout(number, version) for number, version in versions.items()]
-    begin = [key for layout in layouts for key in (layout.cursor, layout.fold)]
-    # First, so that no query answers from what is left meanwhile; and not again below, where the
-    # fold may have set a new one already.
-    deleted: int = await redis.unlink(*begin)
-    keep = {key.encode() for key in begin}
-    builds = f"{store.prefix}v"
-    for name in await redis.execute_command("FT._LIST"):
-        if name.decode().startswith(builds):
-            await redis.execute_command("FT.DROPINDEX", name)
-    deleted += await unlink(redis, f"{builds}*", doomed=lambda key: key not in keep)
-    for version in set(versions.values()):
-        await store.ensure_index(version)
-    return deleted
+    builds = Builds(redis, store, partitions)
+    _, mark = await builds.begin()
+    deleted = 0
+    for number in range(partitions):
+        async with held(redis, store, number, 0, arrived=False) as live:
+            if not await builds.switch(number, live, mark=mark):
+                raise Unavailable("Redis lost its keys meanwhile; try again")
+        # First, so that no query that knows no better answers from what is left meanwhile.
+        deleted += await redis.unlink(store.layout(number, live.version).cursor)
+    return deleted + await builds.clean(dict.fromkeys(range(partitions), mark))
 
 
 @asynccontextmanager
@@ -211,9 +207,11 @@ class _Rebuild:
         self._let_pass = let_pass
         self._batch_records = BATCH_RECORDS if let_pass is None else BATCH_RECORDS_BESIDE
         self._dimension = dimension = settings.embedding_dimension
-        self._live = RedisProjection(redis, prefix, dimension=dimension)
-        self._next = RedisProjection(redis, prefix, dimension=dimension, rebuilding=True)
+        self._store = partial(RedisProjection, redis, prefix, dimension=dimension)
+        self._live = self._next = self._store()
+        self._builds = Builds(redis, self._live, settings.partitions)
         self._partitions = _partitions(settings)
+        self._compare = True
         self._folded = 0
         self._indigestible = 0
         self._foreign_vectors = False
@@ -221,24 +219,31 @@ class _Rebuild:
 
     async def run(self, progress: Progress | None, *, force: bool) -> RebuildReport:
         began = time.monotonic()
+        await self._builds.clean(await self._builds.marks())  # what died left behind
         versions = [await self._live.live_version(tp.partition) for tp in self._partitions]
-        before, version = max(versions), max(versions) + 1
-        await self._drop_all_but(set(versions))  # what an earlier rebuild left when it died
-        await self._next.ensure_index(version)
-        for tp in self._partitions:
-            await self._next.open(tp.partition, version)
-        self._consumer.assign(self._partitions)
-        await self._consumer.seek_to_beginning(*self._partitions)
-        ends = await self._consumer.end_offsets(self._partitions)
-        total = sum(ends.values())
-        await self._catch_up(version, ends, lambda: progress and progress(self._folded, total))
-        results = []
-        for tp, live in zip(self._partitions, versions, strict=True):
-            results.append(await self._switch(tp, live, version, force=force))
-        await asyncio.sleep(GRACE_SECONDS)
-        await self._drop_all_but({version})
+        made_by = [
+            await self._live.fold(tp.partition, live)
+            for tp, live in zip(self._partitions, versions, strict=True)
+        ]
+        # Of another fold, all: there may be nobody who can go on with it to the end of the log.
+        self._compare = self._let_pass is None and set(made_by) <= {None, FOLD}
+        version, mark = await self._builds.begin()
+        self._next = self._store(mark=mark)
+        marks = {tp.partition: mark for tp in self._partitions}
+        try:
+            for tp in self._partitions:
+                await self._next.open(tp.partition, version)
+            await self._fold_all(version, progress)
+            results = [
+                await self._switch(tp, version, mark, force=force) for tp in self._partitions
+            ]
+        except Exception:
+            with suppress(*REDIS_ERRORS):  # else whoever finds the marks does
+                await self._tidy(marks)
+            raise
+        await self._tidy(marks)
         return RebuildReport(
-            version_before=before,
+            version_before=max(versions),
             version=version,
             events=self._folded,
             seconds=time.monotonic() - began,
@@ -246,6 +251,17 @@ class _Rebuild:
             indigestible=self._indigestible,
             partitions=results,
         )
+
+    async def _tidy(self, marks: dict[int, str]) -> None:
+        await asyncio.sleep(GRACE_SECONDS)
+        await self._builds.clean(marks)
+
+    async def _fold_all(self, version: int, progress: Progress | None) -> None:
+        self._consumer.assign(self._partitions)
+        await self._consumer.seek_to_beginning(*self._partitions)
+        ends = await self._consumer.end_offsets(self._partitions)
+        total = sum(ends.values())
+        await self._catch_up(version, ends, lambda: progress and progress(self._folded, total))
 
     async def _catch_up(
         self, version: int, ends: dict[TopicPartition, int], report: Callable[[], object]
@@ -279,12 +295,13 @@ class _Rebuild:
                     await self._fold_batch(tp, batch)
 
     async def _fold_batch(self, tp: TopicPartition, batch: Batch) -> None:
-        version = batch.version
         await batch.load(self._next)
         at, expected = batch.cursor, self._cursors.get(tp, 0)
         if at == expected and batch.decoded:
             outcome = await batch.apply(self._next)
             at, expected = outcome.at, batch.decoded[-1].record.offset + 1
+            if outcome.result != "applied":
+                raise _lost(tp)
             self._cursors[tp] = expected
             self._folded += len(batch.decoded)
             for each in batch.decoded:
@@ -293,40 +310,38 @@ class _Rebuild:
                     told = {"partition": tp.partition, "offset": each.record.offset}
                     log.error("event passed", reason=each.error.message, **told)
         if at != expected:
-            raise Unavailable(
-                f"partition {tp.partition} of build {version} is at {at}, not at {expected}: "
-                "Redis lost it, or another rebuild is running; try again"
-            )
+            raise _lost(tp)
 
     async def _switch(
-        self, tp: TopicPartition, live: int, version: int, *, force: bool
+        self, tp: TopicPartition, version: int, mark: str, *, force: bool
     ) -> PartitionResult:
         end = (await self._consumer.end_offsets([tp]))[tp]
-        same_fold = await self._live.fold(tp.partition, live) in (None, FOLD)
-        compare = same_fold and self._let_pass is None
-        # There may be nobody who can go on with a build of another fold, to the end of the log.
-        async with held(self._redis, self._live, tp.partition, end, arrived=compare) as offset:
+        arrived = self._compare
+        async with held(self._redis, self._live, tp.partition, end, arrived=arrived) as live:
             others = [other for other in self._partitions if other != tp]
             self._consumer.pause(*others)
-            await self._catch_up(version, {tp: offset}, lambda: None)
+            await self._catch_up(version, {tp: live.offset}, lambda: None)
             self._consumer.resume(*others)
-            result = PartitionResult(tp.partition, offset)
-            if compare:
+            result = PartitionResult(tp.partition, live.offset)
+            if self._compare:
                 result = await self._compared(result, live, version)
             if not result.identical and not force:
                 raise InvariantBroken(
-                    f"partition {tp.partition} at offset {offset}: the live read side "
+                    f"partition {tp.partition} at offset {live.offset}: the live read side "
                     f"({result.digest_live:.12}) is not what the log says "
                     f"({result.digest_rebuilt:.12}); nothing was switched there; "
                     "use --force to take the rebuilt one"
                 )
             await self._check_index(version)
-            await self._redis.set(self._live.control(tp.partition).live, version)
+            cursor = self._cursors.get(tp, 0)
+            if not await self._builds.switch(tp.partition, live, mark=mark, cursor=cursor):
+                raise _lost(tp)
         return result
 
-    async def _compared(self, result: PartitionResult, live: int, version: int) -> PartitionResult:
-        layouts = [self._live.layout(result.partition, build) for build in (live, version)]
+    async def _compared(self, result: PartitionResult, live: Held, version: int) -> PartitionResult:
+        layouts = [self._live.layout(result.partition, build) for build in (live.version, version)]
         digests = [await digest_of_build(self._redis, layout) for layout in layouts]
+        await require_held(self._redis, live)
         return PartitionResult(result.partition, result.offset, *digests)
 
     async def _check_index(self, version: int) -> None:
@@ -341,15 +356,9 @@ class _Rebuild:
             if failures and not self._foreign_vectors:
                 raise InvariantBroken(f"{failures} documents of build {version} are not indexed")
 
-    async def _drop_all_but(self, versions: set[int]) -> None:
-        prefix = f"{self._live.prefix}v"
 
-        def doomed(key: bytes) -> bool:
-            number = key.decode(errors="replace").removeprefix(prefix).partition(":")[0]
-            return number.isdigit() and int(number) not in versions
-
-        for name in await self._redis.execute_command("FT._LIST"):
-            if name.decode().startswith(prefix) and doomed(name):
-                with suppress(*REDIS_ERRORS):  # it is not there any more
-                    await self._redis.execute_command("FT.DROPINDEX", name)
-        await unlink(self._redis, f"{prefix}*", doomed=doomed)
+def _lost(tp: TopicPartition) -> Unavailable:
+    return Unavailable(
+        f"partition {tp.partition} of the new build is not what it was: Redis lost its keys, or "
+        "another rebuild is running; try again"
+    )

@@ -18,7 +18,8 @@ from schemas.errors import InvariantBroken
 from services.common.redis import REDIS_ERRORS, RedisClient
 from services.common.settings import VectorSettings
 from services.projection.adapters.redis_projection import RedisProjection
-from services.projection.pause import is_rebuilding
+from services.projection.builds import Builds
+from services.projection.pause import Busy, is_rebuilding
 from services.projection.rebuild import rebuild
 from services.readside.fold_version import FOLD, unreadable
 
@@ -34,6 +35,7 @@ LOOK_SECONDS = 2.0
 # After a failure, as when Redis is full: a rebuild takes the processor from others.
 RETRY_SECONDS = 30.0
 LET_PASS_SECONDS_MAX = 0.05
+ANOTHER = "another instance rebuilds the read side for this version"
 
 
 class Upgrade:
@@ -51,6 +53,7 @@ class Upgrade:
         self._settings = settings
         self._redis = redis
         self._store = store
+        self._builds = Builds(redis, store, settings.partitions)
         self._let_pass = partial(let_pass, LET_PASS_SECONDS_MAX)
         self._note = ""
 
@@ -93,17 +96,23 @@ class Upgrade:
     async def _look(self) -> None:
         outdated = sum(fold < FOLD for fold in await self._folds())
         OUTDATED.set(outdated)
-        if not outdated:
-            self._note = ""
-        elif await is_rebuilding(self._redis, self._store.prefix):
-            self._note = "another instance rebuilds the read side for this version"
-        else:
+        # Before we look for their rebuild: those that are done by then are gone then.
+        marks = await self._builds.marks()
+        busy = await is_rebuilding(self._redis, self._store.prefix)
+        self._note = ANOTHER if outdated and busy else ""
+        if outdated and not busy:
             await self._rebuild()
+        elif marks and not busy:
+            deleted = await self._builds.clean(marks)
+            log.warning("deleted what a rebuild that died has left", keys=deleted)
 
     async def _rebuild(self) -> None:
         log.info("rebuilding the read side for this version", fold=FOLD)
         try:
             report = await rebuild(self._settings, progress=self._progress, let_pass=self._let_pass)
+        except Busy:
+            self._note = ANOTHER
+            return
         except Exception:
             UPGRADES.labels("failed").inc()
             raise

@@ -76,7 +76,7 @@ class FoldedReadSide:
         self._side.take(*events)
 
     async def rebuild_beside(self, events: int) -> None:
-        self._side.beside = events
+        self._side.beside = 3, events
 
     async def lose(self, target: int) -> None:
         self._side.target = target
@@ -106,7 +106,8 @@ class RedisReadSide:
 
     async def rebuild_beside(self, events: int) -> None:
         await self._redis.set(rebuilding_key(self._prefix), "somebody")
-        await self._redis.set(Layout(self._prefix, 2, 0).cursor, events)
+        await self._redis.set(Control(self._prefix, 0).next, "3 somebody")
+        await self._redis.set(Layout(self._prefix, 3, 0).cursor, events)
 
     async def lose(self, target: int) -> None:
         await self._redis.set(Control(self._prefix, 0).target, target)

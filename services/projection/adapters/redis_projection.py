@@ -17,7 +17,7 @@ from services.readside.layout import INDEXED, Control, Layout
 
 APPLY = files("services.projection").joinpath("lua/apply.lua").read_text()
 APPLY_SHA = hashlib.sha1(APPLY.encode(), usedforsecurity=False).hexdigest()
-# A cursor without a fold is one of before builds remembered theirs: both come at once.
+# Like a first batch does: a cursor without a fold is one of before builds remembered theirs.
 OPEN = "if redis.call('SET', KEYS[1], 0, 'NX') then redis.call('SET', KEYS[2], ARGV[1]) end"
 SCHEMA: tuple[Word, ...] = (
     "ns", "TAG", "SEPARATOR", "\x1f", "CASESENSITIVE",
@@ -33,14 +33,12 @@ SCHEMA: tuple[Word, ...] = (
 class RedisProjection:
     """`Projection` on Redis with RediSearch."""
 
-    def __init__(
-        self, redis: RedisClient, prefix: str, *, dimension: int, rebuilding: bool = False
-    ):
-        """With `rebuilding` writes go to a build that nobody reads yet: no hold, no version."""
+    def __init__(self, redis: RedisClient, prefix: str, *, dimension: int, mark: str = ""):
+        """With a `mark` writes go beside the live build, while it stands in `Control.next`."""
         self._redis = redis
         self.prefix = prefix
         self._dimension = dimension
-        self._rebuilding = rebuilding
+        self._mark = mark
 
     def layout(self, partition: int, version: int) -> Layout:
         return Layout(self.prefix, version, partition)
@@ -106,9 +104,10 @@ class RedisProjection:
         self, partition: int, version: int, view: View, *, cursor: int, next_cursor: int
     ) -> Outcome:
         layout, control = self.layout(partition, version), self.control(partition)
-        keys = [layout.cursor, control.live, control.hold, layout.fold]
-        words: list[Word] = [len(keys), *keys, "" if self._rebuilding else version, cursor]
-        words += [next_cursor, FOLD]
+        writer, where = (control.next, "beside") if self._mark else (control.live, "live")
+        keys = [layout.cursor, writer, control.hold, layout.fold]
+        words: list[Word] = [len(keys), *keys, self._mark or version]
+        words += [cursor, next_cursor, FOLD, where]
         with computing():
             for command in changes(view, layout, next_cursor):
                 words.append(len(command))
