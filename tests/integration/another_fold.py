@@ -1,8 +1,8 @@
 """`python -m tests.integration.another_fold projection`: the services, as of another version.
 
 ANOTHER_FOLD is its number; memories it folds say so in their text. With READABLE_SINCE it takes
-earlier builds for unreadable; with DIE_AT_SWITCH it kills itself when it has switched so many
-partitions.
+earlier builds for unreadable. At the moment LOST_AT, before a partition (0, 1, ...) is switched, or
+`tidy`, when all of them are, all keys of the installation are lost; at DIE_AT it kills itself.
 """
 
 import os
@@ -19,10 +19,11 @@ import typer  # noqa: E402 # after the numbers, which others import by value
 from services import run  # noqa: E402
 from services.projection import rebuild  # noqa: E402
 from services.projection.fold import fold as domain  # noqa: E402
+from services.projection.pause import unlink  # noqa: E402
 
-DIE_AT_SWITCH = int(os.environ.get("DIE_AT_SWITCH", "-1"))
-document, switch = domain._document, rebuild._Rebuild._switch
-switched = 0
+document = domain._document
+switch, tidy = rebuild._Rebuild._switch, rebuild._Rebuild._tidy
+happened: set[str] = set()
 
 
 def document_of_this_version(*arguments: Any) -> dict[str, bytes]:
@@ -31,17 +32,35 @@ def document_of_this_version(*arguments: Any) -> dict[str, bytes]:
     return made | {"content": made["content"] + f" (fold {fold_version.FOLD})".encode()}
 
 
-async def switch_or_die(self: Any, *arguments: Any, **named: Any) -> Any:
-    """Switch a partition, or not any more."""
-    global switched
-    if switched == DIE_AT_SWITCH:
+async def happens(rebuild: Any, moment: str) -> None:
+    """What is to happen at a moment, once."""
+    if os.environ.get("DIE_AT") == moment:
         os.kill(os.getpid(), signal.SIGKILL)
-    switched += 1
-    return await switch(self, *arguments, **named)
+    if os.environ.get("LOST_AT") == moment and moment not in happened:
+        happened.add(moment)
+        # FLUSHALL for our keys: others may be testing on the same Redis.
+        prefix = rebuild._live.prefix
+        await unlink(rebuild._redis, f"{prefix}*")
+        for name in await rebuild._redis.execute_command("FT._LIST"):
+            if name.decode().startswith(prefix):
+                await rebuild._redis.execute_command("FT.DROPINDEX", name)
+
+
+async def switched(self: Any, tp: Any, *arguments: Any, **named: Any) -> Any:
+    """Switch a partition, or not any more."""
+    await happens(self, str(tp.partition))
+    return await switch(self, tp, *arguments, **named)
+
+
+async def tidied(self: Any, *arguments: Any) -> None:
+    """Delete the old build, or not any more."""
+    await happens(self, "tidy")
+    await tidy(self, *arguments)
 
 
 domain._document = document_of_this_version  # type: ignore[assignment]
-rebuild._Rebuild._switch = switch_or_die  # type: ignore[method-assign]
+rebuild._Rebuild._switch = switched  # type: ignore[method-assign]
+rebuild._Rebuild._tidy = tidied  # type: ignore[method-assign]
 
 if __name__ == "__main__":
     typer.run(run.run)

@@ -162,7 +162,7 @@ def start_rebuild(system: System, log: Path) -> ProcessId:
     )
 
 
-async def test_killed_rebuild_holds_nobody_up_for_long_and_the_next_one_cleans_up(
+async def test_killed_rebuild_holds_nobody_up_for_long_and_the_service_cleans_up(
     system: System, agent: Agent, tmp_path: Path
 ) -> None:
     await agent.store()
@@ -178,12 +178,16 @@ async def test_killed_rebuild_holds_nobody_up_for_long_and_the_next_one_cleans_u
         assert await redis.ttl(hold) <= HOLD_SECONDS
         with pytest.raises(Unavailable, match="was killed less than"):
             await rebuild(system.settings)
+        left = await keys_of_build(system, before + 1)
         await eventually(lambda: gone(redis, f"{system.prefix}rebuilding", hold))
-    left = await keys_of_build(system, before + 1)
+        nexts = [f"{system.prefix}next:{{p{n}}}" for n in range(system.settings.partitions)]
+        await eventually(lambda: gone(redis, *nexts), seconds=PATIENCE_SECONDS)
+    cleaned = await keys_of_build(system, before + 1)
     await agent.store("Something new.")
     report = await rebuild(system.settings)
 
     assert left != []
+    assert cleaned == []
     assert report.identical
     assert await live_versions(system) == {report.version}
     assert await keys_of_build(system, before) == []
@@ -196,7 +200,7 @@ def read(log: Path) -> str:
 
 
 async def gone(redis: object, *keys: str) -> bool:
-    """Whether none of these keys is there."""
+    """True if none of these keys is there."""
     return await redis.exists(*keys) == 0  # type: ignore[attr-defined,no-any-return] # see RedisClient
 
 
