@@ -1,9 +1,5 @@
 """`replay` and `digest`: the read side, rebuilt from the log and compared."""
 
-import asyncio
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from typing import Annotated, Any
@@ -12,19 +8,13 @@ import typer
 from rich.progress import Progress
 
 from human_memory.bus.bus import Bus
-from human_memory.bus.reader import group_progress
-from human_memory.bus.services import group_of
-from human_memory.bus.settings import KafkaSettings
 from human_memory.cli.command import command
 from human_memory.cli.options import JsonOption, ServerOptions
 from human_memory.cli.output import out, print_json, progress_bar, table
 from human_memory.extras import needs
 from human_memory.routes import NAMESPACE_DEFAULT
-from schemas.errors import InvariantBroken, Unavailable
+from schemas.errors import InvariantBroken
 from schemas.queries import RebuildQuery
-from schemas.topics import EVENTS
-
-POLL_SECONDS = 0.5
 
 app = typer.Typer()
 
@@ -123,19 +113,13 @@ async def lose_and_rebuild(settings: Any, progress: Progress) -> dict[str, Any]:
     Raises:
         Unavailable: the fold does not move.
     """
-    rebuilding = rebuild_module()
-    before = await rebuilding.live_digest(settings)
-    keys = await rebuilding.drop_read_side(settings)
-    began = time.monotonic()
-    async with _shown_progress(settings, progress):
-        after = await _digest_when_folded(settings)
-    return {
-        "keys_deleted": keys,
-        "seconds": round(time.monotonic() - began, 2),
-        "digest_before": before,
-        "digest_after": after,
-        "identical": before == after,
-    }
+    bar = progress.add_task("folding the log again", total=None)
+    with needs("services"):
+        deletion = import_module("services.projection.deletion")
+    report = await deletion.rebuild_from_empty(
+        settings, progress=lambda done, total: progress.update(bar, completed=done, total=total)
+    )
+    return asdict(report)
 
 
 async def _replay_from_empty(options: ReplayOptions, settings: Any) -> None:
@@ -151,43 +135,6 @@ async def _replay_from_empty(options: ReplayOptions, settings: Any) -> None:
         )
     if not result["identical"]:
         raise InvariantBroken("the rebuilt read side is not what the live one was")
-
-
-async def _digest_when_folded(settings: Any) -> str:
-    folded = -1
-    while True:
-        try:
-            return str(await rebuild_module().live_digest(settings))
-        except Unavailable:
-            # It gave the fold a minute. A large log takes longer, as long as it moves.
-            now, _ = await _folded(settings)
-            if now <= folded:
-                raise
-            folded = now
-
-
-@asynccontextmanager
-async def _shown_progress(settings: KafkaSettings, progress: Progress) -> AsyncIterator[None]:
-    bar = progress.add_task("folding the log again", total=None)
-
-    async def show() -> None:
-        while True:
-            await asyncio.sleep(POLL_SECONDS)
-            done, total = await _folded(settings)
-            progress.update(bar, completed=done, total=total)
-
-    showing = asyncio.create_task(show())
-    try:
-        yield
-    finally:
-        showing.cancel()
-        with suppress(asyncio.CancelledError, Unavailable):
-            await showing
-
-
-async def _folded(settings: KafkaSettings) -> tuple[int, int]:
-    group = group_of(settings, "projection")
-    return await group_progress(settings, group, settings.topic(EVENTS))
 
 
 def rebuild_module() -> Any:

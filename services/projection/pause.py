@@ -17,14 +17,24 @@ HOLD_SECONDS = 10
 LIVE_WAIT_SECONDS = 60.0
 POLL_SECONDS = 0.02
 UNLINK_AT_ONCE = 500
+LOST = "the live fold went on while it was held: Redis lost its keys; try again"
 # A key that has expired, and is another's by now, is left alone.
 IF_MINE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call({}) end return 0"
 KEEP = IF_MINE.format("'EXPIRE', KEYS[1], ARGV[2]")
+CHANGE = IF_MINE.format("'SET', KEYS[1], ARGV[2], 'KEEPTTL'")
 GIVE_BACK = IF_MINE.format("'DEL', KEYS[1]")
 
 
 class Busy(Unavailable):
     """Somebody else rebuilds, deletes or compares the read side."""
+
+
+@dataclass
+class _Kept:
+    """A key of ours, and what it says."""
+
+    key: str
+    word: str
 
 
 @dataclass(frozen=True)
@@ -39,47 +49,54 @@ class Held:
 
 @asynccontextmanager
 async def held(
-    redis: RedisClient,
-    store: RedisProjection,
-    partition: int,
-    log_end: int,
-    *,
-    arrived: bool = True,
+    redis: RedisClient, store: RedisProjection, partition: int, at_least: int = 0
 ) -> AsyncIterator[Held]:
-    """Hold the live fold of a partition at the end of its log; yields where it stands.
+    """Hold the live fold of a partition where it stands, or at an offset that lies before it.
 
     One at a time does: nobody else lets it go on, or makes another build live, meanwhile.
-    `arrived`: wait until it is there. Otherwise it stands there or before.
+
+    Raises:
+        Busy: somebody else holds it, and goes on doing so.
+        Unavailable: Redis loses what we write.
+    """
+    name = uuid4().hex
+    busy = f"partition {partition} is held by another rebuild or digest; try again"
+    # It goes on nowhere until we know where it stands.
+    kept = _Kept(store.control(partition).hold, f"0 {name}")
+    async with _keep(redis, kept, busy=busy, patience_seconds=LIVE_WAIT_SECONDS):
+        version = await store.live_version(partition)
+        offset = max(at_least, await store.cursor(partition, version))
+        stopped, kept.word = kept.word, f"{offset} {name}"
+        if not await redis.eval(CHANGE, 1, kept.key, stopped, kept.word):
+            raise Unavailable(LOST)
+        yield Held(version, offset, kept.key, kept.word)
+
+
+async def arrived(redis: RedisClient, store: RedisProjection, partition: int, live: Held) -> None:
+    """Return when the live fold has come to where it is held.
 
     Raises:
         Unavailable: it does not get there.
     """
-    key, word = store.control(partition).hold, f"{log_end} {uuid4().hex}"
-    busy = f"partition {partition} is held by another rebuild or digest; try again"
-    async with _kept(redis, key, word, busy=busy, patience_seconds=LIVE_WAIT_SECONDS):
-        version = await store.live_version(partition)
-        # It may have gone past the end we were told before the hold was there.
-        offset = max(log_end, await store.cursor(partition, version))
-        deadline = Deadline.after(LIVE_WAIT_SECONDS)
-        while arrived and await store.cursor(partition, version) < offset:
-            if deadline.expired:
-                raise Unavailable(
-                    f"the live projection of partition {partition} did not reach offset {offset} "
-                    f"in {LIVE_WAIT_SECONDS:g} s: is the projection running? "
-                    "see human-memory status"
-                )
-            await asyncio.sleep(POLL_SECONDS)
-        yield Held(version, offset, key, word)
+    deadline = Deadline.after(LIVE_WAIT_SECONDS)
+    while await store.cursor(partition, live.version) < live.offset:
+        await require_held(redis, live)
+        if deadline.expired:
+            raise Unavailable(
+                f"the live projection of partition {partition} did not reach offset {live.offset} "
+                f"in {LIVE_WAIT_SECONDS:g} s: is the projection running? see human-memory status"
+            )
+        await asyncio.sleep(POLL_SECONDS)
 
 
-async def require_held(redis: RedisClient, held: Held) -> None:
+async def require_held(redis: RedisClient, live: Held) -> None:
     """Refuse to believe what was read of a build that was held no longer.
 
     Raises:
         Unavailable: the hold is gone, as after a loss of Redis.
     """
-    if await redis.get(held.key) != held.word.encode():
-        raise Unavailable("the live fold went on while it was held: Redis lost its keys; try again")
+    if await redis.get(live.key) != live.word.encode():
+        raise Unavailable(LOST)
 
 
 @asynccontextmanager
@@ -95,8 +112,8 @@ async def alone(
         "another rebuild of this read side is running, or was killed less than "
         f"{HOLD_SECONDS} s ago; try again when it is over"
     )
-    key, word = rebuilding_key(prefix), uuid4().hex
-    async with _kept(redis, key, word, busy=busy, patience_seconds=patience_seconds):
+    kept = _Kept(rebuilding_key(prefix), uuid4().hex)
+    async with _keep(redis, kept, busy=busy, patience_seconds=patience_seconds):
         yield
 
 
@@ -106,16 +123,16 @@ async def is_rebuilding(redis: RedisClient, prefix: str) -> bool:
 
 
 @asynccontextmanager
-async def _kept(
-    redis: RedisClient, key: str, word: str, *, busy: str, patience_seconds: float
+async def _keep(
+    redis: RedisClient, kept: _Kept, *, busy: str, patience_seconds: float
 ) -> AsyncIterator[None]:
-    """A key of ours that lasts as long as the body; if we are killed, HOLD_SECONDS longer."""
+    """Have a key for as long as the body lasts; if we are killed, HOLD_SECONDS longer."""
     deadline = Deadline.after(patience_seconds)
-    while not await redis.set(key, word, nx=True, ex=HOLD_SECONDS):
+    while not await redis.set(kept.key, kept.word, nx=True, ex=HOLD_SECONDS):
         if deadline.expired:
             raise Busy(busy)
         await asyncio.sleep(POLL_SECONDS)
-    refresh = asyncio.create_task(_refresh(redis, key, word))
+    refresh = asyncio.create_task(_refresh(redis, kept))
     try:
         yield
     finally:
@@ -123,14 +140,14 @@ async def _kept(
         with suppress(asyncio.CancelledError):
             await refresh
         with suppress(*REDIS_ERRORS):  # it expires
-            await redis.eval(GIVE_BACK, 1, key, word)
+            await redis.eval(GIVE_BACK, 1, kept.key, kept.word)
 
 
-async def _refresh(redis: RedisClient, key: str, word: str) -> None:
+async def _refresh(redis: RedisClient, kept: _Kept) -> None:
     while True:
         await asyncio.sleep(HOLD_SECONDS / 3)
         with suppress(*REDIS_ERRORS):
-            await redis.eval(KEEP, 1, key, word, HOLD_SECONDS)
+            await redis.eval(KEEP, 1, kept.key, kept.word, HOLD_SECONDS)
 
 
 async def unlink(redis: RedisClient, pattern: str) -> int:

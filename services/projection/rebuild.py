@@ -29,7 +29,7 @@ from services.projection.adapters.redis_projection import RedisProjection
 from services.projection.batch import Batch, decode
 from services.projection.builds import Builds
 from services.projection.digest import combined_digest, digest_of_build
-from services.projection.pause import HOLD_SECONDS, Held, alone, held, require_held
+from services.projection.pause import Held, alone, arrived, held, require_held
 from services.readside.fold_version import FOLD
 from services.readside.layout import INDEXED
 
@@ -39,8 +39,6 @@ BATCH_RECORDS = 500
 BATCH_RECORDS_BESIDE = 50
 # Queries that began on the old build finish on it.
 GRACE_SECONDS = 2.0
-# A rebuild that was killed leaves its lock behind for a while.
-DROP_PATIENCE_SECONDS = 1.5 * HOLD_SECONDS
 Progress = Callable[[int, int], None]
 LetPass = Callable[[], Awaitable[None]]
 
@@ -127,45 +125,11 @@ async def live_digest(settings: VectorSettings) -> str:
         for tp in _partitions(settings):
             end = (await consumer.end_offsets([tp]))[tp]
             async with held(redis, store, tp.partition, end) as live:
+                await arrived(redis, store, tp.partition, live)
                 layout = store.layout(tp.partition, live.version)
                 digests[tp.partition] = await digest_of_build(redis, layout)
                 await require_held(redis, live)
         return combined_digest(digests)
-
-
-async def drop_read_side(settings: VectorSettings) -> int:
-    """Delete all that was folded from Redis; how many keys that were.
-
-    An empty build is made live, and the old one deleted then: a batch that the live fold has in
-    hand would else take what is not deleted yet for what the log says. It notices within a second
-    and folds all of the log again; until it is done queries are `unavailable`.
-
-    Raises:
-        Unavailable: Redis does not answer, or a rebuild is running.
-    """
-    redis = connect(settings.redis)
-    prefix = redis_prefix(settings.topic_prefix)
-    store = RedisProjection(redis, prefix, dimension=settings.embedding_dimension)
-    try:
-        async with alone(redis, prefix, patience_seconds=DROP_PATIENCE_SECONDS):
-            return await _drop_builds(redis, store, settings.partitions)
-    except REDIS_ERRORS as error:
-        raise Unavailable(f"Redis does not answer: {error!r}") from error
-    finally:
-        await redis.aclose()
-
-
-async def _drop_builds(redis: RedisClient, store: RedisProjection, partitions: int) -> int:
-    builds = Builds(redis, store, partitions)
-    _, mark = await builds.begin()
-    deleted = 0
-    for number in range(partitions):
-        async with held(redis, store, number, 0, arrived=False) as live:
-            if not await builds.switch(number, live, mark=mark):
-                raise Unavailable("Redis lost its keys meanwhile; try again")
-        # First, so that no query that knows no better answers from what is left meanwhile.
-        deleted += await redis.unlink(store.layout(number, live.version).cursor)
-    return deleted + await builds.clean(dict.fromkeys(range(partitions), mark))
 
 
 @asynccontextmanager
@@ -316,8 +280,9 @@ class _Rebuild:
         self, tp: TopicPartition, version: int, mark: str, *, force: bool
     ) -> PartitionResult:
         end = (await self._consumer.end_offsets([tp]))[tp]
-        arrived = self._compare
-        async with held(self._redis, self._live, tp.partition, end, arrived=arrived) as live:
+        async with held(self._redis, self._live, tp.partition, end) as live:
+            if self._compare:
+                await arrived(self._redis, self._live, tp.partition, live)
             others = [other for other in self._partitions if other != tp]
             self._consumer.pause(*others)
             await self._catch_up(version, {tp: live.offset}, lambda: None)

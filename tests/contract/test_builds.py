@@ -9,11 +9,13 @@ import pytest
 from schemas.errors import Unavailable
 from schemas.events import MemoryEvent
 from services.common.redis import RedisClient, connect
-from services.projection import rebuild
+from services.projection import pause
 from services.projection.adapters.redis_projection import RedisProjection
 from services.projection.builds import Builds
+from services.projection.deletion import drop_builds
 from services.projection.digest import digest_of_build
 from services.projection.pause import Busy, alone, held, require_held, unlink
+from services.projection.ports import Outcome
 from services.readside.fold_version import FOLD
 from services.readside.layout import rebuilding_key
 from tests.builders import TIME_MS, memory_id
@@ -112,7 +114,7 @@ async def test_batch_loaded_while_the_read_side_is_deleted_takes_nothing_for_tru
         loaded.append(batch)
 
     interrupted = Interrupted(redis, moment, load)
-    await rebuild._drop_builds(interrupted, store_of(interrupted, store.prefix), 1)
+    await drop_builds(interrupted, store_of(interrupted, store.prefix), 1)
 
     for batch in loaded:
         if batch.decoded:
@@ -128,7 +130,7 @@ async def test_deleted_read_side_is_empty_and_of_nobodys_fold(
 ) -> None:
     await filled(store)
 
-    deleted = await rebuild._drop_builds(redis, store, 1)
+    deleted = await drop_builds(redis, store, 1)
 
     version = await store.live_version(0)
     assert deleted > len(EVENTS)
@@ -239,6 +241,24 @@ async def test_switch_is_refused_where_anything_has_changed(
 
     assert not switched
     assert await store.live_version(0) != version
+
+
+async def test_one_at_a_time_holds_a_partition_where_it_stands(
+    redis: RedisClient, store: RedisProjection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await filled(store)
+    monkeypatch.setattr(pause, "LIVE_WAIT_SECONDS", 0.0)
+
+    async with held(redis, store, 0) as live:
+        more = at_offsets([small_stored(memory_id("fay"), envelope=around(TIME_MS, "fay"))], 3)
+        refused = await fold_into(store, more, partition=0)
+        with pytest.raises(Busy, match="held by another"):
+            async with held(redis, store, 0):
+                pass
+
+    assert live.offset == len(EVENTS)
+    assert refused == Outcome("hold", len(EVENTS))
+    assert await fold_into(store, more, partition=0) == Outcome("applied", 4)
 
 
 async def test_hold_that_is_lost_is_noticed(redis: RedisClient, store: RedisProjection) -> None:

@@ -52,10 +52,10 @@ async def switched(self: Any, tp: Any, *arguments: Any, **named: Any) -> Any:
     return await switch(self, tp, *arguments, **named)
 
 
-async def tidied(self: Any, *arguments: Any) -> None:
+async def tidied(self: Any, marks: dict[int, str]) -> None:
     """Delete the old build, or not any more."""
     await happens(self, "tidy")
-    await tidy(self, *arguments)
+    await tidy(self, marks)
 
 
 domain._document = document_of_this_version  # type: ignore[assignment]

@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,9 @@ import pytest
 from human_memory.bus.bus import Bus
 from human_memory.bus.producer import partition_of
 from schemas.errors import InvariantBroken, Unavailable
+from services.projection.deletion import drop_read_side, rebuild_from_empty
 from services.projection.pause import HOLD_SECONDS
-from services.projection.rebuild import drop_read_side, live_digest, rebuild
+from services.projection.rebuild import live_digest, rebuild
 from services.readside.layout import Layout
 from stack.processes import Launch, ProcessId, kill, spawn
 from tests import builders
@@ -227,6 +229,48 @@ async def test_deleted_read_side_comes_back_by_itself_as_it_was(
     assert await live_digest(system.settings) == digest
     log, live = await log_and_live_digest(system)
     assert log == live
+
+
+async def test_read_side_that_comes_back_under_writes_is_compared_at_one_place_of_the_log(
+    system: System, memory: Bus, agent: Agent
+) -> None:
+    progress: list[tuple[int, int]] = []
+    await folded(system)
+
+    async with going_on_writing(agent) as stored:
+        before = len(stored)
+        report = await rebuild_from_empty(system.settings, progress=lambda *at: progress.append(at))
+        await eventually(lambda: len(stored) > before + 5, seconds=PATIENCE_SECONDS)
+
+    assert report.identical
+    assert report.digest_before == report.digest_after
+    assert report.keys_deleted > 0
+    assert progress[-1][0] == progress[-1][1] > 0
+    await folded(system)
+    await assert_redis_is_the_fold_of_the_log(system)
+
+
+@asynccontextmanager
+async def going_on_writing(agent: Agent) -> AsyncIterator[list[object]]:
+    """Writes that go on meanwhile in many partitions, and wait for nothing; what was stored."""
+    stored: list[object] = []
+
+    async def for_ever() -> None:
+        for number in count():
+            command = builders.store(
+                f"Fact {number}.", namespace=f"{agent.namespace}/{number % 12}"
+            )
+            stored.append((await agent.bus.request(command, timeout_seconds=60)).unwrap())
+
+    task = asyncio.create_task(for_ever())
+    try:
+        await eventually(lambda: len(stored) > 20, seconds=PATIENCE_SECONDS)
+        yield stored
+    finally:
+        assert not task.done(), task.exception()
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 async def test_read_side_deleted_under_load_comes_back_whole(

@@ -59,8 +59,11 @@ class RedisInstallationReader:
     async def _state(self, partition: int) -> BuildState:
         def queue(layout: Layout) -> Commands:
             control = Control(layout.prefix, partition)
-            keys = [["GET", control.next], ["GET", control.target]]
-            return [*keys, ["EXISTS", rebuilding_key(layout.prefix)]]
+            return [
+                ["GET", control.next],
+                ["GET", control.target],
+                ["EXISTS", rebuilding_key(layout.prefix)],
+            ]
 
         folded, (mark, target, rebuilding) = await self._build.read(
             partition, queue, answering=False

@@ -166,6 +166,20 @@ async def test_redis_that_falls_back_meanwhile_has_queries_wait_for_what_was_fol
     assert consumer.at == 200
 
 
+async def test_second_loss_before_the_first_is_made_good_has_queries_wait_as_long() -> None:
+    store = FallingStore(450)
+    projection, _ = await folding(store)
+    store.fall_back()
+    await projection._check(EVENTS)
+    await projection.handle(tuple(record(offset) for offset in range(3)))
+    store.fall_back()
+    store.awaited = None
+
+    await projection._check(EVENTS)
+
+    assert store.awaited == 450
+
+
 class FallingStore(Store):
     """A Redis that falls back when a test says so, and fails in between."""
 
