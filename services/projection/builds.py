@@ -31,7 +31,7 @@ NO_BUILD = 0
 
 
 class Builds:
-    """The builds of one installation. But for `marks`, `clean` is all that needs no `alone`."""
+    """The builds of one installation. Whoever begins one or switches is `alone` with them."""
 
     def __init__(self, redis: RedisClient, store: RedisProjection, partitions: int) -> None:
         self._redis = redis
@@ -41,7 +41,7 @@ class Builds:
         self._key = re.compile(re.escape(self._prefix) + r"(\d+):[^{]*\{p(\d+)\}")
 
     async def marks(self) -> dict[int, str]:
-        """By partition, who builds something beside it, or died while he did."""
+        """The marks of those who build beside a partition, or died while they did."""
         keys = [control.next for control in self._controls.values()]
         found = zip(self._controls, await self._redis.mget(keys), strict=True)
         return {number: mark.decode() for number, mark in found if mark is not None}
@@ -75,7 +75,7 @@ class Builds:
     async def clean(self, marks: Mapping[int, str]) -> int:
         """Delete all builds but those that are live; how many keys that were.
 
-        `marks`: of who is done, or dead. While another builds, what he builds is left alone.
+        `marks`: of those who are done, or dead. What others build meanwhile is left alone.
         """
         mine = f"{NO_BUILD} {uuid4().hex}"
         for number, mark in marks.items():

@@ -102,8 +102,7 @@ class Upgrade:
         self._note = ANOTHER if outdated and busy else ""
         if outdated and not busy:
             await self._rebuild()
-        elif marks and not busy:
-            deleted = await self._builds.clean(marks)
+        elif marks and not busy and (deleted := await self._builds.clean(marks)):
             log.warning("deleted what a rebuild that died has left", keys=deleted)
 
     async def _rebuild(self) -> None:

@@ -16,6 +16,8 @@ from services.projection.deletion import drop_builds
 from services.projection.digest import digest_of_build
 from services.projection.pause import Busy, alone, held, require_held, unlink
 from services.projection.ports import Outcome
+from services.projection.settings import ProjectionSettings
+from services.projection.upgrading import Upgrade
 from services.readside.fold_version import FOLD
 from services.readside.layout import rebuilding_key
 from tests.builders import TIME_MS, memory_id
@@ -195,6 +197,47 @@ async def test_tidying_up_that_dies_is_done_by_the_next_one(
 
     assert await keys_of(redis, store) == {"live", "v1"}
     assert await digest_of_build(redis, store.layout(0, 1)) == digest_of(EVENTS)
+
+
+def upgrade_of(redis: RedisClient, store: RedisProjection) -> Upgrade:
+    """What a projection with one partition has for upgrades."""
+
+    async def let_pass(_: float) -> None:
+        """No query is being answered."""
+
+    return Upgrade(ProjectionSettings(partitions=1), redis, store, let_pass=let_pass)
+
+
+async def test_upgrade_waits_for_an_operator_who_replays_and_then_finds_nothing_to_do(
+    redis: RedisClient, store: RedisProjection
+) -> None:
+    await filled(store)
+    await redis.set(store.layout(0, 1).fold, FOLD - 1)
+    upgrade = upgrade_of(redis, store)
+
+    async with alone(redis, store.prefix):
+        version, mark = await begun(redis, store)
+        await upgrade._look()
+        said = upgrade.note()
+        async with held(redis, store, 0) as live:
+            await Builds(redis, store, 1).switch(0, live, mark=mark, cursor=len(EVENTS))
+    await upgrade._look()
+
+    assert said == "another instance rebuilds the read side for this version"
+    assert upgrade.note() == ""
+    assert await keys_of(redis, store) == {"live", f"v{version}"}
+    assert await digest_of_build(redis, store.layout(0, version)) == digest_of(EVENTS)
+
+
+async def test_projection_deletes_what_a_rebuild_that_died_has_left(
+    redis: RedisClient, store: RedisProjection
+) -> None:
+    await filled(store)
+    await begun(redis, store)
+
+    await upgrade_of(redis, store)._look()
+
+    assert await keys_of(redis, store) == {"live", "v1"}
 
 
 async def test_switch_makes_the_build_live(redis: RedisClient, store: RedisProjection) -> None:
