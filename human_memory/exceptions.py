@@ -34,14 +34,3 @@ class ValidationError(HumanMemoryError):
 
     def __init__(self, detail: str) -> None:
         super().__init__(f"Validation error: {detail}", status_code=422)
-
-
-def error_of(status: int, *, resource: str, body: str) -> HumanMemoryError:
-    """The exception that stands for an answer with a status of 400 or more."""
-    if status == 404:
-        return MemoryNotFound(resource)
-    if status == 503:
-        return ServiceUnavailable(body or "unknown")
-    if status == 422:
-        return ValidationError(body)
-    return HumanMemoryError(f"HTTP {status}: {body}", status)

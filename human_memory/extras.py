@@ -1,5 +1,6 @@
 """The extras of the package: a sentence instead of a traceback where one is not installed."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -33,6 +34,16 @@ def needs(extra: str) -> Iterator[None]:
         raise NotInstalled(_absent(missing, extra)) from error
 
 
+@contextmanager
+def program_needs(program: str, extra: str) -> Iterator[None]:
+    """As `needs`, for the imports of a program: it ends with the sentence."""
+    try:
+        with needs(extra):
+            yield
+    except NotInstalled as error:
+        sys.exit(f"{program}: {error}")
+
+
 def require(extra: str, *modules: str) -> None:
     """NotInstalled unless there are all of `modules`, which are not loaded."""
     for module in modules:
@@ -40,8 +51,19 @@ def require(extra: str, *modules: str) -> None:
             raise NotInstalled(_absent(module, extra))
 
 
+def published_client_beside_us() -> str | None:
+    """A sentence where the published client lies in the same folder, and so over our files."""
+    if next(_HOME.glob("human_memory_sdk-*.dist-info"), None) is None:
+        return None
+    return (
+        "human-memory-sdk is installed beside human-memory-server, and both are the package "
+        "human_memory: each overwrites files of the other. To keep this one, run: pip uninstall "
+        "human-memory-sdk human-memory-server, and install human-memory-server again"
+    )
+
+
 def _absent(module: str, extra: str) -> str:
-    return f"{module} is not installed; run: pip install 'human-memory[{extra}]'"
+    return f"{module} is not installed; run: pip install 'human-memory-server[{extra}]'"
 
 
 def _hidden(module: str, folder: Path) -> str:

@@ -27,7 +27,7 @@ class Route:
         '/v1/graph/concepts/C%23%20%2F%20F%23'
         """
         named = {k: v for k, v in fields.items() if f"{{{k}}}" in self.path}
-        return self.path.format(**{k: quote(str(v), safe="") for k, v in named.items()})
+        return self.path.format(**{k: _quoted(str(v)) for k, v in named.items()})
 
     def shown(self, fields: Mapping[str, Any]) -> str:
         """The path with the fields it names as they are, for people."""
@@ -36,6 +36,12 @@ class Route:
     def beside_path(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """The fields that the path does not name."""
         return {k: v for k, v in fields.items() if f"{{{k}}}" not in self.path}
+
+
+def _quoted(segment: str) -> str:
+    """A segment of a path. Of dots alone it would mean another folder to whoever reads the path."""
+    quoted = quote(segment, safe="")
+    return quoted.replace(".", "%2E") if segment in (".", "..") else quoted
 
 
 STORE = Route("store", "POST", "/v1/memories", 201)
@@ -69,6 +75,7 @@ NAMESPACES = Route("namespaces", "GET", "/v1/namespaces")
 REBUILD = Route("rebuild", "GET", "/v1/rebuild")
 DEAD_LETTERS = Route("dead_letters", "GET", "/v1/dead-letters")
 REPLAY_DEAD_LETTERS = Route("replay_dead_letters", "POST", "/v1/dead-letters/replay")
+DISCARD_DEAD_LETTERS = Route("discard_dead_letters", "POST", "/v1/dead-letters/discard")
 GET_DEAD_LETTER = Route("get_dead_letter", "GET", "/v1/dead-letters/{place}")
 STATS = Route("stats", "GET", "/v1/stats")
 READY = Route("ready", "GET", "/ready")
@@ -77,6 +84,10 @@ NAMESPACE_HEADER = "X-Memory-Namespace"
 IDEMPOTENCY_HEADER = "Idempotency-Key"
 REQUEST_ID_HEADER = "X-Request-ID"
 TIMEOUT_HEADER = "X-Timeout-Ms"
+# The same in every try of one search or recall, which then counts once.
+CALL_HEADER = "X-Memory-Call"
+# Of a reply: fields of the request that were ignored.
+WARNINGS_HEADER = "X-Memory-Warnings"
 NAMESPACE_DEFAULT = "default"
 # As schemas.limits has it, which this package alone does not bring along; a test compares.
 TIMEOUT_MS_MAX = 600_000

@@ -1,6 +1,6 @@
 """Bytes to messages and back. Whatever is wrong with the bytes becomes one clear `Rejected`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -14,6 +14,7 @@ from schemas.limits import VALUE_BYTES_MAX
 from schemas.maintenance import MAINTENANCE_COMMAND, MaintenanceCommand
 from schemas.problems import known_types, rejected
 from schemas.queries import QUERY, Query
+from schemas.reading import read
 from schemas.replies import REPLY, Reply
 from schemas.upcasters import UPCASTERS, Upcaster, upcast
 
@@ -26,17 +27,17 @@ def decode_inbox(value: bytes | None) -> InboxMessage:
     Raises:
         Rejected: not JSON, unknown type, unknown field, a field out of bounds: all are named.
     """
-    return _decoded(INBOX_MESSAGE, value)
+    return _decoded(INBOX_MESSAGE, value, read)
 
 
 def decode_query(value: bytes | None) -> Query:
     """A query; raises like `decode_inbox`."""
-    return _decoded(QUERY, value)
+    return _decoded(QUERY, value, read)
 
 
 def decode_maintenance(value: bytes | None) -> MaintenanceCommand:
     """A maintenance command; raises like `decode_inbox`."""
-    return _decoded(MAINTENANCE_COMMAND, value)
+    return _decoded(MAINTENANCE_COMMAND, value, read)
 
 
 def decode_reply(value: bytes | None) -> Reply:
@@ -82,12 +83,20 @@ def encode(message: Message) -> bytes:
     return value
 
 
-def _decoded(adapter: TypeAdapter[T], value: bytes | None) -> T:
+def _strictly(adapter: TypeAdapter[T], value: bytes) -> T:
+    return adapter.validate_json(value, strict=True)
+
+
+def _decoded(
+    adapter: TypeAdapter[T],
+    value: bytes | None,
+    reader: Callable[[TypeAdapter[T], bytes], T] = _strictly,
+) -> T:
     if value is None:
         raise Rejected("the record has no value; a message is a JSON object")
     try:
         # Strict: what the published JSON Schemas refuse ("7" for 7) is refused here too.
-        return adapter.validate_json(value, strict=True)
+        return reader(adapter, value)
     except ValidationError as error:
         raise rejected(error, adapter) from None
 

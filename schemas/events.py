@@ -24,6 +24,7 @@ from schemas.fields import (
     Milliseconds,
     Namespace,
     Reason,
+    RelationType,
     Session,
     Source,
     Speaker,
@@ -206,7 +207,7 @@ class RelationData(Message):
     """With a `run_id` the relation is added by a run of maintenance: only where there is none."""
 
     target: ConceptName
-    relation_type: Annotated[str, Field(pattern=limits.RELATION_TYPE_PATTERN)]
+    relation_type: RelationType
     weight: Fraction
     run_id: UUID | None = None
 
@@ -238,7 +239,7 @@ class RelationRemovedData(Message):
     """`run_id`: the run that added it, and is undone."""
 
     target: ConceptName
-    relation_type: Annotated[str, Field(pattern=limits.RELATION_TYPE_PATTERN)]
+    relation_type: RelationType
     run_id: UUID
 
 

@@ -225,6 +225,14 @@ Concepts = Annotated[
     list[ConceptName],
     Field(max_length=limits.CONCEPTS_MAX, description="Names of concepts of the graph."),
 ]
+RelationType = Annotated[
+    str,
+    StringConstraints(
+        max_length=limits.RELATION_TYPE_CHARACTERS_MAX, pattern=limits.RELATION_TYPE_PATTERN
+    ),
+    Field(description="How the one is related to the other, such as LIVES_IN or `gehört zu`."),
+    _SENDABLE,
+]
 IdempotencyKey = Annotated[
     str,
     StringConstraints(

@@ -23,6 +23,7 @@ from schemas.fields import (
     Milliseconds,
     Namespace,
     Reason,
+    RelationType,
     Session,
     Source,
     Speaker,
@@ -112,7 +113,7 @@ class Relation(InboxCommand):
     type: Literal["relation"] = "relation"
     source: ConceptName
     target: ConceptName
-    relation_type: Annotated[str, Field(pattern=limits.RELATION_TYPE_PATTERN)]
+    relation_type: RelationType
     weight: Fraction = 1.0
     run_id: UUID | None = _ADDED_BY
 

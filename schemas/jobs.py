@@ -90,9 +90,11 @@ def parameters_of(job: str, given: Mapping[str, Any]) -> Message:
     >>> parameters_of("capacity", {"capacity": 5})
     CapacityJob(capacity=5)
     """
-    # As JSON: an id is a string there.
+    # As JSON: an id is a string there, and null is the same as nothing.
     adapter: TypeAdapter[Message] = TypeAdapter(JOBS[job])
+    known = JOBS[job].model_fields
+    meant = {name: value for name, value in given.items() if name not in known or value is not None}
     try:
-        return adapter.validate_python(dict(given), strict=False)
+        return adapter.validate_python(meant, strict=False)
     except ValidationError as error:
         raise rejected(error, adapter) from None

@@ -18,7 +18,16 @@ ALIASES_MAX = 32
 DERIVED_FROM_MAX = 100
 IDEMPOTENCY_KEY_CHARACTERS_MAX = 255
 NAMESPACE_PATTERN = r"^[A-Za-z0-9._/-]{1,128}$"
-RELATION_TYPE_PATTERN = r"^[A-Za-z][A-Za-z0-9_]{0,63}$"
+RELATION_TYPE_CHARACTERS_MAX = 64
+# All but letters of any script, their marks, and digits. Spelled out, as no class of letters means
+# the same to all that read this pattern: Rust, Python, and readers of JSON Schemas. U+200C and
+# U+200D stand within words of Persian and Hindi.
+_no_letters = (
+    r"\x00-/:-@\[-\^\x60\{-\x7f\x80-\xa9\xab-\xb4\xb6-\xb9\xbb-\xbf\xd7\xf7"
+    r"\u2000-\u200b\u200e-\u2bff\u2e00-\u2e7f\u3000-\u3004\u3008-\u3020\u3030"
+    r"\ue000-\uf8ff\ufe00-\ufe6f\uff00-\uff0f\uff1a-\uff20\ufff0-\uffff"
+)
+RELATION_TYPE_PATTERN = rf"^[^0-9_{_no_letters}][^{_no_letters}]*( [^{_no_letters}]+)*$"
 IDEMPOTENCY_KEY_PATTERN = r"^[\x21-\x7e]+$"
 # RediSearch trims tags and separates them with U+001F; neither may change what was sent.
 TAG_PATTERN = r"^[^\s\x00-\x1f]([^\x00-\x1f]*[^\s\x00-\x1f])?$"

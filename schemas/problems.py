@@ -1,7 +1,8 @@
 """The faults of a message in words: the field, what it must be, what was sent, what to do."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
@@ -12,13 +13,16 @@ from schemas import limits
 from schemas.errors import LimitExceeded, Rejected
 
 Problem = dict[str, Any]
+Path = tuple[int | str, ...]
 _PROBLEMS_MAX = 10
 _MESSAGE_CHARACTERS_MAX = 1_500  # fits the header of a dead letter
 _FIELD_CHARACTERS_MAX = 80
 _SENT_CHARACTERS_MAX = 40
 _PATTERNS_IN_WORDS = {
     limits.NAMESPACE_PATTERN: "must be 1 to 128 characters of A-Z a-z 0-9 . _ / -",
-    limits.RELATION_TYPE_PATTERN: "must be a letter and up to 63 letters, digits or _",
+    limits.RELATION_TYPE_PATTERN: (
+        "must be a letter of any script, and then letters, digits, _ or single blanks"
+    ),
     limits.TAG_PATTERN: "must not be empty, have control characters, or blanks at its ends",
     limits.IDEMPOTENCY_KEY_PATTERN: "must be visible ASCII characters, without blanks",
     limits.NOT_BLANK_PATTERN: "must not be only white space",
@@ -67,12 +71,28 @@ def rejection(found: Sequence[ErrorDetails], adapter: TypeAdapter[Any]) -> Rejec
     return Rejected(message + (f"; and {more} more" if more else ""), problems=problems)
 
 
+def path_of(detail: ErrorDetails, adapter: TypeAdapter[Any]) -> Path:
+    """The place of a problem in the JSON that was sent."""
+    if "discriminator" in _schema(adapter):
+        return detail["loc"][1:]  # the tag, which the sender knows
+    return detail["loc"]
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Words that name what is spelled almost like it, or none.
+
+    >>> did_you_mean("occured_at", ["content", "occurred_at"])
+    '; did you mean occurred_at?'
+    """
+    # What is longer than any name of ours is no misspelling of one, and comparing it takes long.
+    near = get_close_matches(name, list(known), n=1) if len(name) <= _FIELD_CHARACTERS_MAX else []
+    return f"; did you mean {near[0]}?" if near else ""
+
+
 def _problem(detail: ErrorDetails, adapter: TypeAdapter[Any]) -> Problem:
-    kind, path, context = detail["type"], detail["loc"], detail.get("ctx", {})
+    kind, path, context = detail["type"], path_of(detail, adapter), detail.get("ctx", {})
     if kind.startswith("union_tag_"):
         path = ("type",)
-    elif "discriminator" in _schema(adapter):
-        path = path[1:]  # the tag, which the sender knows
     problem: Problem = {"field": _field(path), "problem": _words(detail, adapter)}
     if (unit := _LIMIT_UNITS.get(kind)) is not None:
         problem |= {
@@ -87,7 +107,10 @@ def _words(detail: ErrorDetails, adapter: TypeAdapter[Any]) -> str:
     kind, context, sent = detail["type"], detail.get("ctx", {}), detail["input"]
     if kind in _KNOWN_HELPS:
         words = _KNOWN_HELPS[kind].format(tag=_quoted(context.get("tag")))
-        return f"{words}; known: {_known(detail, adapter)}"
+        known = _known(detail, adapter)
+        said = detail["loc"][-1] if kind == "extra_forbidden" else context.get("tag")
+        meant = did_you_mean(str(said), known)
+        return f"{words}{meant or ';'} known: {', '.join(known)}"
     if kind == "missing":
         return "is required"
     if kind == "json_invalid":
@@ -108,10 +131,10 @@ def _words(detail: ErrorDetails, adapter: TypeAdapter[Any]) -> str:
     return words + _was_sent(sent)
 
 
-def _known(detail: ErrorDetails, adapter: TypeAdapter[Any]) -> str:
+def _known(detail: ErrorDetails, adapter: TypeAdapter[Any]) -> list[str]:
     if detail["type"] == "extra_forbidden":
-        return ", ".join(_known_fields(adapter, detail["loc"][:-1]))
-    return ", ".join(sorted(known_types(adapter)))
+        return _known_fields(adapter, detail["loc"][:-1])
+    return sorted(known_types(adapter))
 
 
 def _bound(words: str, length: int, kind: str) -> str:
@@ -128,7 +151,7 @@ def _quoted(value: Any) -> str:
     return _shortened(json.dumps(value), _SENT_CHARACTERS_MAX)
 
 
-def _field(path: tuple[int | str, ...]) -> str:
+def _field(path: Path) -> str:
     text = ".".join(map(str, path))
     # Escaped, so that a field can't forge a line of a log.
     return _shortened(text if text.isprintable() else json.dumps(text)[1:-1], _FIELD_CHARACTERS_MAX)
@@ -149,7 +172,7 @@ def known_types(adapter: TypeAdapter[Any]) -> frozenset[str]:
     return frozenset(_schema(adapter)["discriminator"]["mapping"])
 
 
-def _known_fields(adapter: TypeAdapter[Any], location: tuple[int | str, ...]) -> list[str]:
+def _known_fields(adapter: TypeAdapter[Any], location: Path) -> list[str]:
     """The fields of the object at `location`, read from the schema."""
     schema = _schema(adapter)
     node = schema

@@ -24,9 +24,10 @@ namespace would. Producers that are not Java must partition by murmur2 (librdkaf
 `partitioner=murmur2_random`), or one namespace lands on two partitions. Every topic has the
 broker's time on its records (`LogAppendTime`); when something happened is in the message."""
 _MESSAGES_INTRODUCTION = """\
-Values are JSON in UTF-8. Unknown fields, and numbers that are not finite, are refused. Times are
-RFC 3339 with a zone, kept as whole milliseconds in UTC. JSON Schemas: `schemas/json/`; one example
-of each: `schemas/golden/`; the whole bus as AsyncAPI 3: `schemas/asyncapi.json`."""
+Values are JSON in UTF-8. Unknown fields, and numbers that are not finite, are refused. In commands
+and queries `null` for an optional field is the same as leaving it out. Times are RFC 3339 with a
+zone, kept as whole milliseconds in UTC. JSON Schemas: `schemas/json/`; one example of each:
+`schemas/golden/`; the whole bus as AsyncAPI 3: `schemas/asyncapi.json`."""
 
 
 def topics_page() -> str:

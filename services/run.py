@@ -18,18 +18,21 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Annotated, Any, NoReturn
 
-import typer
-import uvicorn
-from aiokafka.errors import KafkaError
-from pydantic import ValidationError
+from human_memory.extras import NotInstalled, needs, program_needs
 
-from human_memory.bus.errors import unavailable
-from human_memory.bus.services import SERVICES
-from human_memory.bus.topics import require_topics
-from human_memory.extras import NotInstalled, needs
-from schemas.errors import MemoryServiceError, Unavailable
-from services.common.logs import configure_logs
-from services.common.settings import EmbedderSettings, ServiceSettings
+with program_needs("services", "gateway" if sys.argv[1:2] == ["gateway"] else "services"):
+    import typer
+    import uvicorn
+    from aiokafka.errors import KafkaError
+    from pydantic import ValidationError
+
+    from human_memory.bus.errors import unavailable
+    from human_memory.bus.services import SERVICES
+    from human_memory.bus.topics import require_topics
+    from schemas.errors import MemoryServiceError, Unavailable
+    from services.common.background import first_of
+    from services.common.logs import configure_logs
+    from services.common.settings import EmbedderSettings, ServiceSettings
 
 # They embed no texts, so they need not wait for the model, nor hold it.
 WITHOUT_MODEL = {"gateway", "projection"}
@@ -41,6 +44,7 @@ STOP_SECONDS_MAX = 15.0
 # Of these, so long for the HTTP requests in hand; new connections are refused at once.
 DRAIN_SECONDS_MAX = 10
 POLL_SECONDS = 0.25
+PORT_MAX = 65_535
 # Longer than clients and proxies keep an idle connection (httpx 5 s, most proxies 60 s): whoever
 # sends on one that we close in that moment can't know whether the request was carried out.
 KEEP_ALIVE_SECONDS = 75
@@ -129,7 +133,8 @@ def _ports(names: list[str], given: list[str], settings: ServiceSettings) -> dic
     ports = {}
     for item in given:
         name, _, number = item.partition("=")
-        if name not in names or not number.isdigit():
+        is_port = number.isdecimal() and len(number) <= len(str(PORT_MAX))
+        if name not in names or not is_port or int(number) > PORT_MAX:
             raise typer.BadParameter(f"--port {item}: give SERVICE=PORT, such as {names[0]}=8001")
         ports[name] = int(number)
     if settings.http_port:
@@ -200,7 +205,7 @@ async def _serve_all(
                 for service in services:
                     group.create_task(_serve(service, stop))
     except BaseExceptionGroup as errors:
-        raise _first(errors) from None
+        raise first_of(errors) from None
 
 
 async def _topics_ready(settings: ServiceSettings, patience: float, stop: asyncio.Event) -> bool:
@@ -242,13 +247,6 @@ def _lifespan(app: Any) -> AbstractAsyncContextManager[Any]:
         else app.router.lifespan_context(app)
     )
     return begun
-
-
-def _first(errors: BaseExceptionGroup[Any]) -> BaseException:
-    first: BaseException = errors
-    while isinstance(first, BaseExceptionGroup):
-        first = first.exceptions[0]
-    return first
 
 
 def _one_line(error: Exception) -> str:

@@ -5,12 +5,15 @@ import threading
 from pathlib import Path
 from typing import Annotated
 
-import typer
-from rich.console import Console
+from human_memory.extras import program_needs
 
-from stack.errors import StackError, UnsupportedPlatform
-from stack.jars import LOCK_FILE, resolve_lock
-from stack.local import LocalStack
+with program_needs("stack", "stack"):
+    import typer
+    from rich.console import Console
+
+    from stack.errors import StackError, UnsupportedPlatform
+    from stack.jars import LOCK_FILE, resolve_lock
+    from stack.local import LocalStack
 
 CHECK_INTERVAL_S = 1.0
 DEFAULT_DATA = Path(".human-memory")

@@ -14,7 +14,7 @@ from schemas.events import MemoryEvent
 from schemas.ids import derive
 from schemas.parameters import Parameters
 from services.common.redis import Word, execute
-from services.maintenance.decisions import RunContext, decayed_events, progressed_event
+from services.maintenance.events import RunContext, decayed_events, progressed_event
 from services.readside.activation import kernel_of
 from services.readside.columns import Memories
 from services.readside.due_index import lowest_threshold

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ import typer
 
 from bench.year.life import DAY_MS, DAYS, HOUR_MS, Episode, episodes
 from bench.year.plots import draw
-from bench.year.world import World, WorldSide, candidates_of, columns_of
+from bench.year.searching import candidates_of, columns_of
 from human_memory.conversation import read
 from schemas.ids import derive
 from schemas.inbox import Access, Store
@@ -26,6 +27,8 @@ from services.maintenance.decisions import levels_of, slot_of
 from services.retrieval.search.column_cache import ColumnCache
 from services.retrieval.search.plan import plan_of
 from services.retrieval.search.ranking import rank
+from tests.fakes.maintenance_side import FoldedReadSide
+from tests.fakes.world import World
 
 START_MS = round(datetime(2026, 1, 1, tzinfo=UTC).timestamp() * 1000)
 SEED = 7
@@ -92,28 +95,34 @@ async def _use(world: World, memory: UUID) -> None:
 
 
 async def _by_the_clock(world: World, slot: int, diary: Diary) -> None:
-    if world.next_due_ms <= slot:
+    if min(world.due[world.namespace].values(), default=math.inf) <= slot:
         diary.runs["decay"] += 1
         report = (await world.run("decay")).report
         diary.totals["decayed"] += int(str(report["memories_decayed"]))
-    if slot_of(slot, CONSOLIDATION_MS) == slot and world.changed_since_consolidation():
+    if slot_of(slot, CONSOLIDATION_MS) == slot and _changed_since_consolidation(world):
         diary.runs["consolidation"] += 1
         report = (await world.run("consolidation")).report
         for name in ("episodes_replayed", "facts_extracted", "memories_pruned", "phase_4_compiled"):
             diary.totals[name] += int(str(report[name]))
 
 
+def _changed_since_consolidation(world: World) -> bool:
+    downscalings = world.in_force(world.namespace).downscalings
+    last_ms = max((began for began, _, _ in downscalings), default=0)
+    return world.used_ms[world.namespace] > last_ms
+
+
 async def _measure(world: World, followed: dict[str, UUID], day: float, diary: Diary) -> None:
     for name, memory in followed.items():
-        page = await WorldSide(world).page(world.namespace, [str(memory)])
-        parameters = world.view.namespace(world.namespace).parameters
+        page = await FoldedReadSide(world).page(world.namespace, [str(memory)])
+        parameters = world.in_force(world.namespace)
         level = float(levels_of(page.memories, world.now_ms, parameters)[0])
         diary.curves[name].append((day, level))
 
 
 async def _month(world: World, day: int) -> dict[str, Any]:
     kinds: Counter[str] = Counter()
-    for memory in world.memories().values():
+    for memory in world.memories(world.namespace).values():
         assert memory.document is not None
         kinds[f"{memory.document['type'].decode()} {memory.state.status}"] += 1
     columns = columns_of(world)
@@ -129,7 +138,8 @@ async def _found(world: World, columns: ColumnCache, question: str) -> dict[str,
     ranking = rank(candidates_of(world, columns, plan), plan)
     if not ranking.order:
         return {"type": "", "content": "nothing"}
-    document = world.memories()[ranking.memories.ids[ranking.order[0]]].document or {}
+    first = ranking.memories.ids[ranking.order[0]]
+    document = world.memories(world.namespace)[first].document or {}
     return {"type": document["type"].decode(), "content": document["content"].decode()[:160]}
 
 

@@ -1,10 +1,19 @@
 """Arguments that the client's methods take by name, beyond the published client's."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from difflib import get_close_matches
 from typing import Any, TypedDict
 
 Moment = datetime | str
+
+# By strategy of forgetting: the parameters that it reads.
+STRATEGY_PARAMETERS: Mapping[str, tuple[str, ...]] = {
+    "strategic_prune": ("goals",),
+    "capacity_overflow": ("capacity",),
+    "interference": ("memory_id",),
+    "rif": ("retrieved",),
+}
 
 
 class Whose(TypedDict, total=False):
@@ -49,6 +58,7 @@ class SearchMore(Keyed, total=False):
     active_concepts: Sequence[str]
     record_access: bool
     include_decayed: bool
+    include_metadata: bool
     noise: bool
     seed: int
     explain: bool
@@ -91,6 +101,7 @@ class ListMore(Whose, total=False):
     status: str
     memory_type: str
     tag: str
+    include_metadata: bool
     as_of: Moment
 
 
@@ -109,7 +120,33 @@ class NamespacesMore(TypedDict, total=False):
     cursor: str | None
 
 
+class LetterFilters(TypedDict, total=False):
+    """The dead letters that a call is about, by name."""
+
+    topic: str | None
+    code: str | None
+    service: str | None
+    key: str | None
+    contains: str | None
+    since: Moment | None
+    until: Moment | None
+
+
+class LettersMore(LetterFilters, total=False):
+    """The arguments of `dead_letters`, by name."""
+
+    state: str | None
+
+
 class ConceptMore(Keyed, total=False):
     """The arguments of `add_concept` beyond the published client's, by name."""
 
     aliases: Sequence[str]
+
+
+def unexpected(method: str, name: str, known: Iterable[str]) -> TypeError:
+    """The error for an argument that a method does not have."""
+    # As in schemas.problems, which the client does not bring along.
+    near = get_close_matches(name, list(known), n=1)
+    meant = f"; did you mean {near[0]!r}?" if near else ""
+    return TypeError(f"{method} got an unexpected keyword argument {name!r}{meant}")

@@ -3,19 +3,23 @@
 Both clients and all transports share these, so they can't differ.
 """
 
+import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 from uuid import uuid4
 
 from human_memory import models, routes
 from human_memory._client.arguments import (
+    STRATEGY_PARAMETERS,
     ConceptMore,
     InspectMore,
     Keyed,
+    LetterFilters,
+    LettersMore,
     ListMore,
     NamespacesMore,
     ReasonMore,
@@ -25,13 +29,17 @@ from human_memory._client.arguments import (
     StoreMore,
     UsedMore,
     Whose,
+    unexpected,
 )
 from human_memory.exceptions import ValidationError
 from human_memory.routes import Route
 
+Repeated = Literal["safely", "unsent", "never"]
 T = TypeVar("T")
 U = TypeVar("U")
+W = TypeVar("W", models.SearchReply, models.MemoryInfo)
 BATCH_SIZE_DEFAULT = 100
+_log = logging.getLogger("human_memory")
 _SENDABLE = re.compile(r"[\x21-\x7e]*")
 
 
@@ -43,7 +51,8 @@ _ITEM = {"content", "memory_type", "context", *StoreMore.__annotations__} - _OF_
 class Call(Generic[T]):
     """One request, and what the client makes of a response of that type.
 
-    `repeatable`: sent twice it has no other effect than sent once.
+    `repeated`: `safely`, as sent twice it has no other effect than sent once; `unsent`, only while
+    nothing was sent; `never`, as it is about this moment. `id`: the same in all its tries.
     """
 
     route: Route
@@ -52,7 +61,8 @@ class Call(Generic[T]):
     fields: Mapping[str, Any]
     namespace: str | None = None
     idempotency_key: str | None = None
-    repeatable: bool = False
+    repeated: Repeated = "unsent"
+    id: str | None = None
 
     def __post_init__(self) -> None:
         check_header("namespace", self.namespace)
@@ -67,6 +77,13 @@ class Call(Generic[T]):
     def resource(self) -> str:
         """The resource's name in an error."""
         return self.route.shown(self.fields)
+
+    @property
+    def names_nothing(self) -> bool:
+        """True where an empty text stands for what the path is to name."""
+        return any(
+            value == "" for name, value in self.fields.items() if f"{{{name}}}" in self.route.path
+        )
 
     @property
     def query(self) -> dict[str, Any]:
@@ -98,8 +115,9 @@ def store_batch(
     """Several new memories, in one request."""
     for item in items:
         for name in sorted(item.keys() - _ITEM):
-            whose = "; give it to store_batch() itself" if name in _OF_THE_BATCH else ""
-            raise TypeError(f"an item of store_batch() can't have {name!r}{whose}")
+            if name in _OF_THE_BATCH:
+                raise TypeError(f"give {name!r} to store_batch() itself, not to an item of it")
+            raise unexpected("an item of store_batch()", name, _ITEM)
     fields = {"items": [_item(item) for item in items]}
     call = _write(routes.STORE_BATCH, models.BatchStored, fields, more)
     return call.giving(lambda stored: stored.results)
@@ -113,17 +131,23 @@ def search(
     for ours, wire in (("since", "created_after"), ("until", "created_before")):
         given[wire] = given.pop(ours, None)
     fields = {"query": query, "top_k": top_k, "min_activation": min_activation, **given}
-    safe = _looks_only(given) or more.get("idempotency_key") is not None
-    call = _call(routes.SEARCH, models.SearchReply, fields, more, repeatable=safe)
-    return call.giving(lambda reply: reply.results)
+    call = _call(routes.SEARCH, models.SearchReply, fields, more)
+    return _counted_once(call).giving(lambda reply: _heard(reply).results)
 
 
 def recall(memory_id: str, more: RecallMore) -> Call[models.MemoryInfo]:
     """One memory, which gets stronger."""
     given = _given(more, RecallMore, "recall")
     fields = {"memory_id": memory_id, **given}
-    safe = _looks_only(given)
-    return _call(routes.RECALL, models.MemoryInfo, fields, more, repeatable=safe)
+    call = _call(routes.RECALL, models.MemoryInfo, fields, more)
+    return _counted_once(call).giving(_heard)
+
+
+def _heard(reply: W) -> W:
+    """The same, once its warning is in the log: a list of results has no place for it."""
+    if reply.warning is not None:
+        _log.warning("%s", reply.warning)
+    return reply
 
 
 def inspect(memory_id: str, more: InspectMore) -> Call[models.MemoryDetail]:
@@ -135,7 +159,7 @@ def inspect(memory_id: str, more: InspectMore) -> Call[models.MemoryDetail]:
 def forget(memory_id: str, more: ReasonMore) -> Call[bool]:
     """Take a memory away. Not repeatable: a second time it is not found."""
     fields = {"memory_id": memory_id, **_given(more, ReasonMore, "forget")}
-    call = _call(routes.FORGET, models.Forgotten, fields, more, repeatable=False)
+    call = _call(routes.FORGET, models.Forgotten, fields, more, repeated="unsent")
     return call.giving(lambda forgotten: forgotten.deleted)
 
 
@@ -190,7 +214,7 @@ def get_run(run_id: str, whose: Whose) -> Call[models.Run]:
 def cancel_run(run_id: str, whose: Whose) -> Call[models.RunReport]:
     """Stop a run. Not repeatable: a second time it is not at work."""
     fields = {"run_id": run_id}
-    return _call(routes.CANCEL_RUN, models.RunReport, fields, whose, repeatable=False)
+    return _call(routes.CANCEL_RUN, models.RunReport, fields, whose, repeated="unsent")
 
 
 def undo_run(run_id: str, whose: Whose) -> Call[models.RunReport]:
@@ -220,9 +244,10 @@ def rebuild() -> Call[models.Rebuild]:
     return _call(routes.REBUILD, models.Rebuild, {}, {})
 
 
-def dead_letters(last: int) -> Call[list[models.DeadLetter]]:
+def dead_letters(last: int, more: LettersMore) -> Call[list[models.DeadLetter]]:
     """The newest dead letters."""
-    call = _call(routes.DEAD_LETTERS, models.DeadLetters, {"last": last}, {})
+    fields = {"last": last, **_given(more, LettersMore, "dead_letters")}
+    call = _call(routes.DEAD_LETTERS, models.DeadLetters, fields, {})
     return call.giving(lambda found: found.dead_letters)
 
 
@@ -231,11 +256,24 @@ def get_dead_letter(place: str) -> Call[models.DeadLetter]:
     return _call(routes.GET_DEAD_LETTER, models.DeadLetter, {"place": place}, {})
 
 
-def replay_dead_letters(places: Sequence[str], everything: bool) -> Call[list[models.SentBack]]:
+def replay_dead_letters(
+    places: Sequence[str], everything: bool, again: bool, more: LetterFilters
+) -> Call[list[models.SentBack]]:
     """Dead letters, sent again."""
-    fields = {"places": places, "all": everything}
+    filters = _given(more, LetterFilters, "replay_dead_letters")
+    fields = {"places": places, "all": everything, "again": again, **filters}
     call = _write(routes.REPLAY_DEAD_LETTERS, models.Replayed, fields, {})
     return call.giving(lambda done: done.replayed)
+
+
+def discard_dead_letters(
+    places: Sequence[str], everything: bool, more: LetterFilters
+) -> Call[list[str]]:
+    """Dead letters that are done with."""
+    filters = _given(more, LetterFilters, "discard_dead_letters")
+    fields = {"places": places, "all": everything, **filters}
+    call = _write(routes.DISCARD_DEAD_LETTERS, models.Discarded, fields, {})
+    return call.giving(lambda done: done.discarded)
 
 
 def working_memory(whose: Whose) -> Call[list[models.WorkingMemoryItem]]:
@@ -289,6 +327,10 @@ def forget_strategy(strategy: str, params: Mapping[str, Any]) -> Call[models.For
     """A way of forgetting, applied now. `namespace` is whose, not one of its parameters."""
     rest = dict(params)
     whose: Any = {"namespace": rest.pop("namespace", None)}
+    # A server by the published contract passes over what it does not know.
+    known = STRATEGY_PARAMETERS.get(strategy, rest)
+    for name in rest.keys() - known:
+        raise unexpected(f"forget_strategy({strategy!r})", name, known)
     fields = {"strategy": strategy, "params": rest}
     return _write(routes.FORGET_STRATEGY, models.ForgetReport, fields, whose)
 
@@ -300,7 +342,7 @@ def stats(whose: Whose) -> Call[models.Stats]:
 
 def ready() -> Call[dict[str, str]]:
     """The state of each part. Never repeated: the caller wants to know it now."""
-    call = _call(routes.READY, models.Readiness, {}, {}, repeatable=False)
+    call = _call(routes.READY, models.Readiness, {}, {}, repeated="never")
     return call.giving(lambda readiness: readiness.checks)
 
 
@@ -314,12 +356,13 @@ def check_header(name: str, value: str | None) -> None:
         raise ValidationError(f"{name}: must be visible ASCII characters, without blanks")
 
 
-def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Runs of at most `size` items.
+def batches(items: Iterable[T], size: int | None) -> Iterator[list[T]]:
+    """Runs of at most `size` items, None being the usual size.
 
     >>> list(batches("abcde", 2))
     [['a', 'b'], ['c', 'd'], ['e']]
     """
+    size = BATCH_SIZE_DEFAULT if size is None else size
     if size < 1:
         raise ValidationError(f"batch_size: at least 1, not {size}")
     left = iter(items)
@@ -333,7 +376,7 @@ def _call(
     fields: Mapping[str, Any],
     given: Mapping[str, Any],
     *,
-    repeatable: bool = True,
+    repeated: Repeated = "safely",
 ) -> Call[T]:
     """A call with the fields that are not None; whose memory, and the key, are among `given`."""
     return Call(
@@ -343,7 +386,7 @@ def _call(
         fields=_wire(fields),
         namespace=given.get("namespace"),
         idempotency_key=given.get("idempotency_key"),
-        repeatable=repeatable,
+        repeated=repeated,
     )
 
 
@@ -368,17 +411,18 @@ def _item(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _given(more: Mapping[str, Any], kind: type, method: str) -> dict[str, Any]:
     """The fields among what was given by name."""
-    if unknown := sorted(more.keys() - kind.__annotations__.keys()):
-        raise TypeError(f"{method}() got an unexpected keyword argument {unknown[0]!r}")
+    known = kind.__annotations__
+    if unknown := sorted(more.keys() - known.keys()):
+        raise unexpected(f"{method}()", unknown[0], known)
     fields = {name: value for name, value in more.items() if name not in _OF_THE_BATCH}
     if fields.get("context") == "":
         del fields["context"]
     return fields
 
 
-def _looks_only(given: Mapping[str, Any]) -> bool:
-    """True where nothing is recorded, so that asking twice counts nothing twice."""
-    return given.get("record_access") is False or given.get("as_of") is not None
+def _counted_once(call: Call[T]) -> Call[T]:
+    """The same, strengthening what it finds once: the server knows all its tries by their id."""
+    return replace(call, id=uuid4().hex)
 
 
 def _wire(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,10 @@
 """Calls over HTTP, with connections that are kept, and repeated only where that is safe."""
 
 import asyncio
-import random
+import ssl
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, partial
@@ -15,27 +16,28 @@ from pydantic_core import PydanticSerializationError, to_json
 
 from human_memory._client.addresses import without_password
 from human_memory._client.calls import Call
+from human_memory._client.failures import NOT_REPEATED, STATUSES_AGAIN, error_of
 from human_memory._client.limits import limited, within
 from human_memory._client.loops import PerLoop, closed
+from human_memory._client.repeating import Repeating
 from human_memory.deadline import Deadline
 from human_memory.exceptions import (
     HumanMemoryError,
     ServiceUnavailable,
     ValidationError,
-    error_of,
 )
 from human_memory.forks import begins_anew
 from human_memory.routes import (
+    CALL_HEADER,
     IDEMPOTENCY_HEADER,
     NAMESPACE_HEADER,
     TIMEOUT_HEADER,
     TIMEOUT_MS_MAX,
+    WARNINGS_HEADER,
 )
 
 T = TypeVar("T")
 C = TypeVar("C", httpx.Client, httpx.AsyncClient)
-# The first pause covers a server that closed an idle connection, the second its restart.
-PAUSES_SECONDS = (0.1, 0.5)
 RETRY_AFTER_SECONDS_MAX = 2.0
 # The limits of httpx know what was waited for, so they come first; only their sum comes to this.
 GRACE_SECONDS = 0.2
@@ -56,7 +58,6 @@ class _Http:
         self._timeout = timeout
         self._headers = {
             "Content-Type": "application/json",
-            TIMEOUT_HEADER: str(min(max(1, round(timeout * 1000)), TIMEOUT_MS_MAX)),
             **headers,
         }
 
@@ -69,6 +70,8 @@ class _Http:
             headers[NAMESPACE_HEADER] = call.namespace
         if call.idempotency_key is not None:
             headers[IDEMPOTENCY_HEADER] = call.idempotency_key
+        if call.id is not None:
+            headers[CALL_HEADER] = call.id
         return {
             "method": call.route.method,
             "url": call.url,
@@ -79,31 +82,31 @@ class _Http:
 
     def _answer(self, call: Call[T], response: httpx.Response) -> T:
         if response.status_code >= 400:
-            raise error_of(response.status_code, resource=call.resource, body=_error_text(response))
+            raise error_of(call, self._shown, status=response.status_code, body=response.text)
+        if told := response.headers.get(WARNINGS_HEADER):
+            warnings.warn(f"{call.route.name}: {told}", stacklevel=5)
         try:
             return call.result(_reader(call.response).validate_json(response.content))
         except ValueError as error:
             raise HumanMemoryError(
                 f"{self._shown} answered {call.route.method} {call.resource} as no memory "
-                f"server does: {error!r}; is it the right address?",
+                f"server does ({str(error).partition(chr(10))[0]}); is it the right address?",
                 response.status_code,
             ) from error
 
     def _pause(
-        self,
-        call: Call[Any],
-        failure: httpx.Response | httpx.HTTPError,
-        pause: float | None,
-        deadline: Deadline,
+        self, call: Call[Any], failure: httpx.Response | httpx.HTTPError, tries: Repeating
     ) -> float | None:
         """Seconds until it may be sent again, or None: that could do it twice, or is too late."""
         asked = _asked_pause(call, failure)
-        if asked is None or pause is None:
+        if asked is None:
             return None
-        wait = max(asked, pause * _jitter())
-        return wait if wait < deadline.remaining_seconds() else None
+        why = "does not answer"
+        if isinstance(failure, httpx.Response):
+            why = f"answered {failure.status_code}"
+        return tries.pause(f"the memory at {self._shown} {why}", at_least=asked)
 
-    def _failed(self, call: Call[Any], failure: httpx.HTTPError) -> HumanMemoryError:
+    def _failed(self, call: Call[Any], failure: httpx.HTTPError, before: str) -> HumanMemoryError:
         if isinstance(failure, httpx.PoolTimeout):
             return ServiceUnavailable(
                 f"all connections of this client to {self._shown} were in use for "
@@ -112,17 +115,23 @@ class _Http:
         if isinstance(failure, httpx.LocalProtocolError):
             return HumanMemoryError(f"{call.route.method} {call.resource} can't be sent over HTTP")
         if isinstance(failure, httpx.TimeoutException) and not isinstance(failure, _NEVER_SENT):
-            return self._late(call)
+            return self._late(call, before)
         why = str(failure) or type(failure).__name__
+        if call.repeated == "unsent" and not isinstance(failure, _NEVER_SENT):
+            return ServiceUnavailable(
+                f"{self._shown} broke off before {call.route.method} {call.resource} was answered "
+                f"({why}); {NOT_REPEATED}"
+            )
         return ServiceUnavailable(
             f"no memory server answers at {self._shown} ({why}); "
             "is it running (human-memory up), and is that its address?"
         )
 
-    def _late(self, call: Call[Any]) -> HumanMemoryError:
+    def _late(self, call: Call[Any], before: str = "") -> HumanMemoryError:
+        tried = f" (at the last try but one, {before})" if before else ""
         return HumanMemoryError(
             f"{self._shown} did not answer {call.route.method} {call.resource} within "
-            f"{self._timeout:g} s; the outcome is unknown",
+            f"{self._timeout:g} s{tried}; the outcome is unknown",
             504,
         )
 
@@ -152,23 +161,24 @@ class HttpTransport(_Http):
             request = self._request(call)
         self._opened()  # reads certificates, which is no wait for the server
         deadline = Deadline.after(self._timeout)
-        for pause in (*PAUSES_SECONDS, None):
+        tries = Repeating(deadline)
+        while True:
             failure: httpx.Response | httpx.HTTPError
             client = self._opened()
             try:
                 with _sendable(call), within(deadline), _open(lambda: self._closed):
-                    failure = client.request(**request, timeout=deadline.remaining_seconds())
+                    failure = client.request(**_timed(request, deadline))
                 if failure.status_code < 400:
                     return self._answer(call, failure)
             except httpx.HTTPError as error:
                 failure = error
-            wait = self._pause(call, failure, pause, deadline)
+            wait = self._pause(call, failure, tries)
             if wait is None:
                 break
             time.sleep(wait)
         if isinstance(failure, httpx.Response):
             return self._answer(call, failure)
-        raise self._failed(call, failure) from failure
+        raise self._failed(call, failure, tries.why) from failure
 
     def close(self) -> None:
         """Close the connections; a second call does nothing."""
@@ -211,23 +221,24 @@ class AsyncHttpTransport(_Http):
             raise self._late(call) from None
 
     async def _sent(self, call: Call[T], request: Mapping[str, Any], deadline: Deadline) -> T:
-        for pause in (*PAUSES_SECONDS, None):
+        tries = Repeating(deadline)
+        while True:
             failure: httpx.Response | httpx.HTTPError
             client = await self._clients.get()
             try:
                 with _sendable(call), _open(lambda: self._clients.closed):
-                    failure = await client.request(**request, timeout=deadline.remaining_seconds())
+                    failure = await client.request(**_timed(request, deadline))
                 if failure.status_code < 400:
                     return self._answer(call, failure)
             except httpx.HTTPError as error:
                 failure = error
-            wait = self._pause(call, failure, pause, deadline)
+            wait = self._pause(call, failure, tries)
             if wait is None:
                 break
             await asyncio.sleep(wait)
         if isinstance(failure, httpx.Response):
             return self._answer(call, failure)
-        raise self._failed(call, failure) from failure
+        raise self._failed(call, failure, tries.why) from failure
 
     async def close(self) -> None:
         """Close the connections; a second call does nothing."""
@@ -265,16 +276,35 @@ def _sendable(call: Call[Any]) -> Iterator[None]:
         ) from error
 
 
+def _timed(request: Mapping[str, Any], deadline: Deadline) -> dict[str, Any]:
+    """A request that ends with its call, here and at the server."""
+    left = deadline.remaining_seconds()
+    asked = {TIMEOUT_HEADER: str(min(max(1, round(left * 1000)), TIMEOUT_MS_MAX))}
+    return {**request, "headers": {**request["headers"], **asked}, "timeout": left}
+
+
 def _asked_pause(call: Call[Any], failure: httpx.Response | httpx.HTTPError) -> float | None:
-    if isinstance(failure, httpx.Response):
-        if failure.status_code != 503 or not call.repeatable:
-            return None
-        asked = failure.headers.get("Retry-After", "0")
-        return min(float(asked) if asked.isdigit() else 0.0, RETRY_AFTER_SECONDS_MAX)
-    if isinstance(failure, _NEVER_SENT):
+    """The least time to wait before it is sent again; None if it must not be."""
+    if call.repeated == "never" or _is_untrusted(failure):
+        return None
+    if not isinstance(failure, httpx.Response) and isinstance(failure, _NEVER_SENT):
         return 0.0
-    dropped = isinstance(failure, httpx.NetworkError | httpx.RemoteProtocolError)
-    return 0.0 if dropped and call.repeatable else None
+    if call.repeated != "safely":
+        return None
+    if isinstance(failure, httpx.Response):
+        asked = failure.headers.get("Retry-After", "0")
+        seconds = min(float(asked) if asked.isdecimal() else 0.0, RETRY_AFTER_SECONDS_MAX)
+        return seconds if failure.status_code in STATUSES_AGAIN else None
+    return 0.0 if isinstance(failure, httpx.NetworkError | httpx.RemoteProtocolError) else None
+
+
+def _is_untrusted(failure: object) -> bool:
+    """True where a certificate was refused, which no wait mends."""
+    while isinstance(failure, BaseException):
+        if isinstance(failure, ssl.SSLCertVerificationError):
+            return True
+        failure = failure.__cause__ or failure.__context__
+    return False
 
 
 @cache
@@ -284,20 +314,6 @@ def _reader(response: Any) -> TypeAdapter[Any]:
 
 def _encoded(body: Mapping[str, Any]) -> bytes:
     try:
-        return to_json(body, inf_nan_mode="null")
+        return to_json(body, inf_nan_mode="constants")
     except PydanticSerializationError as error:
         raise TypeError(f"can't be sent as JSON: {error}") from error
-
-
-def _error_text(response: httpx.Response) -> str:
-    if response.status_code != 503:
-        return response.text
-    # One line for people: `Service unavailable: ` comes before it.
-    try:
-        return str(response.json()["detail"])
-    except (ValueError, KeyError, TypeError):
-        return response.text
-
-
-def _jitter() -> float:
-    return 1 + random.random() / 2  # noqa: S311 spreads load, keeps no secret

@@ -7,19 +7,21 @@ import weakref
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
-from pydantic_core import PydanticSerializationError, to_json, to_jsonable_python
+from pydantic_core import PydanticSerializationError, to_json
 
 from human_memory._client.calls import Call
+from human_memory._client.failures import NOT_REPEATED
 from human_memory._client.loops import closed, running_loop
+from human_memory._client.repeating import Repeating
 from human_memory.bus.bus import Bus
+from human_memory.bus.complaints import complain_less
 from human_memory.bus.settings import KafkaSettings
 from human_memory.deadline import Deadline
 from human_memory.exceptions import HumanMemoryError, MemoryNotFound, ServiceUnavailable
 from human_memory.exceptions import ValidationError as Refused
 from human_memory.forks import begins_anew
 from human_memory.operations.context import RequestContext
-from human_memory.operations.problems import refused
+from human_memory.operations.reading import request_of
 from human_memory.operations.table import OPERATIONS, Operation
 from human_memory.routes import STORE_BATCH
 from schemas.errors import (
@@ -35,6 +37,9 @@ T = TypeVar("T")
 CLOSE_SECONDS_MAX = 10.0
 # The bus's own limits know what was waited for, so they come first.
 GRACE_SECONDS = 0.2
+_THREAD = "human-memory-sdk"
+# Our calls say what fails; the program may use aiokafka for itself, in threads of its own.
+complain_less(lambda record: record.threadName == _THREAD)
 
 
 class _Kafka:
@@ -90,7 +95,7 @@ class _Kafka:
                 "this memory was closed before the answer came; the outcome is unknown"
             )
         assert isinstance(error, MemoryServiceError)
-        return _raised(error, call.resource)
+        return _raised(error)
 
 
 class KafkaTransport(_Kafka):
@@ -152,7 +157,7 @@ class _Thread(threading.Thread):
     """An event loop that runs until its owner is closed or garbage, and disconnects then."""
 
     def __init__(self, owner: object, connection: "_Connection") -> None:
-        super().__init__(name="human-memory-sdk", daemon=True)
+        super().__init__(name=_THREAD, daemon=True)
         self._connection = connection
         self._loop = asyncio.new_event_loop()
         self._end = asyncio.Event()
@@ -183,17 +188,42 @@ class _Thread(threading.Thread):
 
 
 async def _performed(connection: "_Connection", call: Call[T], namespace: str, timeout: float) -> T:
+    """The result, asked for again while there is time, as far as that is safe."""
     deadline = Deadline.after(timeout)
+    tries = Repeating(deadline)
     async with asyncio.timeout(timeout + GRACE_SECONDS):
-        bus = await connection.bus(deadline.remaining_seconds())
-        context = RequestContext(
-            bus,
-            namespace=namespace if call.namespace is None else call.namespace,
-            deadline=deadline,
-            idempotency_key=call.idempotency_key,
-        )
-        operation = OPERATIONS[call.route]
-        return call.result(await operation.perform(_request(operation, call), context))
+        while True:
+            sent = False
+            try:
+                bus = await connection.bus(deadline.remaining_seconds())
+                sent = True
+                return await _once(bus, call, namespace, deadline)
+            except Unavailable as error:
+                pause = None
+                safe = call.repeated == "safely" or (call.repeated == "unsent" and not sent)
+                if safe and not connection.closed:
+                    pause = tries.pause(error.message)
+                if pause is None:
+                    raise _given_up(error, call, sent=sent) from None
+            await asyncio.sleep(pause)
+
+
+async def _once(bus: Bus, call: Call[T], namespace: str, deadline: Deadline) -> T:
+    context = RequestContext(
+        bus,
+        namespace=namespace if call.namespace is None else call.namespace,
+        deadline=deadline,
+        idempotency_key=call.idempotency_key,
+        call=call.id,
+    )
+    operation = OPERATIONS[call.route]
+    return call.result(await operation.perform(_request(operation, call), context))
+
+
+def _given_up(error: Unavailable, call: Call[Any], *, sent: bool) -> Unavailable:
+    if sent and call.repeated == "unsent":
+        return Unavailable(f"{error.message}; {NOT_REPEATED}", **error.details)
+    return error
 
 
 class _Connection:
@@ -203,6 +233,7 @@ class _Connection:
         self._settings = settings
         self._close_seconds = close_seconds
         self._starting: asyncio.Task[Bus] | None = None
+        self.closed = False
 
     async def bus(self, seconds: float) -> Bus:
         """The bus, started. A start goes on where a call gives up: the next call gains by it.
@@ -228,6 +259,7 @@ class _Connection:
 
     async def close(self) -> None:
         """Disconnect, or give up on it in time."""
+        self.closed = True
         if self._starting is not None:
             closing = asyncio.create_task(_closed(self._starting))
             await asyncio.wait({closing}, timeout=self._close_seconds)
@@ -238,8 +270,9 @@ async def _started(settings: KafkaSettings) -> Bus:
     bus = Bus(settings, client_id="human-memory-sdk")
     try:
         await bus.start()
-    except OSError as error:  # of a certificate or key that can't be read
-        raise Unavailable(f"connecting to Kafka at {settings.kafka}: {error}") from error
+    except OSError as error:  # of a certificate or key that can't be read, now or later
+        words = f"connecting to Kafka at {settings.kafka}: {error}"
+        raise ServiceUnavailable(words) from error
     return bus
 
 
@@ -257,24 +290,21 @@ def _failed(starting: "asyncio.Task[Bus]") -> bool:
 
 def _request(operation: Operation, call: Call[Any]) -> Any:
     try:
-        fields = to_jsonable_python(call.fields, inf_nan_mode="null")
+        body = to_json(call.fields, inf_nan_mode="constants")
     except PydanticSerializationError as error:
         raise TypeError(f"can't be sent as JSON: {error}") from error
-    try:
-        return operation.request.model_validate(fields)
-    except ValidationError as error:
-        # What no body over HTTP could hold has the same answer here.
-        if len(to_json(fields)) > HTTP_BODY_BYTES_MAX and call.route is not STORE_BATCH:
-            text = f"the body has more than {HTTP_BODY_BYTES_MAX:,} bytes"
-            raise HumanMemoryError(f"HTTP 413: {text}", 413) from None
-        raise refused(error, operation.request) from None
+    # What no body over HTTP could hold has the same answer here.
+    if len(body) > HTTP_BODY_BYTES_MAX and call.route is not STORE_BATCH:
+        text = f"the body has more than {HTTP_BODY_BYTES_MAX:,} bytes"
+        raise HumanMemoryError(f"HTTP 413: {text}", 413)
+    return request_of(operation.request, body)
 
 
-def _raised(error: MemoryServiceError, resource: str) -> HumanMemoryError:
+def _raised(error: MemoryServiceError) -> HumanMemoryError:
     """The client's exception for an error of the service."""
     match error:
         case NotFound():
-            return MemoryNotFound(resource)
+            return MemoryNotFound(error.message)
         case Rejected():
             return Refused(error.message)
         case DeadlineExceeded():

@@ -26,25 +26,24 @@ def kafka_trouble(settings: KafkaSettings, doing: str) -> Iterator[None]:
 
 
 def unavailable(settings: KafkaSettings, doing: str, error: BaseException) -> Unavailable:
-    """`error` met while `doing` something, as the error a caller can act on."""
+    """`error` met while `doing` something, as the error a caller can act on.
+
+    It may be the answer to a search, whose sender knows nothing of producers and consumers: what we
+    were doing is among the details, and in the text only where Kafka answered something about it.
+    """
+    where = f"Kafka at {settings.kafka}"
     if isinstance(error, KafkaConnectionError | TimeoutError):
-        return Unavailable(
-            f"{doing}: Kafka at {settings.kafka} does not answer; start it (human-memory up), or "
-            "set HUMAN_MEMORY_KAFKA to its address",
-            address=settings.kafka,
+        words = (
+            f"{where} does not answer; start it (human-memory up), or set HUMAN_MEMORY_KAFKA to "
+            "its address"
         )
-    if isinstance(error, UnknownTopicOrPartitionError):
-        return Unavailable(
-            f"{doing}: Kafka at {settings.kafka} has no such topic; {TOPICS_REMEDY}",
-            address=settings.kafka,
+    elif isinstance(error, UnknownTopicOrPartitionError):
+        words = f"{where} lacks a topic ({doing}); {TOPICS_REMEDY}"
+    elif isinstance(error, MessageSizeTooLargeError):
+        words = (
+            f"{where} refused the size ({doing}), so the topic's max.message.bytes is below the "
+            f"contract's; {TOPICS_REMEDY}"
         )
-    if isinstance(error, MessageSizeTooLargeError):
-        return Unavailable(
-            f"{doing}: Kafka at {settings.kafka} refused the size, so the topic's "
-            f"max.message.bytes is below the contract's; {TOPICS_REMEDY}",
-            address=settings.kafka,
-        )
-    return Unavailable(
-        f"{doing}: Kafka at {settings.kafka} answered {type(error).__name__}: {error}",
-        address=settings.kafka,
-    )
+    else:
+        words = f"{where} answered {type(error).__name__} ({doing}): {error}"
+    return Unavailable(words, address=settings.kafka, doing=doing)

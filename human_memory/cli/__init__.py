@@ -2,14 +2,14 @@
 
 import sys
 
-from human_memory.extras import NotInstalled, needs
+from human_memory.extras import program_needs, published_client_beside_us
 
 
 def main() -> None:
     """The entry point."""
-    try:
-        with needs("cli"):
-            from human_memory.cli.commands import run
-    except NotInstalled as error:
-        sys.exit(f"human-memory: {error}")
-    run()
+    if mixed := published_client_beside_us():
+        print(f"human-memory: {mixed}", file=sys.stderr)
+    with program_needs("human-memory", "cli"):
+        from human_memory.cli.commands import run
+
+        run()

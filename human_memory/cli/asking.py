@@ -20,6 +20,9 @@ AsOfOption = Annotated[
 ExplainOption = Annotated[
     bool, typer.Option("--explain", help="Show the parts of each activation, and what made them.")
 ]
+IncludeMetadataOption = Annotated[
+    bool, typer.Option("--include-metadata", help="Show the metadata of each memory too.")
+]
 NoRecordOption = Annotated[
     bool, typer.Option("--no-record", help="Look without strengthening what is found.")
 ]
@@ -30,16 +33,16 @@ class SearchOptions(QueryOptions):
     """Options of `search`."""
 
     query: Annotated[str, typer.Argument(help="What to look for.")]
-    top_k: Annotated[int, typer.Option("-k", "--top-k", help="At most so many results.")] = 7
+    top_k: Annotated[int, typer.Option("-k", "--top-k", help="Show at most this many.")] = 7
     types: Annotated[
         list[str], typer.Option("--type", "-t", help="Only of this type; may be repeated.")
     ] = field(default_factory=list)
     tags: Annotated[
         list[str], typer.Option("--tag", help="Only with this tag; repeated: with all of them.")
     ] = field(default_factory=list)
-    since: Annotated[str | None, typer.Option(metavar="TIME", help="Only what happened later.")] = (
-        None
-    )
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Only what happened then or later.")
+    ] = None
     until: Annotated[
         str | None, typer.Option(metavar="TIME", help="Only what happened before.")
     ] = None
@@ -51,11 +54,12 @@ class SearchOptions(QueryOptions):
     no_record: NoRecordOption = False
     explain: ExplainOption = False
     min_activation: Annotated[
-        float | None, typer.Option(help="Replaces the retrieval threshold.")
+        float | None, typer.Option(help="Use this instead of the retrieval threshold.")
     ] = None
     include_decayed: Annotated[
         bool, typer.Option("--include-decayed", help="Search decayed memories too.")
     ] = False
+    include_metadata: IncludeMetadataOption = False
     context: Annotated[
         str | None, typer.Option(help="The situation, as text; kept with the accesses.")
     ] = None
@@ -94,6 +98,7 @@ async def search(options: SearchOptions) -> None:
             explain=options.explain,
             min_activation=options.min_activation,
             include_decayed=options.include_decayed,
+            include_metadata=options.include_metadata,
             context=options.context,
             noise=options.noise,
             seed=options.seed,
@@ -159,11 +164,12 @@ class ListOptions(QueryOptions):
     status: Annotated[str | None, typer.Option(help="Only active, decayed or deleted ones.")] = None
     memory_type: Annotated[str | None, typer.Option("--type", "-t", help="Only this type.")] = None
     tag: Annotated[str | None, typer.Option(help="Only with this tag.")] = None
-    limit: Annotated[int, typer.Option(help="At most so many.")] = 50
-    offset: Annotated[int, typer.Option(help="Leave out so many.")] = 0
+    limit: Annotated[int, typer.Option(help="Show at most this many.")] = 50
+    offset: Annotated[int, typer.Option(help="Skip this many.")] = 0
     cursor: Annotated[
-        str | None, typer.Option(help="Go on after the page that named this cursor.")
+        str | None, typer.Option(help="Continue after the page that gave this cursor.")
     ] = None
+    include_metadata: IncludeMetadataOption = False
     as_of: AsOfOption = None
 
 
@@ -182,6 +188,7 @@ async def list_(options: ListOptions) -> None:
             limit=options.limit,
             offset=options.offset,
             cursor=options.cursor,
+            include_metadata=options.include_metadata,
             as_of=moment(options.as_of, "--as-of"),
         )
     )
@@ -201,10 +208,10 @@ async def stats(options: QueryOptions) -> None:
 class NamespacesOptions(QueryOptions):
     """Options of `namespaces`."""
 
-    prefix: Annotated[str | None, typer.Option(help="Only those that begin so.")] = None
-    limit: Annotated[int, typer.Option(help="At most so many.")] = 50
+    prefix: Annotated[str | None, typer.Option(help="Only names that begin with this.")] = None
+    limit: Annotated[int, typer.Option(help="Show at most this many.")] = 50
     cursor: Annotated[
-        str | None, typer.Option(help="Go on after the page that named this cursor.")
+        str | None, typer.Option(help="Continue after the page that gave this cursor.")
     ] = None
 
 

@@ -11,7 +11,7 @@ import typer
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
-from human_memory.extras import NotInstalled
+from human_memory.extras import NotInstalled, needs
 from schemas.errors import MemoryServiceError
 from stack.errors import StackError
 
@@ -31,7 +31,7 @@ def command(app: typer.Typer, name: str | None = None) -> Callable[[Body], Body]
         def invoke(**values: Any) -> None:
             _run(body, kind, values)
 
-        invoke.__doc__ = body.__doc__
+        invoke.__doc__ = _help(body)
         invoke.__annotations__ = hints = get_type_hints(kind, include_extras=True)
         invoke.__signature__ = inspect.Signature(  # type: ignore[attr-defined] # functions take it
             [
@@ -50,6 +50,12 @@ def command(app: typer.Typer, name: str | None = None) -> Callable[[Body], Body]
     return register
 
 
+def _help(body: Body) -> str:
+    """A paragraph is one line, which the terminal breaks."""
+    paragraphs = (inspect.getdoc(body) or "").split("\n\n")
+    return "\n\n".join(" ".join(each.split()) for each in paragraphs)
+
+
 def _own_first(kind: type) -> list[Field[Any]]:
     # What a command is about comes before what all of them take.
     return sorted(fields(kind), key=lambda field: field.name not in kind.__annotations__)
@@ -63,9 +69,10 @@ def _default(field: Field[Any]) -> Any:
 
 def _run(body: Body, kind: type, values: dict[str, Any]) -> None:
     try:
-        result = body(kind(**values))
-        if inspect.iscoroutine(result):
-            asyncio.run(result)
+        with needs("server"):
+            result = body(kind(**values))
+            if inspect.iscoroutine(result):
+                asyncio.run(result)
     except ValidationError as error:
         _fail(_refused_fields(error), code=2)
     except typer.BadParameter as error:

@@ -30,7 +30,8 @@ class ConceptOptions(QueryOptions):
         str | None, typer.Option("--type", "-t", help="With --create: what kind of thing it is.")
     ] = None
     activation: Annotated[
-        float | None, typer.Option(help="With --create: 0 to 1.", show_default="0.8")
+        float | None,
+        typer.Option(help="With --create: how active it is, 0 to 1.", show_default="0.8"),
     ] = None
     aliases: Annotated[
         list[str],
@@ -72,8 +73,8 @@ class RelateOptions(BusOptions):
 
     source: Annotated[str, typer.Argument(help="Name of a concept.")]
     relation_type: Annotated[str, typer.Argument(help="Letters, digits and _, as USED_FOR.")]
-    target: Annotated[str, typer.Argument(help="Name of another.")]
-    weight: Annotated[float, typer.Option("--weight", "-w", help="0 to 1.")] = 1.0
+    target: Annotated[str, typer.Argument(help="Name of the other concept.")]
+    weight: Annotated[float, typer.Option("--weight", "-w", help="The strength, 0 to 1.")] = 1.0
 
 
 @command(app)
@@ -101,8 +102,8 @@ class SpreadOptions(QueryOptions):
     """Options of `spread`."""
 
     names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Active concepts.")]
-    depth: Annotated[int, typer.Option(help="Relations of a path at most, 1 to 4.")] = 2
-    limit: Annotated[int, typer.Option(help="At most so many.")] = 10
+    depth: Annotated[int, typer.Option(help="The longest path, in relations, 1 to 4.")] = 2
+    limit: Annotated[int, typer.Option(help="Show at most this many.")] = 10
 
 
 @command(app)
@@ -125,7 +126,7 @@ async def spread(options: SpreadOptions) -> None:
 class GraphOptions(QueryOptions):
     """Options of `graph`."""
 
-    limit: Annotated[int, typer.Option(help="At most so many concepts.")] = 200
+    limit: Annotated[int, typer.Option(help="Show at most this many concepts.")] = 200
 
 
 @command(app)

@@ -16,7 +16,9 @@ from human_memory.cli.rendering import print_indented, when
 from schemas.maintenance import CancelRun, RunJob, UndoRun
 from schemas.queries import RunQuery, Runs, WorkingMemoryQuery
 
-app = typer.Typer(help="Decay, consolidation and forgetting: run them, see what they did.")
+app = typer.Typer(
+    help="Decay, consolidation and forgetting: run them, see what they did.", no_args_is_help=True
+)
 others = typer.Typer()
 RunIdArgument = Annotated[UUID, typer.Argument(metavar="RUN_ID", help="The run's id.")]
 
@@ -60,7 +62,7 @@ class RunsOptions(QueryOptions):
     """Options of `maintenance runs`."""
 
     job: Annotated[str | None, typer.Option(help="Only runs of this job.")] = None
-    limit: Annotated[int, typer.Option(help="At most so many.")] = 50
+    limit: Annotated[int, typer.Option(help="Show at most this many.")] = 50
 
 
 @command(app)

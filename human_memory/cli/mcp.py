@@ -31,11 +31,16 @@ class McpOptions(DataOptions):
     ] = None
     namespace: Annotated[
         str,
-        typer.Option("--namespace", "-n", help="Whose memory.", envvar="HUMAN_MEMORY_NAMESPACE"),
+        typer.Option(
+            "--namespace",
+            "-n",
+            help="The namespace: whose memory it is.",
+            envvar="HUMAN_MEMORY_NAMESPACE",
+        ),
     ] = "default"
     api_key: Annotated[
         str | None,
-        typer.Option(help="Where access is controlled.", envvar="HUMAN_MEMORY_API_KEY"),
+        typer.Option(help="The key, if the gateway asks for one.", envvar="HUMAN_MEMORY_API_KEY"),
     ] = None
     http: Annotated[
         int | None,

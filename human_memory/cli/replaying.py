@@ -41,7 +41,7 @@ class ReplayOptions(ReadSideOptions):
         ),
     ] = False
     state: Annotated[
-        bool, typer.Option("--state", help="Say how far a replay is that runs already.")
+        bool, typer.Option("--state", help="Show the progress of a replay that is running.")
     ] = False
     force: Annotated[
         bool, typer.Option("--force", help="Switch to the rebuilt one even where it differs.")

@@ -29,7 +29,9 @@ class TailOptions(KafkaOptions, JsonOption):
     namespace: Annotated[
         str | None, typer.Option("--namespace", "-n", help="Only this namespace.")
     ] = None
-    last: Annotated[int, typer.Option("--last", "-l", min=0, help="Begin so many back.")] = 10
+    last: Annotated[
+        int, typer.Option("--last", "-l", min=0, help="Begin with the last so many.")
+    ] = 10
     no_follow: Annotated[bool, typer.Option("--no-follow", help="Print what is there and end.")] = (
         False
     )

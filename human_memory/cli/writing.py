@@ -26,9 +26,9 @@ from schemas.replies import Reply
 app = typer.Typer()
 
 MemoryIdArgument = Annotated[UUID, typer.Argument(metavar="ID", help="The memory's id.")]
-ReasonOption = Annotated[str | None, typer.Option(help="Why, for people who read the log.")]
+ReasonOption = Annotated[str | None, typer.Option(help="The reason, for people who read the log.")]
 WaitOption = Annotated[
-    bool, typer.Option("--wait", help="Return when searches see it, not when it is safe.")
+    bool, typer.Option("--wait", help="Return when searches see it, not once it is safe.")
 ]
 
 
@@ -47,16 +47,16 @@ class StoreOptions(BusOptions):
         list[str], typer.Option("--tag", help="A label to filter by; may be repeated.")
     ] = field(default_factory=list)
     speaker: Annotated[str | None, typer.Option(help="Who said it.")] = None
-    session: Annotated[str | None, typer.Option(help="The conversation it belongs to.")] = None
+    session: Annotated[str | None, typer.Option(help="The conversation that it belongs to.")] = None
     at: Annotated[
         str | None, typer.Option(metavar="TIME", help="When it happened, if not now (ISO 8601).")
     ] = None
     context: Annotated[str | None, typer.Option(help="The situation, as text.")] = None
     key: Annotated[
-        str | None, typer.Option(help="Idempotency key: sent again, it changes nothing.")
+        str | None, typer.Option(help="Idempotency key: used again, it stores nothing new.")
     ] = None
     metadata: Annotated[
-        str | None, typer.Option(metavar="JSON", help="An object that you want back.")
+        str | None, typer.Option(metavar="JSON", help="An object to keep with it.")
     ] = None
     pinned: Annotated[bool, typer.Option("--pinned", help="Never decays.")] = False
     concepts: Annotated[
@@ -127,7 +127,7 @@ class AccessOptions(BusOptions):
     kind: Annotated[str, typer.Option(help="used, recall or rehearsal.")] = "used"
     context: Annotated[str | None, typer.Option(help="The situation, as text.")] = None
     at: Annotated[
-        str | None, typer.Option(metavar="TIME", help="When they were, if not now (ISO 8601).")
+        str | None, typer.Option(metavar="TIME", help="When they were used, if not now (ISO 8601).")
     ] = None
 
 
@@ -220,7 +220,9 @@ class ParametersOptions(BusOptions):
         list[str],
         typer.Argument(metavar="NAME=NUMBER...", help="Parameters that differ from the defaults."),
     ] = field(default_factory=list)
-    defaults: Annotated[bool, typer.Option(help="Take back all that was set.")] = False
+    defaults: Annotated[bool, typer.Option(help="Set all parameters back to their defaults.")] = (
+        False
+    )
 
 
 @command(app)

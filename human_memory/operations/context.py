@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from human_memory.bus.bus import Bus, Request
 from human_memory.deadline import Deadline
 from human_memory.operations.problems import refused
-from schemas.errors import DeadlineExceeded
+from schemas.errors import DeadlineExceeded, Rejected
 from schemas.fields import Message
 from schemas.ids import derive
 from schemas.inbox import InboxCommand
@@ -25,6 +25,9 @@ M = TypeVar("M", bound=Message)
 class RequestContext:
     """The context in which an operation answers its request.
 
+    `call`: what tells the tries of one call from other calls. `warnings`: lines for the reply about
+    what is ignored; where there is no place for them, it is refused.
+
     Raises:
         Rejected: this can be no namespace, or no key.
     """
@@ -33,6 +36,8 @@ class RequestContext:
     namespace: str
     deadline: Deadline
     idempotency_key: str | None = None
+    warnings: list[str] | None = None
+    call: str | None = None
 
     def __post_init__(self) -> None:
         given = {"namespace": self.namespace, "idempotency_key": self.idempotency_key}
@@ -44,9 +49,20 @@ class RequestContext:
     @property
     def query_id(self) -> UUID | None:
         """The same for a repeat under the same key, so that its accesses count once."""
-        if self.idempotency_key is None:
-            return None
-        return derive(self.namespace, "http", self.idempotency_key)
+        if self.idempotency_key is not None:
+            return derive(self.namespace, "http", self.idempotency_key)
+        return None if self.call is None else derive(self.namespace, "call", self.call)
+
+    def ignore(self, field: str, words: str) -> None:
+        """Leave out a field and say so.
+
+        Raises:
+            Rejected: nobody would hear of it.
+        """
+        if self.warnings is None:
+            problems = [{"field": field, "problem": words}]
+            raise Rejected(f"{field}: {words}", problems=problems)
+        self.warnings.append(f"{field}: was ignored: it {words}")
 
     async def ask(self, message: Request) -> Json:
         """The result of a query or command.

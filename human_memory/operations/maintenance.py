@@ -3,6 +3,7 @@
 from typing import Any
 
 from human_memory import models
+from human_memory._client.arguments import STRATEGY_PARAMETERS
 from human_memory.bus.groups import require_service
 from human_memory.operations.context import Json, RequestContext
 from human_memory.operations.memories import inspected, shown
@@ -20,13 +21,6 @@ from schemas.maintenance import CancelRun, RunJob, UndoRun
 from schemas.queries import RunQuery, Runs, WorkingMemoryQuery
 
 _STRATEGY_JOBS = {"capacity_overflow": "capacity"}
-# By the strategy's own parameter; the others mean nothing to it and are left out.
-_PARAMETERS = {
-    "strategic_prune": ("goals",),
-    "capacity_overflow": ("capacity",),
-    "interference": ("memory_id",),
-    "rif": ("retrieved",),
-}
 _CONSOLIDATED = (
     "episodes_replayed",
     "facts_extracted",
@@ -63,13 +57,16 @@ async def forget_strategy(
     Raises:
         NotFound: a memory that the parameters name does not exist.
     """
-    params = request.params
+    params, known = request.params, STRATEGY_PARAMETERS[request.strategy]
+    given = params.model_dump(mode="json", exclude_none=True, exclude_unset=True)
+    for name in given.keys() - known:
+        words = f"is no parameter of {request.strategy}; known: {', '.join(known)}"
+        context.ignore(f"params.{name}", words)
     for memory_id in (params.memory_id, *(params.retrieved or ())):
         if memory_id is not None:
             await inspected(context, memory_id_of(memory_id))
     job = _STRATEGY_JOBS.get(request.strategy, request.strategy)
-    given = params.model_dump(mode="json", exclude_none=True, exclude_unset=True)
-    wanted = {name: given[name] for name in _PARAMETERS[request.strategy] if name in given}
+    wanted = {name: given[name] for name in known if name in given}
     affected = 0
     if request.strategy != "strategic_prune" or wanted.get("goals"):
         report = (await _run(context, job, wanted))["report"]

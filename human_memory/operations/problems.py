@@ -30,7 +30,7 @@ def refused_parameters(found: Sequence[ErrorDetails]) -> Rejected:
 
 
 def _refusal(found: Sequence[tuple[str, ErrorDetails]], model: Any) -> Rejected:
-    ours = rejection([each for _, each in found], _adapter(model))
+    ours = rejection([each for _, each in found], adapter_of(model))
     ours.details["detail"] = [
         {
             "loc": [place, *each["loc"]],
@@ -43,7 +43,8 @@ def _refusal(found: Sequence[tuple[str, ErrorDetails]], model: Any) -> Rejected:
 
 
 @cache  # what is worked out from an adapter is kept by adapter: a new one each time would pile up
-def _adapter(model: Any) -> TypeAdapter[Any]:
+def adapter_of(model: Any) -> TypeAdapter[Any]:
+    """The adapter of a model, always the same one."""
     return TypeAdapter(model)
 
 

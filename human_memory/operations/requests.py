@@ -1,19 +1,26 @@
-"""Requests: the fields of the bus's own messages, and those that an operation has otherwise.
-
-Unknown fields are ignored, as the published client's server does.
-"""
+"""Requests: the fields of the bus's own messages, and those that an operation has otherwise."""
 
 import re
 from collections.abc import Callable, Collection
 from copy import copy
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, create_model, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    StringConstraints,
+    create_model,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from schemas import inbox, limits, queries
 from schemas.errors import NotFound
-from schemas.fields import ConceptType, MemoryType, Message
+from schemas.fields import ConceptType, MemoryType, Message, Milliseconds
 from schemas.maintenance import RunJob
 
 T = TypeVar("T", bound=BaseModel)
@@ -28,12 +35,14 @@ NOT_ASKED = frozenset(
 
 
 class ApiRequest(BaseModel):
-    """Base of all requests: immutable, finite numbers only, unknown fields ignored.
+    """Base of all requests: immutable, finite numbers only, unknown fields refused by name.
+
+    Over HTTP they are left out instead, and the reply says so: the published contract has it.
 
     Strict, as the published schema is: "7" is not 7, but 7.0 is.
     """
 
-    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -41,6 +50,15 @@ class ApiRequest(BaseModel):
         if not isinstance(given, dict):
             return given
         return {name: _as_whole(value) for name, value in given.items()}
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """As HTTP has it: other fields are no reason to refuse a body."""
+        made = handler(schema)
+        handler.resolve_ref_schema(made).pop("additionalProperties", None)
+        return made
 
 
 def _as_whole(value: Any) -> Any:
@@ -215,11 +233,31 @@ class NamespacesRequest(ApiRequest):
     """The namespaces of the installation by name, each with its counts."""
 
 
-class DeadLettersRequest(ApiRequest):
+class DeadLetterFilters(ApiRequest):
+    """The dead letters that a request is about."""
+
+    topic: str | None = Field(None, description="Refused in this topic, such as memory.inbox.")
+    code: str | None = Field(None, description="Refused with this code, such as validation.")
+    service: str | None = Field(None, description="Refused by this service.")
+    key: str | None = Field(None, description="With this key, which is a namespace.")
+    contains: str | None = Field(None, description="With this in the reason.")
+    since: Milliseconds | None = Field(None, description="Refused at that time or later.")
+    until: Milliseconds | None = Field(None, description="Refused before that time.")
+
+    def filters(self) -> dict[str, Any]:
+        """Filters that are given, by name."""
+        given = {name: getattr(self, name) for name in DeadLetterFilters.model_fields}
+        return {name: value for name, value in given.items() if value is not None}
+
+
+class DeadLettersRequest(DeadLetterFilters):
     """The newest dead letters."""
 
     last: Annotated[int, Field(ge=1, le=limits.DEAD_LETTERS_MAX)] = Field(
         50, description="At most so many."
+    )
+    state: Literal["waiting", "sent_back", "returned", "discarded"] | None = Field(
+        None, description="Only those of which that became; returned: sent back and refused again."
     )
 
 
@@ -229,12 +267,28 @@ class DeadLetterRequest(ApiRequest):
     place: str
 
 
-class ReplayRequest(ApiRequest):
-    """Dead letters to send again: those at some places, or all that are commands."""
+class SomeDeadLetters(DeadLetterFilters):
+    """Dead letters at some places, or all that the filters let through."""
 
     model_config = _example(places=["3:17"])
     places: Annotated[list[str], Field(max_length=limits.DEAD_LETTERS_MAX)] = []
     all: bool = False
+
+    @model_validator(mode="after")
+    def _either(self) -> Self:
+        if self.places and self.all:
+            raise PydanticCustomError("places_or_all", "give either places or all")
+        return self
+
+
+class ReplayRequest(SomeDeadLetters):
+    """Dead letters to send again: those at some places, or all that are commands."""
+
+    again: bool = Field(False, description="Also what was sent back before.")
+
+
+class DiscardRequest(SomeDeadLetters):
+    """Dead letters that are done with: those at some places, or all that wait."""
 
 
 Goal = Annotated[str, StringConstraints(min_length=1, max_length=limits.GOAL_CHARACTERS_MAX)]

@@ -85,7 +85,8 @@ def make_broker(settings: ServiceSettings, *, service: str) -> KafkaBroker:
         security=_security(settings),
         client_id=f"human-memory-{service}",
         allow_auto_create_topics=False,
-        # Handlers take records: the type they are annotated with is for the documents only.
+        consumer_only=True,  # its own producer and admin client have no limits, and no use here
+        # Handlers get records; the type in their signature only serves the AsyncAPI document.
         apply_types=False,
         parser=_raw_parser,
         decoder=_raw_decoder,

@@ -3,7 +3,7 @@
 import asyncio
 import collections
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import structlog
 from prometheus_client import Counter
@@ -53,25 +53,6 @@ class Envelope:
     replayed_from: str | None = None
     wait: bytes | None = None
 
-    @classmethod
-    def of_record(cls, record: Any, *, replies_topic: str, partitions: int) -> Self:
-        """Read a record's headers.
-
-        Raises:
-            Rejected: the record can't be read; or it wants a reply at an address that is none of
-                ours. Publishing there could hold us up for as long as the sender likes.
-        """
-        if isinstance(record, UnreadableRecord):
-            raise Rejected(record.reason)
-        headers: dict[str, bytes | None] = dict(record.headers or ())
-        return cls(
-            reply_to=_address(headers, replies_topic, partitions),
-            timeout_ms=headers.get(TIMEOUT_MS),
-            recorded_ms=record.timestamp,
-            replayed_from=_place(headers.get(REPLAYED_FROM)),
-            wait=headers.get(WAIT),
-        )
-
     @property
     def waits(self) -> bool:
         """True where the sender wants the reply only once the write is visible.
@@ -93,33 +74,37 @@ def _place(value: bytes | None) -> str | None:
     return value[:_PLACE_BYTES_MAX].decode("utf-8", "replace") if value else None
 
 
-def _address(
-    headers: dict[str, bytes | None], replies_topic: str, partitions: int
-) -> ReplyAddress | None:
-    topic = headers.get(REPLY_TO)
-    if topic is None:
-        return None
-    if topic != replies_topic.encode():
-        shown = topic[:100].decode("utf-8", "replace")
-        raise Rejected(f"{REPLY_TO}: replies go to {replies_topic} only, not to {shown!r}")
-    correlation_id = headers.get(CORRELATION_ID)
-    if not correlation_id or len(correlation_id) > _CORRELATION_ID_BYTES_MAX:
-        raise Rejected(
-            f"{CORRELATION_ID}: a reply needs one of 1 to {_CORRELATION_ID_BYTES_MAX} bytes"
-        )
-    raw = headers.get(REPLY_PARTITION) or b""
-    if not raw.isdigit() or len(raw) > 6 or int(raw) >= partitions:
-        raise Rejected(f"{REPLY_PARTITION}: a partition of {replies_topic}, 0 to {partitions - 1}")
-    return ReplyAddress(correlation_id, int(raw))
-
-
 class Replier:
-    """Sends replies of one service. A reply that cannot be sent is logged; its sender times out."""
+    """Reads whom a service answers, and sends the replies.
 
-    def __init__(self, producer: DurableProducer, topic: str, *, service: str) -> None:
+    A reply that cannot be sent is logged; its sender times out.
+    """
+
+    def __init__(
+        self, producer: DurableProducer, topic: str, *, partitions: int, service: str
+    ) -> None:
         self._producer = producer
         self._topic = topic
+        self._partitions = partitions
         self._service = service
+
+    def envelope(self, record: Any) -> Envelope:
+        """Read a record's headers.
+
+        Raises:
+            Rejected: the record can't be read; or it wants a reply at an address that is none of
+                ours. Publishing there could hold us up for as long as the sender likes.
+        """
+        if isinstance(record, UnreadableRecord):
+            raise Rejected(record.reason)
+        headers: dict[str, bytes | None] = dict(record.headers or ())
+        return Envelope(
+            reply_to=self._address(headers),
+            timeout_ms=headers.get(TIMEOUT_MS),
+            recorded_ms=record.timestamp,
+            replayed_from=_place(headers.get(REPLAYED_FROM)),
+            wait=headers.get(WAIT),
+        )
 
     async def send(self, replies: list[tuple[ReplyAddress, Reply]]) -> None:
         """Send all of them; never raises for what Kafka or a too large answer does."""
@@ -152,3 +137,22 @@ class Replier:
             ],
             partition=address.partition,
         )
+
+    def _address(self, headers: dict[str, bytes | None]) -> ReplyAddress | None:
+        topic = headers.get(REPLY_TO)
+        if topic is None:
+            return None
+        if topic != self._topic.encode():
+            shown = topic[:100].decode("utf-8", "replace")
+            raise Rejected(f"{REPLY_TO}: replies go to {self._topic} only, not to {shown!r}")
+        correlation_id = headers.get(CORRELATION_ID)
+        if not correlation_id or len(correlation_id) > _CORRELATION_ID_BYTES_MAX:
+            raise Rejected(
+                f"{CORRELATION_ID}: a reply needs one of 1 to {_CORRELATION_ID_BYTES_MAX} bytes"
+            )
+        raw = headers.get(REPLY_PARTITION) or b""
+        if not raw.isdigit() or len(raw) > 6 or int(raw) >= self._partitions:
+            raise Rejected(
+                f"{REPLY_PARTITION}: a partition of {self._topic}, 0 to {self._partitions - 1}"
+            )
+        return ReplyAddress(correlation_id, int(raw))

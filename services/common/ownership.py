@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 # A revocation waits for the batch in hand. Kafka must wait longer than the longest batch takes:
 # members that are thrown out in the middle of one throw each other out for ever.
 REBALANCE_TIMEOUT_MS = 120_000
-# So long for that batch; then it is cut off, and a successor does it again.
+# That batch gets this long; then it is cut off, and the partition's next owner does it again.
 HAND_OVER_SECONDS_MAX = 90.0
 SESSION_TIMEOUT_MS = 10_000
 BACKOFF = Backoff((0.05, 0.1, 0.2, 0.5, 1.0, 2.0))

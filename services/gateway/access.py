@@ -70,7 +70,7 @@ class Access:
         sent = hashlib.sha256(_secret(authorization).encode()).hexdigest()
         found = None
         for key in self.keys or ():
-            # All are compared, each in constant time: how long it takes tells nothing.
+            # All keys are compared, each in constant time, so that the duration tells nothing.
             if hmac.compare_digest(key.sha256, sent):
                 found = key
         return found

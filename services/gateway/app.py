@@ -18,13 +18,14 @@ from human_memory.models import Readiness
 from human_memory.operations.examples import ANSWERS
 from human_memory.operations.problems import refused_parameters
 from schemas.errors import MemoryServiceError
-from services.common.redis import connect
+from services.common.redis import connect, redis_prefix
 from services.gateway.access import Access
 from services.gateway.endpoints import add_endpoints
 from services.gateway.event_feed import Followers
 from services.gateway.idempotency_cache import KeptReplies
 from services.gateway.middleware import Doors
 from services.gateway.openapi import DESCRIPTION, document
+from services.gateway.pages import add_pages
 from services.gateway.parts import Parts
 from services.gateway.readiness import Probes
 from services.gateway.responses import RETRY_AFTER, error_response, json_response
@@ -33,7 +34,7 @@ from services.gateway.shared_stats import SharedStats
 from services.gateway.streams import router as streams
 
 SERVICE = "gateway"
-# A bus may have so many requests under way; the gateway itself bounds how many it makes.
+# The bus allows this many requests at once; the gateway itself limits how many it makes.
 PENDING_MAX = 1_000_000
 GZIP_BYTES_MIN = 1_024
 GZIP_LEVEL = 4  # most of what 9 saves, at a third of its time
@@ -67,12 +68,12 @@ def build(settings: GatewaySettings) -> FastAPI:
             app.state.parts = parts = Parts(
                 settings=settings,
                 bus=bus,
-                kept=KeptReplies(redis, f"hm:{settings.topic_prefix}:"),
+                kept=KeptReplies(redis, redis_prefix(settings.topic_prefix)),
                 followers=Followers(settings),
                 stats=SharedStats(bus, seconds_max=settings.request_seconds_max),
                 probes=Probes(settings, redis, bus),
             )
-            # Whoever stays would hold up the end: `services.run` calls this when it begins.
+            # An open stream would delay the end: `services.run` calls this when it begins.
             app.state.close_streams = parts.followers.close
             await parts.probes.start()
             try:
@@ -87,12 +88,15 @@ def build(settings: GatewaySettings) -> FastAPI:
         version=__version__,
         description=DESCRIPTION,
         lifespan=lifespan,
-        # A redirect of a trailing slash would be taken for an answer by the published client.
+        # The published client would take the redirect of a trailing slash for an answer.
         redirect_slashes=False,
         separate_input_output_schemas=False,
+        docs_url=None,  # FastAPI's own need the internet
+        redoc_url=None,
     )
     app.openapi = lambda: document(app)  # type: ignore[method-assign] # FastAPI's own way to do it
     add_endpoints(app.router)
+    add_pages(app)
     app.include_router(streams)
     _add_system_routes(app)
     _add_errors(app)
@@ -154,8 +158,11 @@ def _add_errors(app: FastAPI) -> None:
         return error_response(refused_parameters(error.errors()))
 
     @app.exception_handler(StarletteHTTPException)
-    async def plain(_: Request, error: HTTPException) -> Response:
-        return json_response({"detail": error.detail}, error.status_code, error.headers)
+    async def plain(request: Request, error: HTTPException) -> Response:
+        detail = error.detail
+        if error.detail in ("Not Found", "Method Not Allowed"):  # the framework's own words
+            detail = f"no route {request.method} {request.url.path}; those there are: GET /docs"
+        return json_response({"detail": detail}, error.status_code, error.headers)
 
 
 def _add_middleware(app: FastAPI, settings: GatewaySettings) -> None:

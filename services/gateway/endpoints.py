@@ -4,22 +4,26 @@ import asyncio
 import inspect
 import json
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from typing import Annotated, Any, get_args
 from urllib.parse import unquote_to_bytes
 
 from fastapi import APIRouter, Body, Depends, HTTPException, Path, Query, Request
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, ValidationError, WrapValidator
+from pydantic import BaseModel, WrapValidator
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.responses import Response
 
 from human_memory import routes
 from human_memory.operations.context import RequestContext
-from human_memory.operations.problems import refused
+from human_memory.operations.reading import request_of
 from human_memory.operations.table import OPERATIONS, Operation, Right
-from human_memory.routes import IDEMPOTENCY_HEADER, Route
+from human_memory.routes import CALL_HEADER, IDEMPOTENCY_HEADER, Route
 from schemas import limits
 from schemas.errors import DeadlineExceeded, NotFound
+from schemas.problems import Problem
 from services.gateway.idempotency_cache import Request as KeptRequest
+from services.gateway.ignored import misplaced, told, warnings_of
 from services.gateway.middleware import Visitor
 from services.gateway.openapi import described
 from services.gateway.parts import Parts
@@ -31,6 +35,17 @@ _EXAMPLES = {
     "run_id": "8b0f5a3e-2c0a-5c39-9d52-6a7d3a1a9f10",
     "place": "3:17",
 }
+
+
+class _Rest(PathConvertor):
+    """The rest of a path, whatever is in it: Starlette's own ends at a line break."""
+
+    regex = r"[\s\S]*"
+
+
+register_url_convertor("rest", _Rest())
+# FastAPI gives the reader of a body nothing but its bytes.
+_ignored: ContextVar[list[Problem]] = ContextVar("ignored")
 
 
 class BodyRequest(Request):
@@ -60,7 +75,9 @@ class BodyRoute(APIRoute):
             except HTTPException as error:
                 words = f"the body has more than {self.max_body_size:,} bytes"
                 raise HTTPException(error.status_code, words) from None
-            return await handler(whole)
+            _ignored.set([])
+            response = await handler(whole)
+            return told(response, visitor.warnings)
 
         return handle
 
@@ -71,11 +88,8 @@ def json_body(model: type[BaseModel]) -> Any:
     The published schema is kept to the letter: "7" is not 7, though a time is text.
     """
 
-    def read(value: Any, _: Any) -> BaseModel:
-        try:
-            return model.model_validate_json(value, strict=True)
-        except ValidationError as error:
-            raise refused(error, model) from None
+    def read(value: bytes, _: Any) -> BaseModel:
+        return request_of(model, value, ignored=_ignored.get())
 
     return Annotated[model, WrapValidator(read), Body()]
 
@@ -90,7 +104,7 @@ def add_endpoints(router: APIRouter) -> None:
         if route is routes.READY:
             continue  # the gateway has more to say than the bus
         router.add_api_route(
-            "/v1/graph/concepts/{name:path}" if route is routes.GET_CONCEPT else route.path,
+            "/v1/graph/concepts/{name:rest}" if route is routes.GET_CONCEPT else route.path,
             _endpoint(operation),
             name=route.name,
             methods=[route.method],
@@ -139,9 +153,18 @@ def _endpoint(operation: Operation) -> Callable[..., Any]:
             asked = operation.request(**fields)
         parts: Parts = request.app.state.parts
         visitor: Visitor = request.state.visitor
+        visitor.warnings += warnings_of(_ignored.get())
+        visitor.warnings += await misplaced(operation, request)
         # What only looks is never a repeat: each recall counts.
         key = request.headers.get(IDEMPOTENCY_HEADER) if request.method == "POST" else None
-        context = RequestContext(parts.bus, visitor.namespace, visitor.deadline, key)
+        context = RequestContext(
+            parts.bus,
+            namespace=visitor.namespace,
+            deadline=visitor.deadline,
+            idempotency_key=key,
+            warnings=visitor.warnings,
+            call=request.headers.get(CALL_HEADER),
+        )
         if context.idempotency_key is not None:
             return await _once(operation, request, asked, context)
         if operation.route is routes.GET_CONCEPT:

@@ -7,7 +7,7 @@ Plain ASGI: a layer of the framework's own would cost each request more than all
 import re
 import time
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 from uuid import uuid4
@@ -25,9 +25,11 @@ from human_memory.routes import (
     NAMESPACE_HEADER,
     REQUEST_ID_HEADER,
     TIMEOUT_HEADER,
+    WARNINGS_HEADER,
 )
 from schemas.limits import NAMESPACE_PATTERN, TIMEOUT_MS_MAX
 from services.gateway.access import Access, ApiKey
+from services.gateway.ignored import as_header
 from services.gateway.responses import json_response
 
 REQUESTS = Counter("human_memory_http_requests_total", "HTTP requests", ["route", "status"])
@@ -40,7 +42,7 @@ SECONDS = Histogram(
 IN_FLIGHT = Gauge("human_memory_http_requests_in_flight", "HTTP requests being served")
 
 OPEN_PATHS = frozenset({"/health", "/ready"})
-# They last as long as the client likes, and are bounded by a number of their own.
+# Requests here last as long as the client likes, and have a limit of their own.
 LASTING_PATHS = frozenset({"/v1/events", "/v1/benchmark/run", "/ws/stats"})
 WRITING_METHODS = frozenset({"POST", "DELETE"})
 RETRY_AFTER_SECONDS = "1"
@@ -60,6 +62,7 @@ class Visitor:
     key: ApiKey | None = None
     route: str = "unmatched"
     named: bool = False  # by header or path; else it is the default namespace
+    warnings: list[str] = field(default_factory=list)  # about what the request says in vain
 
 
 class Refused(Exception):
@@ -194,7 +197,10 @@ class _Answer:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._status = message["status"]
-            MutableHeaders(scope=message)[REQUEST_ID_HEADER] = self._visitor.request_id
+            headers = MutableHeaders(scope=message)
+            headers[REQUEST_ID_HEADER] = self._visitor.request_id
+            if self._visitor.warnings:
+                headers[WARNINGS_HEADER] = as_header(self._visitor.warnings)
         await self._send(message)
 
     def done(self) -> None:
@@ -226,9 +232,14 @@ def _namespace(scope: Scope, headers: Headers) -> str | None:
 
 def _take_prefix(scope: Scope) -> str | None:
     raw: bytes = scope.get("raw_path") or scope["path"].encode()
-    if not raw.startswith(_PREFIX):
-        return None
-    name, slash, rest = raw.removeprefix(_PREFIX).partition(b"/")
-    scope["raw_path"] = slash + rest
-    scope["path"] = unquote((slash + rest).decode("ascii", "replace"))
-    return unquote(name.decode("ascii", "replace"))
+    name = None
+    if raw.startswith(_PREFIX):
+        first, slash, rest = raw.removeprefix(_PREFIX).partition(b"/")
+        name = unquote(first.decode("ascii", "replace"))
+        scope["raw_path"] = raw = slash + rest
+        scope["path"] = unquote(raw.decode("ascii", "replace"))
+    if b"%2f" in raw.lower():
+        # A slash within a segment makes no two of it: `a/inspect` is an id like any other.
+        decoded = (unquote(each) for each in raw.decode("ascii", "replace").split("/"))
+        scope["path"] = "/".join(each.replace("/", "%2F") for each in decoded)
+    return name

@@ -120,9 +120,46 @@ def document(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         made = FastAPI.openapi(app)
         made["components"]["securitySchemes"] = _SECURITY
+        _allow_nulls(made)
         # Where access is not controlled, none is needed.
         made["security"] = [{}, *({name: []} for name in _SECURITY)]
     return FastAPI.openapi(app)
+
+
+def _allow_nulls(document: dict[str, Any]) -> None:
+    """In what a request carries, null for an optional field is the same as leaving it out."""
+    schemas = document["components"]["schemas"]
+    left = [
+        operation["requestBody"]
+        for path in document["paths"].values()
+        for operation in path.values()
+        if "requestBody" in operation
+    ]
+    seen = set[str]()
+    while left:
+        for name in _references(left.pop()) - seen:
+            seen.add(name)
+            left.append(schemas[name])
+            required = schemas[name].get("required", ())
+            for field, schema in schemas[name].get("properties", {}).items():
+                if field not in required and {"type": "null"} not in schema.get("anyOf", ()):
+                    schemas[name]["properties"][field] = _or_null(schema)
+
+
+def _references(node: Any) -> set[str]:
+    if isinstance(node, list):
+        return set().union(*map(_references, node))
+    if not isinstance(node, dict):
+        return set()
+    own = {node["$ref"].rpartition("/")[2]} if isinstance(node.get("$ref"), str) else set()
+    return own.union(*map(_references, node.values()))
+
+
+def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    words = ("title", "description", "default")
+    about: dict[str, Any] = {key: schema[key] for key in words if key in schema}
+    bare = {key: value for key, value in schema.items() if key not in about}
+    return {"anyOf": [bare, {"type": "null"}], **about}
 
 
 def _headers(named: dict[str, dict[str, Any]]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from services.common.redis import redis_prefix
 from services.common.wiring import Service
 from services.ingest.adapters.kafka_event_log import KafkaEventLog
 from services.ingest.adapters.redis_vocabularies import RedisVocabularies
-from services.ingest.handlers import Ingest, Limits
+from services.ingest.handlers import Ingest
 from services.ingest.settings import IngestSettings
 from services.ingest.visible import VisibleReplies
 from services.readside.live_build import LiveBuild
@@ -48,7 +48,7 @@ def build(settings: IngestSettings) -> AsgiFastStream:
             "partitions": partial(owns_partitions, ingest.ownership),
             "model": partial(model_loaded, embedder),
         },
-        # Not awaited: whoever probes us shall hear that the model is loading.
+        # Not awaited: meanwhile a probe is told that the model is loading.
         works=[embedder.load],
         around=lambda: the_embedding_model(settings, service.redis, embedder),
         on_shutdown=[ingest.stop],
@@ -56,12 +56,13 @@ def build(settings: IngestSettings) -> AsgiFastStream:
 
 
 def _ingest(settings: IngestSettings, service: Service, embedder: Embedder) -> Ingest:
-    prefix = redis_prefix(settings.topic_prefix)
-    live = LiveBuild(service.redis, prefix, partitions=settings.partitions)
+    live = LiveBuild(
+        service.redis, redis_prefix(settings.topic_prefix), partitions=settings.partitions
+    )
     return Ingest(
         event_log=KafkaEventLog(settings, service.producer),
         embedder=embedder,
-        vocabularies=RedisVocabularies(service.redis, prefix, partitions=settings.partitions),
+        vocabularies=RedisVocabularies(live),
         dead_letters=service.dead_letters,
         replier=service.replier,
         visible=VisibleReplies(
@@ -69,11 +70,7 @@ def _ingest(settings: IngestSettings, service: Service, embedder: Embedder) -> I
             Waits(live.cursor, partitions=settings.partitions),
             now_ms=lambda: time.time_ns() // 1_000_000,
         ),
-        limits=Limits(
-            future_skew_seconds=settings.future_skew_seconds,
-            replies_topic=settings.topic(REPLIES),
-            reply_partitions=settings.partitions,
-        ),
+        future_skew_seconds=settings.future_skew_seconds,
     )
 
 

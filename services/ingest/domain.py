@@ -10,6 +10,7 @@ from uuid import UUID
 
 import numpy as np
 
+from cognition.language.emoji import named
 from cognition.language.emotion import appraise
 from schemas.errors import Rejected
 from schemas.events import (
@@ -119,12 +120,13 @@ def occurred_ms(command: InboxMessage, received: Received, *, future_skew_second
 
 
 def indexed_text(store: Store, time_ms: int) -> str:
-    """The text that is embedded and indexed: the content with its date and speaker.
+    """The text that is embedded and indexed: the content with its date and speaker, emoji in words.
 
     >>> indexed_text(Store(namespace="a", content="Hi", speaker="Ada"), 1_683_504_000_000)
     '[08 May 2023] Ada: Hi'
     """
-    said = f"{store.speaker}: {store.content}" if store.speaker else store.content
+    content = named(store.content)
+    said = f"{store.speaker}: {content}" if store.speaker else content
     return f"[{_date(time_ms // _DAY_MS)}] {said}"
 
 

@@ -22,7 +22,7 @@ from schemas.replies import AcceptedResult, Reply, StoreResult, error_reply
 from services.common.computing import computing
 from services.common.dead_letters import DeadLetters
 from services.common.embedding.embedder import Embedder
-from services.common.envelope import Envelope, Replier, ReplyAddress
+from services.common.envelope import Replier, ReplyAddress
 from services.common.ownership import Ownership
 from services.common.records import JsonOf, Records
 from services.ingest.domain import (
@@ -76,15 +76,6 @@ class Item:
         return kind, "rejected" if self.error else "appended"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """Limits that the handler checks against."""
-
-    future_skew_seconds: float
-    replies_topic: str
-    reply_partitions: int
-
-
 class Ingest:
     """Turns inbox records into events, each once: also when it is killed and begins again.
 
@@ -105,7 +96,7 @@ class Ingest:
         dead_letters: DeadLetters,
         replier: Replier,
         visible: VisibleReplies,
-        limits: Limits,
+        future_skew_seconds: float,
     ) -> None:
         self.ownership = Ownership(self._assigned, self._revoked)
         self._progress = Progress(self.ownership)
@@ -115,10 +106,10 @@ class Ingest:
         self._dead_letters = dead_letters
         self._replier = replier
         self._visible = visible
-        self._limits = limits
+        self._future_skew_seconds = future_skew_seconds
         self._probes = count()
-        # Where events lie, by id: what we have appended lately, and what a predecessor, or we
-        # before an error, may have. That is looked up with the first records of a partition.
+        # Where events lie, by id: those that we have appended lately, and those that a predecessor,
+        # or we before an error, may have. These are read with the first records of a partition.
         self._appended: dict[UUID, Appended] = {}
         self._found: dict[UUID, Appended] = {}
         self._looked_up: set[TopicPartition] = set()
@@ -180,11 +171,7 @@ class Ingest:
     def _item(self, record: Any) -> Item:
         item = Item(record)
         try:
-            envelope = Envelope.of_record(
-                record,
-                replies_topic=self._limits.replies_topic,
-                partitions=self._limits.reply_partitions,
-            )
+            envelope = self._replier.envelope(record)
             item.reply_to = envelope.reply_to
             item.visible_by = self._visible.deadline(envelope)
             item.received = Received(
@@ -199,7 +186,7 @@ class Ingest:
                 item.time_ms = occurred_ms(
                     item.command,
                     item.received,
-                    future_skew_seconds=self._limits.future_skew_seconds,
+                    future_skew_seconds=self._future_skew_seconds,
                 )
         except (Rejected, Indigestible) as error:
             item.error = error

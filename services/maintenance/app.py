@@ -21,7 +21,7 @@ from services.common.redis import redis_prefix
 from services.common.wiring import Service
 from services.maintenance.adapters.kafka_log import KafkaLog
 from services.maintenance.adapters.language_model import wording_of
-from services.maintenance.adapters.redis_side import RedisSide
+from services.maintenance.adapters.redis_side import RedisReadSide
 from services.maintenance.clock import Clock
 from services.maintenance.handlers import Commands
 from services.maintenance.runner import Runner
@@ -38,7 +38,7 @@ def build(settings: MaintenanceSettings) -> AsgiFastStream:
     bus = Bus(settings, client_id="human-memory-maintenance-inbox")
     prefix = redis_prefix(settings.topic_prefix)
     live = LiveBuild(service.redis, prefix, partitions=settings.partitions)
-    side = RedisSide(service.redis, live, prefix)
+    side = RedisReadSide(service.redis, live, prefix)
     waits = Waits(live.cursor, partitions=settings.partitions)
     embedder = embedder_of(settings)
     runner = Runner(
@@ -90,7 +90,6 @@ def _commands(settings: MaintenanceSettings, service: Service, runner: Runner) -
         runner=runner,
         replier=service.replier,
         dead_letters=service.dead_letters,
-        reply_address=(settings.topic(REPLIES), settings.partitions),
         now_ms=_now_ms,
         runs_at_once=settings.maintenance_runs_at_once,
     )

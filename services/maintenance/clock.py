@@ -14,12 +14,12 @@ from schemas.ids import run_id
 from schemas.maintenance import Job, RunJob
 from schemas.topics import CONTENT_TYPE, JSON
 from services.common.redis import REDIS_ERRORS
-from services.maintenance.adapters.redis_side import RedisSide, Upkeep
 from services.maintenance.decisions import slot_of
+from services.maintenance.ports import ReadSide, Upkeep
 
 log = structlog.get_logger(__name__)
 SLOTS = Counter("human_memory_slots_total", "Commands published by the clock", ["job"])
-# Of a slot that was missed, while no member had its partition, the next look finds out.
+# A slot that was missed while no instance had its partition is found at the next look.
 LOOK_SECONDS = 5.0
 _HEADERS = ((CONTENT_TYPE, JSON.encode()),)
 
@@ -34,7 +34,7 @@ class Clock:
     def __init__(
         self,
         *,
-        side: RedisSide,
+        side: ReadSide,
         producer: DurableProducer,
         topic: str,
         intervals_ms: dict[Job, int],

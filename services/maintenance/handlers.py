@@ -31,7 +31,7 @@ from services.common.dead_letters import DeadLetters
 from services.common.envelope import Envelope, Replier, ReplyAddress
 from services.common.ownership import BACKOFF, Ownership
 from services.common.records import JsonOf, Records
-from services.maintenance.decisions import RunContext
+from services.maintenance.events import RunContext
 from services.maintenance.jobs.undo import UndoJob
 from services.maintenance.offsets import Offsets
 from services.maintenance.runner import HEALS, Runner
@@ -77,16 +77,13 @@ class Commands:
         runner: Runner,
         replier: Replier,
         dead_letters: DeadLetters,
-        reply_address: tuple[str, int],
         now_ms: Callable[[], int],
         runs_at_once: int,
     ) -> None:
-        """`reply_address`: the replies topic and its number of partitions."""
         self.ownership = RunOwnership(self)
         self._runner = runner
         self._replier = replier
         self._dead_letters = dead_letters
-        self._replies_topic, self._reply_partitions = reply_address
         self._now_ms = now_ms
         self._slots = asyncio.Semaphore(runs_at_once)
         self._offsets = Offsets()
@@ -124,9 +121,7 @@ class Commands:
 
     async def _take(self, record: Any) -> None:
         try:
-            envelope = Envelope.of_record(
-                record, replies_topic=self._replies_topic, partitions=self._reply_partitions
-            )
+            envelope = self._replier.envelope(record)
         except Rejected as error:
             self._later(self._refuse(record, error, None))
             return
@@ -195,11 +190,17 @@ class Commands:
         queue = self._queues[namespace]
         while queue:
             task = queue[0]
-            async with self._slots:
-                await self._do(task)
+            run, done = task.work.run, False
+            try:
+                async with self._slots:
+                    await self._do(task)
+                done = True
+            except Exception:  # whatever it is, the runs behind this one do not wait for it
+                # Its records stay uncommitted: the next owner of the partition has them again.
+                log.critical("run left", job=run.job, run=str(run.run_id), exc_info=True)
             queue.popleft()
-            self._tasks.pop(task.work.run.run_id, None)
-            for record in task.records:
+            self._tasks.pop(run.run_id, None)
+            for record in task.records if done else ():
                 await self._done(record)
         del self._queues[namespace]
         self._workers.pop(namespace, None)
@@ -287,7 +288,12 @@ class Commands:
     def _later(self, work: Any) -> None:
         task = asyncio.create_task(work)
         self._others.add(task)
-        task.add_done_callback(self._others.discard)
+        task.add_done_callback(self._over)
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        self._others.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.critical("command left", exc_info=error)
 
 
 class RunOwnership(Ownership):

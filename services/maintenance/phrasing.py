@@ -95,7 +95,7 @@ def answer(content: str, episodes: int) -> str | None:
 
 
 def _without_thoughts(content: str) -> str:
-    """What stands behind the last thought; a thought without an end takes all that follows it."""
+    """The text behind the last thought; a thought without an end takes all that follows it."""
     said = THOUGHT_ENDS.split(content)[-1] if THOUGHT_ENDS.search(content) else content
     begins = THOUGHT_BEGINS.search(said)
     return said[: begins.start()] if begins else said

@@ -13,7 +13,7 @@ from schemas.fields import Message
 from schemas.replies import RunResult
 from services.common.embedding.embedder import Embedder
 from services.common.redis import REDIS_ERRORS
-from services.maintenance.decisions import RunContext, completed_event, failed_event
+from services.maintenance.events import RunContext, completed_event, failed_event
 from services.maintenance.jobs.consolidation import consolidate
 from services.maintenance.jobs.decay import decay
 from services.maintenance.jobs.forgetting import STRATEGIES

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -11,14 +10,15 @@ from cognition.base_level import FloatArray, IntArray
 from cognition.clustering import occasions
 from schemas.ids import effect_id
 from schemas.parameters import Parameters
+from services.maintenance.events import RUN_METADATA
 from services.maintenance.ports import ReadSide
 from services.readside.activation import base_levels
 from services.readside.columns import DECAYED, DELETED, Memories, status_name
+from services.readside.documents import Document
 from services.readside.layout import KINDS, STATE, STATUSES, trace_id, unpack_changes
 
 # The memories that changed last. More would not fit into the minutes and the memory a run may take.
 LOOKED_AT_MAX = 20_000
-RUN_METADATA = "maintenance_run"
 FACT, SKILL = "semantic", "procedural"
 
 
@@ -36,7 +36,7 @@ class Gathered:
     states: np.ndarray
     vectors: np.ndarray
     levels: FloatArray
-    documents: list[dict[str, Any]]
+    documents: list[Document]
     faded: np.ndarray
     learnt_ms: np.ndarray
     now_ms: int
@@ -47,7 +47,7 @@ class Gathered:
 
     def of_type(self, *types: str, but: bool = False) -> IntArray:
         """Rows of these types, or of all others."""
-        wanted = [(document["memory_type"] in types) != but for document in self.documents]
+        wanted = [(document.memory_type in types) != but for document in self.documents]
         return np.flatnonzero(np.array(wanted, bool))
 
     def recent(self, since_ms: int) -> np.ndarray:
@@ -60,7 +60,7 @@ class Gathered:
     @cached_property
     def occasion(self) -> IntArray:
         """The occasion of each: what is independent evidence."""
-        sessions = [document.get("session") for document in self.documents]
+        sessions = [document.session for document in self.documents]
         return occasions(self.states["created_ms"] / 1000.0, sessions)
 
     def is_new_to(self, row: int, known: int) -> bool:
@@ -100,13 +100,12 @@ async def gather(
         )
     all_states = np.concatenate(states)
     statuses = [status_name(int(code)) for code in all_states["status"]]
-    documents = await side.documents(namespace, ids, statuses)
-    kept = [
-        i
-        for i, document in enumerate(documents)
-        if document["content"] and document.get("metadata", {}).get(RUN_METADATA) != str(run_id)
-    ]
-    kept.sort(key=lambda i: ids[i])
+    documents = {
+        i: document
+        for i, document in enumerate(await side.documents(namespace, ids, statuses))
+        if document is not None and document.metadata.get(RUN_METADATA) != str(run_id)
+    }
+    kept = sorted(documents, key=lambda i: ids[i])
     return Gathered(
         [ids[i] for i in kept],
         all_states[kept],

@@ -7,10 +7,9 @@ from typing import Any
 from schemas.events import MemoryEvent
 from schemas.ids import cause_of_key
 from services.common.embedding.embedder import Embedder
-from services.maintenance.decisions import RunContext, progressed_event
+from services.maintenance.events import RUN_METADATA, RunContext, progressed_event
 from services.maintenance.phrasing import Wording
 from services.maintenance.ports import Log, ReadSide
-from services.maintenance.snapshot import RUN_METADATA
 from services.readside.columns import status_name
 
 APPEND_AT_ONCE = 500
@@ -86,8 +85,9 @@ class Work:
         if status == "deleted":
             return Stored(name)
         (document,) = await self.side.documents(namespace, [name], [status])
-        mine = document.get("metadata", {}).get(RUN_METADATA) == str(self.run.run_id)
-        return Stored(name, document["content"] if mine else None)
+        if document is None or document.metadata.get(RUN_METADATA) != str(self.run.run_id):
+            return Stored(name)
+        return Stored(name, document.content)
 
     def check(self) -> None:
         """Raise RunCancelled if somebody wants the run to stop."""

@@ -15,8 +15,8 @@ from uuid import uuid4
 from redis.exceptions import ResponseError
 
 from services.common.redis import RedisClient
-from services.projection.adapters.redis_projection import RedisProjection
 from services.projection.pause import UNLINK_AT_ONCE, Held
+from services.projection.ports import Builds
 from services.readside.layout import Control
 
 SWITCH = files("services.projection").joinpath("lua/switch.lua").read_text()
@@ -30,10 +30,10 @@ return 1
 NO_BUILD = 0
 
 
-class Builds:
+class BuildsBeside:
     """The builds of one installation. Whoever begins one or switches is `alone` with them."""
 
-    def __init__(self, redis: RedisClient, store: RedisProjection, partitions: int) -> None:
+    def __init__(self, redis: RedisClient, store: Builds, partitions: int) -> None:
         self._redis = redis
         self._store = store
         self._controls = {number: store.control(number) for number in range(partitions)}

@@ -16,7 +16,7 @@ from schemas.errors import Unavailable
 from services.common.redis import REDIS_ERRORS, RedisClient, connect, redis_prefix
 from services.common.settings import VectorSettings
 from services.projection.adapters.redis_projection import RedisProjection
-from services.projection.builds import Builds
+from services.projection.builds import BuildsBeside
 from services.projection.digest import combined_digest, digest_of_build
 from services.projection.pause import (
     HOLD_SECONDS,
@@ -107,7 +107,7 @@ async def _digest(redis: RedisClient, store: RedisProjection, number: int, live:
 async def _replaced_by_nothing(
     redis: RedisClient, store: RedisProjection, lives: dict[int, Held]
 ) -> int:
-    builds = Builds(redis, store, len(lives))
+    builds = BuildsBeside(redis, store, len(lives))
     _, mark = await builds.begin()
     deleted = 0
     for number, live in lives.items():

@@ -9,10 +9,10 @@ from uuid import uuid4
 from human_memory.deadline import Deadline
 from schemas.errors import Unavailable
 from services.common.redis import REDIS_ERRORS, RedisClient
-from services.projection.adapters.redis_projection import RedisProjection
+from services.projection.ports import Builds
 from services.readside.layout import rebuilding_key
 
-# A rebuild that dies while it holds the live fold holds it no longer than this.
+# If a rebuild dies while it holds the live fold, the hold ends after this long.
 HOLD_SECONDS = 10
 LIVE_WAIT_SECONDS = 60.0
 POLL_SECONDS = 0.02
@@ -49,7 +49,7 @@ class Held:
 
 @asynccontextmanager
 async def held(
-    redis: RedisClient, store: RedisProjection, partition: int, at_least: int = 0
+    redis: RedisClient, store: Builds, partition: int, at_least: int = 0
 ) -> AsyncIterator[Held]:
     """Hold the live fold of a partition where it stands, or at an offset that lies before it.
 
@@ -72,7 +72,7 @@ async def held(
         yield Held(version, offset, kept.key, kept.word)
 
 
-async def arrived(redis: RedisClient, store: RedisProjection, partition: int, live: Held) -> None:
+async def arrived(redis: RedisClient, store: Builds, partition: int, live: Held) -> None:
     """Return when the live fold has come to where it is held.
 
     Raises:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from services.projection.fold.view import Needs, View
+from services.readside.layout import Control, Layout
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,27 @@ class Projection(Protocol):
         """The build that is read; a first one is begun where there is none."""
         ...
 
+    async def ensure_index(self, version: int) -> None:
+        """Create the search indexes of a build where they are missing."""
+        ...
+
+    async def expect(self, partition: int, offset: int) -> None:
+        """Have queries wait until the fold has come to `offset` again."""
+        ...
+
+    async def open(self, partition: int, version: int) -> None:
+        """Let queries read a build that nothing has been folded into yet.
+
+        Without a cursor they are refused: there may be a log, and nobody has looked yet.
+        """
+        ...
+
     async def cursor(self, partition: int, version: int) -> int:
         """Next offset to apply."""
+        ...
+
+    async def fold(self, partition: int, version: int) -> int | None:
+        """The fold that made a build; None where there is nothing yet."""
         ...
 
     async def load(self, partition: int, version: int, needs: Needs) -> tuple[int, View]:
@@ -42,4 +62,18 @@ class Projection(Protocol):
         Raises:
             Indigestible: what changed cannot be written down.
         """
+        ...
+
+
+class Builds(Projection, Protocol):
+    """The read side with its keys, for those that hold it still, compare and replace it."""
+
+    prefix: str
+
+    def layout(self, partition: int, version: int) -> Layout:
+        """Keys of a build."""
+        ...
+
+    def control(self, partition: int) -> Control:
+        """Keys that say which build is live, and what holds it."""
         ...

@@ -18,7 +18,7 @@ from schemas.errors import InvariantBroken
 from services.common.redis import REDIS_ERRORS, RedisClient
 from services.common.settings import VectorSettings
 from services.projection.adapters.redis_projection import RedisProjection
-from services.projection.builds import Builds
+from services.projection.builds import BuildsBeside
 from services.projection.pause import Busy, is_rebuilding
 from services.projection.rebuild import rebuild
 from services.readside.fold_version import FOLD, unreadable
@@ -53,7 +53,7 @@ class Upgrade:
         self._settings = settings
         self._redis = redis
         self._store = store
-        self._builds = Builds(redis, store, settings.partitions)
+        self._builds = BuildsBeside(redis, store, settings.partitions)
         self._let_pass = partial(let_pass, LET_PASS_SECONDS_MAX)
         self._note = ""
 

@@ -322,12 +322,12 @@ def test_memory_that_is_down_raises_service_unavailable(
     method: str, loop: asyncio.AbstractEventLoop
 ) -> None:
     async def ask() -> None:
-        async with AsyncMemory(BROKEN_ADDRESS) as memory:
+        async with AsyncMemory(BROKEN_ADDRESS, timeout=10) as memory:
             await getattr(memory, method)()
 
     with pytest.raises(ServiceUnavailable) as raised:
         loop.run_until_complete(ask())
-    with pytest.raises(ServiceUnavailable), Memory(BROKEN_ADDRESS) as memory:
+    with pytest.raises(ServiceUnavailable), Memory(BROKEN_ADDRESS, timeout=10) as memory:
         getattr(memory, method)()
 
     assert raised.value.status_code == 503

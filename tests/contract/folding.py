@@ -25,6 +25,10 @@ class ProbedProjection(Projection, Protocol):
         """Digest of what it holds."""
         ...
 
+    async def answers(self, partition: int) -> bool:
+        """True where queries are answered from the live build."""
+        ...
+
     async def hold(self, partition: int, offset: int | None) -> None:
         """Hold the live fold at an offset, or let it go on."""
         ...

@@ -212,7 +212,7 @@ class SearchReaderContract:
             ({"types": ["semantic"]}, "b"),
             ({"tags": ["red"]}, "ab"),
             ({"tags": ["red", "blue"]}, "a"),
-            ({"created_after": TIME_MS}, "bc"),
+            ({"created_after": TIME_MS + 1_000}, "bc"),
             ({"created_before": TIME_MS + 2_000}, "ab"),
             ({"as_of": TIME_MS + 1_000}, "ab"),
         ],

@@ -11,7 +11,7 @@ from schemas.events import MemoryEvent
 from services.common.redis import RedisClient, connect
 from services.projection import pause
 from services.projection.adapters.redis_projection import RedisProjection
-from services.projection.builds import Builds
+from services.projection.builds import BuildsBeside
 from services.projection.deletion import drop_builds
 from services.projection.digest import digest_of_build
 from services.projection.pause import Busy, alone, held, require_held, unlink
@@ -72,7 +72,7 @@ async def filled(store: RedisProjection) -> None:
 
 async def begun(redis: RedisClient, store: RedisProjection) -> tuple[int, str]:
     """A build beside it, of all events."""
-    version, mark = await Builds(redis, store, 1).begin()
+    version, mark = await BuildsBeside(redis, store, 1).begin()
     await fold_all(store_of(redis, store.prefix, mark), [EVENTS], partition=0, version=version)
     return version, mark
 
@@ -147,12 +147,12 @@ async def test_who_was_taken_for_dead_writes_nothing_any_more(
     redis: RedisClient, store: RedisProjection
 ) -> None:
     await filled(store)
-    version, mark = await Builds(redis, store, 1).begin()
+    version, mark = await BuildsBeside(redis, store, 1).begin()
     slow = store_of(redis, store.prefix, mark)
     batch = batch_of(EVENTS, partition=0, version=version)
     await batch.load(slow)
 
-    builds = Builds(redis, store, 1)
+    builds = BuildsBeside(redis, store, 1)
     await builds.clean(await builds.marks())
     outcome = await batch.apply(slow)
 
@@ -165,7 +165,7 @@ async def test_what_is_built_meanwhile_is_left_alone(
 ) -> None:
     await filled(store)
     old = await begun(redis, store)
-    builds = Builds(redis, store, 1)
+    builds = BuildsBeside(redis, store, 1)
     found = await builds.marks()
     version, mark = await begun(redis, store)
 
@@ -189,10 +189,10 @@ async def test_tidying_up_that_dies_is_done_by_the_next_one(
         raise ConnectionError("killed")
 
     interrupted = Interrupted(redis, 3, die)
-    dying = Builds(interrupted, store_of(interrupted, store.prefix), 1)
+    dying = BuildsBeside(interrupted, store_of(interrupted, store.prefix), 1)
     with pytest.raises(ConnectionError):
         await dying.clean(await dying.marks())
-    builds = Builds(redis, store, 1)
+    builds = BuildsBeside(redis, store, 1)
     await builds.clean(await builds.marks())
 
     assert await keys_of(redis, store) == {"live", "v1"}
@@ -220,7 +220,7 @@ async def test_upgrade_waits_for_an_operator_who_replays_and_then_finds_nothing_
         await upgrade._look()
         said = upgrade.note()
         async with held(redis, store, 0) as live:
-            await Builds(redis, store, 1).switch(0, live, mark=mark, cursor=len(EVENTS))
+            await BuildsBeside(redis, store, 1).switch(0, live, mark=mark, cursor=len(EVENTS))
     await upgrade._look()
 
     assert said == "another instance rebuilds the read side for this version"
@@ -245,7 +245,9 @@ async def test_switch_makes_the_build_live(redis: RedisClient, store: RedisProje
     version, mark = await begun(redis, store)
 
     async with held(redis, store, 0, len(EVENTS)) as live:
-        switched = await Builds(redis, store, 1).switch(0, live, mark=mark, cursor=len(EVENTS))
+        switched = await BuildsBeside(redis, store, 1).switch(
+            0, live, mark=mark, cursor=len(EVENTS)
+        )
 
     assert switched
     assert await store.live_version(0) == version
@@ -260,7 +262,7 @@ async def lose_the_hold(redis: RedisClient, store: RedisProjection) -> None:
 
 
 async def begin_another(redis: RedisClient, store: RedisProjection) -> None:
-    await Builds(redis, store, 1).begin()
+    await BuildsBeside(redis, store, 1).begin()
 
 
 async def fall_back(redis: RedisClient, store: RedisProjection) -> None:
@@ -280,7 +282,9 @@ async def test_switch_is_refused_where_anything_has_changed(
 
     async with held(redis, store, 0, len(EVENTS)) as live:
         await change(redis, store)
-        switched = await Builds(redis, store, 1).switch(0, live, mark=mark, cursor=len(EVENTS))
+        switched = await BuildsBeside(redis, store, 1).switch(
+            0, live, mark=mark, cursor=len(EVENTS)
+        )
 
     assert not switched
     assert await store.live_version(0) != version

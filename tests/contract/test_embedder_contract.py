@@ -16,6 +16,7 @@ from services.common.embedding.encoder import Encoders
 from services.common.embedding.model_files import DEFAULT_MODEL, load_encoders
 from services.common.settings import EmbedderSettings
 from tests.fakes.hash_model import hash_embedder
+from tests.fakes.word_embedder import WordEmbedder
 
 TEXTS = [
     "Tea is at four.",
@@ -108,6 +109,12 @@ class TestHashModel(EmbedderContract):
     @pytest.fixture
     def embedder(self) -> Embedder:
         return hash_embedder()
+
+
+class TestWords(EmbedderContract):
+    @pytest.fixture
+    def embedder(self) -> Embedder:
+        return WordEmbedder()
 
 
 class TestHashModelInThreads(EmbedderContract):

@@ -5,15 +5,17 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from schemas.errors import Unavailable
 from schemas.events import MemoryEvent
 from services.common.redis import RedisClient, connect
 from services.projection.adapters.redis_projection import RedisProjection
-from services.projection.builds import Builds
+from services.projection.builds import BuildsBeside
 from services.projection.digest import digest_of_build
 from services.projection.pause import unlink
 from services.projection.ports import Outcome
 from services.readside.fold_version import FOLD
 from services.readside.layout import Status
+from services.readside.live_build import LiveBuild
 from tests.builders import (
     TIME_MS,
     accessed_event,
@@ -26,6 +28,7 @@ from tests.builders import (
     restored_event,
     superseded_event,
 )
+from tests.contract.answering_contract import AnsweringContract
 from tests.contract.folding import fold_all, fold_into
 from tests.contract.projection_contract import ProjectionContract, digest_of
 from tests.contract.projection_damages import ANN, BOB, DAMAGES, NAMESPACE, RUN, Damage
@@ -44,6 +47,15 @@ class RedisSide(RedisProjection):
 
     async def digest(self, partition: int, version: int) -> str:
         return await digest_of_build(self.redis, self.layout(partition, version))
+
+    async def answers(self, partition: int) -> bool:
+        try:
+            await LiveBuild(self.redis, self.prefix, partitions=partition + 1).read(
+                partition, lambda _: []
+            )
+        except Unavailable:
+            return False
+        return True
 
     async def hold(self, partition: int, offset: int | None) -> None:
         if offset is None:
@@ -88,14 +100,14 @@ async def side(redis: RedisClient) -> AsyncIterator[RedisSide]:
     await store.lose_everything()
 
 
-class TestMemoryProjection(ProjectionContract):
+class TestMemoryProjection(ProjectionContract, AnsweringContract):
     @pytest.fixture
     def projection(self) -> MemoryProjection:
         return MemoryProjection()
 
 
 @pytest.mark.integration
-class TestRedisProjection(ProjectionContract):
+class TestRedisProjection(ProjectionContract, AnsweringContract):
     @pytest.fixture
     def projection(self, side: RedisSide) -> RedisSide:
         return side
@@ -160,7 +172,7 @@ class TestRedisProjection(ProjectionContract):
         events = at_offsets([small_stored(ANN, envelope=around(TIME_MS))])
         await side.live_version(0)
         await side.hold(0, 0)
-        _, mark = await Builds(side.redis, side, 1).begin()
+        _, mark = await BuildsBeside(side.redis, side, 1).begin()
         rebuilding = RedisSide(side.redis, side.prefix, mark=mark)
 
         outcome = await fold_into(rebuilding, events, partition=0, version=2)

@@ -1,7 +1,6 @@
 """The contracts of the readers on the fakes and on Redis, and that both read the same."""
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator
 from itertools import count
 from typing import Any
@@ -11,18 +10,12 @@ from hypothesis import HealthCheck, given, settings
 
 from schemas.events import MemoryEvent
 from services.common.redis import RedisClient, connect
-from services.projection.adapters.redis_projection import RedisProjection
 from services.projection.pause import unlink
 from services.readside.columns import Memories
 from services.readside.layout import (
-    INDEXED,
     STATUSES,
-    Control,
-    Layout,
     hash64,
-    rebuilding_key,
 )
-from services.readside.live_build import LiveBuild
 from services.retrieval.adapters.redis_graph import RedisGraphReader
 from services.retrieval.adapters.redis_installation import RedisInstallationReader
 from services.retrieval.adapters.redis_memories import RedisMemoryReader
@@ -35,7 +28,6 @@ from services.retrieval.ports import (
     SearchReader,
 )
 from tests.builders import memory_id
-from tests.contract.folding import fold_all
 from tests.contract.readers_contract import (
     BOUNDS,
     NAMESPACE,
@@ -46,20 +38,16 @@ from tests.contract.readers_contract import (
     SearchReaderContract,
     planned,
 )
+from tests.contract.redis_side import RedisSide, new_prefix
 from tests.engines import Engines
 from tests.fakes.folded_side import FoldedSide
 from tests.fakes.graph_reader import FoldedGraphReader
 from tests.fakes.installation_reader import FoldedInstallationReader
 from tests.fakes.memory_reader import FoldedMemoryReader
 from tests.fakes.search_reader import FoldedSearchReader
-from tests.sequences import CONCEPTS, DIMENSION, NAMES, at_offsets, logs
+from tests.sequences import CONCEPTS, NAMES, logs
 
 EXAMPLES = count()
-
-
-def new_prefix() -> str:
-    """A beginning of keys that nobody has."""
-    return f"hm:readers-{secrets.token_hex(4)}:"
 
 
 class FoldedReadSide:
@@ -82,42 +70,15 @@ class FoldedReadSide:
         self._side.target = target
 
 
-class RedisReadSide:
-    """The adapters, under keys of their own; `clear` drops the index, and `unlink` all the rest."""
+class RedisReadSide(RedisSide):
+    """The adapters."""
 
     def __init__(self, redis: RedisClient, prefix: str) -> None:
-        self._redis = redis
-        self._prefix = prefix
-        self._store = RedisProjection(redis, prefix, dimension=DIMENSION)
-        self._folded = 0
-        build = LiveBuild(redis, prefix, partitions=1)
-        self.search: SearchReader = RedisSearchReader(build)
-        self.memories: MemoryReader = RedisMemoryReader(build)
-        self.graph: GraphReader = RedisGraphReader(build)
-        self.installation: InstallationReader = RedisInstallationReader(build, partitions=1)
-
-    async def take(self, *events: MemoryEvent) -> None:
-        if self._folded == 0:
-            # Not `live_version`, which looks at all keys: there may be many of others.
-            await self._store.ensure_index(1)
-            await self._redis.set(Control(self._prefix, 0).live, 1)
-        await fold_all(self._store, [at_offsets(list(events), self._folded)], partition=0)
-        self._folded += len(events)
-
-    async def rebuild_beside(self, events: int) -> None:
-        await self._redis.set(rebuilding_key(self._prefix), "somebody")
-        await self._redis.set(Control(self._prefix, 0).next, "3 somebody")
-        await self._redis.set(Layout(self._prefix, 3, 0).cursor, events)
-
-    async def lose(self, target: int) -> None:
-        await self._redis.set(Control(self._prefix, 0).target, target)
-
-    async def clear(self) -> None:
-        if self._folded:
-            for status in INDEXED:
-                await self._redis.execute_command(
-                    "FT.DROPINDEX", Layout(self._prefix, 1, 0).index(status)
-                )
+        super().__init__(redis, prefix)
+        self.search: SearchReader = RedisSearchReader(self.build)
+        self.memories: MemoryReader = RedisMemoryReader(self.build)
+        self.graph: GraphReader = RedisGraphReader(self.build)
+        self.installation: InstallationReader = RedisInstallationReader(self.build, partitions=1)
 
 
 class OnFakes:
@@ -129,12 +90,8 @@ class OnFakes:
 class OnRedis:
     @pytest.fixture
     async def side(self, stack: Engines) -> AsyncIterator[RedisReadSide]:
-        redis, prefix = connect(stack.redis), new_prefix()
-        side = RedisReadSide(redis, prefix)
-        yield side
-        await side.clear()
-        await unlink(redis, f"{prefix}*")
-        await redis.aclose()
+        async with RedisReadSide.at(stack.redis) as side:
+            yield side
 
 
 class TestFoldedSearchReader(OnFakes, SearchReaderContract):

@@ -17,10 +17,11 @@ V = TypeVar("V")
 
 @dataclass
 class Build:
-    """What one partition holds in one version."""
+    """What one partition holds in one version; `is_open`: queries may read it."""
 
     cursor: int = 0
     fold: int = FOLD
+    is_open: bool = False
     view: View = field(default_factory=View)
 
 
@@ -31,12 +32,26 @@ class MemoryProjection:
         self._builds: dict[tuple[int, int], Build] = {}
         self._live: dict[int, int] = {}
         self._holds: dict[int, int] = {}
+        self._targets: dict[int, int] = {}
 
     async def live_version(self, partition: int) -> int:
         return self._live.setdefault(partition, max(self._live.values(), default=1))
 
+    async def ensure_index(self, version: int) -> None:
+        return  # what is looked for here needs none
+
+    async def expect(self, partition: int, offset: int) -> None:
+        self._targets[partition] = offset
+
+    async def open(self, partition: int, version: int) -> None:
+        self._build(partition, version).is_open = True
+
     async def cursor(self, partition: int, version: int) -> int:
         return self._build(partition, version).cursor
+
+    async def fold(self, partition: int, version: int) -> int | None:
+        build = self._build(partition, version)
+        return build.fold if build.is_open or build.cursor else None
 
     async def load(self, partition: int, version: int, needs: Needs) -> tuple[int, View]:
         await asyncio.sleep(0)  # others get their turn, as they do while Redis answers
@@ -89,8 +104,12 @@ class MemoryProjection:
                 build.view.memories[ref] = _merged(before, view.memories[ref])
             _write(build.view, view, name, touched)
         build.view.seen |= view.seen_now
-        build.cursor = next_cursor
+        build.cursor, build.is_open = next_cursor, True
         return Outcome("applied", next_cursor)
+
+    async def answers(self, partition: int) -> bool:
+        build = self._build(partition, self._live.get(partition, 0))
+        return build.is_open and build.cursor >= self._targets.get(partition, 0)
 
     async def digest(self, partition: int, version: int) -> str:
         return digest_of_view(self._build(partition, version).view)
@@ -110,6 +129,7 @@ class MemoryProjection:
         self._builds.clear()
         self._live.clear()
         self._holds.clear()
+        self._targets.clear()
 
     def _build(self, partition: int, version: int) -> Build:
         return self._builds.setdefault((partition, version), Build())

@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from schemas.events import MaintenanceProgressed, MemoryEvent
-from schemas.inbox import InboxCommand
+from schemas.inbox import InboxMessage
 from services import run
 from services.maintenance.adapters import kafka_log
 
@@ -33,7 +33,7 @@ class DyingLog(kafka_log.KafkaLog):
             os.kill(os.getpid(), signal.SIGKILL)
         return await super().append(events)
 
-    async def ask(self, command: InboxCommand) -> tuple[dict[str, Any], str | None]:
+    async def ask(self, command: InboxMessage) -> tuple[dict[str, Any], str | None]:
         answer = await super().ask(command)
         if self.phase == DIE_IN:
             os.kill(os.getpid(), signal.SIGKILL)

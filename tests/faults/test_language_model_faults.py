@@ -1,6 +1,5 @@
 """A language model that is slow, answers nonsense or goes down: its phase ends, the rest runs."""
 
-import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from typing import Any
@@ -86,8 +85,8 @@ async def lived(system: System, model: LocalModel) -> AsyncIterator[Agent]:
         await agent.tell(command.model_copy(update={"namespace": agent.namespace}))
         for text, session in EPISODES + PRACTISED:
             await agent.store(text, session=session, emotion=MOVING)
-        await agent.store(FADED, memory_type="semantic", emotion=Emotion())
-        await asyncio.sleep(2 * SHORT_SECONDS)
+        faded = await agent.store(FADED, memory_type="semantic", emotion=Emotion())
+        await agent.faded(faded, horizon_seconds=SHORT_SECONDS)
         yield agent
 
 

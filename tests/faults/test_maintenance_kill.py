@@ -7,12 +7,14 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import numpy as np
 import orjson
 import pytest
 
+from schemas.codec import decode_maintenance
+from schemas.errors import NotFound
 from schemas.events import (
     MaintenanceCompleted,
     MaintenanceProgressed,
@@ -24,7 +26,7 @@ from schemas.events import (
 from schemas.fields import Emotion
 from schemas.jobs import PHASES
 from schemas.maintenance import CancelRun, RunJob
-from schemas.topics import EVENTS
+from schemas.topics import EVENTS, MAINTENANCE
 from services.projection.batch import decode
 from services.projection.fold.fold import fold
 from services.projection.fold.view import View
@@ -57,8 +59,6 @@ EPISODES = [
 TOLD = [f"The key of door {number} hangs in the hall." for number in range(6)]
 DIES_SECONDS = 90.0
 ENDS_SECONDS = 120.0
-# Until a command has certainly been taken up.
-CANCEL_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -103,9 +103,8 @@ async def _lived(system: System, namespace: str) -> None:
         await agent.tell(command.model_copy(update={"namespace": namespace}))
         for text, session in EPISODES:
             await agent.store(text, session=session, emotion=MOVING)
-        for text in TOLD:
-            await agent.store(text, memory_type="semantic", emotion=Emotion())
-        await asyncio.sleep(2 * SHORT_SECONDS)
+        told = [await agent.store(text, memory_type="semantic", emotion=Emotion()) for text in TOLD]
+        await agent.faded(*told, horizon_seconds=SHORT_SECONDS)
 
 
 async def _consolidate(system: System, namespace: str) -> None:
@@ -228,7 +227,10 @@ async def test_run_that_is_cancelled_while_it_waits_for_the_read_side_stops_and_
             (begun,) = await _begun(system, namespace)
             cancel = CancelRun(namespace=namespace, run_id=UUID(begun.subject))
             cancelled = asyncio.create_task(bus.ask(cancel))
-            await asyncio.sleep(CANCEL_SECONDS)
+            await eventually(lambda: _commanded(system, cancel), seconds=ENDS_SECONDS)
+            # What comes after it in the partition is answered after it has been taken up.
+            with pytest.raises(NotFound):
+                await bus.ask(cancel.model_copy(update={"run_id": uuid4()}))
         finally:
             os.kill(others.process.pid, signal.SIGCONT)
         replies = await asyncio.gather(asked, cancelled)
@@ -240,6 +242,11 @@ async def test_run_that_is_cancelled_while_it_waits_for_the_read_side_stops_and_
     assert [e.data.cancelled for e in events if isinstance(e, MaintenanceCompleted)] == [True]
 
 
+async def _commanded(system: System, cancel: CancelRun) -> bool:
+    records = await read_all(system, MAINTENANCE)
+    return any(decode_maintenance(record.value) == cancel for record in records)
+
+
 async def _begun(system: System, namespace: str) -> list[MaintenanceProgressed]:
     events = await _events(system, namespace)
     return [event for event in events if isinstance(event, MaintenanceProgressed)]
@@ -247,6 +254,12 @@ async def _begun(system: System, namespace: str) -> list[MaintenanceProgressed]:
 
 async def _has_begun(system: System, namespace: str) -> bool:
     return await _begun(system, namespace) != []
+
+
+async def _runs(system: System, namespace: str) -> Counter[str]:
+    """The number of its runs that are over, by job."""
+    events = await _events(system, namespace)
+    return Counter(each.data.job for each in events if isinstance(each, MaintenanceCompleted))
 
 
 async def test_two_consumers_at_once_do_each_slot_once(
@@ -268,9 +281,13 @@ async def test_two_consumers_at_once_do_each_slot_once(
             for agent in (agents := [Agent(bus, namespace) for namespace in namespaces]):
                 short = builders.parameters(horizon_seconds=SHORT_SECONDS)
                 await agent.tell(short.model_copy(update={"namespace": agent.namespace}))
-            for number in range(20):
-                await asyncio.gather(*[agent.store(f"Crate {number}.") for agent in agents])
-                await asyncio.sleep(1.0)
+
+            async def have_lived() -> bool:
+                await asyncio.gather(*[agent.store("Another crate.") for agent in agents])
+                runs = [await _runs(own, agent.namespace) for agent in agents]
+                return all(each["decay"] >= 3 and each["consolidation"] >= 2 for each in runs)
+
+            await eventually(have_lived, seconds=ENDS_SECONDS)
         await asyncio.gather(*[service.stop() for service in services[1:]])
         await folded(own)
         events = [decode(record).event for record in await read_all(own, EVENTS)]

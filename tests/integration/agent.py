@@ -5,7 +5,10 @@ from typing import Any
 from uuid import UUID
 
 from human_memory.bus.bus import Bus, Request
+from schemas.parameters import Parameters
+from services.readside.activation import threshold_of
 from tests import builders
+from tests.polling import eventually
 
 PATIENCE_SECONDS = 60.0
 # Below any activation: what a test searches for is found however old it says it is.
@@ -52,6 +55,16 @@ class Agent:
 
     async def stats(self) -> Row:
         return await self.tell(builders.stats(**self._about({})))
+
+    async def faded(self, *memories: UUID, horizon_seconds: float) -> None:
+        """Return once these lie below the threshold that a horizon stands for."""
+        threshold = threshold_of(Parameters(horizon_seconds=horizon_seconds))
+
+        async def below() -> bool:
+            levels = [(await self.inspect(memory))["activation"] for memory in memories]
+            return bool(max(levels) <= threshold)
+
+        await eventually(below, seconds=PATIENCE_SECONDS)
 
     async def tell(self, message: Request) -> Row:
         """The result; where it is a write, later questions see it."""

@@ -1,14 +1,18 @@
 """What our client adds to the published one, over HTTP and over the bus, with the same results."""
 
 import asyncio
+import inspect
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from human_memory import (
     AsyncMemory,
     HumanMemoryError,
+    Memory,
     MemoryNotFound,
     ServiceUnavailable,
     ValidationError,
@@ -50,6 +54,20 @@ async def memory(address: str, namespace: str) -> AsyncIterator[AsyncMemory]:
     """A client of a namespace that only this test uses."""
     async with AsyncMemory(address, namespace=namespace) as client:
         yield client
+
+
+async def test_rows_have_metadata_where_it_is_asked_for_each_time(memory: AsyncMemory) -> None:
+    await memory.store("Tea is at four.", metadata={"page": 3})
+
+    # The second search finds the text in a cache that keeps no metadata.
+    searched = [
+        (await memory.search("tea", include_metadata=asked))[0].metadata
+        for asked in (True, False, True)
+    ]
+    listed = [(await memory.list(include_metadata=asked))[0].metadata for asked in (True, False)]
+
+    assert searched == [{"page": 3}, None, {"page": 3}]
+    assert listed == [{"page": 3}, None]
 
 
 async def test_what_was_said_with_a_memory_comes_back_and_filters(memory: AsyncMemory) -> None:
@@ -286,9 +304,11 @@ async def test_dead_letter_is_listed_shown_and_sent_again(
     with pytest.raises(ValidationError, match="future"):
         await memory.store("From the future.", occurred_at=future)
 
-    letter = next(each for each in await memory.dead_letters(200) if each.key == namespace)
+    (letter,) = await memory.dead_letters(200, key=namespace, contains="future")
     shown = await memory.get_dead_letter(letter.place)
     (sent,) = await memory.replay_dead_letters([letter.place])
+    with pytest.raises(ValidationError, match="was sent back before"):
+        await memory.replay_dead_letters([letter.place])
 
     assert shown.value["content"] == "From the future."
     assert shown.reason is not None
@@ -297,6 +317,12 @@ async def test_dead_letter_is_listed_shown_and_sent_again(
     assert sent.sent_to.startswith(f"{shown.reason.topic} {shown.reason.partition}:")
     with pytest.raises(MemoryNotFound):
         await memory.get_dead_letter("0:999999")
+    assert (await memory.get_dead_letter(letter.place)).sent_to == sent.sent_to
+    assert await memory.dead_letters(key=namespace, state="discarded") == []
+    assert await memory.discard_dead_letters([letter.place]) == [letter.place]
+    (discarded,) = await memory.dead_letters(key=namespace, state="discarded")
+    assert discarded.place == letter.place
+    assert await memory.dead_letters(key=namespace, until="2001-01-01T00:00:00Z") == []
 
 
 async def test_run_is_started_watched_and_undone(
@@ -333,7 +359,10 @@ async def test_request_beyond_the_size_of_a_body_is_413(memory: AsyncMemory) -> 
 
 
 async def test_client_goes_on_once_kafka_is_there(
-    system: System, namespace: str, monkeypatch: pytest.MonkeyPatch
+    system: System,
+    namespace: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setenv("HUMAN_MEMORY_TOPIC_PREFIX", system.settings.topic_prefix)
     host, _, real = system.settings.kafka.rpartition(":")
@@ -343,12 +372,65 @@ async def test_client_goes_on_once_kafka_is_there(
         upstream, downstream = await asyncio.open_connection(host, int(real))
         await asyncio.gather(pipe(reader, downstream), pipe(upstream, writer))
 
-    async with AsyncMemory(f"kafka://127.0.0.1:{port}", namespace=namespace) as memory:
+    address = f"kafka://127.0.0.1:{port}"
+    async with AsyncMemory(address, timeout=1, namespace=namespace) as hasty:
         with pytest.raises(ServiceUnavailable, match=str(port)):
-            await memory.stats()
-
+            await hasty.stats()
+    async with AsyncMemory(address, namespace=namespace) as memory:
+        asked = asyncio.create_task(memory.stats())
+        async with asyncio.timeout(20):
+            while "trying again" not in caplog.text:  # noqa: ASYNC110 (a log has no event)
+                await asyncio.sleep(0.05)
         async with await asyncio.start_server(forward, "127.0.0.1", port):
-            assert (await memory.stats()).total == 0
+            assert (await asked).total == 0
+
+
+@pytest.mark.parametrize("kind", [Memory, AsyncMemory])
+async def test_what_was_done_while_the_connection_broke_is_done_once(
+    gateway: str, namespace: str, kind: type
+) -> None:
+    async with losing_the_first_answer(gateway) as address:
+        memory = kind(address, namespace=namespace)
+        stored = await called(memory.store, "Tea is at four.")
+        await called(memory.close)
+    async with losing_the_first_answer(gateway) as address:
+        memory = kind(address, namespace=namespace)
+        (found,) = await called(memory.search, "When is tea?")
+        total = (await called(memory.stats)).total
+        known = await called(memory.inspect, stored.memory_id)
+        await called(memory.close)
+
+    assert (found.memory_id, total) == (stored.memory_id, 1)
+    assert known.access_count == 2
+
+
+async def called(method: Any, *arguments: Any) -> Any:
+    """The result of a method of either client, out of the way of this loop."""
+    if inspect.iscoroutinefunction(method):
+        return await method(*arguments)
+    return await asyncio.to_thread(method, *arguments)
+
+
+@asynccontextmanager
+async def losing_the_first_answer(gateway: str) -> AsyncIterator[str]:
+    """An address before a gateway whose first connection breaks once the gateway has answered."""
+    host, _, port = gateway.removeprefix("http://").rpartition(":")
+    lost: list[bytes] = []
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        upstream, downstream = await asyncio.open_connection(host, int(port))
+        sending = asyncio.create_task(pipe(reader, downstream))
+        if not lost:
+            lost.append(await upstream.read(65_536))
+            writer.close()
+        else:
+            await pipe(upstream, writer)
+        sending.cancel()
+        downstream.close()
+
+    async with await asyncio.start_server(forward, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    assert lost
 
 
 async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

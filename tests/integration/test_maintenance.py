@@ -12,7 +12,7 @@ import pytest
 from schemas.codec import decode_event
 from schemas.errors import NotFound, Rejected
 from schemas.events import MaintenanceCompleted, MemoryDecayed, MemoryEvent
-from schemas.fields import milliseconds
+from schemas.fields import Emotion, milliseconds
 from schemas.ids import run_id
 from schemas.maintenance import CancelRun, RunJob, UndoRun
 from schemas.queries import GraphExport, RunQuery, Runs, WorkingMemoryQuery
@@ -63,11 +63,12 @@ async def forgetful(agent: Agent, **parameters: float) -> None:
     await agent.tell(command.model_copy(update={"namespace": agent.namespace}))
 
 
-async def run(agent: Agent, job: str = "decay", **parameters: Any) -> dict[str, Any]:
-    """A run on demand, done."""
-    command = RunJob.model_validate(
-        {"namespace": agent.namespace, "job": job, "parameters": parameters}
-    )
+async def run(
+    agent: Agent, job: str = "decay", *, slot: int | None = None, **parameters: Any
+) -> dict[str, Any]:
+    """A run on demand, of now or of a slot, done."""
+    about = {"namespace": agent.namespace, "job": job, "slot": slot}
+    command = RunJob.model_validate(about | {"parameters": parameters})
     result = await agent.tell(command)
     assert result["complete"]
     return result
@@ -85,7 +86,7 @@ async def test_faded_memory_is_archived_listed_inspected_and_comes_back(
     await forgetful(keeper)
     faded = await keeper.store("The harbour was closed in winter.")
     pinned = await keeper.store("The key is under the mat.", pinned=True)
-    await asyncio.sleep(2 * SHORT_SECONDS)
+    await keeper.faded(faded, pinned, horizon_seconds=SHORT_SECONDS)
 
     result = await run(keeper)
 
@@ -106,7 +107,7 @@ async def test_strong_cue_brings_an_archived_memory_back_and_a_weak_one_does_not
 ) -> None:
     await forgetful(keeper)
     faded = await keeper.store("The harbour was closed in winter.")
-    await asyncio.sleep(2 * SHORT_SECONDS)
+    await keeper.faded(faded, horizon_seconds=SHORT_SECONDS)
     await run(keeper)
 
     threshold: dict[str, Any] = {"min_activation": None}  # that of the namespace
@@ -150,12 +151,13 @@ def _later(created_at: str) -> int:
 
 
 async def test_memory_used_since_it_faded_is_not_archived(keeper: Agent) -> None:
-    await forgetful(keeper, horizon_seconds=3.0)
+    await forgetful(keeper, horizon_seconds=1.0)
     idle, used = await keeper.store("An idle thought."), await keeper.store("A thought in use.")
-    await asyncio.sleep(3.2)
+    await keeper.faded(idle, used, horizon_seconds=1.0)
     await keeper.access(used)
+    moment = milliseconds(datetime.fromisoformat((await keeper.inspect(used))["last_accessed"]))
 
-    result = await run(keeper)
+    result = await run(keeper, slot=moment)
 
     assert result["report"]["memories_decayed"] == 1
     assert (await keeper.inspect(idle))["status"] == "decayed"
@@ -165,8 +167,8 @@ async def test_memory_used_since_it_faded_is_not_archived(keeper: Agent) -> None
 async def test_undone_run_has_never_been(keeper: Agent, kept: System) -> None:
     await forgetful(keeper)
     memories = [await keeper.store(f"Note {number}.") for number in range(5)]
+    await keeper.faded(*memories, horizon_seconds=SHORT_SECONDS)
     before = [await keeper.inspect(memory) for memory in memories]
-    await asyncio.sleep(2 * SHORT_SECONDS)
     result = await run(keeper)
     assert result["report"]["memories_decayed"] == 5
 
@@ -230,8 +232,8 @@ async def test_run_whose_member_is_killed_is_done_once_by_another(
     keeper: Agent, kept: System
 ) -> None:
     await forgetful(keeper)
-    await asyncio.gather(*[keeper.store(f"Crate {number} was opened.") for number in range(MANY)])
-    await asyncio.sleep(2 * SHORT_SECONDS)
+    crates = [keeper.store(f"Crate {number} was opened.") for number in range(MANY)]
+    await keeper.faded(*await asyncio.gather(*crates), horizon_seconds=SHORT_SECONDS)
     command = RunJob(namespace=keeper.namespace, job="decay")
     owners = [process for process in kept.processes if process.alive()]
 
@@ -296,6 +298,22 @@ async def test_consolidation_makes_facts_and_skills_that_searches_find(
     assert (graph["total"], graph["edges"]) == (0, [])
     await folded(kept)
     await assert_redis_is_the_fold_of_the_log(kept)
+
+
+async def test_consolidation_leaves_a_fresh_plain_memory_lower_and_a_moving_one_higher(
+    keeper: Agent,
+) -> None:
+    plain = await keeper.store("The bus stop is next to the library.")
+    felt = Emotion(valence=-0.9, arousal=1.0, salience=0.9)
+    moving = await keeper.store("The roof of the barn caught fire.", emotion=felt)
+    before = [(await keeper.inspect(each))["activation"] for each in (plain, moving)]
+
+    result = await run(keeper, "consolidation")
+
+    after = [(await keeper.inspect(each))["activation"] for each in (plain, moving)]
+    assert result["report"]["episodes_replayed"] == 1
+    assert after[0] < before[0] - 0.1  # the downscaling, and a moment more
+    assert after[1] > before[1]
 
 
 async def test_strategies_lower_what_they_say_and_a_second_caller_gets_the_same_report(

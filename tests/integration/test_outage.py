@@ -103,7 +103,9 @@ async def test_replies_are_given_up_while_kafka_does_not_answer(
 ) -> None:
     answers = [(ReplyAddress(b"q1", 0), Reply(result={"version": "test"}))]
     async with DurableProducer(settings) as producer:
-        replier = Replier(producer, settings.topic(REPLIES), service="test")
+        replier = Replier(
+            producer, settings.topic(REPLIES), partitions=settings.partitions, service="test"
+        )
         await replier.send(answers)  # the connection is there
         async with silent(own_stack):
             # They end while it is silent, so nothing but the replier's own bound can end them.

@@ -98,15 +98,29 @@ async def test_search_filters_by_type_tags_and_time(agent: Agent) -> None:
     assert ids(rows) == [wanted]
 
 
-async def test_bounds_of_time_are_exclusive(agent: Agent) -> None:
+async def test_window_of_time_begins_with_its_first_moment_and_ends_before_its_last(
+    agent: Agent,
+) -> None:
     memory = await agent.store(occurred_at=TIME_MS)
 
-    after = await agent.search(created_after=TIME_MS)
+    after = await agent.search(created_after=TIME_MS + 1)
     before = await agent.search(created_before=TIME_MS)
-    between = await agent.search(created_after=TIME_MS - 1, created_before=TIME_MS + 1)
+    between = await agent.search(created_after=TIME_MS, created_before=TIME_MS + 1)
 
     assert (after, before) == ([], [])
     assert ids(between) == [memory]
+
+
+@pytest.mark.parametrize("emoji", ["❤️", "🇩🇪", "🎉", "👍🏽", "🫖"])
+async def test_emoji_is_found_by_itself_and_by_its_name(agent: Agent, emoji: str) -> None:
+    for other in ("The boiler man comes on Friday.", "🐙", "The keys hang by the door."):
+        await agent.store(other)
+    memory = await agent.store(emoji)
+
+    found = await agent.search(query=emoji)
+
+    assert ids(found)[:1] == [memory]
+    assert found[0]["content"] == emoji
 
 
 async def test_tag_is_told_from_one_that_differs_in_case_only(agent: Agent) -> None:
@@ -407,7 +421,7 @@ async def test_many_that_wait_for_a_future_write_hold_up_no_other(
         for _ in range(200)
     ]
     # Sent before ours, and to the same partition: taken up before it.
-    await eventually(lambda: memory.pending >= 200)
+    await eventually(lambda: memory._replies.pending >= 200)
     await memory.publish(waits)
 
     answer = await memory.ask(

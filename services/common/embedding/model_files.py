@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 import structlog
 
+from human_memory.extras import needs, require
 from human_memory.paths import cache_folder
 from services.common.embedding.encoder import Encode, Encoders, PlainModel, usual_encoder
 
@@ -178,7 +179,10 @@ def exported(source: Path) -> Path:
 
 
 def _export(source: Path, target: Path) -> None:
-    from sentence_transformers import SentenceTransformer
+    # Needed here alone: what was exported once runs without them.
+    require("services", "torch", "optimum", "sentence_transformers")
+    with needs("services"):
+        from sentence_transformers import SentenceTransformer
 
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         # The export wants to write beside the model; site-packages may be read-only.
@@ -199,7 +203,8 @@ def _loaded(source: str, threads: int) -> Any:
 
 
 def _load(source: str, threads: int) -> Any:
-    from sentence_transformers import SentenceTransformer
+    with needs("services"):
+        from sentence_transformers import SentenceTransformer
 
     return SentenceTransformer(
         source,

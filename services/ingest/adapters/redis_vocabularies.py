@@ -1,17 +1,17 @@
 """Names of concepts as the read side has them, read again when one has changed."""
 
-from collections import OrderedDict
+import asyncio
+from collections import OrderedDict, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
-import orjson
 import structlog
 
-from human_memory.bus.producer import partition_of
-from services.common.redis import REDIS_ERRORS, RedisClient, Word, execute
+from schemas.errors import MemoryServiceError
 from services.ingest.vocabulary import Vocabulary
-from services.readside.layout import Control, Layout
+from services.readside.concepts import unpack_concept
+from services.readside.layout import Layout
+from services.readside.live_build import Commands, LiveBuild
 
 log = structlog.get_logger(__name__)
 NAMESPACES_MAX = 1_000
@@ -32,23 +32,21 @@ class _Known:
 class RedisVocabularies:
     """`Vocabularies` of the namespaces seen lately.
 
-    Without Redis the last known names are used: memories are stored all the same, perhaps with
-    fewer links.
+    While the read side can't be read, or is behind, the last known names are used: memories are
+    stored all the same, perhaps with fewer links.
     """
 
-    def __init__(self, redis: RedisClient, prefix: str, *, partitions: int) -> None:
-        self._redis = redis
-        self._prefix = prefix
-        self._partitions = partitions
+    def __init__(self, build: LiveBuild) -> None:
+        self._build = build
         self._known: OrderedDict[str, _Known] = OrderedDict()
 
     async def of(self, namespaces: Iterable[str]) -> dict[str, Vocabulary]:
         """The vocabulary of each namespace, as far as the read side has come."""
         names = list(namespaces)
-        try:
-            await self._refresh(names)
-        except REDIS_ERRORS as error:
-            log.warning("concepts as they were last read", error=repr(error))
+        by_partition: defaultdict[int, list[str]] = defaultdict(list)
+        for name in names:
+            by_partition[self._build.partition(name)].append(name)
+        await asyncio.gather(*(self._refresh(*each) for each in by_partition.items()))
         found = {name: self._of(name).vocabulary for name in names}
         while len(self._known) > NAMESPACES_MAX:
             self._known.popitem(last=False)
@@ -65,43 +63,31 @@ class RedisVocabularies:
         self._known.move_to_end(namespace)
         return known
 
-    def _layout(self, namespace: str, version: int) -> Layout:
-        return Layout(self._prefix, version, partition_of(namespace.encode(), self._partitions))
+    async def _refresh(self, partition: int, names: list[str]) -> None:
+        try:
+            _, offsets = await self._build.read(
+                partition, lambda layout: [["GET", layout.vocabulary(name)] for name in names]
+            )
+            for name, offset in zip(names, offsets, strict=True):
+                if self._version(partition, offset) != self._of(name).version:
+                    await self._read(partition, name)
+        except MemoryServiceError as error:
+            log.warning("concepts as they were last read", error=error.message)
 
-    async def _refresh(self, names: list[str]) -> None:
-        partitions = [partition_of(name.encode(), self._partitions) for name in names]
-        controls = [Control(self._prefix, partition) for partition in partitions]
-        heads = await execute(
-            self._redis, [["MGET", control.live, control.target] for control in controls]
-        )
-        builds = [int(_checked(head)[0] or 0) for head in heads]
-        asked: list[list[Word]] = []
-        for name, build in zip(names, builds, strict=True):
-            layout = self._layout(name, build)
-            asked.append(["MGET", layout.cursor, layout.vocabulary(name)])
-        places = await execute(self._redis, asked)
-        for name, build, head, place in zip(names, builds, heads, places, strict=True):
-            cursor, offset = _checked(place)
-            if build == 0 or cursor is None or int(cursor) < int(head[1] or 0):
-                continue  # the read side is being rebuilt: what we know is more
-            version = (build, int(offset or -1))
-            if version != self._of(name).version:
-                await self._read(name, version)
+    async def _read(self, partition: int, name: str) -> None:
+        def queue(layout: Layout) -> Commands:
+            return [["GET", layout.vocabulary(name)], ["HGETALL", layout.concepts(name)]]
 
-    async def _read(self, name: str, version: tuple[int, int]) -> None:
-        key = self._layout(name, version[0]).concepts(name)
-        (reply,) = await execute(self._redis, [["HGETALL", key]])
-        fields: list[bytes] = _checked(reply)
+        # At one instant, and of the build that is live then: another may be by now.
+        _, (offset, fields) = await self._build.read(partition, queue, atomic=True)
         known = self._of(name)
-        known.vocabulary, known.version = Vocabulary(), version
+        known.vocabulary, known.version = Vocabulary(), self._version(partition, offset)
         for concept, packed in zip(fields[::2], fields[1::2], strict=True):
-            known.vocabulary.learn(concept.decode(), orjson.loads(packed)[2])
-        known.ahead = {n: each for n, each in known.ahead.items() if each[0] > version[1]}
+            known.vocabulary.learn(concept.decode(), unpack_concept(packed).aliases)
+        known.ahead = {n: each for n, each in known.ahead.items() if each[0] > known.version[1]}
         for concept_name, (_, aliases) in known.ahead.items():
             known.vocabulary.learn(concept_name, aliases)
 
-
-def _checked(reply: Any) -> Any:
-    if isinstance(reply, Exception):
-        raise reply
-    return reply
+    def _version(self, partition: int, offset: bytes | None) -> tuple[int, int]:
+        """The state of a vocabulary that was just read."""
+        return self._build.version(partition), -1 if offset is None else int(offset)

@@ -1,6 +1,5 @@
 """The log, the inbox, and what a run has left in the log."""
 
-from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -8,27 +7,17 @@ from aiokafka import TopicPartition
 
 from human_memory.bus.bus import Bus
 from human_memory.bus.consumer import LogConsumer
-from human_memory.bus.errors import kafka_trouble
+from human_memory.bus.consuming import consuming
 from human_memory.bus.producer import DurableProducer, partition_of
 from human_memory.bus.settings import KafkaSettings
 from human_memory.deadline import Deadline
 from schemas.codec import decode_event
 from schemas.errors import MemoryServiceError
-from schemas.events import (
-    ConceptUpserted,
-    MemoryAccessed,
-    MemoryAdjusted,
-    MemoryDecayed,
-    MemoryEvent,
-    MemoryRestored,
-    MemoryStored,
-    RelationUpserted,
-)
-from schemas.ids import effect_id
-from schemas.inbox import InboxCommand
+from schemas.events import MemoryEvent
+from schemas.inbox import InboxMessage
 from schemas.topics import EVENTS
 from services.common.event_log import EventAppender
-from services.maintenance.snapshot import RUN_METADATA
+from services.maintenance.events import is_effect
 from services.readside.runs import Run
 from services.readside.visibility import Waits
 
@@ -53,7 +42,7 @@ class KafkaLog(EventAppender):
         """See `Log`; raises Unavailable."""
         await self._waits.until(position, Deadline.after(FOLD_SECONDS_MAX))
 
-    async def ask(self, command: InboxCommand) -> tuple[dict[str, Any], str | None]:
+    async def ask(self, command: InboxMessage) -> tuple[dict[str, Any], str | None]:
         """See `Log`; raises what the reply carries."""
         reply = await self._bus.request(command, timeout_seconds=INBOX_SECONDS_MAX)
         return reply.unwrap(), reply.position
@@ -64,20 +53,13 @@ class KafkaLog(EventAppender):
         partition = TopicPartition(
             name, partition_of(namespace.encode(), self._settings.partitions)
         )
-        consumer = LogConsumer(
-            **self._settings.connection_arguments(), group_id=None, enable_auto_commit=False
-        )
-        with kafka_trouble(self._settings, f"reading {name}"):
-            try:
-                await consumer.start()
-                consumer.assign([partition])
-                since = (run.commanded_ms or run.began_ms) - CLOCK_MARGIN_MS
-                found = await consumer.offsets_for_times({partition: max(0, since)})
-                begin = min(run.offset, found[partition].offset if found[partition] else run.offset)
-                consumer.seek(partition, begin)
-                return await _effects(consumer, partition, run_id, until=run.completed_offset or 0)
-            finally:
-                await consumer.stop()
+        async with consuming(self._settings, f"reading {name}") as consumer:
+            consumer.assign([partition])
+            since = (run.commanded_ms or run.began_ms) - CLOCK_MARGIN_MS
+            found = await consumer.offsets_for_times({partition: max(0, since)})
+            begin = min(run.offset, found[partition].offset if found[partition] else run.offset)
+            consumer.seek(partition, begin)
+            return await _effects(consumer, partition, run_id, until=run.completed_offset or 0)
 
 
 async def _effects(
@@ -96,25 +78,7 @@ async def _effects(
 
 def _effect(value: bytes, run_id: UUID) -> list[MemoryEvent]:
     try:
-        return effects_in([decode_event(value)], run_id)
+        event = decode_event(value)
     except MemoryServiceError:
         return []
-
-
-def effects_in(events: Iterable[MemoryEvent], run_id: UUID) -> list[MemoryEvent]:
-    """The effects of a run among some events."""
-    return [event for event in events if _is_of(event, run_id)]
-
-
-def _is_of(event: MemoryEvent, run_id: UUID) -> bool:
-    match event:
-        case MemoryDecayed() | MemoryAdjusted() | ConceptUpserted() | RelationUpserted():
-            return event.data.run_id == run_id
-        case MemoryAccessed():
-            return event.subject == str(run_id)
-        case MemoryRestored():
-            return event.id == effect_id(run_id, event.subject, event.type)
-        case MemoryStored():
-            return event.data.metadata.get(RUN_METADATA) == str(run_id)
-        case _:
-            return False
+    return [event] if is_effect(event, run_id) else []

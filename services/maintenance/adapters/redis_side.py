@@ -1,52 +1,29 @@
 """Maintenance's reads of the read side, and the one thing it writes there: the due index."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 from uuid import UUID
 
 import numpy as np
-import orjson
 
 from schemas.errors import Unavailable
 from services.common.redis import REDIS_ERRORS, RedisClient, Word, execute
-from services.readside.columns import Memories
+from services.maintenance.ports import PAGE, Page, Upkeep
+from services.readside.documents import Document
 from services.readside.due_index import due_fingerprint
-from services.readside.layout import STATUSES, TERM, Layout, Status, pack_element, split_record
+from services.readside.layout import STATUSES, Layout, Status, pack_element
 from services.readside.live_build import LiveBuild
 from services.readside.parameters import InForce, unpack_parameters
-from services.readside.reader import read_fields, read_run
+from services.readside.reader import read_documents, read_run
 from services.readside.runs import Run
 
 SETTLE = files("services.maintenance").joinpath("lua/settle.lua").read_text()
-PAGE = 500
 Commands = list[list[Word]]
 
 
-@dataclass(frozen=True)
-class Upkeep:
-    """Facts about a namespace as a whole."""
-
-    parameters: InForce
-    counts: dict[Status, int]
-    indexed: bool
-    last_accessed_ms: int
-
-
-@dataclass(frozen=True)
-class Page:
-    """Some memories. `changed_at`: offset of the last event on each. `vectors` have length 1."""
-
-    memories: Memories
-    changed_at: list[int]
-    vectors: np.ndarray
-    terms: list[np.ndarray]
-    missing: list[str] = field(default_factory=list)
-
-
-class RedisSide:
-    """The read side of all namespaces. Methods raise Unavailable while it does not answer."""
+class RedisReadSide:
+    """`ReadSide` on Redis."""
 
     def __init__(self, redis: RedisClient, build: LiveBuild, prefix: str) -> None:
         self._redis = redis
@@ -102,7 +79,11 @@ class RedisSide:
             ]
 
         _, (records, changed) = await self._read(namespace, queue, atomic=True)
-        return _page(ids, records, changed)
+        rows = [
+            None if record is None or offset is None else (record, int(float(offset)))
+            for record, offset in zip(records, changed, strict=True)
+        ]
+        return Page.of(ids, rows)
 
     async def concepts(self, namespace: str, names: list[str]) -> dict[str, bool]:
         """The concepts, of these, that exist; True where only runs have added it."""
@@ -168,11 +149,9 @@ class RedisSide:
 
     async def documents(
         self, namespace: str, ids: list[str], statuses: list[Status]
-    ) -> list[dict[str, Any]]:
-        """Content, type, session, speaker and sources of memories, in their order."""
-        keys = list(zip(ids, statuses, strict=True))
-        rows = await read_fields(self._build, namespace, keys, ["content", "type", "more"])
-        return [_document(row) for row in rows]
+    ) -> list[Document | None]:
+        """See `ReadSide`."""
+        return await read_documents(self._build, namespace, list(zip(ids, statuses, strict=True)))
 
     async def _read(
         self, namespace: str, queue: Any, *, atomic: bool = False
@@ -192,28 +171,3 @@ class RedisSide:
     def _layout(self, namespace: str) -> Layout:
         partition = self._build.partition(namespace)
         return Layout(self._prefix, self._build.version(partition), partition)
-
-
-def _page(ids: list[str], records: list[bytes | None], changed: list[bytes | None]) -> Page:
-    rows = [
-        (name, record, int(float(offset)))
-        for name, record, offset in zip(ids, records, changed, strict=True)
-        if record is not None and offset is not None
-    ]
-    present = {name for name, _, _ in rows}
-    parts = [split_record(record) for _, record, _ in rows]
-    vectors = np.array([np.frombuffer(part.vector, "<f2") for part in parts], np.float32)
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True) if len(rows) else np.ones((0, 1))
-    return Page(
-        memories=Memories.of([name for name, _, _ in rows], [record for _, record, _ in rows]),
-        changed_at=[offset for _, _, offset in rows],
-        vectors=vectors / np.maximum(lengths, 1e-9) if len(rows) else vectors,
-        terms=[np.frombuffer(part.terms, TERM)["term"] for part in parts],
-        missing=[name for name in ids if name not in present],
-    )
-
-
-def _document(row: list[bytes | None]) -> dict[str, Any]:
-    content, memory_type, more = (value or b"" for value in row)
-    rest = orjson.loads(more) if more else {}
-    return {"content": content.decode(), "memory_type": memory_type.decode(), **rest}

@@ -12,9 +12,9 @@ from cognition.sequences import Pattern, frequent_sequences
 from schemas.fields import Source
 from schemas.inbox import Store
 from schemas.jobs import ConsolidationJob
-from services.maintenance.decisions import rehearsed_event, revived_event
+from services.maintenance.events import RUN_METADATA, rehearsed_event, revived_event
 from services.maintenance.similarity import Likeness
-from services.maintenance.snapshot import FACT, RUN_METADATA, SKILL, Gathered
+from services.maintenance.snapshot import FACT, SKILL, Gathered
 from services.maintenance.work import Work
 
 EPISODES_MAX = 2_000
@@ -54,7 +54,7 @@ async def compile_skills(
     again = 0
     known = [int(i) for i in gathered.of_type(SKILL)]
     likeness = Likeness(work.embedder)
-    await likeness.learn([gathered.documents[row]["content"] for row in known])
+    await likeness.learn([gathered.documents[row].content for row in known])
     for skill in await asyncio.to_thread(skills_of, gathered, job):
         work.check()
         nearest, cosine = await likeness.nearest(skill.text)
@@ -78,7 +78,7 @@ async def compile_skills(
 def _adds_to(gathered: Gathered, known: int, skill: Skill) -> bool:
     """Only a session that the skill does not come of is new evidence for it."""
     document = gathered.documents[known]
-    sources = {source["memory_id"] for source in document.get("derived_from", [])}
+    sources = {source["memory_id"] for source in document.derived_from}
     return any(
         gathered.ids[row] not in sources and gathered.is_new_to(row, known) for row in skill.rows
     )
@@ -117,14 +117,12 @@ def _sessions(gathered: Gathered) -> list[list[int]]:
     """Episodes by session, in the order in which they happened; the newest of them."""
     states = gathered.states
     rows = [
-        int(i)
-        for i in gathered.of_type(FACT, SKILL, but=True)
-        if gathered.documents[i].get("session")
+        int(i) for i in gathered.of_type(FACT, SKILL, but=True) if gathered.documents[i].session
     ]
     rows.sort(key=lambda i: (int(states["created_ms"][i]), int(states["offset"][i])))
     sessions: defaultdict[str, list[int]] = defaultdict(list)
     for row in rows[-EPISODES_MAX:]:
-        sessions[gathered.documents[row]["session"]].append(row)
+        sessions[gathered.documents[row].session or ""].append(row)
     return [sessions[name] for name in sorted(sessions)]
 
 
@@ -149,7 +147,7 @@ def _skill(gathered: Gathered, sessions: list[list[int]], pattern: Pattern) -> S
         [sessions[number][place] for place in places] for number, places in pattern.places
     ]
     steps = [
-        _generalised([gathered.documents[occurrence[at]]["content"] for occurrence in occurrences])
+        _generalised([gathered.documents[occurrence[at]].content for occurrence in occurrences])
         for at in range(len(pattern.steps))
     ]
     rows = dict.fromkeys(row for occurrence in occurrences for row in occurrence)

@@ -1,12 +1,13 @@
 """Consolidation: replay, extract, prune, compile. Each phase may be run again, to the same end."""
 
+import asyncio
 from math import log
 from typing import Any
 
 from schemas.jobs import ConsolidationJob
 from services.maintenance.jobs.compiling import compile_skills
 from services.maintenance.jobs.decay import sweep
-from services.maintenance.jobs.extracting import Extracted, extract
+from services.maintenance.jobs.extracting import Cluster, Extracted, clusters_of, extract
 from services.maintenance.jobs.replaying import replay
 from services.maintenance.snapshot import gather
 from services.maintenance.work import Outcome, Work
@@ -42,14 +43,19 @@ async def consolidate(work: Work, job: ConsolidationJob) -> Outcome:
         ),
         0,
     )
+    # In a thread, as all that computes for long: searches share this process and its event loop.
+    clusters: list[Cluster] = []
+    if {"replay", "extract"} & {*job.phases}:
+        clusters = await asyncio.to_thread(clusters_of, gathered, job, now_ms=run.now_ms)
     nats = None
     for phase in dict.fromkeys(job.phases):
         await work.progress(phase)
         match phase:
             case "replay":
-                report["episodes_replayed"] = await replay(work, job, gathered)
+                repeated = [each.middle for each in clusters]
+                report["episodes_replayed"] = await replay(work, job, gathered, repeated)
             case "extract":
-                report |= _extraction(await extract(work, job, gathered))
+                report |= _extraction(await extract(work, gathered, clusters))
                 report["concepts_added"] = await work.effects("concept.upserted.v1")
             case "prune":
                 nats = log(parameters.downscaling_factor)

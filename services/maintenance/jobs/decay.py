@@ -2,7 +2,8 @@
 
 from schemas.jobs import DecayJob
 from schemas.parameters import Parameters
-from services.maintenance.decisions import decayed_events, decide
+from services.maintenance.decisions import decide
+from services.maintenance.events import decayed_events
 from services.maintenance.work import Outcome, Work
 from services.readside.parameters import InForce
 
@@ -37,7 +38,7 @@ async def sweep(
     while ids := await work.side.due(namespace, now_ms, limit=SWEPT_AT_ONCE):
         page = await work.side.page(namespace, ids)
         decisions = decide(page.memories, now_ms, judged_by or parameters)
-        # Settled after the append: a crash between the two looks at them once more.
+        # Settled after the append: after a crash between the two they are looked at once more.
         await work.emit(decayed_events(work.run, page.memories, decisions.faded))
         await work.side.settle(namespace, page, decisions.next_ms)
         examined += len(ids)

@@ -1,6 +1,5 @@
 """Phase 2, extract: what several episodes say becomes a fact."""
 
-import asyncio
 import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
@@ -15,13 +14,14 @@ from cognition.clustering import ClusterRule, key_terms, medoid, mutual_clusters
 from cognition.consolidation import fact_confidence
 from cognition.language.text import terms, words
 from schemas.fields import Emotion, Source
-from schemas.inbox import Concept, InboxCommand, Relation, Store
+from schemas.inbox import Concept, InboxMessage, Relation, Store
 from schemas.jobs import ConsolidationJob
-from services.maintenance.decisions import rehearsed_event, revived_event
+from services.maintenance.events import RUN_METADATA, rehearsed_event, revived_event
 from services.maintenance.phrasing import Nonsense, WordingFailed
 from services.maintenance.similarity import Likeness
-from services.maintenance.snapshot import FACT, RUN_METADATA, SKILL, Gathered
+from services.maintenance.snapshot import FACT, SKILL, Gathered
 from services.maintenance.work import Work
+from services.readside.documents import Document
 
 SEEDS_MAX, CLUSTERED_MAX, NEAREST = 2_000, 5_000, 10
 SEEDS_AT_ONCE = 256
@@ -83,16 +83,15 @@ class Cluster:
         return len(self.occasions)
 
 
-async def extract(work: Work, job: ConsolidationJob, gathered: Gathered) -> Extracted:
+async def extract(work: Work, gathered: Gathered, clusters: list[Cluster]) -> Extracted:
     """Store a fact for each cluster that has none, strengthen those that have."""
     done = Extracted()
-    clusters = await asyncio.to_thread(clusters_of, gathered, job, now_ms=work.run.now_ms)
     known = [int(i) for i in gathered.of_type(FACT)]
     likeness = Likeness(work.embedder)
-    await likeness.learn([gathered.documents[fact]["content"] for fact in known])
+    await likeness.learn([gathered.documents[fact].content for fact in known])
     for number, cluster in enumerate(clusters):
         work.check()
-        nearest, cosine = await likeness.nearest(gathered.documents[cluster.middle]["content"])
+        nearest, cosine = await likeness.nearest(gathered.documents[cluster.middle].content)
         if cosine >= SAME_COSINE and nearest >= len(known):
             continue  # two clusters that say the same: the first one's fact stands for both
         fact = known[nearest] if cosine >= SAME_COSINE else _same_fact(gathered, cluster, known)
@@ -105,7 +104,7 @@ async def extract(work: Work, job: ConsolidationJob, gathered: Gathered) -> Extr
         there = await work.stored(fact_key(gathered, cluster))
         if there is not None and there.content is None:
             done.left += 1
-            await likeness.learn([gathered.documents[cluster.middle]["content"]])
+            await likeness.learn([gathered.documents[cluster.middle].content])
             continue
         try:
             # What an earlier attempt at this run has stored keeps its words.
@@ -145,7 +144,7 @@ def clusters_of(gathered: Gathered, job: ConsolidationJob, *, now_ms: int) -> li
         occasion=gathered.occasion[near],
         rule=ClusterRule(neighbours=NEAREST, cosine_min=job.cosine_min),
     )
-    said = {int(i): _named(terms(gathered.documents[i]["content"])) for i in near.tolist()}
+    said = {int(i): _named(terms(gathered.documents[i].content)) for i in near.tolist()}
     frequencies = Counter(term for each in said.values() for term in set(each))
     clusters = []
     for group in found:
@@ -178,12 +177,12 @@ async def _worded(work: Work, gathered: Gathered, cluster: Cluster) -> Worded:
     """
     problem = None
     if work.wording is not None:
-        texts = [gathered.documents[row]["content"] for row in cluster.rows]
+        texts = [gathered.documents[row].content for row in cluster.rows]
         try:
             return Worded(await work.wording.fact(texts), work.wording.name)
         except Nonsense as error:
             problem = str(error)
-    return Worded(gathered.documents[cluster.middle]["content"], EXTRACTION, problem)
+    return Worded(gathered.documents[cluster.middle].content, EXTRACTION, problem)
 
 
 async def _store(work: Work, gathered: Gathered, cluster: Cluster, worded: Worded) -> str:
@@ -192,10 +191,8 @@ async def _store(work: Work, gathered: Gathered, cluster: Cluster, worded: Worde
     centre = vectors.mean(axis=0)
     cosines = vectors @ (centre / max(float(np.linalg.norm(centre)), 1e-9))
     states = gathered.states[cluster.rows]
-    speakers = {gathered.documents[row].get("speaker") for row in cluster.rows}
-    concepts = Counter(
-        name for row in cluster.rows for name in gathered.documents[row].get("concepts", [])
-    )
+    speakers = {gathered.documents[row].speaker for row in cluster.rows}
+    concepts = Counter(name for row in cluster.rows for name in gathered.documents[row].concepts)
     command = Store(
         namespace=work.run.namespace,
         idempotency_key=fact_key(gathered, cluster),
@@ -262,7 +259,7 @@ async def _relate(work: Work, gathered: Gathered, cluster: Cluster) -> None:
         )
 
 
-async def _ask(work: Work, command: InboxCommand) -> dict[str, Any]:
+async def _ask(work: Work, command: InboxMessage) -> dict[str, Any]:
     result, position = await work.log.ask(command)
     work.position = position or work.position
     return result
@@ -272,7 +269,7 @@ def _topics(gathered: Gathered, cluster: Cluster) -> list[str]:
     """The first key terms as they are mostly written."""
     written: dict[str, Counter[str]] = {}
     for row in cluster.rows:
-        for word in _named(words(gathered.documents[row]["content"])):
+        for word in _named(words(gathered.documents[row].content)):
             for term in terms(word):
                 written.setdefault(term, Counter())[word] += 1
     named = [written[term] for term in cluster.terms[:TOPICS] if term in written]
@@ -285,7 +282,7 @@ def _named(found: list[str]) -> list[str]:
 
 
 def _says(gathered: Gathered, row: int, wanted: list[str]) -> bool:
-    return set(wanted) <= set(terms(gathered.documents[row]["content"]))
+    return set(wanted) <= set(terms(gathered.documents[row].content))
 
 
 def _same_fact(gathered: Gathered, cluster: Cluster, facts: list[int]) -> int | None:
@@ -308,8 +305,8 @@ def _adds_to(gathered: Gathered, cluster: Cluster, fact: int) -> bool:
     )
 
 
-def _sources(document: dict[str, Any]) -> set[str]:
-    return {source["memory_id"] for source in document.get("derived_from", [])}
+def _sources(document: Document) -> set[str]:
+    return {source["memory_id"] for source in document.derived_from}
 
 
 def _newest(gathered: Gathered, rows: IntArray, count: int) -> IntArray:

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from cognition.language.emoji import named
 from cognition.language.text import terms
 from schemas.errors import NotFound
 from schemas.jobs import CapacityJob, InterferenceJob, RifJob, StrategicPruneJob
-from services.maintenance.decisions import adjusted_event, decayed_events, levels_of
+from services.maintenance.decisions import levels_of
+from services.maintenance.events import adjusted_event, decayed_events
 from services.maintenance.ports import Page
 from services.maintenance.work import Outcome, Work
 from services.readside.columns import ACTIVE
@@ -50,15 +52,16 @@ async def strategic_prune(work: Work, job: StrategicPruneJob) -> Outcome:
     """Lower what has to do with none of the goals, by meaning or by a word."""
     if not job.goals:
         return await _report(work, "memory.adjusted.v1", examined=0)
-    vectors = (await work.embedder.embed(list(job.goals))).astype(np.float32)
+    goals = list(map(named, job.goals))
+    vectors = (await work.embedder.embed(goals)).astype(np.float32)
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
-    words = {word for goal in job.goals for word in terms(goal)}
+    words = {word for goal in goals for word in terms(goal)}
     hashes = np.frombuffer(b"".join(sorted(map(hash64, words))), "<u8")
 
     def losses(page: Page) -> np.ndarray:
         related = (page.vectors @ vectors.T).max(axis=1, initial=-1.0) >= job.similarity_min
-        named = np.array([bool(np.isin(each, hashes).any()) for each in page.terms], bool)
-        return np.where(related | named, 0.0, job.nats)
+        said = np.array([bool(np.isin(each, hashes).any()) for each in page.terms], bool)
+        return np.where(related | said, 0.0, job.nats)
 
     return await _lower(work, losses)
 

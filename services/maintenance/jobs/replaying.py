@@ -1,14 +1,19 @@
-"""Phase 1, replay: rehearse recent memories by how much they are needed and what they gain."""
+"""Phase 1, replay: rehearse what is salient, contradicted or needed, and nothing else.
+
+A rehearsal raises a memory, and spares it the downscaling. If what was merely said got one, sleep
+would leave it stronger than before, and all of it would be none.
+"""
 
 import asyncio
 import hashlib
+from collections.abc import Collection
 
 import numpy as np
 
 from cognition.base_level import FloatArray, IntArray
 from cognition.consolidation import replay_keys, replay_priority
 from schemas.jobs import ConsolidationJob
-from services.maintenance.decisions import rehearsed_event
+from services.maintenance.events import rehearsed_event
 from services.maintenance.snapshot import FACT, SKILL, Gathered
 from services.maintenance.work import Work
 
@@ -17,40 +22,46 @@ COVERED_COSINE, COVERED_NOVELTY = 0.6, 0.2
 SALIENT = 0.2
 # One in five comes from the old ones: else what is new would overwrite them.
 OLD_SHARE = 0.2
-# Of those that are neither salient nor contradicted at most half: all of them would be none.
-PLAIN_SHARE = 0.5
+# Needed is what was used again, by as much as one recall; a search that found it adds little.
+NEEDED_USE = 2.0
 ROWS_AT_ONCE = 256
 # What two computations of the same key may differ by.
 KEY_ERROR = 1e-9
 
 
-async def replay(work: Work, job: ConsolidationJob, gathered: Gathered) -> int:
-    """Rehearse the drawn; how many they are."""
-    seed = str(work.run.run_id)
+async def replay(
+    work: Work, job: ConsolidationJob, gathered: Gathered, repeated: Collection[int]
+) -> int:
+    """Rehearse the drawn; how many they are. `repeated`: one for each thing said repeatedly."""
+    wanted = _wanted(gathered, repeated)
     # In a thread, as all that computes for long: searches share this process and its event loop.
-    rows = await asyncio.to_thread(drawn, gathered, job, now_ms=work.run.now_ms, seed=seed)
+    rows = await asyncio.to_thread(
+        drawn, gathered, job, wanted, now_ms=work.run.now_ms, seed=str(work.run.run_id)
+    )
     await work.emit([rehearsed_event(work.run, gathered.ids[i]) for i in rows])
     return len(rows)
 
 
-def drawn(gathered: Gathered, job: ConsolidationJob, *, now_ms: int, seed: str) -> list[int]:
-    """Rows to rehearse: a draw without replacement, the same for the same run."""
+def drawn(
+    gathered: Gathered, job: ConsolidationJob, wanted: np.ndarray, *, now_ms: int, seed: str
+) -> list[int]:
+    """Rows to rehearse: a draw without replacement, the same for the same run.
+
+    `wanted`: a mask of those that there is a reason to rehearse.
+    """
     episodes = gathered.of_type(FACT, SKILL, but=True)
-    episodes = episodes[~gathered.faded[episodes]]
-    if len(episodes) == 0 or job.replays_max == 0:
-        return []
+    episodes = episodes[wanted[episodes] & ~gathered.faded[episodes]]
     recent = gathered.recent(now_ms - round(1000 * job.window_seconds))
     new, old = episodes[recent[episodes]], episodes[~recent[episodes]]
-    marked = new[_marked(gathered, new)]
-    plain = np.setdiff1d(new, marked)
-    from_new = min(len(marked) + round(PLAIN_SHARE * len(plain)), job.replays_max)
+    from_new = min(len(new), job.replays_max)
     from_old = min(len(old), round(OLD_SHARE * from_new / (1 - OLD_SHARE)))
     from_new = min(from_new, job.replays_max - from_old)
-    # What moved us, or was contradicted, comes before what was merely said.
+    # What moved us, or was contradicted, comes before what is needed.
+    marked = new[_marked(gathered)[new]]
     from_marked = min(from_new, len(marked))
     return [
         *_first(gathered, marked, from_marked, seed=seed),
-        *_first(gathered, plain, from_new - from_marked, seed=seed),
+        *_first(gathered, np.setdiff1d(new, marked), from_new - from_marked, seed=seed),
         *_first(gathered, old, from_old, seed=seed),
     ]
 
@@ -98,9 +109,17 @@ def intensity(states: np.ndarray) -> FloatArray:
     return moved
 
 
-def _marked(gathered: Gathered, rows: IntArray) -> np.ndarray:
-    moved = intensity(gathered.states)[rows] > SALIENT
-    marked: np.ndarray = moved | (gathered.states["superseded_ms"][rows] > 0)
+def _wanted(gathered: Gathered, repeated: Collection[int]) -> np.ndarray:
+    """A mask of what is salient, contradicted, used again, or stands for what is repeated."""
+    wanted = _marked(gathered) | (gathered.states["use"] >= NEEDED_USE)
+    wanted[list(repeated)] = True
+    return wanted
+
+
+def _marked(gathered: Gathered) -> np.ndarray:
+    """A mask of what is salient or contradicted."""
+    moved = intensity(gathered.states) > SALIENT
+    marked: np.ndarray = moved | (gathered.states["superseded_ms"] > 0)
     return marked
 
 

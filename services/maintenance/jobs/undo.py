@@ -13,7 +13,7 @@ from schemas.events import (
     RelationUpserted,
 )
 from schemas.fields import Message
-from services.maintenance.decisions import (
+from services.maintenance.events import (
     forgotten_event,
     removed_event,
     taken_back_event,

@@ -24,7 +24,7 @@ from services.readside.terms import concepts_of
 
 Commands = Iterator[list[Word]]
 Scores = Iterable[tuple[int | float, Word]]
-# Lua can hand 8,000 words to a command. Even: what comes in pairs stays together.
+# Lua can pass 8,000 arguments to a command. The number is even, so that pairs stay whole.
 WORDS_MAX = 4_000
 
 

@@ -31,7 +31,7 @@ SCHEMA: tuple[Word, ...] = (
 
 
 class RedisProjection:
-    """`Projection` on Redis with RediSearch."""
+    """`Builds` on Redis with RediSearch."""
 
     def __init__(self, redis: RedisClient, prefix: str, *, dimension: int, mark: str = ""):
         """With a `mark` writes go beside the live build, while it stands in `Control.next`."""
@@ -63,7 +63,6 @@ class RedisProjection:
         return max((int(version) for version in versions if version), default=1)
 
     async def ensure_index(self, version: int) -> None:
-        """Create the search indexes of a build where they are missing."""
         layout = self.layout(0, version)
         for status in INDEXED:
             try:
@@ -80,20 +79,14 @@ class RedisProjection:
         return int(await self._redis.get(self.layout(partition, version).cursor) or 0)
 
     async def fold(self, partition: int, version: int) -> int | None:
-        """The fold that made a build; None where there is nothing yet."""
         layout = self.layout(partition, version)
         cursor, fold = await self._redis.mget(layout.cursor, layout.fold)
         return None if cursor is None else int(fold or 0)
 
     async def expect(self, partition: int, offset: int) -> None:
-        """Have queries wait until the fold has come to `offset` again."""
         await self._redis.set(self.control(partition).target, offset)
 
     async def open(self, partition: int, version: int) -> None:
-        """Let queries read a build that nothing has been folded into yet.
-
-        Without a cursor they are refused: there may be a log, and nobody has looked yet.
-        """
         layout = self.layout(partition, version)
         await self._redis.eval(OPEN, 2, layout.cursor, layout.fold, FOLD)
 

@@ -8,7 +8,7 @@ from schemas.replies import ErrorReply, Reply
 from services.readside.runs import Run
 from services.retrieval.ports import MemoryReader
 
-# Of one job among many others: so many of all runs are looked through.
+# To find the runs of one job, at most this many runs of all jobs are read.
 LOOKED_THROUGH_MAX = 1_000
 
 

@@ -213,7 +213,7 @@ async def _fans(reading: _Reading, concepts: Sequence[bytes]) -> tuple[dict[byte
         return {}, []
     each = reading.bounds.linked // len(concepts)
     fans, linked = await reading.reader.fans(reading.plan.namespace, concepts, linked=each)
-    # In turns, the newest of each first: what is cut off later is cut off of all alike.
+    # Taken in turns, the newest of each first, so that a later cut hits all alike.
     turns = chain.from_iterable(zip_longest(*linked))
     return fans, [name for name in turns if name is not None]
 

@@ -8,6 +8,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
+from cognition.language.emoji import named
 from cognition.language.text import terms
 from schemas.queries import Search
 from services.readside.layout import Status
@@ -88,12 +89,12 @@ def plan_of(query: Search, cause: UUID, vector: NDArray[np.float16], now_ms: int
         cause=cause,
         now_ms=now_ms,
         vector=vector,
-        terms=tuple(dict.fromkeys(terms(query.query))),
+        terms=tuple(dict.fromkeys(terms(named(query.query)))),
         concepts=tuple(dict.fromkeys(query.active_concepts)),
         filters=Filters(
             types=tuple(query.types),
             tags=tuple(query.tags),
-            created_from_ms=None if query.created_after is None else query.created_after + 1,
+            created_from_ms=query.created_after,
             created_before_ms=query.created_before,
         ),
         statuses=("active", "decayed") if decayed else ("active",),

@@ -13,7 +13,7 @@ from services.readside.documents import Document
 from services.readside.layout import NOBODY, unpack_changes
 from services.retrieval.search.ranking import Ranking
 
-# Of one search; what comes behind it hardly matters, and pairs grow with the square.
+# Of one search: later results hardly matter, and pairs grow with the square.
 COMPARED_MAX = 20
 
 

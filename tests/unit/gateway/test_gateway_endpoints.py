@@ -43,7 +43,9 @@ class Bus:
         memory = {"memory_id": str(MEMORY), "content": "a", "memory_type": "episodic"}
         numbers = {"activation": 1.0, "access_count": 2}
         times = {"created_at": moment, "last_accessed": moment}
-        return Reply(result={**memory, **numbers, **times, "results": [], "report": {}})
+        concept = {"name": "Python", "type": "language"}
+        every = {**memory, **numbers, **times, **concept, "results": [], "report": {}}
+        return Reply(result=every)
 
     async def ask(self, message: Any, **more: Any) -> Any:
         return (await self.request(message, **more)).result
@@ -147,14 +149,14 @@ async def test_body_is_bounded_where_none_is_read(path: str) -> None:
         (routes.RECALL, {"memory_id", "context", "as_of", "record_access", "explain"}),
         (
             routes.LIST,
-            {"offset", "limit", "cursor", "status", "type", "tag", "as_of"},
+            {"offset", "limit", "cursor", "status", "type", "tag", "as_of", "include_metadata"},
         ),
         (
             routes.SEARCH,
             {
                 *("query", "top_k", "min_activation", "types", "tags", "created_after"),
                 *("created_before", "context", "active_concepts", "as_of", "record_access"),
-                *("include_decayed", "noise", "seed", "explain", "parameters"),
+                *("include_decayed", "include_metadata", "noise", "seed", "explain", "parameters"),
             },
         ),
     ],
@@ -197,6 +199,155 @@ async def test_value_that_the_schema_forbids_is_422_and_named(
 
     assert (answer.status_code, bus.asked) == (422, [])
     assert field in answer.json()["detail"][0]["msg"]
+
+
+NAMES = [
+    *("a\nb", "a\x00b", "a/b", "/a/", "a//b", "50%20off", "100%", "C#", "a?b", "a?", "ä ö", "住在"),
+    *("❤️", "a+b", "a&b=c", "\\", "..", ".", "a/../b", "%2F", ";x", "a\u2028b", "'", '"', "a\r\n"),
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_every_name_comes_through_its_path(name: str) -> None:
+    bus = Bus()
+    async with client(bus) as speaking:
+        await speaking.get(routes.GET_CONCEPT.url({"name": name}))
+
+    asked = [each.name for each in bus.asked]
+    # No concept can be called `..`; what was sent for it is looked for as it came.
+    assert asked[:1] == [name] or (name in {".", "..", "a/../b"} and name not in asked)
+
+
+@pytest.mark.parametrize(
+    "memory_id", ["a/inspect", f"{MEMORY}/inspect", "..", ".", "a\nb", "a?b", "a%2Fb", "ä", "a/"]
+)
+async def test_id_that_is_none_leads_to_no_other_route(memory_id: str) -> None:
+    bus = Bus()
+    async with client(bus) as speaking:
+        answer = await speaking.get(routes.RECALL.url({"memory_id": memory_id}))
+
+    assert (answer.status_code, bus.asked) == (404, [])
+    assert "has the id" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "warning"),
+    [
+        (
+            "POST",
+            "/v1/memories",
+            {"content": "a", "occured_at": "2026-01-01T00:00:00Z"},
+            "occured_at: was ignored: it is not a field here; did you mean occurred_at?",
+        ),
+        (
+            "POST",
+            "/v1/memories",
+            {"content": "a", "namespace": "b", "tags": None},
+            "namespace: was ignored: it goes in the header X-Memory-Namespace",
+        ),
+        (
+            "POST",
+            "/v1/memories/batch",
+            {"items": [{"content": "a"}, {"content": "b", "tag": "x"}]},
+            "items.1.tag: was ignored: it is not a field here; did you mean tags?",
+        ),
+        (
+            "POST",
+            "/v1/memories/search",
+            {"query": "a", "since": "2026-01-01T00:00:00Z"},
+            "since: was ignored: it is called created_after here",
+        ),
+        (
+            "POST",
+            "/v1/memories?tag=x",
+            {"content": "a"},
+            "tag: was ignored: it is not a field here; did you mean tags?",
+        ),
+        (
+            "GET",
+            f"/v1/memories/{MEMORY}?contxt=x",
+            None,
+            "contxt: was ignored: it is not a field here; did you mean context?",
+        ),
+        (
+            "GET",
+            f"/v1/memories/{MEMORY}",
+            {"context": "x"},
+            "context: was ignored: it goes in the query, not in the body",
+        ),
+    ],
+)
+async def test_field_that_the_contract_ignores_is_named_in_the_reply(
+    method: str, path: str, body: Any, warning: str
+) -> None:
+    async with client(Bus()) as speaking:
+        answer = await speaking.request(method, path, json=body)
+
+    (told,) = answer.json()["warnings"]
+    assert answer.status_code in (200, 201)
+    assert told.startswith(warning)
+    assert answer.headers["X-Memory-Warnings"] == told
+
+
+async def test_reply_to_a_request_without_faults_has_no_warnings() -> None:
+    nothing = {"tags": None, "memory_type": None, "emotion": {"valence": None}, "pinned": None}
+    bus = Bus()
+    async with client(bus) as speaking:
+        answer = await speaking.post("/v1/memories", json={"content": "a", **nothing})
+        await speaking.post("/v1/memories", json={"content": "a", "emotion": {}})
+
+    assert answer.status_code == 201
+    assert "warnings" not in answer.json()
+    assert "X-Memory-Warnings" not in answer.headers
+    assert bus.asked[0] == bus.asked[1]
+
+
+@pytest.mark.parametrize(
+    ("params", "warning"),
+    [
+        ({"capcity": 1}, "params.capcity: was ignored: it is not a field here; did you mean cap"),
+        ({"goals": ["a"]}, "params.goals: was ignored: it is no parameter of capacity_overflow"),
+    ],
+)
+async def test_parameter_that_a_strategy_does_not_read_is_named_in_the_reply(
+    monkeypatch: pytest.MonkeyPatch, params: dict[str, Any], warning: str
+) -> None:
+    async def there(*_: Any) -> None: ...
+
+    monkeypatch.setattr(upkeep, "require_service", there)
+    asked = {"strategy": "capacity_overflow", "params": params}
+    async with client(Bus()) as speaking:
+        answer = await speaking.post("/v1/memories/forget-strategy", json=asked)
+
+    (told,) = answer.json()["warnings"]
+    assert told.startswith(warning)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"content": "a", "occured_at": 1, "pinned": "yes"},
+        {"content": None, "occured_at": 1},
+        {"content": "a", "emotion": {"mood": 1}},
+    ],
+)
+async def test_ignored_field_hides_no_other_fault(body: dict[str, Any]) -> None:
+    bus = Bus()
+    async with client(bus) as speaking:
+        answer = await speaking.post("/v1/memories", json=body)
+
+    assert (answer.status_code, bus.asked) == (422, [])
+
+
+@pytest.mark.parametrize("name", ["a\nb", "ü" * 2_000, "\x00", "🙂"])
+async def test_warning_fits_a_header_whatever_the_field_is_called(name: str) -> None:
+    async with client(Bus()) as speaking:
+        answer = await speaking.post("/v1/memories", json={"content": "a", name: 1})
+
+    header = answer.headers["X-Memory-Warnings"]
+    assert answer.status_code == 201
+    assert header.isascii()
+    assert header.isprintable()
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ async def client(
         ("/v1/stats", {"X-Memory-Namespace": "acme/a"}, ("/v1/stats", "acme/a")),
         ("/ns/alice/v1/stats", {}, ("/v1/stats", "alice")),
         ("/ns/acme%2Fa/v1/stats", {}, ("/v1/stats", "acme/a")),
-        ("/ns/acme%2Fa/v1/x%2Fy", {"X-Memory-Namespace": "acme/a"}, ("/v1/x/y", "acme/a")),
+        ("/ns/acme%2Fa/v1/x%2Fy", {"X-Memory-Namespace": "acme/a"}, ("/v1/x%2Fy", "acme/a")),
         ("/ns/ns/ns/v1", {}, ("/ns/v1", "ns")),
     ],
 )

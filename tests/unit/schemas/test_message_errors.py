@@ -16,6 +16,7 @@ from schemas.codec import (
     decode_reply,
 )
 from schemas.errors import MemoryServiceError, NotFound, Rejected, error_from_reply
+from schemas.fields import Emotion
 from schemas.inbox import INBOX_MESSAGE, Store
 from schemas.replies import error_reply
 
@@ -66,8 +67,8 @@ def test_json_that_is_no_object_is_rejected(decode: Any, value: bytes, kind: str
 
 def test_unknown_type_is_named_with_the_known_ones() -> None:
     assert refused(type="stare").message == (
-        'type: "stare" is unknown; known: access, concept, forget, parameters, relation, '
-        "restore, store, supersede"
+        'type: "stare" is unknown; did you mean store? known: access, concept, forget, '
+        "parameters, relation, restore, store, supersede"
     )
 
 
@@ -78,10 +79,40 @@ def test_missing_type_is_named_with_the_known_ones() -> None:
 
 def test_unknown_field_is_named_with_the_known_ones() -> None:
     assert refused(contents="x").message == (
-        "contents: is not a field here; known: concepts, content, context, derived_from, emotion, "
-        "idempotency_key, memory_type, metadata, namespace, occurred_at, pinned, session, speaker, "
-        "tags, type"
+        "contents: is not a field here; did you mean content? known: concepts, content, context, "
+        "derived_from, emotion, idempotency_key, memory_type, metadata, namespace, occurred_at, "
+        "pinned, session, speaker, tags, type"
     )
+
+
+@pytest.mark.parametrize(
+    ("decode", "field", "sent"),
+    [
+        (decode_inbox, field, STORE | {field: None})
+        for field in sorted(Store.model_fields.keys() - STORE.keys())
+    ]
+    + [
+        (decode_query, "top_k", {"type": "search", "namespace": "a", "query": "x", "top_k": None}),
+        (decode_maintenance, "run_id", {"type": "run", "namespace": "a", "job": "decay"}),
+    ],
+)
+def test_null_for_an_optional_field_is_as_if_it_were_not_given(
+    decode: Any, field: str, sent: dict[str, Any]
+) -> None:
+    bare = {name: value for name, value in sent.items() if name != field}
+
+    assert decode(json.dumps(sent).encode()) == decode(json.dumps(bare).encode())
+
+
+def test_nulls_of_parts_are_as_if_not_given_and_the_rest_is_told() -> None:
+    given = decode_inbox(json.dumps(STORE | {"emotion": {"valence": None}}).encode())
+    error = refused(emotion={"valence": None, "mood": None}, tags=[None], content=None)
+
+    assert isinstance(given, Store)
+    assert given.emotion == Emotion()
+    assert [each["field"] for each in error.details["problems"]] == [
+        *("content", "tags.0", "emotion.mood"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -45,8 +45,8 @@ class Script:
 
 
 @contextmanager
-def serving(*answers: Answer | Callable[[Asked], Answer]) -> Iterator[Script]:
-    """A server on a port of its own."""
+def serving(*answers: Answer | Callable[[Asked], Answer], port: int = 0) -> Iterator[Script]:
+    """A server on a port of its own, or on this one."""
     script = Script(list(answers))
 
     class Handler(BaseHTTPRequestHandler):
@@ -79,7 +79,7 @@ def serving(*answers: Answer | Callable[[Asked], Answer]) -> Iterator[Script]:
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 the base class's name
             """Quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     script.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()

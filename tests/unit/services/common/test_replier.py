@@ -48,7 +48,7 @@ def answer(name: str, *, partition: int) -> list[tuple[ReplyAddress, Reply]]:
 
 async def test_reply_that_kafka_does_not_take_is_given_up_without_an_error(soon: None) -> None:
     producer = SilentProducer()
-    replier = Replier(producer, REPLIES, service="test")
+    replier = Replier(producer, REPLIES, partitions=1, service="test")
 
     async with asyncio.timeout(10):
         await replier.send(answer("q1", partition=SILENT))
@@ -59,7 +59,7 @@ async def test_reply_that_kafka_does_not_take_is_given_up_without_an_error(soon:
 
 async def test_reply_to_somebody_else_does_not_wait_for_one_that_hangs() -> None:
     producer = SilentProducer()
-    replier = Replier(producer, REPLIES, service="test")
+    replier = Replier(producer, REPLIES, partitions=1, service="test")
     hanging = asyncio.create_task(replier.send(answer("q1", partition=SILENT)))
     await eventually(lambda: producer.hung == 1)
 

@@ -18,13 +18,13 @@ from schemas.replies import Reply
 from schemas.topics import CORRELATION_ID, REPLY_PARTITION, REPLY_TO
 from services.common.dead_letters import DeadLetters
 from services.common.envelope import Replier
-from services.ingest.handlers import Ingest, Limits
+from services.ingest.handlers import Ingest
 from services.ingest.visible import VisibleReplies
 from services.readside.visibility import Waits
 from tests.builders import TIME_MS
 from tests.fakes.event_log import PARTITIONS, MemoryEventLog
 from tests.fakes.hash_model import hash_embedder
-from tests.fakes.vocabularies import MemoryVocabularies
+from tests.fakes.vocabularies import FoldedVocabularies
 
 INBOX, REPLIES, LETTERS = "memory.inbox", "memory.replies", "memory.dead-letters"
 REPLY_PARTITIONS = 6
@@ -128,15 +128,15 @@ class Member:
         producer: Producer | None = None,
         consumer: Consumer | None = None,
         *,
-        vocabularies: MemoryVocabularies | None = None,
+        vocabularies: FoldedVocabularies | None = None,
     ) -> None:
         self.log = event_log or MemoryEventLog()
         self.producer = producer or Producer()
         self.consumer = consumer or Consumer()
         self.embedder = hash_embedder()
-        self.vocabularies = vocabularies or MemoryVocabularies()
+        self.vocabularies = vocabularies or FoldedVocabularies()
         self.cursor = 0  # where the read side stands
-        replier = Replier(self.producer, REPLIES, service="ingest")
+        replier = Replier(self.producer, REPLIES, partitions=REPLY_PARTITIONS, service="ingest")
         self.ingest = Ingest(
             event_log=self.log,
             embedder=self.embedder,
@@ -146,9 +146,7 @@ class Member:
             visible=VisibleReplies(
                 replier, Waits(self._stands, partitions=PARTITIONS), now_ms=lambda: TIME_MS
             ),
-            limits=Limits(
-                future_skew_seconds=300, replies_topic=REPLIES, reply_partitions=REPLY_PARTITIONS
-            ),
+            future_skew_seconds=300,
         )
         self.ingest.ownership.consumer = cast("LogConsumer", self.consumer)
 

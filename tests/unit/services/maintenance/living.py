@@ -6,14 +6,15 @@ from uuid import UUID
 
 import numpy as np
 
-from bench.year.world import World, WorldSide
 from schemas.events import MemoryEvent, MemoryStored
 from schemas.inbox import Access, Store
 from schemas.replies import RunResult
 from services.maintenance.decisions import levels_of
 from services.projection.digest import namespace_digest, rows_of_view
 from services.readside.layout import TRACE, kind_of, pack_record
-from tests.unit.services.maintenance.words import WordEmbedder
+from tests.fakes.maintenance_side import FoldedReadSide
+from tests.fakes.word_embedder import WordEmbedder
+from tests.fakes.world import World
 
 START_MS = 1_750_000_000_000
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
@@ -56,7 +57,7 @@ def contents(own: World, memory_type: str) -> list[str]:
     """What the active memories of a type say."""
     return [
         memory.document["content"].decode()
-        for memory in own.memories().values()
+        for memory in own.memories(own.namespace).values()
         if memory.document is not None
         and memory.document["type"].decode() == memory_type
         and memory.state.status == "active"
@@ -72,7 +73,7 @@ def count(result: RunResult, name: str) -> int:
 
 async def level(own: World, memory: UUID) -> float:
     """B + bias of a memory, now."""
-    page = await WorldSide(own).page(own.namespace, [str(memory)])
+    page = await FoldedReadSide(own).page(own.namespace, [str(memory)])
     parameters = own.view.namespace(own.namespace).parameters
     return float(levels_of(page.memories, own.now_ms, parameters)[0])
 
@@ -90,7 +91,7 @@ async def episodes(own: World) -> list[UUID]:
 
 def digest(own: World) -> bytes:
     """Of all memories that are there: without where the log stands, and without what is deleted."""
-    gone = {name for name, m in own.memories().items() if m.state.status == "deleted"}
+    gone = {name for name, m in own.memories(own.namespace).items() if m.state.status == "deleted"}
     rows = []
     own.view.touch(own.namespace)
     for name, value in rows_of_view(own.view, own.namespace):
@@ -107,7 +108,7 @@ def digest(own: World) -> bytes:
             assert isinstance(value, dict)
             value = dict.fromkeys(value, 0.0)  # but not where in the log
         if kind == "record":
-            held = own.memories()[memory]
+            held = own.memories(own.namespace)[memory]
             value = pack_record(replace(held.state, offset=0), held.parts)
         rows.append((name, value))
     return namespace_digest(rows)

@@ -1,17 +1,25 @@
 """What a consolidation makes of a namespace, on a virtual clock."""
 
+import asyncio
+import math
 from copy import deepcopy
 from uuid import UUID
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from bench.year.world import WorldSide
 from schemas.events import MemoryStored
+from schemas.fields import Emotion
 from schemas.ids import derive
+from schemas.inbox import Supersede
 from schemas.parameters import Parameters
-from services.maintenance.decisions import RunContext, levels_of
+from services.maintenance.decisions import levels_of
+from services.maintenance.events import RunContext
 from services.maintenance.jobs.undo import UndoJob
 from services.maintenance.phrasing import Nonsense, WordingFailed
+from tests.builders import accessed_event
+from tests.fakes.maintenance_side import FoldedReadSide
 from tests.unit.services.maintenance.living import (
     DAY_MS,
     HOUR_MS,
@@ -21,6 +29,7 @@ from tests.unit.services.maintenance.living import (
     episodes,
     is_fact,
     level,
+    rehearsals,
     status,
     store,
     use,
@@ -88,6 +97,50 @@ async def test_fact_seen_again_is_strengthened_and_not_stored_twice() -> None:
     assert len(contents(own, "semantic")) == 1
 
 
+async def test_only_what_is_salient_contradicted_or_needed_is_rehearsed() -> None:
+    own = world()
+    felt = Emotion(valence=-0.9, arousal=1.0, salience=0.9)
+    moving = await store(own, "The roof burnt.", emotion=felt)
+    older, newer = [await store(own, f"Meet at {hour}.") for hour in ("noon", "five")]
+    about = {"memory_id": older, "superseded_by": newer}
+    await own.tell(Supersede.model_validate({"namespace": own.namespace} | about))
+    used = await store(own, "Kites need wind.")
+    await use(own, used)
+    said = [await store(own, "Ann drinks green tea", session=f"s{number}") for number in range(3)]
+    found = await store(own, "The ferry is white.")
+    for number in range(3):
+        envelope = {"id": derive("search", number), "time": own.now_ms, "namespace": own.namespace}
+        own.take(accessed_event(found, kind="search", envelope=envelope))
+    plain = await store(own, "The bridge closed.")
+    own.now_ms += 1_000
+    before = await level(own, plain)
+
+    result = await own.run("consolidation")
+
+    assert [rehearsals(own, each) for each in (moving, older, used)] == [1, 1, 1]
+    assert sorted(rehearsals(own, each) for each in said) == [0, 0, 1]  # one stands for all
+    assert [rehearsals(own, each) for each in (newer, found, plain)] == [0, 0, 0]
+    assert result.report["episodes_replayed"] == 4
+    assert await level(own, plain) == pytest.approx(before + math.log(0.9))
+
+
+@settings(max_examples=15)
+@given(count=st.integers(1, 12), seconds=st.floats(0.001, 3_600))
+def test_consolidation_leaves_everything_lower_that_was_merely_said(
+    count: int, seconds: float
+) -> None:
+    async def levels_before_and_after() -> list[tuple[float, float]]:
+        own = world()
+        memories = [await store(own, f"word{number} {number}") for number in range(count)]
+        own.now_ms += max(1, round(1000 * seconds))
+        before = [await level(own, each) for each in memories]
+        await own.run("consolidation")
+        return list(zip(before, [await level(own, each) for each in memories], strict=True))
+
+    for before, after in asyncio.run(levels_before_and_after()):
+        assert after < before
+
+
 async def test_repeated_sequence_becomes_a_skill_with_its_steps() -> None:
     own = world()
     for day, colour in enumerate(("red", "blue", "green")):
@@ -117,7 +170,7 @@ async def test_downscaling_changes_the_ranking_and_spares_what_was_used() -> Non
     await use(own, used)
     parameters = own.view.namespace(own.namespace).parameters
 
-    page = await WorldSide(own).page(own.namespace, [str(idle), str(used)])
+    page = await FoldedReadSide(own).page(own.namespace, [str(idle), str(used)])
     plain = levels_of(page.memories, own.now_ms, Parameters())
     scaled = levels_of(page.memories, own.now_ms, parameters)
 
@@ -128,7 +181,7 @@ async def test_downscaling_changes_the_ranking_and_spares_what_was_used() -> Non
     # Not cumulative: twice downscaled is as once.
     twice = await level(own, idle)
     assert twice < before
-    page = await WorldSide(own).page(own.namespace, [str(idle)])
+    page = await FoldedReadSide(own).page(own.namespace, [str(idle)])
     parameters = own.view.namespace(own.namespace).parameters
     now = levels_of(page.memories, own.now_ms, parameters) - levels_of(
         page.memories, own.now_ms, Parameters()

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from services.maintenance.jobs import compiling, extracting, replaying
+from services.maintenance.jobs import compiling, consolidation, replaying
 from tests.unit.services.maintenance.living import episodes, world
 
 
 @pytest.mark.parametrize(
     ("module", "name"),
-    [(replaying, "drawn"), (extracting, "clusters_of"), (compiling, "skills_of")],
+    [(replaying, "drawn"), (consolidation, "clusters_of"), (compiling, "skills_of")],
     ids=["replay", "extract", "compile"],
 )
 async def test_what_a_consolidation_computes_for_long_is_done_in_a_thread(

@@ -6,24 +6,25 @@ from uuid import UUID
 
 import pytest
 
-from bench.year.world import World, WorldLog, WorldSide
 from schemas.errors import DeadlineExceeded, MemoryServiceError, NotFound, Rejected, Unavailable
 from schemas.events import MaintenanceCompleted, MaintenanceProgressed
 from schemas.ids import derive
 from schemas.jobs import parameters_of
-from services.maintenance.decisions import RunContext, failed_event, progressed_event
+from services.maintenance.events import RunContext, failed_event, progressed_event
 from services.maintenance.jobs.undo import UndoJob
 from services.maintenance.ports import Page
 from services.maintenance.runner import Runner
 from services.projection.fold.fold import fold_log
 from services.readside.runs import Run, pack_run, unpack_run
 from services.retrieval.queries.runs import summary_of
+from tests.fakes.maintenance_side import FoldedReadSide
+from tests.fakes.world import FoldedLog, World
 from tests.unit.services.maintenance.living import episodes, store, world
 
 PRUNE = parameters_of("strategic_prune", {"goals": ["kites"]})
 
 
-class BrokenSide(WorldSide):
+class BrokenSide(FoldedReadSide):
     """A read side whose second page nobody can decode."""
 
     async def pages(self, namespace: str, *, newest: int | None = None) -> AsyncIterator[Page]:
@@ -32,7 +33,7 @@ class BrokenSide(WorldSide):
             raise ZeroDivisionError("no such luck")
 
 
-class SilentSide(WorldSide):
+class SilentSide(FoldedReadSide):
     """A read side that does not answer."""
 
     async def pages(self, namespace: str, *, newest: int | None = None) -> AsyncIterator[Page]:
@@ -50,8 +51,8 @@ def context(own: World, *, job: str = "strategic_prune", commanded_ms: int = 0) 
     )
 
 
-async def execute(own: World, side: WorldSide, run: RunContext) -> None:
-    runner = Runner(side=side, log=WorldLog(own), embedder=own.embedder)
+async def execute(own: World, side: FoldedReadSide, run: RunContext) -> None:
+    runner = Runner(side=side, log=FoldedLog(own), embedder=own.embedder)
     await runner.execute(runner.work_of(run), PRUNE)
 
 
@@ -85,7 +86,7 @@ async def test_same_command_delivered_again_is_refused_again_and_appends_no_seco
         await execute(own, BrokenSide(own), run)
 
     with pytest.raises(MemoryServiceError, match="ZeroDivisionError"):
-        await execute(own, WorldSide(own), run)
+        await execute(own, FoldedReadSide(own), run)
 
     assert sum(isinstance(event, MaintenanceCompleted) for event in own.events) == 1
 
@@ -98,7 +99,7 @@ async def test_another_command_brings_a_failed_run_to_its_end() -> None:
         await execute(own, BrokenSide(own), run)
     again = replace(run, commanded_ms=run.commanded_ms + 1)
 
-    await execute(own, WorldSide(own), again)
+    await execute(own, FoldedReadSide(own), again)
 
     summary = summary_of(run.run_id, run_of(own, run.run_id))
     assert (summary.status, summary.error) == ("completed", None)
@@ -114,7 +115,7 @@ async def test_run_whose_read_side_is_away_has_not_failed() -> None:
         await execute(own, SilentSide(own), run)
 
     assert summary_of(run.run_id, run_of(own, run.run_id)).status == "running"
-    await execute(own, WorldSide(own), run)
+    await execute(own, FoldedReadSide(own), run)
     assert summary_of(run.run_id, run_of(own, run.run_id)).status == "completed"
 
 
@@ -144,7 +145,7 @@ async def test_undo_that_came_too_early_may_be_asked_for_again() -> None:
     undo = context(own, job="undo", commanded_ms=own.now_ms + 1)
     with pytest.raises(Rejected, match="still at work"):
         await own.execute(undo, UndoJob(run_id=run.run_id))
-    await execute(own, WorldSide(own), run)
+    await execute(own, FoldedReadSide(own), run)
 
     later = replace(undo, commanded_ms=own.now_ms + 2)
     await own.execute(later, UndoJob(run_id=run.run_id))
@@ -162,7 +163,7 @@ async def test_failed_run_that_was_undone_stays_undone_whoever_asks_for_it_again
     await own.execute(context(own, job="undo"), UndoJob(run_id=run.run_id))
     before = len(own.events)
 
-    await execute(own, WorldSide(own), replace(run, commanded_ms=run.commanded_ms + 1))
+    await execute(own, FoldedReadSide(own), replace(run, commanded_ms=run.commanded_ms + 1))
 
     assert len(own.events) == before
     assert summary_of(run.run_id, run_of(own, run.run_id)).status == "undone"
@@ -172,7 +173,7 @@ async def test_failure_said_late_by_another_instance_leaves_a_completed_run_comp
     own = world()
     await episodes(own)
     run = context(own)
-    await execute(own, WorldSide(own), run)
+    await execute(own, FoldedReadSide(own), run)
     report = dict(run_of(own, run.run_id).report)
 
     late = failed_event(run, DeadlineExceeded("too late"))

@@ -2,7 +2,6 @@
 
 import pytest
 
-from bench.year.world import WorldSide
 from schemas.codec import decode_maintenance
 from schemas.errors import NotFound, Rejected
 from schemas.fields import Emotion
@@ -10,6 +9,7 @@ from schemas.ids import derive
 from schemas.inbox import SetParameters
 from schemas.jobs import parameters_of
 from schemas.parameters import Parameters
+from tests.fakes.maintenance_side import FoldedReadSide
 from tests.unit.services.maintenance.living import (
     DAY_MS,
     HOUR_MS,
@@ -172,7 +172,7 @@ async def test_parameters_that_lower_the_horizon_are_noticed() -> None:
     own.now_ms += DAY_MS
     shorter = Parameters(horizon_seconds=3_600.0)
     await own.tell(SetParameters(namespace=own.namespace, parameters=shorter))
-    await WorldSide(own).look_at_all(own.namespace, in_force(own))
+    await FoldedReadSide(own).look_at_all(own.namespace, in_force(own))
 
     await own.run("decay")
 

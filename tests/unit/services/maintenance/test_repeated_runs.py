@@ -6,16 +6,17 @@ from uuid import UUID
 
 import pytest
 
-from bench.year.world import World, WorldLog, WorldSide
 from schemas.events import MemoryEvent
 from schemas.ids import derive, effect_id
-from schemas.inbox import Concept, InboxCommand, Relation
+from schemas.inbox import Concept, InboxMessage, Relation
 from schemas.jobs import parameters_of
-from services.maintenance.decisions import RunContext, progressed_event
+from services.maintenance.events import RunContext, progressed_event
 from services.maintenance.jobs.undo import UndoJob
 from services.maintenance.runner import Runner
 from services.maintenance.work import Work
 from services.readside.runs import BEGIN
+from tests.fakes.maintenance_side import FoldedReadSide
+from tests.fakes.world import FoldedLog, World
 from tests.unit.services.maintenance.living import (
     DAY_MS,
     HOUR_MS,
@@ -78,7 +79,7 @@ async def test_run_killed_anywhere_and_done_again_leaves_what_one_run_leaves(job
         own = await _lived(job)
         dying = _Dying(own, after)
         try:
-            runner = Runner(side=WorldSide(own), log=dying, embedder=own.embedder)
+            runner = Runner(side=FoldedReadSide(own), log=dying, embedder=own.embedder)
             await runner.execute(runner.work_of(context), parameters)
         except Killed:
             killed_somewhere = True
@@ -188,7 +189,7 @@ async def test_cancelled_run_says_so_and_can_be_undone() -> None:
     await episodes(own)
     before = digest(own)
     context = _context(own, "consolidation")
-    runner = Runner(side=WorldSide(own), log=WorldLog(own), embedder=own.embedder)
+    runner = Runner(side=FoldedReadSide(own), log=FoldedLog(own), embedder=own.embedder)
     work = runner.work_of(context)
     work.cancel.set()
 
@@ -199,12 +200,12 @@ async def test_cancelled_run_says_so_and_can_be_undone() -> None:
     assert digest(own) == before
 
 
-class _Dying(WorldLog):
+class _Dying(FoldedLog):
     """A log that dies with its process after some appends, its own or those of ingest for it."""
 
     def __init__(self, own: World, after: int) -> None:
         super().__init__(own)
-        object.__setattr__(self, "left", [after])
+        self._left = after
 
     async def append(self, events: list[MemoryEvent]) -> list[str]:
         done = []
@@ -213,15 +214,14 @@ class _Dying(WorldLog):
             done += await super().append([event])
         return done
 
-    async def ask(self, command: InboxCommand) -> tuple[dict[str, Any], str | None]:
+    async def ask(self, command: InboxMessage) -> tuple[dict[str, Any], str | None]:
         self._live_or_die()
         return await super().ask(command)
 
     def _live_or_die(self) -> None:
-        left: list[int] = getattr(self, "left")  # noqa: B009 (a frozen dataclass)
-        if left[0] == 0:
+        if self._left == 0:
             raise Killed
-        left[0] -= 1
+        self._left -= 1
 
 
 async def _lived(job: str) -> World:
@@ -260,8 +260,8 @@ def test_work_waits_for_nothing_if_it_has_appended_nothing() -> None:
     own = world()
     work = Work(
         run=_context(own, "decay"),
-        side=WorldSide(own),
-        log=WorldLog(own),
+        side=FoldedReadSide(own),
+        log=FoldedLog(own),
         embedder=own.embedder,
     )
 

@@ -12,11 +12,17 @@ from schemas.jobs import ConsolidationJob
 from services.maintenance.jobs import replaying
 from services.maintenance.jobs.replaying import COVERED_COSINE, COVERED_NOVELTY, drawn
 from services.maintenance.snapshot import FACT, Gathered
+from services.readside.documents import Document
 from services.readside.layout import STATE
 from tests.unit.services.maintenance.living import HOUR_MS, START_MS
 
 SEED = "run"
 DIMENSION = 8
+
+
+def document(memory_type: str) -> Document:
+    """What is said of no matter."""
+    return Document("", memory_type, START_MS, [], None, None, [], [], None, {})
 
 
 def lived(
@@ -42,11 +48,17 @@ def lived(
         states,
         vectors,
         levels=chance.standard_normal(count),
-        documents=[{"memory_type": each} for each in types],
+        documents=[document(each) for each in types],
         faded=np.zeros(count, bool),
         learnt_ms=np.zeros(count),
         now_ms=START_MS,
     )
+
+
+def draw(gathered: Gathered, wanted: np.ndarray, *, replays_max: int = 50) -> list[int]:
+    """Rows that are drawn of the wanted."""
+    job = ConsolidationJob(replays_max=replays_max)
+    return drawn(gathered, job, wanted, now_ms=START_MS + 1, seed=SEED)
 
 
 def by_all_keys(gathered: Gathered, rows: list[int]) -> list[int]:
@@ -80,15 +92,33 @@ def test_drawn_are_those_with_the_highest_keys_of_all(
     gathered = lived(count, seed=seed, alike=alike)
     episodes = gathered.of_type(FACT, but=True)
     marked = [int(i) for i in episodes if gathered.states["superseded_ms"][i] > 0]
-    plain = [int(i) for i in episodes if gathered.states["superseded_ms"][i] == 0]
+    needed = [int(i) for i in episodes if i % 3 == 0 and i not in marked]
+    wanted = replaying._wanted(gathered, range(0, count, 3))
 
-    found = drawn(
-        gathered, ConsolidationJob(replays_max=replays_max), now_ms=START_MS + 1, seed=SEED
-    )
+    found = draw(gathered, wanted, replays_max=replays_max)
 
-    wanted = min(len(marked) + round(replaying.PLAIN_SHARE * len(plain)), replays_max)
-    ranked = by_all_keys(gathered, marked) + by_all_keys(gathered, plain)
-    assert found == ranked[:wanted]
+    ranked = by_all_keys(gathered, marked) + by_all_keys(gathered, needed)
+    assert found == ranked[:replays_max]
+
+
+@given(st.integers(1, 200), st.integers(0, 60), st.integers(0, 9), st.booleans(), st.floats(0, 0.3))
+def test_nothing_is_drawn_without_a_reason_nor_more_than_asked_for(
+    count: int, replays_max: int, seed: int, old: bool, share: float
+) -> None:
+    gathered = lived(count, seed=seed, old=old)
+    chance = np.random.default_rng(seed)
+    gathered.states["use"] = np.where(chance.random(count) < share, 2.0, 1.02)
+    gathered.states["created_ms"][: count // 2] = START_MS
+    gathered.faded[:] = chance.random(count) < share
+    repeated = set(np.flatnonzero(chance.random(count) < share).tolist())
+
+    found = draw(gathered, replaying._wanted(gathered, repeated), replays_max=replays_max)
+
+    used, superseded = gathered.states["use"] == 2.0, gathered.states["superseded_ms"] > 0
+    assert len(found) == len(set(found)) <= replays_max
+    assert all(used[i] or superseded[i] or i in repeated for i in found)
+    assert not gathered.faded[found].any()
+    assert not any(gathered.documents[i].memory_type == FACT for i in found)
 
 
 @pytest.mark.parametrize("alike", [0.0, 0.005, 1.0])
@@ -106,13 +136,12 @@ def test_few_more_are_compared_with_all_others_than_are_drawn(
 
     monkeypatch.setattr(replaying, "_news", counting)
 
-    found = drawn(gathered, ConsolidationJob(replays_max=50), now_ms=START_MS + 1, seed=SEED)
+    found = draw(gathered, np.ones(5_000, bool), replays_max=50)
 
     assert len(found) == 50
     assert len(compared) <= 3 * replaying.ROWS_AT_ONCE
 
 
 def test_nothing_old_or_new_is_drawn_where_nothing_may_be() -> None:
-    assert drawn(lived(20, old=True), ConsolidationJob(), now_ms=START_MS + 1, seed=SEED) == []
-    none = ConsolidationJob(replays_max=0)
-    assert drawn(lived(20), none, now_ms=START_MS + 1, seed=SEED) == []
+    assert draw(lived(20, old=True), np.ones(20, bool)) == []
+    assert draw(lived(20), np.ones(20, bool), replays_max=0) == []

@@ -9,8 +9,8 @@ from schemas.codec import decode_maintenance
 from schemas.ids import run_id
 from schemas.maintenance import Job, RunJob
 from schemas.parameters import Parameters
-from services.maintenance.adapters.redis_side import RedisSide, Upkeep
 from services.maintenance.clock import Clock
+from services.maintenance.ports import ReadSide, Upkeep
 from services.readside.parameters import InForce
 from services.readside.runs import Run
 
@@ -66,7 +66,7 @@ class Ticking:
 
     def clock(self) -> Clock:
         return Clock(
-            side=cast("RedisSide", self.side),
+            side=cast("ReadSide", self.side),
             producer=cast("DurableProducer", self),
             topic="memory.maintenance",
             intervals_ms=INTERVALS,

@@ -9,17 +9,19 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from bench.year.world import World, WorldLog, WorldSide
 from schemas.events import MemoryEvent
-from schemas.inbox import InboxCommand
+from schemas.inbox import InboxMessage
 from schemas.jobs import parameters_of
-from services.maintenance.adapters.redis_side import Page, Upkeep
-from services.maintenance.decisions import RunContext
+from services.maintenance.events import RunContext
+from services.maintenance.ports import Page, Upkeep
 from services.maintenance.runner import Runner
 from services.readside.columns import Memories
+from services.readside.documents import Document
 from services.readside.layout import Status, pack_record
 from services.readside.parameters import InForce
 from services.readside.runs import Run
+from tests.fakes.maintenance_side import FoldedReadSide
+from tests.fakes.world import FoldedLog, World
 from tests.unit.services.maintenance.living import DAY_MS, START_MS, store, world
 
 DUE = 1_000
@@ -60,7 +62,7 @@ class Large:
         self.left = [each for each in self.left if each not in gone]
 
     async def run(self, namespace: str, run_id: UUID) -> Run | None:
-        return await WorldSide(self.world).run(namespace, run_id)
+        return await FoldedReadSide(self.world).run(namespace, run_id)
 
     def pages(self, namespace: str, *, newest: int | None = None) -> AsyncIterator[Page]:
         raise AssertionError("decay must not look at all memories")
@@ -68,12 +70,15 @@ class Large:
     async def look_at_all(self, namespace: str, parameters: InForce) -> None:
         raise AssertionError("the due index is there")
 
+    async def namespaces(self, partition: int) -> list[str]:
+        raise AssertionError("decay needs one namespace")
+
     async def concepts(self, namespace: str, names: list[str]) -> dict[str, bool]:
         raise AssertionError("decay needs no concepts")
 
     async def documents(
         self, namespace: str, ids: list[str], statuses: list[Status]
-    ) -> list[dict[str, Any]]:
+    ) -> list[Document | None]:
         raise AssertionError("decay needs no texts")
 
 
@@ -87,13 +92,13 @@ class Counting:
     async def append(self, events: list[MemoryEvent]) -> list[str]:
         self.appended.update(event.type for event in events)
         own = [event for event in events if event.type.startswith("maintenance.")]
-        await WorldLog(self.world).append(own)
+        await FoldedLog(self.world).append(own)
         return ["0:0"] * len(events)
 
     async def folded(self, position: str) -> None:
         return
 
-    async def ask(self, command: InboxCommand) -> tuple[dict[str, Any], str | None]:
+    async def ask(self, command: InboxMessage) -> tuple[dict[str, Any], str | None]:
         raise AssertionError("decay stores nothing")
 
     async def effects_of(self, namespace: str, run_id: UUID, run: Run) -> list[MemoryEvent]:

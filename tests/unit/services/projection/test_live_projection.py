@@ -11,29 +11,26 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from human_memory.bus.consumer import LogConsumer
 from services.common.dead_letters import DeadLetters
-from services.projection.adapters.redis_projection import RedisProjection
 from services.projection.fold.view import Needs, View
 from services.projection.live import LiveProjection
 from services.projection.ports import Outcome
 from services.readside.fold_version import FOLD
 from tests.builders import concept_event
+from tests.fakes.projection import MemoryProjection
+from tests.polling import eventually
 
 EVENTS = TopicPartition("memory.events", 0)
 LOG_END = 500
 
 
-class Store:
+class Store(MemoryProjection):
     """What Redis holds: the cursor, and the offset that queries wait for."""
 
     def __init__(self, cursor: int) -> None:
+        super().__init__()
         self.at = cursor
         self.awaited: int | None = None
         self.opened = False
-
-    async def live_version(self, partition: int) -> int:
-        return 1
-
-    async def ensure_index(self, version: int) -> None: ...
 
     async def cursor(self, partition: int, version: int) -> int:
         return self.at
@@ -73,9 +70,7 @@ async def at_once(_: float) -> None:
 async def begun(*, cursor: int, committed: int | None) -> tuple[Store, Consumer]:
     """A member that was just given the partition."""
     store, consumer = Store(cursor), Consumer(committed)
-    projection = LiveProjection(
-        cast("RedisProjection", store), cast("DeadLetters", None), let_pass=at_once
-    )
+    projection = LiveProjection(store, cast("DeadLetters", None), let_pass=at_once)
     projection.ownership.consumer = cast("LogConsumer", consumer)
     await projection.ownership.on_partitions_assigned([EVENTS])
     return store, consumer
@@ -101,9 +96,7 @@ async def test_partitions_can_move_while_the_fold_lets_queries_pass() -> None:
         asked.set()
         await answered.wait()
 
-    projection = LiveProjection(
-        cast("RedisProjection", Store(0)), cast("DeadLetters", None), let_pass=let_pass
-    )
+    projection = LiveProjection(Store(0), cast("DeadLetters", None), let_pass=let_pass)
     handling = asyncio.create_task(projection.handle(()))
     await asked.wait()
 
@@ -153,9 +146,7 @@ async def test_queries_are_answered_at_once_where_redis_lost_nothing(
 
 async def test_redis_that_falls_back_meanwhile_has_queries_wait_for_what_was_folded() -> None:
     store, consumer = Store(450), Consumer(300)
-    projection = LiveProjection(
-        cast("RedisProjection", store), cast("DeadLetters", None), let_pass=at_once
-    )
+    projection = LiveProjection(store, cast("DeadLetters", None), let_pass=at_once)
     projection.ownership.consumer = cast("LogConsumer", consumer)
     await projection.ownership.on_partitions_assigned([EVENTS])
     store.at, store.opened = 200, False
@@ -220,9 +211,7 @@ def record(offset: int) -> Any:
 async def folding(store: FallingStore) -> tuple[LiveProjection, Consumer]:
     """A member that has the partition."""
     consumer = Consumer(None)
-    projection = LiveProjection(
-        cast("RedisProjection", store), cast("DeadLetters", None), let_pass=at_once
-    )
+    projection = LiveProjection(store, cast("DeadLetters", None), let_pass=at_once)
     projection.ownership.consumer = cast("LogConsumer", consumer)
     await projection.ownership.on_partitions_assigned([EVENTS])
     return projection, consumer
@@ -270,3 +259,39 @@ async def test_member_that_comes_back_takes_no_lost_events_for_a_hole_it_has_see
 
     assert store.applied == []
     assert consumer.at == 0
+
+
+class HoldingStore(FallingStore):
+    """A Redis in which a rebuild holds the fold before an offset."""
+
+    async def apply(
+        self, partition: int, version: int, view: View, *, cursor: int, next_cursor: int
+    ) -> Outcome:
+        return Outcome("hold", cursor)
+
+
+async def test_fold_that_a_rebuild_holds_says_so_only_as_long_as_it_has_a_batch() -> None:
+    projection, _ = await folding(HoldingStore(10))
+    handling = asyncio.create_task(projection.handle((record(10),)))
+    await eventually(lambda: projection.held)
+
+    await projection.ownership.on_partitions_revoked([EVENTS])
+    await handling
+
+    assert not projection.held
+
+
+async def test_fold_is_not_held_while_redis_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = HoldingStore(10)
+    projection, _ = await folding(store)
+    handling = asyncio.create_task(projection.handle((record(10),)))
+    await eventually(lambda: projection.held)
+
+    async def away(*_: object) -> None:
+        raise RedisConnectionError
+
+    monkeypatch.setattr(store, "load", away)
+
+    await eventually(lambda: not projection.held)
+    await projection.ownership.on_partitions_revoked([EVENTS])
+    await handling

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from schemas.codec import encode
 from schemas.queries import Ping
+from services.common.envelope import Replier
 from services.common.foreground import Foreground
 from services.retrieval.handlers import Queries
 from tests.builders import NAMESPACE, TIME_MS
@@ -34,9 +35,8 @@ def queries(waits: Waits, foreground: Foreground) -> Queries:
         graph=nobody,
         runs=nobody,
         installation=nobody,
-        replier=nobody,
+        replier=Replier(nobody, "memory.replies", partitions=6, service="retrieval"),
         dead_letters=nobody,
-        reply_address=("memory.replies", 6),
         now_ms=lambda: TIME_MS,
         in_flight_max=4,
         foreground=foreground,
