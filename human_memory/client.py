@@ -8,21 +8,25 @@ from typing import Any, Self, TypeVar, Unpack
 from human_memory._client import calls
 from human_memory._client.arguments import (
     ConceptMore,
+    CorrectMore,
     InspectMore,
     Keyed,
     LetterFilters,
     LettersMore,
     ListMore,
+    MatchingMore,
     NamespacesMore,
     ReasonMore,
     RecallMore,
     RunsMore,
     SearchMore,
     StoreMore,
+    TurnMore,
     UsedMore,
 )
 from human_memory._client.calls import BATCH_SIZE_DEFAULT, Call
 from human_memory._client.connecting import connect
+from human_memory._client.turns import turn_items
 from human_memory.models import (
     Concept,
     ConsolidationReport,
@@ -129,6 +133,20 @@ class Memory:
                 progress(len(stored))
         return stored
 
+    def add(
+        self, messages: Iterable[Mapping[str, Any]], **more: Unpack[TurnMore]
+    ) -> builtins.list[MemoryCreated]:
+        """Store a turn of a conversation: `{"role": ..., "content": ...}`, with a `name` if known.
+
+        Each message with a text is a memory; those of system and tools are passed over. All are of
+        one `session`, in their order.
+        """
+        return self.store_batch(
+            turn_items(messages, more),
+            idempotency_key=more.get("idempotency_key"),
+            namespace=more.get("namespace"),
+        )
+
     def search(
         self,
         query: str,
@@ -151,6 +169,16 @@ class Memory:
         """Soft-delete a memory; `restore` undoes it."""
         return self._send(calls.forget(memory_id, more))
 
+    def forget_matching(
+        self,
+        *,
+        all: bool = False,  # noqa: A002 the contract's name
+        dry_run: bool = False,
+        **more: Unpack[MatchingMore],
+    ) -> int:
+        """Forget all that meet conditions, or `all` of the namespace; how many those are."""
+        return self._send(calls.forget_matching(all, dry_run, more))
+
     def restore(self, memory_id: str, **more: Unpack[ReasonMore]) -> Restored:
         """Bring back a memory that decayed or was forgotten."""
         return self._send(calls.restore(memory_id, more))
@@ -165,6 +193,12 @@ class Memory:
     ) -> None:
         """Say that a newer memory holds instead of an older one; `reversed` takes it back."""
         self._send(calls.supersede(memory_id, superseded_by, reversed, more))
+
+    def correct(
+        self, memory_id: str, content: str | None = None, **more: Unpack[CorrectMore]
+    ) -> MemoryDetail:
+        """Correct what a memory says; its id and its uses stay. `reversed` takes it back."""
+        return self._send(calls.correct(memory_id, content, more))
 
     def inspect(self, memory_id: str, **more: Unpack[InspectMore]) -> MemoryDetail:
         """Everything about a memory, in any status, without touching it."""

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from human_memory.mcp_answers import ACTIVE_NOTE, Json, detail, one, page, rows
 from human_memory.operations.requests import (
     ConceptRequest,
+    CorrectRequest,
     ForgetRequest,
     InspectRequest,
     ListRequest,
@@ -121,11 +122,12 @@ TOOLS = (
                 "explain",
                 "parameters",
                 "include_metadata",
+                "filter",
             }
         ),
         kinds={
             "query": said("What to remember about: a question or words."),
-            "created_after": moment("Happened later than this."),
+            "created_after": moment("Happened at this moment or later."),
             "created_before": moment("Happened before this."),
             "as_of": PastMoment,
         },
@@ -138,7 +140,7 @@ TOOLS = (
         "List memories",
         READS,
         "Memories in order of activation, in pages, without strengthening them.",
-        without=frozenset({"offset", "include_metadata"}),
+        without=frozenset({"offset", "include_metadata", "filter"}),
         kinds={
             "tag": Annotated[str | None, Field(description="Only with this tag.")],
             "limit": Annotated[int, Field(ge=1, le=PAGE_MAX, description="At most so many.")],
@@ -181,6 +183,18 @@ TOOLS = (
         STRENGTHENS,
         "Bring back a memory that was forgotten or has faded.",
         kinds=_OF_MEMORY,
+    ),
+    Tool(
+        "correct",
+        CorrectRequest,
+        lambda found, _: detail(found),
+        "Correct a memory",
+        STRENGTHENS,
+        "Correct what a memory says where it was wrong from the beginning; it keeps its id and how "
+        "well it is remembered. If something has changed since, store that and supersede instead.",
+        kinds=_OF_MEMORY
+        | {"reversed": Annotated[bool, Field(description="Take the latest correction back.")]},
+        without=frozenset({"metadata"}),
     ),
     Tool(
         "supersede",

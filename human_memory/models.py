@@ -9,11 +9,12 @@ from pydantic import BaseModel
 
 
 class MemoryCreated(BaseModel):
-    """A new memory. Its activation is always 1.0 at first."""
+    """A new memory, or with `strengthened` an equal one. Its activation is said to be 1.0."""
 
     memory_id: str
     activation: float
     created_at: str
+    strengthened: bool | None = None
 
 
 class BatchStored(BaseModel):
@@ -49,6 +50,7 @@ class SearchResult(BaseModel):
     session: str | None = None
     speaker: str | None = None
     superseded_by: str | None = None
+    copies: int | None = None
     metadata: dict[str, Any] | None = None
     explanation: Explanation | None = None
     reasons: dict[str, Any] | None = None
@@ -91,6 +93,16 @@ class SourceMemory(BaseModel):
     weight: float = 1.0
 
 
+class CorrectionRecord(BaseModel):
+    """A correction, and what the memory said before it; what is None was not changed."""
+
+    corrected_at: str
+    reason: str | None = None
+    content: str | None = None
+    tags: list[str] | None = None
+    metadata: dict[str, Any] | None = None
+
+
 class MemoryDetail(BaseModel):
     """Everything about a memory, its accesses newest first."""
 
@@ -119,6 +131,7 @@ class MemoryDetail(BaseModel):
     superseded_by: str | None = None
     derived_from: list[SourceMemory] = []
     derivatives: list[str] = []
+    corrections: list[CorrectionRecord] = []
 
 
 class MemoryItem(BaseModel):
@@ -224,6 +237,13 @@ class ForgetReport(BaseModel):
 
     strategy: str
     memories_affected: int
+
+
+class ForgottenMany(BaseModel):
+    """The number of memories that were forgotten, or with `dry_run` would be."""
+
+    count: int
+    dry_run: bool = False
 
 
 class Forgotten(BaseModel):

@@ -29,6 +29,7 @@ from schemas.queries import (
     WorkingMemoryResult,
 )
 from schemas.replies import REPLY, AcceptedResult, Reply, RunResult, StoreResult
+from schemas.selection import Selected
 
 
 def _by_type(union: Any, prefix: str) -> dict[str, type[Message]]:
@@ -48,6 +49,7 @@ RESULTS: dict[str, type[Message]] = {
     "reply.recall": RecallResult,
     "reply.inspect": InspectResult,
     "reply.list": ListResult,
+    "reply.select": Selected,
     "reply.stats": StatsResult,
     "reply.concept": ConceptResult,
     "reply.spread": SpreadResult,

@@ -187,6 +187,34 @@ class MemorySuperseded(Event):
     data: SupersededData
 
 
+class CorrectedText(Message):
+    """A new text of a memory, and all that ingest has worked out from it."""
+
+    content: Content
+    indexed_text: str = Field(
+        min_length=1, description="As in `memory.stored.v1`: what is embedded and indexed."
+    )
+    concepts: Concepts = []
+    embedding: Embedding
+
+
+class CorrectedData(Message):
+    """New values; those that are absent stay. `reversed` takes the latest correction back."""
+
+    text: CorrectedText | None = None
+    tags: Tags | None = None
+    metadata: Metadata | None = None
+    reason: Reason | None = None
+    reversed: bool = False
+
+
+class MemoryCorrected(Event):
+    """A memory says something else from here on; its uses stay. Subject: its id."""
+
+    type: Literal["memory.corrected.v1"] = "memory.corrected.v1"
+    data: CorrectedData
+
+
 class ConceptData(Message):
     """With a `run_id` the concept is added by a run of maintenance: only where there is none."""
 
@@ -324,6 +352,7 @@ MemoryEvent = Annotated[
     | MemoryDecayed
     | MemoryAdjusted
     | MemorySuperseded
+    | MemoryCorrected
     | ConceptUpserted
     | RelationUpserted
     | ConceptRemoved

@@ -108,7 +108,8 @@ def _check_json(value: JsonValue, depth: int = 1) -> None:
         _check_json(item, depth + 1)
 
 
-def _bounded_metadata(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+def bounded_json(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """Refuse what not every reader of JSON could read, or what is too large or nested too deep."""
     _check_json(value)
     try:
         sent = len(orjson.dumps(value))
@@ -152,7 +153,7 @@ Milliseconds = Annotated[
 Namespace = Annotated[
     str,
     StringConstraints(pattern=limits.NAMESPACE_PATTERN),
-    Field(description="Whose memory: a tenant or an agent, such as `acme/agent-7`."),
+    Field(description="Whose memory: a tenant or an agent, such as `acme/agent-7` or `user:42`."),
 ]
 Content = Annotated[
     str,
@@ -205,7 +206,7 @@ Tags = Annotated[
 ]
 Metadata = Annotated[
     dict[str, JsonValue],
-    AfterValidator(_bounded_metadata),
+    AfterValidator(bounded_json),
     Field(description="Anything you want back, at most 8 KiB as JSON and 32 levels deep."),
 ]
 ConceptType = Annotated[

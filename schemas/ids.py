@@ -13,6 +13,15 @@ def derive(*parts: str | int) -> UUID:
     return uuid5(HUMAN_MEMORY, _SEPARATOR.join(map(str, parts)))
 
 
+def in_key(namespace: str) -> str:
+    """A namespace as one of several parts of a key that colons tell apart.
+
+    >>> in_key("user:42")
+    'user%3A42'
+    """
+    return namespace.replace(":", "%3A")  # no namespace has a per cent sign
+
+
 def cause_of_key(namespace: str, idempotency_key: str) -> UUID:
     """The cause, and for a `store` the memory id, where the producer gave a key."""
     return derive(namespace, idempotency_key)

@@ -64,6 +64,11 @@ class Store(InboxCommand):
     session: Session | None = None
     speaker: Speaker | None = None
     pinned: bool = Field(False, description="Never decays.")
+    if_equal: Literal["add", "strengthen"] = Field(
+        "add",
+        description="Where a memory of the same words, speaker and type is there: add another, or "
+        "strengthen that one.",
+    )
     derived_from: list[Source] = Field(
         [], max_length=limits.DERIVED_FROM_MAX, description="The memories it was made from."
     )
@@ -133,6 +138,34 @@ class Supersede(InboxCommand):
         return self
 
 
+class Correct(InboxCommand):
+    """Correct what a memory says; its id and its uses stay. What is absent stays as it is.
+
+    `reversed` takes the latest correction back, and corrects nothing.
+    """
+
+    type: Literal["correct"] = "correct"
+    memory_id: MemoryId
+    content: Content | None = None
+    tags: Tags | None = Field(None, description="All of its tags from now on.")
+    metadata: Metadata | None = Field(None, description="All of its metadata from now on.")
+    reason: Reason | None = None
+    reversed: bool = Field(False, description="Take the latest correction back.")
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        given = [self.content, self.tags, self.metadata]
+        if self.reversed and given != [None, None, None]:
+            raise PydanticCustomError(
+                "both", "reversed takes a correction back: leave out content, tags and metadata"
+            )
+        if not self.reversed and given == [None, None, None]:
+            raise PydanticCustomError(
+                "nothing", "nothing to correct: give content, tags, metadata, or reversed"
+            )
+        return self
+
+
 class SetParameters(InboxCommand):
     """Set the model's parameters of a namespace; those that are not named get their defaults."""
 
@@ -141,7 +174,7 @@ class SetParameters(InboxCommand):
 
 
 InboxMessage = Annotated[
-    Store | Access | Forget | Restore | Supersede | Concept | Relation | SetParameters,
+    Store | Access | Forget | Restore | Supersede | Correct | Concept | Relation | SetParameters,
     Field(discriminator="type"),
 ]
 INBOX_MESSAGE: TypeAdapter[InboxMessage] = TypeAdapter(InboxMessage)

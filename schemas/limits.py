@@ -7,6 +7,7 @@ REASON_CHARACTERS_MAX = 1_000
 MEMORY_TYPE_CHARACTERS_MAX = 32
 LABEL_CHARACTERS_MAX = 128  # session, speaker
 TAGS_MAX = 32
+SELECTED_MAX = 10_000  # ids of 36 characters: half of what a reply may hold
 TAG_CHARACTERS_MAX = 64
 METADATA_BYTES_MAX = 8_192
 # JSON readers give up at 100 to 255 levels, and metadata lies deeper in an event than in a command.
@@ -17,7 +18,8 @@ CONCEPT_TYPE_CHARACTERS_MAX = 64
 ALIASES_MAX = 32
 DERIVED_FROM_MAX = 100
 IDEMPOTENCY_KEY_CHARACTERS_MAX = 255
-NAMESPACE_PATTERN = r"^[A-Za-z0-9._/-]{1,128}$"
+# Also accounts and e-mail addresses. Not what patterns of keys, URLs or Redis's hash tags read.
+NAMESPACE_PATTERN = r"^[A-Za-z0-9._/:@|+=~'-]{1,128}$"
 RELATION_TYPE_CHARACTERS_MAX = 64
 # All but letters of any script, their marks, and digits. Spelled out, as no class of letters means
 # the same to all that read this pattern: Rust, Python, and readers of JSON Schemas. U+200C and

@@ -18,8 +18,9 @@ _PROBLEMS_MAX = 10
 _MESSAGE_CHARACTERS_MAX = 1_500  # fits the header of a dead letter
 _FIELD_CHARACTERS_MAX = 80
 _SENT_CHARACTERS_MAX = 40
+NAMESPACE_RULE = "must be 1 to 128 characters of A-Z a-z 0-9 . _ / : @ | + = ~ ' -"
 _PATTERNS_IN_WORDS = {
-    limits.NAMESPACE_PATTERN: "must be 1 to 128 characters of A-Z a-z 0-9 . _ / -",
+    limits.NAMESPACE_PATTERN: NAMESPACE_RULE,
     limits.RELATION_TYPE_PATTERN: (
         "must be a letter of any script, and then letters, digits, _ or single blanks"
     ),

@@ -7,6 +7,7 @@ from pydantic import Field, JsonValue, TypeAdapter, model_validator
 from pydantic_core import PydanticCustomError
 
 from schemas import limits
+from schemas.corrections import CorrectionRecord
 from schemas.fields import (
     ConceptName,
     Concepts,
@@ -18,8 +19,6 @@ from schemas.fields import (
     Message,
     Metadata,
     Milliseconds,
-    Namespace,
-    Position,
     QueryText,
     Session,
     Source,
@@ -27,9 +26,12 @@ from schemas.fields import (
     Tag,
     Tags,
 )
+from schemas.filters import MetadataFilter
 from schemas.maintenance import Job
 from schemas.parameters import ParameterOverrides
+from schemas.query_base import QueryBase
 from schemas.replies import ErrorReply
+from schemas.selection import Select
 
 Status = Literal["active", "decayed", "deleted"]
 RunStatus = Literal["running", "completed", "cancelled", "failed", "undone"]
@@ -45,21 +47,6 @@ Wait = Annotated[
 _INCLUDE_METADATA = Field(False, description="Add the metadata of each memory.")
 
 
-class QueryBase(Message):
-    """Fields of every query. `after`: the position of a write that the answer must have seen.
-
-    A retry keeps its `query_id`, so that the accesses it causes are counted once.
-    """
-
-    namespace: Namespace
-    after: Position | None = Field(
-        None, description="The answer has seen this write, or is `unavailable`."
-    )
-    query_id: UUID | None = Field(
-        None, description="Names the query; a retry keeps it, so its accesses count once."
-    )
-
-
 class Search(QueryBase):
     """Ask what is remembered about something, here and now. Ranked by activation."""
 
@@ -73,6 +60,9 @@ class Search(QueryBase):
         [], max_length=limits.TAGS_MAX, description="Memories of one of these types; empty: all."
     )
     tags: Tags = Field([], description="Memories that have all of these tags.")
+    filter: MetadataFilter | None = None
+    session: Session | None = None
+    speaker: Speaker | None = None
     created_after: Milliseconds | None = Field(
         None, description="Happened at this moment or later."
     )
@@ -89,6 +79,7 @@ class Search(QueryBase):
         None, description="The same seed gives the same noise."
     )
     explain: bool = Field(False, description="Add the parts of each activation.")
+    collapse: bool = Field(True, description="Memories that say the same words count as one.")
     parameters: ParameterOverrides = Field(
         ParameterOverrides(), description="Parameters of the model, for this search only."
     )
@@ -139,6 +130,9 @@ class ListMemories(QueryBase):
     status: Status | None = None
     memory_type: MemoryType | None = None
     tag: Tag | None = None
+    filter: MetadataFilter | None = None
+    session: Session | None = None
+    speaker: Speaker | None = None
     include_metadata: bool = _INCLUDE_METADATA
     as_of: Milliseconds | None = Field(None, description="Answer as of this past moment.")
 
@@ -236,6 +230,7 @@ Query = Annotated[
     | Recall
     | Inspect
     | ListMemories
+    | Select
     | Stats
     | ConceptQuery
     | Spread
@@ -312,6 +307,7 @@ class Found(Message):
     session: Session | None = None
     speaker: Speaker | None = None
     superseded_by: MemoryId | None = Field(None, description="What a newer memory says instead.")
+    copies: int | None = Field(None, description="So many say the same, if more than it.")
     metadata: Metadata | None = Field(None, description="With `include_metadata`.")
     explanation: Explanation | None = None
     reasons: Reasons | None = Field(None, description="With `explain`.")
@@ -359,6 +355,9 @@ class InspectResult(RecallResult):
     derived_from: list[Source] = Field([], description="The memories it was made of.")
     derivatives: list[MemoryId] = Field(
         [], description="Memories that were made of it and are not deleted, at most 100."
+    )
+    corrections: list[CorrectionRecord] = Field(
+        [], description="Those that hold, newest first; of more than 16 the oldest are in the log."
     )
 
 

@@ -161,7 +161,8 @@ def _number(value: float) -> str:
 
 def _pattern(node: dict[str, Any]) -> str:
     pattern = node.get("pattern", "")
-    return f", {_PATTERNS.get(pattern, f'`{pattern}`')}" if pattern else ""
+    in_a_cell = pattern.replace("|", "\\|")
+    return f", {_PATTERNS.get(pattern, f'`{in_a_cell}`')}" if pattern else ""
 
 
 def _link(name: str) -> str:

@@ -69,9 +69,12 @@ class RunResult(Message):
 
 
 class StoreResult(Message):
+    """A new memory, or with `strengthened` an equal one that was there."""
+
     memory_id: MemoryId
     activation: float
     created_at: Milliseconds
+    strengthened: Literal[True] | None = None
 
 
 class AcceptedResult(Message):

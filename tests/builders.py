@@ -18,6 +18,7 @@ from schemas.events import (
     MaintenanceUndone,
     MemoryAccessed,
     MemoryAdjusted,
+    MemoryCorrected,
     MemoryDecayed,
     MemoryForgotten,
     MemoryRestored,
@@ -31,6 +32,7 @@ from schemas.ids import derive
 from schemas.inbox import (
     Access,
     Concept,
+    Correct,
     Forget,
     Relation,
     Restore,
@@ -87,6 +89,11 @@ def relation(source: str = "tea", target: str = "cup", **fields: Any) -> Relatio
 def supersede(memory: UUID | None = None, **fields: Any) -> Supersede:
     """A `supersede` command."""
     return Supersede.model_validate(_about(memory) | {"superseded_by": memory_id("m2")} | fields)
+
+
+def correct(memory: UUID | None = None, **fields: Any) -> Correct:
+    """A `correct` command, of the content if nothing else is said."""
+    return Correct.model_validate(_about(memory) | (fields or {"content": "Tea is at five."}))
 
 
 def parameters(**values: float) -> SetParameters:
@@ -208,6 +215,19 @@ def superseded_event(
 ) -> MemorySuperseded:
     """A `memory.superseded.v1`."""
     return _event(MemorySuperseded, older, {"superseded_by": newer} | data, envelope)
+
+
+def corrected_event(
+    memory: UUID, content: str | None = None, *, envelope: dict[str, Any] | None = None, **data: Any
+) -> MemoryCorrected:
+    """A `memory.corrected.v1`; with a `content` also of the text, and what comes with it."""
+    text = {}
+    if content is not None:
+        worked_out = {"concepts": [], "embedding": embedding([0.5, 1.0])}
+        given = {name: data.pop(name) for name in worked_out.keys() & data.keys()}
+        indexed = data.pop("indexed_text", f"[14 Nov 2023] {content}")
+        text = {"text": worked_out | given | {"content": content, "indexed_text": indexed}}
+    return _event(MemoryCorrected, memory, text | data, envelope)
 
 
 def concept_event(

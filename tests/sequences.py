@@ -16,6 +16,7 @@ from tests.builders import (
     completed_event,
     concept_event,
     concept_removed_event,
+    corrected_event,
     decayed_event,
     embedding,
     forgotten_event,
@@ -55,7 +56,7 @@ EFFECTS = ("run decays", "run adjusts", "run rehearses", "run revives")
 RUNS = ("progressed", "completed", "undone", *EFFECTS, "undo")
 ALL = (
     *USES, *USES, *USES, *USES, *STATUS_CHANGES, *GRAPH, *RUNS, "derived", "adjusted",
-    "superseded", "parameters", "again",
+    "superseded", "corrected", "corrected", "parameters", "again",
 )  # fmt: skip
 RUN_IDS = st.sampled_from([derive("run", 1), derive("run", 2)])
 ADDED_BY = st.none() | RUN_IDS
@@ -231,12 +232,27 @@ def _event_of_one(
             return restored_event(memory, envelope=envelope)
         case "decayed":
             return decayed_event(memory, envelope=envelope, accesses_seen=draw(st.integers(1, 3)))
+        case "corrected":
+            return corrected_event(memory, envelope=envelope, **_corrected_data(draw))
         case "superseded":
             newer = draw(MEMORIES)
             return superseded_event(memory, newer, envelope=envelope, reversed=draw(st.booleans()))
         case _:
             assert kind == "adjusted"
             return adjusted_event(memory, draw(st.floats(-2, 1)), envelope=envelope)
+
+
+def _corrected_data(draw: st.DrawFn) -> dict[str, Any]:
+    if draw(st.integers(0, 3)) == 0:
+        return {"reversed": True}
+    stored = _stored_data(draw)
+    names = [*draw(st.sets(st.sampled_from(["text", "tags", "metadata"]), min_size=1))]
+    given = {"tags": stored["tags"]} if "tags" in names else {}
+    if "metadata" in names:
+        given["metadata"] = draw(st.sampled_from([{}, {"room": 4}]))
+    if "text" in names:
+        given |= {name: stored[name] for name in ("content", "concepts", "embedding")}
+    return given
 
 
 def _stored_data(draw: st.DrawFn) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from difflib import get_close_matches
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 Moment = datetime | str
 
@@ -43,14 +43,31 @@ class StoreMore(Keyed, total=False):
     speaker: str
     pinned: bool
     occurred_at: Moment
+    if_equal: Literal["add", "strengthen"]
     derived_from: Sequence[str | Mapping[str, Any]]
 
 
+class TurnMore(Keyed, total=False):
+    """The arguments of `add`, by name: what all messages of the turn have in common."""
+
+    session: str
+    context: str
+    tags: Sequence[str]
+    metadata: Mapping[str, Any]
+    occurred_at: Moment
+
+
 class SearchMore(Keyed, total=False):
-    """The arguments of `search` beyond the published client's, by name."""
+    """The arguments of `search` beyond the published client's, by name.
+
+    `filter`: what the metadata must say, such as `{"kind": "invoice", "total": {"$gte": 100}}`.
+    """
 
     types: Sequence[str]
     tags: Sequence[str]
+    filter: Mapping[str, Any]
+    session: str
+    speaker: str
     since: Moment
     until: Moment
     as_of: Moment
@@ -62,6 +79,7 @@ class SearchMore(Keyed, total=False):
     noise: bool
     seed: int
     explain: bool
+    collapse: bool
     parameters: Mapping[str, float]
 
 
@@ -94,6 +112,31 @@ class ReasonMore(Whose, total=False):
     reason: str
 
 
+class CorrectMore(Keyed, total=False):
+    """The arguments of `correct`, by name; what is absent stays as it is.
+
+    `reversed`: take the latest correction back. `reason`: for people who read the log.
+    """
+
+    tags: Sequence[str]
+    metadata: Mapping[str, Any]
+    reason: str
+    reversed: bool
+
+
+class MatchingMore(Keyed, total=False):
+    """The conditions of `forget_matching`, by name; `reason`: for people who read the log."""
+
+    types: Sequence[str]
+    tags: Sequence[str]
+    filter: Mapping[str, Any]
+    session: str
+    speaker: str
+    since: Moment
+    until: Moment
+    reason: str
+
+
 class ListMore(Whose, total=False):
     """The filters of `list` and `page`, by name."""
 
@@ -101,6 +144,9 @@ class ListMore(Whose, total=False):
     status: str
     memory_type: str
     tag: str
+    filter: Mapping[str, Any]
+    session: str
+    speaker: str
     include_metadata: bool
     as_of: Moment
 

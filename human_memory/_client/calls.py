@@ -3,6 +3,7 @@
 Both clients and all transports share these, so they can't differ.
 """
 
+import json
 import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,11 +17,13 @@ from human_memory import models, routes
 from human_memory._client.arguments import (
     STRATEGY_PARAMETERS,
     ConceptMore,
+    CorrectMore,
     InspectMore,
     Keyed,
     LetterFilters,
     LettersMore,
     ListMore,
+    MatchingMore,
     NamespacesMore,
     ReasonMore,
     RecallMore,
@@ -127,9 +130,7 @@ def search(
     query: str, top_k: int, min_activation: float | None, more: SearchMore
 ) -> Call[list[models.SearchResult]]:
     """Memories about something."""
-    given = _given(more, SearchMore, "search")
-    for ours, wire in (("since", "created_after"), ("until", "created_before")):
-        given[wire] = given.pop(ours, None)
+    given = _between(_given(more, SearchMore, "search"))
     fields = {"query": query, "top_k": top_k, "min_activation": min_activation, **given}
     call = _call(routes.SEARCH, models.SearchReply, fields, more)
     return _counted_once(call).giving(lambda reply: _heard(reply).results)
@@ -178,6 +179,8 @@ def used(memory_ids: Sequence[str], more: UsedMore) -> Call[None]:
 def list_page(offset: int, limit: int, more: ListMore) -> Call[models.MemoryPage]:
     """A page of the memories of a namespace."""
     given = _given(more, ListMore, "list")
+    if given.get("filter") is not None:
+        given["filter"] = json.dumps(given["filter"])  # it goes into the query string
     fields = {"offset": offset, "limit": limit, "type": given.pop("memory_type", None), **given}
     return _call(routes.LIST, models.MemoryPage, fields, more)
 
@@ -192,6 +195,22 @@ def supersede(memory_id: str, superseded_by: str, taken_back: bool, more: Keyed)
     ids = {"memory_id": memory_id, "superseded_by": superseded_by}
     fields = {**ids, "reversed": taken_back, **_given(more, Keyed, "supersede")}
     return _write(routes.SUPERSEDE, models.Accepted, fields, more).giving(lambda _: None)
+
+
+def correct(memory_id: str, content: str | None, more: CorrectMore) -> Call[models.MemoryDetail]:
+    """A memory that says something else. A reversal is not repeatable: it takes back the latest."""
+    given = _given(more, CorrectMore, "correct")
+    fields = {"memory_id": memory_id, "content": content, **given}
+    call = _write(routes.CORRECT, models.MemoryDetail, fields, more)
+    return replace(call, repeatable=not given.get("reversed"))
+
+
+def forget_matching(everything: bool, dry_run: bool, more: MatchingMore) -> Call[int]:
+    """Memories that meet conditions, forgotten. Repeatable: what is forgotten stays so."""
+    given = _between(_given(more, MatchingMore, "forget_matching"))
+    fields = {"all": everything, "dry_run": dry_run, **given}
+    call = _write(routes.FORGET_MATCHING, models.ForgottenMany, fields, more)
+    return call.giving(lambda forgotten: forgotten.count)
 
 
 def runs(more: RunsMore) -> Call[list[models.Run]]:
@@ -423,6 +442,13 @@ def _given(more: Mapping[str, Any], kind: type, method: str) -> dict[str, Any]:
 def _counted_once(call: Call[T]) -> Call[T]:
     """The same, strengthening what it finds once: the server knows all its tries by their id."""
     return replace(call, id=uuid4().hex)
+
+
+def _between(given: dict[str, Any]) -> dict[str, Any]:
+    """The fields with the contract's names for times."""
+    for ours, wire in (("since", "created_after"), ("until", "created_before")):
+        given[wire] = given.pop(ours, None)
+    return given
 
 
 def _wire(given: Mapping[str, Any]) -> dict[str, Any]:

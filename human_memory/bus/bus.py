@@ -18,7 +18,7 @@ from schemas.errors import DeadlineExceeded, Unavailable
 from schemas.inbox import InboxCommand
 from schemas.limits import TIMEOUT_MS_DEFAULT
 from schemas.maintenance import CancelRun, RunJob, UndoRun
-from schemas.queries import QueryBase
+from schemas.query_base import QueryBase
 from schemas.replies import Reply
 from schemas.topics import (
     CONTENT_TYPE,

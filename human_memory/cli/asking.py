@@ -7,13 +7,23 @@ import typer
 
 from human_memory.cli import rendering
 from human_memory.cli.command import command
-from human_memory.cli.options import QueryOptions, moment, numbers_by_name
+from human_memory.cli.options import QueryOptions, json_object, moment, numbers_by_name
 from human_memory.cli.output import out
 from human_memory.cli.writing import MemoryIdArgument
-from schemas.queries import Inspect, ListMemories, Namespaces, QueryBase, Recall, Search, Stats
+from schemas.queries import Inspect, ListMemories, Namespaces, Recall, Search, Stats
+from schemas.query_base import QueryBase
 
 app = typer.Typer()
 
+FilterOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="JSON",
+        help='Only what metadata say, such as {"total": {"$gte": 100}, "from.city": "Bern"}.',
+    ),
+]
+SessionOption = Annotated[str | None, typer.Option(help="Only of this conversation.")]
+SpeakerOption = Annotated[str | None, typer.Option(help="Only what they said.")]
 AsOfOption = Annotated[
     str | None, typer.Option(metavar="TIME", help="Answer as of this past moment (ISO 8601).")
 ]
@@ -40,6 +50,9 @@ class SearchOptions(QueryOptions):
     tags: Annotated[
         list[str], typer.Option("--tag", help="Only with this tag; repeated: with all of them.")
     ] = field(default_factory=list)
+    filter: FilterOption = None
+    session: SessionOption = None
+    speaker: SpeakerOption = None
     since: Annotated[
         str | None, typer.Option(metavar="TIME", help="Only what happened then or later.")
     ] = None
@@ -53,6 +66,9 @@ class SearchOptions(QueryOptions):
     as_of: AsOfOption = None
     no_record: NoRecordOption = False
     explain: ExplainOption = False
+    no_collapse: Annotated[
+        bool, typer.Option("--no-collapse", help="Show all memories that say the same.")
+    ] = False
     min_activation: Annotated[
         float | None, typer.Option(help="Use this instead of the retrieval threshold.")
     ] = None
@@ -90,12 +106,16 @@ async def search(options: SearchOptions) -> None:
             top_k=options.top_k,
             types=options.types,
             tags=options.tags,
+            filter=json_object(options.filter, "--filter"),
+            session=options.session,
+            speaker=options.speaker,
             created_after=moment(options.since, "--since"),
             created_before=moment(options.until, "--until"),
             active_concepts=options.concepts,
             as_of=moment(options.as_of, "--as-of"),
             record_access=not options.no_record,
             explain=options.explain,
+            collapse=not options.no_collapse,
             min_activation=options.min_activation,
             include_decayed=options.include_decayed,
             include_metadata=options.include_metadata,
@@ -164,6 +184,9 @@ class ListOptions(QueryOptions):
     status: Annotated[str | None, typer.Option(help="Only active, decayed or deleted ones.")] = None
     memory_type: Annotated[str | None, typer.Option("--type", "-t", help="Only this type.")] = None
     tag: Annotated[str | None, typer.Option(help="Only with this tag.")] = None
+    filter: FilterOption = None
+    session: SessionOption = None
+    speaker: SpeakerOption = None
     limit: Annotated[int, typer.Option(help="Show at most this many.")] = 50
     offset: Annotated[int, typer.Option(help="Skip this many.")] = 0
     cursor: Annotated[
@@ -184,6 +207,9 @@ async def list_(options: ListOptions) -> None:
             options,
             status=options.status,
             memory_type=options.memory_type,
+            filter=json_object(options.filter, "--filter"),
+            session=options.session,
+            speaker=options.speaker,
             tag=options.tag,
             limit=options.limit,
             offset=options.offset,

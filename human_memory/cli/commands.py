@@ -18,8 +18,9 @@ from human_memory.extras import needs
 HOMES: dict[str, tuple[str, ...]] = {
     "running": ("up", "down"),
     "status": ("status",),
-    "writing": ("store", "access", "forget", "restore", "supersede", "parameters"),
+    "writing": ("store", "access", "forget", "restore", "correct", "supersede", "parameters"),
     "asking": ("search", "recall", "inspect", "list", "stats", "namespaces"),
+    "selecting": ("forget-matching",),
     "graph": ("concept", "relate", "spread", "graph"),
     "importing": ("import",),
     "tail": ("tail",),

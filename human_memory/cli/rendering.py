@@ -106,6 +106,8 @@ def _print_entry(console: Console, numbers: str, memory: dict[str, Any]) -> None
     if memory.get("superseded_by"):
         out_of_date = f"out of date: superseded by {memory['superseded_by']}"
         print_indented(console, Text(out_of_date, style="yellow"))
+    if memory.get("copies"):
+        print_indented(console, Text(f"{memory['copies']} memories say so", style="dim"))
     if memory.get("explanation"):
         print_indented(console, Text(_parts(memory["explanation"]), style="dim"))
     if memory.get("reasons"):

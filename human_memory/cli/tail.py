@@ -85,7 +85,8 @@ def _summary(value: dict[str, Any]) -> str:
     parts = [value.get("type", ""), value.get("namespace", ""), value.get("subject", "")]
     if accesses := data.get("accesses"):
         parts += [f"{access['kind']} {access['memory_id']}" for access in accesses]
-    content = data.get("content") or value.get("content") or value.get("query") or ""
+    corrected = (data.get("text") or {}).get("content")
+    content = data.get("content") or corrected or value.get("content") or value.get("query") or ""
     if not any(parts):  # a reply
         content = orjson.dumps(value).decode()
     if len(content) > CONTENT_CHARACTERS_SHOWN:

@@ -11,8 +11,10 @@ from human_memory.cli.command import command
 from human_memory.cli.options import BusOptions, json_object, moment, numbers_by_name
 from human_memory.cli.output import out
 from human_memory.cli.rendering import print_parameters
+from human_memory.operations.memories import require_correctable
 from schemas.inbox import (
     Access,
+    Correct,
     Forget,
     InboxMessage,
     Restore,
@@ -74,6 +76,9 @@ class StoreOptions(BusOptions):
         list[UUID],
         typer.Option("--derived-from", help="A memory that it was made from; may be repeated."),
     ] = field(default_factory=list)
+    if_equal: Annotated[
+        str, typer.Option(help="add another memory of the same words, or strengthen that one.")
+    ] = "add"
     wait: WaitOption = False
 
     def message(self) -> Store:
@@ -90,6 +95,7 @@ class StoreOptions(BusOptions):
             "idempotency_key": self.key,
             "metadata": json_object(self.metadata, "--metadata"),
             "pinned": self.pinned,
+            "if_equal": self.if_equal,
             "concepts": self.concepts,
             "emotion": json_object(self.emotion, "--emotion"),
             "derived_from": [{"memory_id": each} for each in self.derived_from],
@@ -210,6 +216,48 @@ async def supersede(options: SupersedeOptions) -> None:
     )
     state = "holds again" if options.reversed else f"is superseded by {options.superseded_by}"
     await _accepted(options, message, f"{options.memory_id} {state}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorrectOptions(BusOptions):
+    """Options of `correct`."""
+
+    memory_id: MemoryIdArgument
+    text: Annotated[
+        str | None, typer.Argument(help="What it says from now on; - reads standard input.")
+    ] = None
+    tags: Annotated[
+        list[str], typer.Option("--tag", help="All of its tags from now on; may be repeated.")
+    ] = field(default_factory=list)
+    metadata: Annotated[
+        str | None, typer.Option(metavar="JSON", help="All of its metadata from now on.")
+    ] = None
+    reason: ReasonOption = None
+    reversed: Annotated[
+        bool, typer.Option("--reversed", help="Take the latest correction back.")
+    ] = False
+
+
+@command(app)
+async def correct(options: CorrectOptions) -> None:
+    """Correct what a memory says; its id and its uses stay. `inspect` shows what it said before.
+
+    Example: `human-memory correct 5a0f... "Noemi moved to Bern" --reason "misheard"`
+    """
+    given = {
+        "content": sys.stdin.read().strip() if options.text == "-" else options.text,
+        "tags": options.tags or None,
+        "metadata": json_object(options.metadata, "--metadata"),
+        "reason": options.reason,
+    }
+    message = Correct.model_validate(
+        {"namespace": options.namespace, "memory_id": options.memory_id}
+        | {"reversed": options.reversed, **given}
+    )
+    found = await options.request(Inspect(namespace=options.namespace, memory_id=options.memory_id))
+    require_correctable(message, found.result or {})
+    done = "took the latest correction back" if options.reversed else "corrected"
+    await _accepted(options, message, f"{done}: {options.memory_id}")
 
 
 @dataclass(frozen=True, kw_only=True)

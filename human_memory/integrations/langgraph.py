@@ -197,7 +197,12 @@ def _search(op: SearchOp) -> Steps:
 
 def _found(query: str, top_k: int, tags: Sequence[str]) -> Steps:
     """Memories about something, with their metadata."""
-    more: SearchMore = {"tags": tags, "types": [MEMORY_TYPE], "include_metadata": True}
+    more: SearchMore = {
+        "tags": tags,
+        "types": [MEMORY_TYPE],
+        "include_metadata": True,
+        "collapse": False,  # two keys may have equal texts
+    }
     try:
         found: list[SearchResult] = yield calls.search(query, top_k, _NO_THRESHOLD, more)
     except ValidationError:

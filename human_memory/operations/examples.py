@@ -62,6 +62,21 @@ _DEAD_LETTER = {
     "state": "waiting",
 }
 
+_DETAIL = _MEMORY | {
+    "activation": 1.31,
+    "salience": 0.5,
+    "emotion_valence": 0.0,
+    "emotion_arousal": 0.0,
+    "decay_rate": 0.5,
+    "effective_decay_rate": 0.54,
+    "status": "active",
+    "access_history": [
+        {"accessed_at": _USED, "context": "direct_recall", "kind": "recall"},
+        {"accessed_at": _STORED, "context": "initial_store", "kind": "creation"},
+    ],
+    "tags": ["ui"],
+    "metadata": {"ticket": 4711},
+}
 ANSWERS: dict[Route, Any] = {
     routes.STORE: _CREATED,
     routes.STORE_BATCH: {"results": [_CREATED]},
@@ -82,22 +97,7 @@ ANSWERS: dict[Route, Any] = {
     },
     routes.USED: {"accepted": True},
     routes.RECALL: _MEMORY | {"activation": 1.69},
-    routes.INSPECT: _MEMORY
-    | {
-        "activation": 1.31,
-        "salience": 0.5,
-        "emotion_valence": 0.0,
-        "emotion_arousal": 0.0,
-        "decay_rate": 0.5,
-        "effective_decay_rate": 0.54,
-        "status": "active",
-        "access_history": [
-            {"accessed_at": _USED, "context": "direct_recall", "kind": "recall"},
-            {"accessed_at": _STORED, "context": "initial_store", "kind": "creation"},
-        ],
-        "tags": ["ui"],
-        "metadata": {"ticket": 4711},
-    },
+    routes.INSPECT: _DETAIL,
     routes.FORGET: {"memory_id": _ID, "deleted": True},
     routes.RESTORE: {
         "memory_id": _ID,
@@ -147,6 +147,14 @@ ANSWERS: dict[Route, Any] = {
         "deleted": 1,
         "avg_activation": 0.42,
     },
+    routes.CORRECT: _DETAIL
+    | {
+        "content": "The user prefers light mode.",
+        "corrections": [
+            {"corrected_at": _USED, "reason": "misheard", "content": _MEMORY["content"]}
+        ],
+    },
+    routes.FORGET_MATCHING: {"count": 12, "dry_run": True},
     routes.SUPERSEDE: {"accepted": True},
     routes.RUNS: {"runs": [_RUN], "count": 1},
     routes.GET_RUN: _RUN,

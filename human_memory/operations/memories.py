@@ -1,13 +1,16 @@
 """Operations on memories."""
 
 import asyncio
+import json
 import time
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from human_memory import models
 from human_memory.operations.context import Json, RequestContext
 from human_memory.operations.requests import (
+    CorrectRequest,
     ForgetRequest,
     InspectRequest,
     ListRequest,
@@ -24,7 +27,7 @@ from human_memory.operations.requests import (
 from schemas.errors import MemoryServiceError, NotFound, Rejected, Unavailable
 from schemas.fields import rfc3339
 from schemas.ids import derive
-from schemas.inbox import Access, Forget, Restore, Store, Supersede
+from schemas.inbox import Access, Correct, Forget, Restore, Store, Supersede
 from schemas.limits import FUTURE_SKEW_SECONDS_DEFAULT
 from schemas.queries import Inspect, ListMemories, Recall, Search, Stats
 from schemas.replies import Reply
@@ -32,7 +35,7 @@ from schemas.replies import Reply
 SEEDS = 2**63  # that the bus knows
 _TIMES = (
     *("created_at", "last_accessed", "accessed_at", "recorded_at"),
-    *("began_at", "completed_at", "undone_at"),
+    *("began_at", "completed_at", "undone_at", "corrected_at"),
 )
 
 
@@ -113,7 +116,13 @@ async def inspect(request: InspectRequest, context: RequestContext) -> models.Me
 
 async def list_memories(request: ListRequest, context: RequestContext) -> models.MemoryPage:
     """A page of the memories of a namespace."""
-    query = context.message(ListMemories, request, type="list", memory_type=request.type)
+    query = context.checked(
+        ListMemories,
+        request,
+        type="list",
+        memory_type=request.type,
+        filter=None if request.filter is None else _object_of(request.filter),
+    )
     result = await context.ask(query)
     rows = [shown(row) for row in result["memories"]]
     return models.MemoryPage.model_validate({**result, "memories": rows})
@@ -170,6 +179,32 @@ async def supersede(request: SupersedeRequest, context: RequestContext) -> model
     return models.Accepted(accepted=True)
 
 
+async def correct(request: CorrectRequest, context: RequestContext) -> models.MemoryDetail:
+    """Correct what a memory says, or take the latest correction back; all of it as it is then.
+
+    Raises:
+        NotFound: unknown or forgotten, or no correction is there to take back.
+    """
+    memory_id = memory_id_of(request.memory_id)
+    key = context.idempotency_key
+    command = context.checked(Correct, request, memory_id=memory_id, idempotency_key=key)
+    require_correctable(command, await inspected(context, memory_id))
+    await context.write(command)
+    return models.MemoryDetail.model_validate(shown(await inspected(context, memory_id)))
+
+
+def require_correctable(command: Correct, found: Json) -> None:
+    """Refuse what the fold would ignore; only the read side knows what there is.
+
+    Raises:
+        NotFound: it is forgotten, or no correction is there to take back.
+    """
+    if found["status"] == "deleted":
+        raise NotFound(f"memory {command.memory_id} is forgotten; restore it first")
+    if command.reversed and not found["corrections"]:
+        raise NotFound(f"memory {command.memory_id} has no correction to take back")
+
+
 async def stats(request: Nothing, context: RequestContext) -> models.Stats:
     """Counts by status."""
     return models.Stats.model_validate(await context.ask(context.message(Stats)))
@@ -191,8 +226,9 @@ def _warned(reply: Reply, answer: Json) -> Json:
 def shown(row: Json) -> Json:
     """A row as HTTP shows it: times with microseconds."""
     times: Json = {name: microseconds(row[name]) for name in _TIMES if row.get(name)}
-    if "access_history" in row:
-        times["access_history"] = [shown(each) for each in row["access_history"]]
+    for name in ("access_history", "corrections"):
+        if name in row:
+            times[name] = [shown(each) for each in row[name]]
     return {**row, **times} if times else row
 
 
@@ -203,6 +239,20 @@ def microseconds(time: str) -> str:
     '2023-11-14T22:13:20.123000Z'
     """
     return f"{time.removesuffix('Z')}000Z"
+
+
+def _object_of(text: str) -> Any:
+    """The filter of a query string.
+
+    Raises:
+        Rejected: it is no JSON.
+    """
+    try:
+        return json.loads(text)
+    except ValueError:
+        words = 'filter: an object of JSON, such as {"kind": "invoice"}'
+        found = [{"field": "filter", "problem": words.partition(": ")[2]}]
+        raise Rejected(words, problems=found) from None
 
 
 def _check_times(items: Sequence[Store]) -> None:

@@ -18,9 +18,9 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
-from schemas import inbox, limits, queries
+from schemas import inbox, limits, queries, selection
 from schemas.errors import NotFound
-from schemas.fields import ConceptType, MemoryType, Message, Milliseconds
+from schemas.fields import ConceptType, MemoryType, Message, Milliseconds, Reason
 from schemas.maintenance import RunJob
 
 T = TypeVar("T", bound=BaseModel)
@@ -134,6 +134,10 @@ class InspectRequest(ApiRequest):
 class ListRequest(ApiRequest):
     """The memories of a namespace by activation, without touching them."""
 
+    filter: str | None = Field(
+        None, description="Only memories whose metadata say so: the filter of a search, as JSON."
+    )
+
     type: MemoryType | None = Field(None, description="Only of this type.")
 
 
@@ -201,6 +205,26 @@ class SupersedeRequest(ApiRequest):
     )
     memory_id: str = Field(description="The older memory.")
     superseded_by: str = Field(description="The newer memory.")
+
+
+@of(inbox.Correct, without={"occurred_at"})
+class CorrectRequest(ApiRequest):
+    """Correct what a memory says; its id and its uses stay. What is absent stays as it is."""
+
+    model_config = _example(
+        memory_id="1b8c8c95-c312-59f9-aea0-47bf740dd29e", content="The user prefers light mode."
+    )
+    memory_id: str
+
+
+@of(selection.Select, without={"limit"})
+class ForgetMatchingRequest(ApiRequest):
+    """Forget all active and decayed memories that meet conditions, or `all` of the namespace."""
+
+    model_config = _example(filter={"ticket": 4711}, dry_run=True)
+    all: bool = Field(False, description="Every memory: instead of conditions.")
+    dry_run: bool = Field(False, description="Only count them.")
+    reason: Reason | None = None
 
 
 @of(queries.Runs)

@@ -14,6 +14,7 @@ from human_memory.operations import (
     installation,
     maintenance,
     memories,
+    selecting,
     system,
 )
 from human_memory.operations.context import RequestContext
@@ -84,6 +85,8 @@ _ALL = (
     Operation(routes.EXPORT_GRAPH, graph.export_graph, "read"),
     Operation(routes.STATS, memories.stats, "read"),
     Operation(routes.SUPERSEDE, memories.supersede, "write"),
+    Operation(routes.CORRECT, memories.correct, "write"),
+    Operation(routes.FORGET_MATCHING, selecting.forget_matching, "admin"),
     Operation(routes.RUNS, maintenance.runs, "read"),
     Operation(routes.START_RUN, maintenance.start_run, "admin"),
     Operation(routes.GET_RUN, maintenance.get_run, "read"),

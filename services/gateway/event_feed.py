@@ -189,7 +189,16 @@ class Followers:
             return  # no event of ours; the projection tells the operator
         if not isinstance(event, dict) or not isinstance(event.get("data"), dict):
             return
-        event["data"] = {k: v for k, v in event["data"].items() if k not in _LEFT_OUT}
+        event["data"] = _without_bulk(event["data"])
         shown = (f"{record.partition}:{record.offset}", str(event.get("type")), event)
         for follower in interested:
             follower.give(shown)
+
+
+def _without_bulk(data: dict[str, Any]) -> dict[str, Any]:
+    """Data without the fields that are left out, also of a text within them."""
+    return {
+        name: _without_bulk(value) if name == "text" and isinstance(value, dict) else value
+        for name, value in data.items()
+        if name not in _LEFT_OUT
+    }

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from human_memory.operations.problems import problem
 from human_memory.routes import IDEMPOTENCY_HEADER
 from schemas.errors import Rejected, Unavailable
+from schemas.ids import in_key
 from services.common.redis import REDIS_ERRORS, RedisClient, refuses_writes
 
 KEPT_SECONDS = 24 * 3600
@@ -65,7 +66,7 @@ class KeptReplies:
         return _read(earlier, request) or body
 
     def _name(self, request: Request) -> str:
-        return f"{self._prefix}http:{request.namespace}:{request.key}"
+        return f"{self._prefix}http:{in_key(request.namespace)}:{request.key}"
 
 
 def _read(value: bytes | None, request: Request) -> bytes | None:

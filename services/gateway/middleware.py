@@ -28,6 +28,7 @@ from human_memory.routes import (
     WARNINGS_HEADER,
 )
 from schemas.limits import NAMESPACE_PATTERN, TIMEOUT_MS_MAX
+from schemas.problems import NAMESPACE_RULE
 from services.gateway.access import Access, ApiKey
 from services.gateway.ignored import as_header
 from services.gateway.responses import json_response
@@ -222,7 +223,7 @@ def _namespace(scope: Scope, headers: Headers) -> str | None:
     for name, value in (("header", by_header), ("path", by_path)):
         if value is not None and not re.fullmatch(NAMESPACE_PATTERN, value):
             field = NAMESPACE_HEADER if name == "header" else "namespace"
-            words = f"{field}: must be 1 to 128 characters of A-Z a-z 0-9 . _ / -"
+            words = f"{field}: {NAMESPACE_RULE}"
             raise Refused(422, problem(words, place=name, field=field))
     if by_header is not None and by_path is not None and by_header != by_path:
         words = f"{NAMESPACE_HEADER}: names {by_header!r}, but the path {by_path!r}"

@@ -15,6 +15,7 @@ from services.common.health import model_loaded, owns_partitions
 from services.common.redis import redis_prefix
 from services.common.wiring import Service
 from services.ingest.adapters.kafka_event_log import KafkaEventLog
+from services.ingest.adapters.redis_memories import RedisMemories
 from services.ingest.adapters.redis_vocabularies import RedisVocabularies
 from services.ingest.handlers import Ingest
 from services.ingest.settings import IngestSettings
@@ -62,6 +63,7 @@ def _ingest(settings: IngestSettings, service: Service, embedder: Embedder) -> I
     return Ingest(
         event_log=KafkaEventLog(settings, service.producer),
         embedder=embedder,
+        memories=RedisMemories(live),
         vocabularies=RedisVocabularies(live),
         dead_letters=service.dead_letters,
         replier=service.replier,

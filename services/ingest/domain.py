@@ -18,8 +18,11 @@ from schemas.events import (
     AccessedMemory,
     ConceptData,
     ConceptUpserted,
+    CorrectedData,
+    CorrectedText,
     Embedding,
     MemoryAccessed,
+    MemoryCorrected,
     MemoryEvent,
     MemoryForgotten,
     MemoryRestored,
@@ -38,6 +41,7 @@ from schemas.ids import cause_of_key, cause_of_record, cause_of_replay, event_id
 from schemas.inbox import (
     Access,
     Concept,
+    Correct,
     Forget,
     InboxMessage,
     Relation,
@@ -59,16 +63,42 @@ _EVENT_TYPES = {
     "concept": "concept.upserted.v1",
     "relation": "relation.upserted.v1",
     "supersede": "memory.superseded.v1",
+    "correct": "memory.corrected.v1",
     "parameters": "parameters.changed.v1",
 }
 
 
 @dataclass(frozen=True)
+class Original:
+    """The facts of a memory that a correction leaves: when it happened, who said it.
+
+    `linked`: concepts that its text does not name; somebody has linked them on purpose.
+    """
+
+    created_ms: int
+    speaker: str | None = None
+    linked: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Equal:
+    """A memory that says already what is to be stored, and when it was created."""
+
+    memory_id: UUID
+    created_ms: int
+
+
+@dataclass(frozen=True)
 class WorkedOut:
-    """The findings of ingest about a memory, beside what its producer says."""
+    """The findings of ingest about a text, beside what its producer says.
+
+    `original`: the memory whose text it is to be, if it is known. `equal`: the one to strengthen.
+    """
 
     embedding: Embedding
     concepts: list[str] = field(default_factory=list)
+    original: Original | None = None
+    equal: Equal | None = None
 
 
 @dataclass(frozen=True)
@@ -125,8 +155,22 @@ def indexed_text(store: Store, time_ms: int) -> str:
     >>> indexed_text(Store(namespace="a", content="Hi", speaker="Ada"), 1_683_504_000_000)
     '[08 May 2023] Ada: Hi'
     """
-    content = named(store.content)
-    said = f"{store.speaker}: {content}" if store.speaker else content
+    return _dated(store.content, store.speaker, time_ms)
+
+
+def corrected_text(content: str, original: Original | None) -> str:
+    """As `indexed_text` of the memory with another content.
+
+    The content alone where nobody knows the memory, or reads do not show it yet.
+    """
+    if original is None:
+        return named(content)
+    return _dated(content, original.speaker, original.created_ms)
+
+
+def _dated(content: str, speaker: str | None, time_ms: int) -> str:
+    text = named(content)
+    said = f"{speaker}: {text}" if speaker else text
     return f"[{_date(time_ms // _DAY_MS)}] {said}"
 
 
@@ -138,16 +182,21 @@ def _date(day: int) -> str:
     return f"{date:%d %b} {date.year:04}"
 
 
+def float16_of(vector: np.ndarray) -> bytes:
+    """A vector's numbers as events and the index have them."""
+    return vector.astype(_FLOAT16, copy=False).tobytes()
+
+
 def embedding_of(vector: np.ndarray, model: str, digest: str | None = None) -> Embedding:
     """A float16 vector of shape (dimension,) as it goes into an event, and what made it."""
-    data = base64.b64encode(vector.astype(_FLOAT16, copy=False).tobytes()).decode()
+    data = base64.b64encode(float16_of(vector)).decode()
     return Embedding.model_construct(model=model, dimension=len(vector), data=data, digest=digest)
 
 
 def event_of(
     command: InboxMessage, received: Received, time_ms: int, worked_out: WorkedOut | None
 ) -> MemoryEvent:
-    """The event that `command` leads to; only a `store` needs something worked out."""
+    """The event that `command` leads to; only one with a new text needs something worked out."""
     cause = cause_of(command, received)
     around: dict[str, Any] = {
         "id": event_id(cause, _EVENT_TYPES[command.type]),
@@ -158,6 +207,10 @@ def event_of(
     match command:
         case Store():
             assert worked_out is not None
+            if worked_out.equal is not None:
+                used = AccessedMemory(memory_id=worked_out.equal.memory_id, kind="used")
+                accessed = AccessedData(accesses=[used], context=command.context or None)
+                return MemoryAccessed(**around, subject=str(cause), data=accessed)
             data = _stored_data(command, received, time_ms, worked_out)
             return MemoryStored(**around, subject=str(cause), data=data)
         case Access():
@@ -176,6 +229,9 @@ def event_of(
                 superseded_by=command.superseded_by, reversed=command.reversed
             )
             return MemorySuperseded(**around, subject=str(command.memory_id), data=superseded)
+        case Correct():
+            corrected = _corrected_data(command, worked_out)
+            return MemoryCorrected(**around, subject=str(command.memory_id), data=corrected)
         case Concept():
             concept = ConceptData(
                 concept_type=command.concept_type,
@@ -209,7 +265,7 @@ def _stored_data(
         context=store.context or None,
         tags=store.tags,
         metadata=store.metadata,
-        concepts=_concepts(store, worked_out),
+        concepts=_concepts(store.concepts, worked_out),
         emotion=store.emotion or _emotion(store.content),
         session=store.session,
         speaker=store.speaker,
@@ -218,6 +274,26 @@ def _stored_data(
         recorded_at=received.timestamp_ms,
         body_hash=body_hash_of(store),
         embedding=worked_out.embedding,
+    )
+
+
+def _corrected_data(correct: Correct, worked_out: WorkedOut | None) -> CorrectedData:
+    text = None
+    if correct.content is not None:
+        assert worked_out is not None
+        original = worked_out.original
+        text = CorrectedText.model_construct(
+            content=correct.content,
+            indexed_text=corrected_text(correct.content, worked_out.original),
+            concepts=_concepts(original.linked if original else [], worked_out),
+            embedding=worked_out.embedding,
+        )
+    return CorrectedData.model_construct(
+        text=text,
+        tags=correct.tags,
+        metadata=correct.metadata,
+        reason=correct.reason,
+        reversed=correct.reversed,
     )
 
 
@@ -230,9 +306,9 @@ def body_hash_of(store: Store) -> str:
     return hashlib.sha256(body.encode()).hexdigest()
 
 
-def _concepts(store: Store, worked_out: WorkedOut) -> list[str]:
-    """The concepts of a memory, no more than an event may have: the producer's come first."""
-    return list(dict.fromkeys([*store.concepts, *worked_out.concepts]))[:CONCEPTS_MAX]
+def _concepts(given: list[str], worked_out: WorkedOut) -> list[str]:
+    """The concepts of a memory, no more than an event may have: the given ones come first."""
+    return list(dict.fromkeys([*given, *worked_out.concepts]))[:CONCEPTS_MAX]
 
 
 def _emotion(content: str) -> Emotion:

@@ -1,10 +1,8 @@
 """A batch of the inbox: validate, embed, append, reply."""
 
-import asyncio
 import collections
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import count, islice
+from itertools import islice
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -16,7 +14,7 @@ from prometheus_client import Counter
 from human_memory.deadline import Deadline
 from schemas.codec import decode_inbox
 from schemas.errors import Indigestible, MemoryServiceError, Rejected, Unavailable
-from schemas.events import MemoryEvent, MemoryStored
+from schemas.events import MemoryEvent
 from schemas.inbox import Concept, InboxMessage, Store
 from schemas.replies import AcceptedResult, Reply, StoreResult, error_reply
 from services.common.computing import computing
@@ -27,19 +25,16 @@ from services.common.ownership import Ownership
 from services.common.records import JsonOf, Records
 from services.ingest.domain import (
     Received,
-    WorkedOut,
     body_hash_of,
     cause_of,
-    embedding_of,
     event_id_of,
     event_of,
-    indexed_text,
     occurred_ms,
 )
-from services.ingest.ports import Appended, EventLog, Vocabularies
+from services.ingest.ports import Appended, EventLog, Memories, Vocabularies, appended_of
 from services.ingest.progress import Progress, partition_of
+from services.ingest.texts import Texts
 from services.ingest.visible import VisibleReplies
-from services.ingest.vocabulary import Vocabulary
 
 log = structlog.get_logger(__name__)
 COMMANDS = Counter("human_memory_commands_total", "Inbox commands", ["type", "outcome"])
@@ -63,6 +58,7 @@ class Item:
     error: MemoryServiceError | None = None
     event_id: UUID | None = None
     position: str | None = None
+    strengthened: UUID | None = None
     visible_by: Deadline | None = None  # set: the reply waits until reads show the write
 
     @property
@@ -92,6 +88,7 @@ class Ingest:
         *,
         event_log: EventLog,
         embedder: Embedder,
+        memories: Memories,
         vocabularies: Vocabularies,
         dead_letters: DeadLetters,
         replier: Replier,
@@ -101,13 +98,12 @@ class Ingest:
         self.ownership = Ownership(self._assigned, self._revoked)
         self._progress = Progress(self.ownership)
         self._log = event_log
-        self._embedder = embedder
+        self._texts = Texts(embedder, memories, vocabularies)
         self._vocabularies = vocabularies
         self._dead_letters = dead_letters
         self._replier = replier
         self._visible = visible
         self._future_skew_seconds = future_skew_seconds
-        self._probes = count()
         # Where events lie, by id: those that we have appended lately, and those that a predecessor,
         # or we before an error, may have. These are read with the first records of a partition.
         self._appended: dict[UUID, Appended] = {}
@@ -209,8 +205,7 @@ class Ingest:
         new = {event_id: item for event_id, item in new.items() if item.error is None}
         positions = await self._log.append(events)
         for event, position in zip(events, positions, strict=True):
-            body_hash = event.data.body_hash if isinstance(event, MemoryStored) else None
-            self._appended[event.id] = Appended(position, body_hash)
+            self._appended[event.id] = appended_of(event, position)
         for item, position in zip(new.values(), positions, strict=True):
             if isinstance(item.command, Concept):
                 offset = int(position.split(":")[1])
@@ -222,7 +217,7 @@ class Ingest:
             if new.get(item.event_id) is not item and _is_another_body(item.command, appended):
                 item.error = Rejected(OTHER_BODY)
             else:
-                item.position = appended.position
+                item.position, item.strengthened = appended.position, appended.accessed
         for oldest in list(islice(self._appended, max(0, len(self._appended) - APPENDED_MAX))):
             del self._appended[oldest]
 
@@ -234,61 +229,20 @@ class Ingest:
             self._looked_up |= {item.partition for item in unknown}
 
     async def _events(self, items: list[Item]) -> list[MemoryEvent]:
-        vectors, vocabularies = await self._worked_out(items)
+        texts = await self._texts.of(
+            [(item.command, item.time_ms) for item in items if item.command is not None]
+        )
         events = []
         for item in items:
             assert item.command is not None
             assert item.received is not None
-            vector = next(vectors) if isinstance(item.command, Store) else None
             try:
-                if isinstance(vector, Indigestible):
-                    raise vector
                 with computing():
-                    worked_out = self._found_out(item.command, vector, vocabularies)
+                    worked_out = texts.worked_out(item.command, item.received, item.time_ms)
                     events.append(event_of(item.command, item.received, item.time_ms, worked_out))
             except Indigestible as error:
                 item.error = error
         return events
-
-    def _found_out(
-        self, command: InboxMessage, vector: Any, vocabularies: dict[str, Vocabulary]
-    ) -> WorkedOut | None:
-        if isinstance(command, Concept) and command.namespace in vocabularies:
-            # The stores behind it in the batch may name it.
-            vocabularies[command.namespace].learn(command.name, command.aliases)
-        if not isinstance(command, Store):
-            return None
-        return WorkedOut(
-            embedding_of(vector, self._embedder.model, self._embedder.digest),
-            vocabularies[command.namespace].find(command.content),
-        )
-
-    async def _worked_out(self, items: list[Item]) -> tuple[Iterator[Any], dict[str, Vocabulary]]:
-        """A vector for each store, and the vocabulary of each namespace that stores."""
-        stores = [(item.command, item) for item in items if isinstance(item.command, Store)]
-        if not stores:
-            return iter(()), {}
-        names = dict.fromkeys(store.namespace for store, _ in stores)
-        vectors, vocabularies = await asyncio.gather(
-            self._vectors([indexed_text(store, item.time_ms) for store, item in stores]),
-            self._vocabularies.of(names),
-        )
-        return iter(vectors), vocabularies
-
-    async def _vectors(self, texts: list[str]) -> Iterable[Any]:
-        """A vector of each text, or the error in place of one that the model fails on."""
-        try:
-            return await self._embedder.embed(texts)
-        except Exception:  # noqa: BLE001 # of the model or of a text: the probe decides
-            await self._embedder.embed([f"probe {next(self._probes)}"])  # none is in its cache
-            return [await self._vector(text) for text in texts]
-
-    async def _vector(self, text: str) -> Any:
-        try:
-            (vector,) = await self._embedder.embed([text])
-        except Exception as error:  # noqa: BLE001 # the model works, but for this text
-            return Indigestible(f"the embedding model fails on this text: {error!r}")
-        return vector
 
 
 def _is_another_body(command: InboxMessage | None, appended: Appended) -> bool:
@@ -306,11 +260,12 @@ def _reply(item: Item) -> Reply:
     result: StoreResult | AcceptedResult
     if isinstance(item.command, Store):
         result = StoreResult(
-            memory_id=cause_of(item.command, item.received),
+            memory_id=item.strengthened or cause_of(item.command, item.received),
             activation=FRESH_ACTIVATION,
             created_at=item.time_ms,
+            strengthened=True if item.strengthened else None,
         )
     else:
         assert item.event_id is not None
         result = AcceptedResult(event_id=item.event_id)
-    return Reply(result=result.model_dump(mode="json"), position=item.position)
+    return Reply(result=result.model_dump(mode="json", exclude_none=True), position=item.position)

@@ -5,16 +5,35 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
-from schemas.events import MemoryEvent
+from schemas.events import MemoryAccessed, MemoryEvent, MemoryStored
 from services.ingest.vocabulary import Vocabulary
+from services.readside.documents import Document
+
+# A namespace, and a memory's id in it.
+Ref = tuple[str, UUID]
 
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """The place of an event; of a memory also the hash of the command that it was made of."""
+    """The place of an event; of a memory also the hash of the command that it was made of.
+
+    `accessed`: the memory that it strengthens, the first if there are several.
+    """
 
     position: str
     body_hash: str | None = None
+    accessed: UUID | None = None
+
+
+def appended_of(event: MemoryEvent, position: str) -> Appended:
+    """The facts to keep of an event that lies there."""
+    match event:
+        case MemoryStored():
+            return Appended(position, event.data.body_hash)
+        case MemoryAccessed():
+            return Appended(position, accessed=event.data.accesses[0].memory_id)
+        case _:
+            return Appended(position)
 
 
 class EventLog(Protocol):
@@ -33,6 +52,18 @@ class EventLog(Protocol):
 
         Also of those of the minutes before, as far as they are not too many.
         """
+        ...
+
+
+class Memories(Protocol):
+    """The memories that are there."""
+
+    async def of(self, refs: Iterable[Ref]) -> dict[Ref, Document]:
+        """Memories as reads show them; what is unknown, or can't be read now, is left out."""
+        ...
+
+    async def near(self, namespace: str, vector: bytes) -> dict[UUID, Document]:
+        """Active memories whose vectors are nearest; none if they can't be read now."""
         ...
 
 

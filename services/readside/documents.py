@@ -5,14 +5,19 @@ from typing import Any, Self
 
 import orjson
 
+from cognition.language.text import words
+from services.readside.corrections import FIELD as CORRECTIONS
+from services.readside.corrections import Correction, unpack_corrections
 from services.readside.layout import TAG_SEPARATOR, Status
 
 # A memory's id, and the status that its document lies under.
 DocumentKey = tuple[str, Status]
 Fields = list[bytes | None]
-# What of a document makes an `Attributes` or a `Document`, in that order.
-ATTRIBUTES = ("type", "tags", "created")
+Said = tuple[str | None, ...]
+# Of a document, what makes an `Attributes` or a `Document`, in that order.
+ATTRIBUTES = ("type", "tags", "created", "more")
 DOCUMENT = ("content", "type", "tags", "created", "more")
+WHOLE_DOCUMENT = (*DOCUMENT, CORRECTIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,17 +27,21 @@ class Attributes:
     memory_type: str
     tags: list[str]
     created_ms: int
+    more: bytes
 
     @classmethod
     def of(cls, fields: Fields) -> Self:
         """From the fields in Redis."""
-        memory_type, tags, created = fields
-        return cls((memory_type or b"").decode(), _tags(tags), int(created or 0))
+        memory_type, tags, created, more = fields
+        return cls((memory_type or b"").decode(), tags_of(tags), int(created or 0), more or b"{}")
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The immutable part of a memory: its text, and all that came with it."""
+    """The text of a memory, and all that came with it.
+
+    `corrections`: the latest, the oldest of them first; only where the whole document was read.
+    """
 
     content: str
     memory_type: str
@@ -44,25 +53,43 @@ class Document:
     derived_from: list[dict[str, Any]]
     context: str | None
     metadata: dict[str, Any]
+    corrections: list[Correction]
+
+    @property
+    def said(self) -> Said:
+        """See `said_by`."""
+        return said_by(self.content, self.speaker, self.memory_type)
 
     @classmethod
     def of(cls, fields: Fields) -> Self:
         """From the fields in Redis."""
-        content, memory_type, tags, created, more = fields
+        content, memory_type, tags, created, more, *corrections = fields
         rest: dict[str, Any] = orjson.loads(more or b"{}")
         return cls(
             content=(content or b"").decode(),
             memory_type=(memory_type or b"").decode(),
             created_ms=int(created or 0),
-            tags=_tags(tags),
+            tags=tags_of(tags),
             session=rest.get("session"),
             speaker=rest.get("speaker"),
             concepts=rest.get("concepts", []),
             derived_from=rest.get("derived_from", []),
             context=rest.get("context"),
             metadata=rest.get("metadata", {}),
+            corrections=unpack_corrections(corrections[0]) if corrections else [],
         )
 
 
-def _tags(packed: bytes | None) -> list[str]:
+def said_by(content: str, speaker: str | None, memory_type: str) -> Said:
+    """The words of a memory with who says them and as what: equal for memories that say the same.
+
+    >>> said_by("Tea, at four!", None, "episodic") == said_by("tea at FOUR", None, "episodic")
+    True
+    """
+    # What has no words, such as a sign, says what it is.
+    return (memory_type, speaker, *(words(content) or [content]))
+
+
+def tags_of(packed: bytes | None) -> list[str]:
+    """The tags that a document's field holds."""
     return packed.decode().split(TAG_SEPARATOR) if packed else []

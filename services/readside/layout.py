@@ -15,6 +15,8 @@ from uuid import UUID
 import numpy as np
 import orjson
 
+from schemas.ids import in_key
+
 Status = Literal["active", "decayed", "deleted"]
 STATUSES: tuple[Status, ...] = ("active", "decayed", "deleted")
 # What searches find; a deleted memory is in no index.
@@ -81,15 +83,16 @@ assert _TRACE.size == TRACE.itemsize
 @dataclass(frozen=True, slots=True)
 class Change:
     """A change of a memory beside its use: a new status, a penalty or the end of all, a successor
-    (`other`) or, without one, the end of it."""
+    (`other`) or, without one, the end of it, a correction or the end of one."""
 
     at_ms: int
-    what: Status | Literal["adjusted", "cleared", "superseded"]
+    what: Status | Literal["adjusted", "cleared", "superseded", "corrected"]
     nats: float = 0.0
     other: bytes = NOBODY
 
 
-_CHANGES = (*STATUSES, "adjusted", "cleared", "superseded")
+_CHANGES = (*STATUSES, "adjusted", "cleared", "superseded", "corrected")
+_CORRECTED = _CHANGES.index("corrected")
 
 
 @dataclass(slots=True)
@@ -244,6 +247,11 @@ def unpack_changes(packed: bytes) -> list[Change]:
     ]
 
 
+def corrections_in(changes: bytes) -> int:
+    """The number of times that a memory's text, tags or metadata changed, by its packed changes."""
+    return changes[8 :: _CHANGE.size].count(_CORRECTED)
+
+
 def split_head(record: bytes) -> tuple[bytes, bytes]:
     """A record's state, one row of STATE, and its changes."""
     changes = _HEAD.unpack_from(record)[3]
@@ -342,7 +350,7 @@ class Layout:
 
     def session(self, namespace: str, session: str) -> str:
         """Sorted set of a session's memories by time; members are offset, then id."""
-        return f"{self._kind('session')}:{namespace}:{session}"
+        return f"{self._kind('session')}:{in_key(namespace)}:{session}"
 
     def document_frequencies(self, namespace: str) -> str:
         """Hash: in how many memories, the deleted ones apart, a term occurs."""

@@ -37,6 +37,7 @@ from schemas.queries import (
     WorkingMemoryQuery,
 )
 from schemas.replies import Reply, error_reply
+from schemas.selection import Select
 from services.common.background import Background
 from services.common.dead_letters import DeadLetters, shown
 from services.common.envelope import Envelope, Replier
@@ -176,6 +177,8 @@ class Queries:
                 return await self._memory.inspect(query, now_ms)
             case ListMemories():
                 return await self._namespace.list_page(query, now_ms)
+            case Select():
+                return await self._namespace.select(query)
             case Stats():
                 return await self._namespace.stats(query, now_ms)
             case ConceptQuery():

@@ -6,10 +6,10 @@ from uuid import UUID
 
 from human_memory.bus.producer import partition_of
 from schemas.errors import Unavailable
-from schemas.events import MemoryEvent, MemoryStored
+from schemas.events import MemoryEvent
 from services.ingest.adapters.kafka_event_log import RETRY_MS
 from services.ingest.domain import SOURCE
-from services.ingest.ports import Appended
+from services.ingest.ports import Appended, appended_of
 
 PARTITIONS = 6
 
@@ -48,8 +48,7 @@ class MemoryEventLog:
         rows = zip(self.events, self.positions, self.appended_ms, strict=True)
         for event, position, appended_ms in rows:
             if event.source == SOURCE and appended_ms >= time_ms - RETRY_MS:
-                body_hash = event.data.body_hash if isinstance(event, MemoryStored) else None
-                found.setdefault(event.id, Appended(position, body_hash))
+                found.setdefault(event.id, appended_of(event, position))
         return found
 
     def _append(self, event: MemoryEvent) -> str:

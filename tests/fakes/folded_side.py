@@ -94,9 +94,11 @@ class FoldedSide:
         memory = self.view.memories.get((namespace, UUID(name)))
         return pack_record(memory.state, memory.parts) if memory is not None else None
 
-    def documents(self, namespace: str, keys: Sequence[DocumentKey]) -> list[Document | None]:
+    def documents(
+        self, namespace: str, keys: Sequence[DocumentKey], fields: Sequence[str] = DOCUMENT
+    ) -> list[Document | None]:
         """Documents by the status that they lie under."""
-        rows = self._fields(namespace, keys, DOCUMENT)
+        rows = self._fields(namespace, keys, fields)
         return [Document.of(fields) if fields[0] is not None else None for fields in rows]
 
     def attributes(self, namespace: str, keys: Sequence[DocumentKey]) -> list[Attributes | None]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from services.readside.columns import Memories
-from services.readside.documents import Attributes, Document, DocumentKey
+from services.readside.documents import WHOLE_DOCUMENT, Attributes, Document, DocumentKey
 from services.readside.layout import STATUSES, Status, unpack_record
 from services.readside.parameters import InForce
 from services.readside.runs import Run, pack_run, unpack_run
@@ -96,7 +96,7 @@ class FoldedMemoryReader:
         if record is None:
             return None
         state, _ = unpack_record(record)
-        (document,) = self._side.documents(namespace, [(name, state.status)])
+        (document,) = self._side.documents(namespace, [(name, state.status)], WHOLE_DOCUMENT)
         assert document is not None
         return Entry(
             state=state,

@@ -8,6 +8,7 @@ from typing import TypeVar
 from services.projection.digest import digest_of_view
 from services.projection.fold.view import Memory, Namespace, Needs, Place, Touched, View
 from services.projection.ports import Outcome
+from services.readside.corrections import FIELD, counted_by
 from services.readside.fold_version import FOLD
 from services.readside.terms import concepts_of, names_of
 
@@ -73,12 +74,15 @@ class MemoryProjection:
         for ref in [*needs.memories, *places]:
             if ref in held.memories:
                 view.memories[ref] = _as_loaded(held.memories[ref])
+        for ref in needs.documents & view.memories.keys():
+            view.memories[ref].document = dict(held.memories[ref].document or {})
         for ref in needs.counted & view.memories.keys():
-            namespace, parts = view.namespaces[ref[0]], view.memories[ref].parts
+            namespace, memory = view.namespaces[ref[0]], view.memories[ref]
             known = held.namespaces[ref[0]]
-            for term in names_of(parts.terms):
+            terms, links = counted_by((memory.document or {}).get(FIELD))
+            for term in terms.union(names_of(memory.parts.terms)):
                 namespace.document_frequencies[term] = known.document_frequencies[term]
-            for link in concepts_of(parts.concepts):
+            for link in links.union(concepts_of(memory.parts.concepts)):
                 namespace.links[link] = known.links[link]
         return build.cursor, view
 
@@ -218,5 +222,11 @@ def _merged(before: Memory | None, after: Memory) -> Memory:
         for name, text in (kept | after.contexts).items()
         if name not in after.contexts_dropped
     }
-    document = after.document if before is None else before.document
-    return replace(deepcopy(after), document=document, contexts=contexts, contexts_dropped=set())
+    document = before.document if before is not None and after.document is None else after.document
+    return replace(
+        deepcopy(after),
+        document=document,
+        contexts=contexts,
+        contexts_dropped=set(),
+        unlinked=set(),
+    )

@@ -86,7 +86,7 @@ class FoldedSearchReader:
         return {
             name: memory
             for (name, memory), each in zip(memories.items(), attributes, strict=True)
-            if each is not None and filters.admits(each.memory_type, each.tags, each.created_ms)
+            if each is not None and filters.admits(each)
         }
 
     def _nearest(self, plan: SearchPlan, count: int) -> list[str]:

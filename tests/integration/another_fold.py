@@ -21,7 +21,7 @@ from services.projection import rebuild  # noqa: E402
 from services.projection.fold import fold as domain  # noqa: E402
 from services.projection.pause import unlink  # noqa: E402
 
-document = domain._document
+document = domain.document_of  # type: ignore[attr-defined] # it imports it
 switch, tidy = rebuild._Rebuild._switch, rebuild._Rebuild._tidy
 happened: set[str] = set()
 
@@ -58,7 +58,7 @@ async def tidied(self: Any, marks: dict[int, str]) -> None:
     await tidy(self, marks)
 
 
-domain._document = document_of_this_version  # type: ignore[assignment]
+domain.document_of = document_of_this_version  # type: ignore[attr-defined]
 rebuild._Rebuild._switch = switched  # type: ignore[method-assign]
 rebuild._Rebuild._tidy = tidied  # type: ignore[method-assign]
 

@@ -30,6 +30,20 @@ async def gateway(system: System) -> str:
     return f"http://127.0.0.1:{process.ports['gateway']}"
 
 
+@pytest.fixture(params=["http", "kafka"])
+def address(
+    request: pytest.FixtureRequest,
+    system: System,
+    gateway: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> str:
+    """Of the gateway, or of Kafka."""
+    for name, value in system.environment_of_services().items():
+        if name.startswith("HUMAN_MEMORY_"):
+            monkeypatch.setenv(name, value)
+    return gateway if request.param == "http" else f"kafka://{system.settings.kafka}"
+
+
 @pytest.fixture(scope="session")
 async def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the published client."""

@@ -26,20 +26,6 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 JANUARY, MARCH = datetime(2026, 1, 15, 9, tzinfo=UTC), datetime(2026, 3, 1, 10, tzinfo=UTC)
 
 
-@pytest.fixture(params=["http", "kafka"])
-def address(
-    request: pytest.FixtureRequest,
-    system: System,
-    gateway: str,
-    monkeypatch: pytest.MonkeyPatch,
-) -> str:
-    """Of the gateway, or of Kafka."""
-    for name, value in system.environment_of_services().items():
-        if name.startswith("HUMAN_MEMORY_"):
-            monkeypatch.setenv(name, value)
-    return gateway if request.param == "http" else f"kafka://{system.settings.kafka}"
-
-
 @pytest.fixture(scope="module")
 async def maintained(system: System) -> AsyncIterator[System]:
     """The shared system, with maintenance."""

@@ -137,7 +137,7 @@ async def fuzzable(gateway: str) -> dict[str, Any]:
             operation["parameters"] = [
                 each
                 for each in operation.get("parameters", [])
-                if each["in"] != "header" and each["name"] != "cursor"
+                if each["in"] != "header" and each["name"] not in ("cursor", "filter")
             ]
     schemas = document["components"]["schemas"]
     for name in ("StoreRequest", "UsedRequest"):
@@ -145,4 +145,17 @@ async def fuzzable(gateway: str) -> dict[str, Any]:
     # Two moments must come one after the other, and each job has parameters of its own.
     del schemas["SearchRequest"]["properties"]["created_before"]
     del schemas["StartRunRequest"]["properties"]["parameters"]
+    # Operators of filters, something to correct, and conditions or all: no schema says these.
+    del schemas["SearchRequest"]["properties"]["filter"]
+    schemas["CorrectRequest"]["required"] = ["memory_id", "content"]
+    content = schemas["StoreRequest"]["properties"]["content"]
+    schemas["CorrectRequest"]["properties"]["content"] = content
+    del schemas["CorrectRequest"]["properties"]["reversed"]
+    everything = schemas["ForgetMatchingRequest"]
+    everything.pop("examples")  # by conditions
+    everything["required"] = ["all"]
+    everything["properties"] = {
+        "all": {"const": True},
+        "reason": everything["properties"]["reason"],
+    }
     return document

@@ -58,7 +58,7 @@ async def test_tools_say_what_they_do_and_what_they_take(gateway: str, namespace
 
     assert set(tools) == {
         *("store", "search", "recall", "inspect", "forget", "restore", "supersede"),
-        *("working_memory", "list"),
+        *("correct", "working_memory", "list"),
         *("describe", "relate", "related", "stats"),
     }
     for tool in tools.values():

@@ -75,7 +75,7 @@ async def test_memory_used_more_often_is_ranked_before_its_twin(agent: Agent) ->
     for hours in range(3):
         await agent.access(twins[1], occurred_at=TIME_MS + (hours + 1) * 3_600_000)
 
-    rows = await agent.search(as_of=TIME_MS + DAY_MS)
+    rows = await agent.search(as_of=TIME_MS + DAY_MS, collapse=False)
     assert ids(rows)[0] == twins[1]
     assert [row["access_count"] for row in rows] == [4, 1, 1]
 
@@ -146,10 +146,11 @@ async def test_search_returns_the_best_top_k_only(agent: Agent) -> None:
 async def test_only_what_is_more_active_than_asked_for_is_found(agent: Agent) -> None:
     for days in range(5):
         await agent.store(occurred_at=TIME_MS - days * 20 * DAY_MS)
-    rows = await agent.search(as_of=TIME_MS + DAY_MS)
+    asked: dict[str, Any] = {"as_of": TIME_MS + DAY_MS, "collapse": False}
+    rows = await agent.search(**asked)
     border = rows[2]["activation"]
 
-    found = await agent.search(as_of=TIME_MS + DAY_MS, min_activation=border)
+    found = await agent.search(**asked, min_activation=border)
 
     assert ids(found) == ids(rows)[:2]
 

@@ -68,13 +68,20 @@ def write_lines(path: Path, lines: list[dict[str, Any]]) -> None:
     path.write_bytes(gzip.compress(text, compresslevel=9, mtime=0))
 
 
-async def answered(side: ReadSide, asked: list[Question], bounds: str) -> list[Question]:
-    """The questions with these bounds, as a read side answers them now."""
+async def answered(
+    side: ReadSide, asked: list[Question], bounds: str, *, collapse: bool = False
+) -> list[Question]:
+    """The questions with these bounds, as a read side answers them now.
+
+    The recorded answers show each memory by itself, also those that say the same.
+    """
     found = []
     queries = side.queries(bounds)
     for question in asked:
         if question.bounds == bounds:
-            answer = await queries.answer(question.query, question.vector, question.now_ms)
+            is_search = question.query["type"] == "search"
+            query = question.query | ({"collapse": collapse} if is_search else {})
+            answer = await queries.answer(query, question.vector, question.now_ms)
             found.append(replace(question, answer=answer))
     await queries.close()
     return found

@@ -49,9 +49,9 @@ class KafkaEventLog(EventAppender):
         async for batches in consumer.read_to(ends):
             for record in chain.from_iterable(batches.values()):
                 if (ours := _ours(record.value)) is not None:
-                    event_id, body_hash = ours
+                    event_id, body_hash, accessed = ours
                     place = f"{record.partition}:{record.offset}"
-                    appended.setdefault(event_id, Appended(place, body_hash))
+                    appended.setdefault(event_id, Appended(place, body_hash, accessed))
         return appended
 
 
@@ -63,11 +63,13 @@ async def _offsets_at(
     return {tp: found[tp].offset if found[tp] else end for tp, end in ends.items()}
 
 
-def _ours(value: bytes | None) -> tuple[UUID, str | None] | None:
+def _ours(value: bytes | None) -> tuple[UUID, str | None, UUID | None] | None:
     try:
         event = orjson.loads(value or b"")
         if event["source"] != SOURCE:
             return None
-        return UUID(event["id"]), event["data"].get("body_hash")
-    except (ValueError, KeyError, TypeError, AttributeError):
+        data = event["data"]
+        accessed = UUID(data["accesses"][0]["memory_id"]) if "accesses" in data else None
+        return UUID(event["id"]), data.get("body_hash"), accessed
+    except (ValueError, LookupError, TypeError, AttributeError):
         return None  # no event of ours; the projection deals with it

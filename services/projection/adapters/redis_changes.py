@@ -8,6 +8,7 @@ from typing import Any
 from services.common.redis import Word
 from services.projection.fold.sessions import pack_place
 from services.projection.fold.view import Memory, Namespace, Touched, View
+from services.readside import corrections
 from services.readside.concepts import pack_concept
 from services.readside.due_index import due_ms
 from services.readside.layout import (
@@ -45,11 +46,13 @@ def changes(view: View, layout: Layout, next_cursor: int) -> Commands:
 
 def _memory(memory: Memory, ref: tuple[str, str], layout: Layout) -> Commands:
     state = memory.state
+    document = layout.document(state.status, *ref)
+    if memory.document_status is not None and memory.document_status != state.status:
+        yield ["RENAME", layout.document(memory.document_status, *ref), document]
     if memory.document is not None:
-        yield ["HSET", layout.document(state.status, *ref), *_words(memory.document)]
-    elif memory.document_status is not None and memory.document_status != state.status:
-        before = layout.document(memory.document_status, *ref)
-        yield ["RENAME", before, layout.document(state.status, *ref)]
+        yield ["HSET", document, *_words(memory.document)]
+        if corrections.FIELD not in memory.document:
+            yield ["HDEL", document, corrections.FIELD]
     yield ["SET", layout.record(*ref), pack_record(state, memory.parts)]
     if memory.contexts:
         yield from _cut(["HSET", layout.contexts(*ref)], _words(memory.contexts))
@@ -75,6 +78,8 @@ def _lists(memories: Mapping[str, Memory], name: str, layout: Layout) -> Command
                     unlinked[concept].append(memory_id)
                 else:
                     linked[concept].append((memory.state.offset, memory_id))
+        for concept in memory.unlinked:
+            unlinked[concept].append(memory_id)
     for concept, scores in linked.items():
         yield from _scored(["ZADD", layout.linked(name, concept)], scores)
     for concept, gone in unlinked.items():
@@ -150,7 +155,7 @@ def _due(view: View, name: str, touched: Touched, layout: Layout) -> Commands:
 
 
 def _is_elsewhere(memory: Memory) -> bool:
-    """True where its document is not yet where a memory of its status has it."""
+    """True where its document is not yet what and where a memory of its status has it."""
     return memory.document is not None or memory.document_status != memory.state.status
 
 

@@ -9,6 +9,7 @@ from services.common.redis import RedisClient, Word, execute
 from services.projection.fold.sessions import unpack_place
 from services.projection.fold.view import ByNamespace, Memory, Needs, Ref, View
 from services.readside.concepts import unpack_concept
+from services.readside.corrections import FIELD, counted_by
 from services.readside.layout import STATUSES, Layout, hash64, unpack_record
 from services.readside.parameters import unpack_parameters
 from services.readside.runs import unpack_run, unpack_run_ids
@@ -74,7 +75,11 @@ async def load_view(redis: RedisClient, layout: Layout, needs: Needs) -> tuple[i
 
         reads.add(use, "ZREVRANGEBYSCORE", key, time_ms, "-inf", "WITHSCORES", "LIMIT", 0, 1)
         reads.add(use, "ZRANGEBYSCORE", key, f"({time_ms}", "+inf", "WITHSCORES", "LIMIT", 0, 1)
+    documents: dict[Ref, dict[str, bytes]] = {}
+    _queue_documents(reads, documents, layout, needs.documents)
     await reads.run()
+    for ref in documents.keys() & view.memories.keys():
+        view.memories[ref].document = documents[ref]
     await _load_rest(redis, view, layout, needs)
     return cursors[0], view
 
@@ -94,6 +99,10 @@ async def _load_rest(redis: RedisClient, view: View, layout: Layout, needs: Need
     for name, memory in counted:
         terms[name].update(names_of(memory.parts.terms))
         links[name].update(concepts_of(memory.parts.concepts))
+        for known, more in zip(
+            (terms[name], links[name]), counted_by((memory.document or {}).get(FIELD)), strict=True
+        ):
+            known |= more
     _queue_counts(reads, view, layout, terms=terms, links=links)
     await reads.run()
 
@@ -109,6 +118,21 @@ def _queue_memories(reads: _Reads, view: View, layout: Layout, refs: Iterable[Re
 
     if wanted:
         reads.add(use, "MGET", *(layout.record(*ref) for ref in wanted))
+
+
+def _queue_documents(
+    reads: _Reads, documents: dict[Ref, dict[str, bytes]], layout: Layout, refs: Iterable[Ref]
+) -> None:
+    """Under every status: at one instant a document lies under one of them."""
+    for ref in refs:
+
+        def use(reply: list[bytes], ref: Ref = ref) -> None:
+            if reply:
+                names = [name.decode() for name in reply[::2]]
+                documents[ref] = dict(zip(names, reply[1::2], strict=True))
+
+        for status in STATUSES:
+            reads.add(use, "HGETALL", layout.document(status, *ref))
 
 
 def _queue_namespace(reads: _Reads, view: View, layout: Layout, name: str) -> None:

@@ -4,13 +4,8 @@ The same code folds a batch over what Redis holds and the whole log over nothing
 must equal the second by doing the first.
 """
 
-import base64
 from collections.abc import Iterable
-from typing import Any
 from uuid import UUID
-
-import numpy as np
-import orjson
 
 from schemas.errors import Rejected
 from schemas.events import (
@@ -21,6 +16,7 @@ from schemas.events import (
     MaintenanceUndone,
     MemoryAccessed,
     MemoryAdjusted,
+    MemoryCorrected,
     MemoryDecayed,
     MemoryEvent,
     MemoryForgotten,
@@ -32,6 +28,8 @@ from schemas.events import (
     RelationUpserted,
 )
 from schemas.limits import TIME_MS_MAX
+from services.projection.fold.corrections import correct, correction_references
+from services.projection.fold.documents import count, document_of, packed_concepts, vector_of
 from services.projection.fold.graph import graph_changed, graph_references, parameters_changed
 from services.projection.fold.inheritance import inherit
 from services.projection.fold.maintenance import (
@@ -48,7 +46,6 @@ from services.readside.layout import (
     NOBODY,
     SEEN_EVENTS_MAX,
     STATUSES,
-    TAG_SEPARATOR,
     Change,
     Parts,
     State,
@@ -56,10 +53,16 @@ from services.readside.layout import (
     hash64,
     superseded_at,
 )
-from services.readside.terms import Terms, concepts_of, names_of, terms_of
+from services.readside.terms import terms_of
 
-_UNSIGNED, _INFINITY = np.uint16(0x7FFF), 0x7C00  # float16
-ChangeOfOne = MemoryForgotten | MemoryRestored | MemoryDecayed | MemoryAdjusted | MemorySuperseded
+ChangeOfOne = (
+    MemoryForgotten
+    | MemoryRestored
+    | MemoryDecayed
+    | MemoryAdjusted
+    | MemorySuperseded
+    | MemoryCorrected
+)
 
 
 def references(event: MemoryEvent, needs: Needs) -> None:
@@ -88,6 +91,8 @@ def references(event: MemoryEvent, needs: Needs) -> None:
         case MemoryForgotten() | MemoryRestored():
             needs.memories[name, _memory_id(event)] = None
             needs.counted.add((name, _memory_id(event)))
+        case MemoryCorrected():
+            correction_references(event, (name, _memory_id(event)), needs)
         case MemorySuperseded():
             needs.memories[name, _memory_id(event)] = None
             needs.memories[name, event.data.superseded_by] = None
@@ -118,6 +123,7 @@ def fold(view: View, event: MemoryEvent, offset: int) -> None:
             | MemoryDecayed()
             | MemoryAdjusted()
             | MemorySuperseded()
+            | MemoryCorrected()
         ):
             _changed(view, event, offset)
         case ConceptUpserted() | RelationUpserted() | ConceptRemoved() | RelationRemoved():
@@ -155,12 +161,12 @@ def _stored(view: View, event: MemoryStored, offset: int) -> None:
         last_accessed_ms=event.time,
         length=terms.length,
     )
-    vector = _vector(event)
-    concepts = b"".join(sorted({hash64(concept) for concept in data.concepts}))
+    vector = vector_of(event.data.embedding)
+    concepts = packed_concepts(data.concepts)
     parts = Parts(vector, terms=terms.packed, concepts=concepts, traces=b"")
-    view.memories[ref] = Memory(state, parts, document=_document(event, vector, terms))
+    view.memories[ref] = Memory(state, parts, document=document_of(event, vector, terms))
     view.namespace(event.namespace).statuses["active"] += 1
-    _count(view, ref, 1)
+    count(view, ref, 1)
     if data.session is not None:
         put_into_session(view, ref, data.session)
     present(view, ref, event, kind="creation", context=data.context)
@@ -223,6 +229,8 @@ def _changed(view: View, event: ChangeOfOne, offset: int) -> None:
             newer = NOBODY if event.data.reversed else event.data.superseded_by.bytes
             state.changes.append(Change(event.time, "superseded", other=newer))
             state.superseded_ms, state.superseded_by = superseded_at(state.changes, TIME_MS_MAX)
+        case MemoryCorrected() if correct(view, ref, event):
+            pass
         case _:
             view.ignored["no_effect"] += 1
             return
@@ -262,26 +270,12 @@ def _count_status(view: View, ref: Ref, status: Status) -> None:
     statuses[state.status] -= 1
     statuses[status] += 1
     if state.status != status and "deleted" in (state.status, status):
-        _count(view, ref, -1 if status == "deleted" else 1)
+        count(view, ref, -1 if status == "deleted" else 1)
 
 
 def _clear_bias(state: State, time_ms: int) -> None:
     state.bias = 0.0
     state.changes.append(Change(time_ms, "cleared"))
-
-
-def _count(view: View, ref: Ref, by: int) -> None:
-    """Count a memory's terms and links in, or out again."""
-    memory = view.memories[ref]
-    namespace, touched = view.namespace(ref[0]), view.touch(ref[0])
-    namespace.length += by * memory.state.length
-    for counts, changed, names in (
-        (namespace.document_frequencies, touched.terms, names_of(memory.parts.terms)),
-        (namespace.links, touched.links, concepts_of(memory.parts.concepts)),
-    ):
-        changed.update(names)
-        for name in names:
-            counts[name] = counts.get(name, 0) + by
 
 
 def _touch(view: View, ref: Ref, offset: int) -> None:
@@ -294,49 +288,3 @@ def _memory_id(event: MemoryEvent) -> UUID:
         return UUID(event.subject)
     except ValueError:
         raise Rejected(f"subject: {event.type} needs a memory id, not {event.subject!r}") from None
-
-
-def _vector(event: MemoryStored) -> bytes:
-    vector = base64.b64decode(event.data.embedding.data)
-    # RediSearch indexes a vector of zeros, or with a number that is none, and then reports NaN as
-    # its distance. Without their signs float16 numbers are ordered as the integers of their bits.
-    largest = (np.frombuffer(vector, "<u2") & _UNSIGNED).max()
-    if not 0 < largest < _INFINITY:
-        raise Rejected("data.embedding: every number must be finite, and one not zero")
-    return vector
-
-
-def _document(event: MemoryStored, vector: bytes, terms: Terms) -> dict[str, bytes]:
-    data = event.data
-    # By hand: pydantic takes three times as long, for each memory there is.
-    more: dict[str, Any] = {
-        "metadata": data.metadata,
-        "concepts": data.concepts,
-        "derived_from": [
-            {"memory_id": str(source.memory_id), "weight": source.weight}
-            for source in data.derived_from
-        ],
-        "body_hash": data.body_hash,
-    }
-    for name, value in (
-        ("context", data.context),
-        ("session", data.session),
-        ("speaker", data.speaker),
-    ):
-        if value is not None:
-            more[name] = value
-    document = {
-        "ns": event.namespace.encode(),
-        "type": data.memory_type.encode(),
-        "tags": TAG_SEPARATOR.join(data.tags).encode(),
-        "created": str(event.time).encode(),
-        "content": data.content.encode(),
-        "text": terms.searchable.encode(),
-        "vector": vector,
-        "model": data.embedding.model.encode(),
-        "more": orjson.dumps(more, option=orjson.OPT_SORT_KEYS),
-    }
-    if data.derived_from:
-        names = [str(source.memory_id) for source in data.derived_from]
-        document["sources"] = TAG_SEPARATOR.join(names).encode()
-    return document

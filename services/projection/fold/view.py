@@ -21,9 +21,9 @@ Place = tuple[int, int, UUID]
 class Memory:
     """A memory as the fold sees it.
 
-    `document` is its immutable part: known only where its `stored` event is being folded, since
-    nothing else reads it. `document_status` is where Redis has the document now. `changed_at`:
-    offset of the last event that changed it.
+    `document` is known only where its `stored` event or a correction is being folded, since nothing
+    else reads it. `document_status` is where Redis has the document now. `unlinked`: concepts that
+    a correction has cut off. `changed_at`: offset of the last event that changed it.
     """
 
     state: State
@@ -32,6 +32,7 @@ class Memory:
     document_status: Status | None = None
     contexts: dict[bytes, bytes] = field(default_factory=dict)
     contexts_dropped: set[bytes] = field(default_factory=set)
+    unlinked: set[bytes] = field(default_factory=set)
     changed_at: int = 0
 
 
@@ -114,12 +115,14 @@ class Needs:
     """The reads that the fold of some events needs.
 
     `places`: sessions and the times at which something is put into them. `counted`: memories
-    whose terms and links may be counted in or out. `made`: elements of the graph that may be a
-    run's. `relations`: fields of a concept; `related`: concepts with all their relations.
+    whose terms and links may be counted in or out. `documents`: those whose text may change.
+    `made`: elements of the graph that may be a run's. `relations`: fields of a concept; `related`:
+    concepts with all their relations.
     """
 
     memories: dict[Ref, None] = field(default_factory=dict)
     counted: set[Ref] = field(default_factory=set)
+    documents: set[Ref] = field(default_factory=set)
     events: list[bytes] = field(default_factory=list)
     namespaces: set[str] = field(default_factory=set)
     places: set[tuple[str, str, int]] = field(default_factory=set)

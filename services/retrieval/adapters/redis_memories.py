@@ -6,7 +6,7 @@ from uuid import UUID
 
 from services.readside.columns import Memories
 from services.readside.documents import (
-    DOCUMENT,
+    WHOLE_DOCUMENT,
     Attributes,
     Document,
     DocumentKey,
@@ -71,7 +71,7 @@ class RedisMemoryReader:
 
         def queue(layout: Layout) -> Commands:
             documents = [layout.document(status, namespace, memory_id) for status in STATUSES]
-            commands: Commands = [["HMGET", key, *DOCUMENT] for key in documents]
+            commands: Commands = [["HMGET", key, *WHOLE_DOCUMENT] for key in documents]
             return [
                 ["GET", layout.record(namespace, memory_id)],
                 ["GET", layout.parameters(namespace)],

@@ -5,6 +5,7 @@ from itertools import chain
 from typing import Any
 
 from services.readside.documents import Attributes, DocumentKey
+from services.readside.filters import Filters
 from services.readside.layout import Layout, hash64
 from services.readside.live_build import Commands, LiveBuild
 from services.readside.parameters import unpack_parameters
@@ -12,7 +13,7 @@ from services.readside.reader import read_attributes
 from services.readside.terms import index_word
 from services.retrieval.ports import FirstRead, Known, Place
 from services.retrieval.search.candidates import Fan
-from services.retrieval.search.plan import Bounds, Filters, SearchPlan
+from services.retrieval.search.plan import Bounds, SearchPlan
 
 
 class RedisSearchReader:

@@ -4,7 +4,9 @@ from dataclasses import replace
 from uuid import UUID
 
 import numpy as np
+import orjson
 
+from schemas.corrections import CorrectionRecord
 from schemas.errors import NotFound
 from schemas.events import AccessedData, AccessedMemory, MemoryAccessed
 from schemas.ids import event_id
@@ -15,6 +17,7 @@ from schemas.replies import Reply
 from services.common.event_log import EventAppender
 from services.readside.activation import activations, kernel_of, next_decay
 from services.readside.columns import ACTIVE, Memories, status_name
+from services.readside.documents import Document, tags_of
 from services.readside.layout import NOT_COUNTED, TRACE, kind_of
 from services.retrieval.ports import Entry, MemoryReader
 from services.retrieval.search.events import SOURCE
@@ -113,6 +116,7 @@ class MemoryQueries:
             derivatives=await self._reader.derivatives(
                 query.namespace, query.memory_id, until_ms=query.as_of
             ),
+            corrections=_corrections(document),
         )
         return Reply(result=result.model_dump(mode="json"), position=position)
 
@@ -129,6 +133,25 @@ class MemoryQueries:
             ),
         )
         return (await self._log.append([event]))[0]
+
+
+def _corrections(document: Document) -> list[CorrectionRecord]:
+    """The values that each correction replaced, the newest first."""
+    records, metadata = [], document.metadata
+    for correction in reversed(document.corrections):
+        was = correction.was
+        before = orjson.loads(was["more"])["metadata"] if "more" in was else metadata
+        records.append(
+            CorrectionRecord(
+                corrected_at=correction.at_ms,
+                reason=correction.reason,
+                content=was["content"].decode() if "content" in was else None,
+                tags=tags_of(was["tags"]) if "tags" in was else None,
+                metadata=before if before != metadata else None,
+            )
+        )
+        metadata = before
+    return records
 
 
 def with_access(

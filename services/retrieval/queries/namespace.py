@@ -22,9 +22,11 @@ from schemas.queries import (
     WorkingMemoryResult,
 )
 from schemas.replies import Reply
+from schemas.selection import Select, Selected
 from services.readside.activation import activations
 from services.readside.columns import ACTIVE, DELETED, Memories, status_name
-from services.readside.documents import Attributes, Document, DocumentKey
+from services.readside.documents import Document, DocumentKey
+from services.readside.filters import NO_FILTERS, Filters, filters_of
 from services.readside.layout import Status
 from services.retrieval.ports import MemoryReader
 from services.retrieval.working_memory import CHOSEN_FROM, focus_of
@@ -102,6 +104,25 @@ class NamespaceQueries:
         left_out = None if query.include_metadata else {"memories": {"__all__": {"metadata"}}}
         return Reply(result=result.model_dump(mode="json", exclude=left_out), position=position)
 
+    async def select(self, query: Select) -> Reply:
+        """Ids of all that meet the conditions and are not forgotten."""
+        filters = filters_of(query)
+        position, _parameters, memories = await self._reader.whole(query.namespace)
+        there = memories.states["status"] != DELETED
+        keys = [
+            key for key, is_there in zip(_keys(memories), there.tolist(), strict=True) if is_there
+        ]
+        if filters != NO_FILTERS:
+            attributes = await self._reader.attributes(query.namespace, keys)
+            keys = [
+                key
+                for key, each in zip(keys, attributes, strict=True)
+                if each is not None and filters.admits(each)
+            ]
+        ids = [UUID(name) for name, _ in keys[: query.limit]]
+        result = Selected(memory_ids=ids, total=len(keys))
+        return Reply(result=result.model_dump(mode="json"), position=position)
+
     async def stats(self, query: Stats, now_ms: int) -> Reply:
         """Counts by status, and the mean activation of the active ones."""
         position, counts = await self._reader.counts(query.namespace)
@@ -161,10 +182,18 @@ class NamespaceQueries:
         wanted = np.ones(len(memories), bool)
         if query.status is not None:
             wanted &= np.array([status == query.status for status in _statuses(memories)], bool)
-        if query.memory_type is not None or query.tag is not None:
+        filters = Filters(
+            types=() if query.memory_type is None else (query.memory_type,),
+            tags=() if query.tag is None else (query.tag,),
+            metadata=query.filter,
+            session=query.session,
+            speaker=query.speaker,
+        )
+        if filters != NO_FILTERS:
             keys = list(zip(memories.ids, stored, strict=True))
             attributes = await self._reader.attributes(query.namespace, keys)
-            wanted &= np.array([_has(query, each) for each in attributes], bool)
+            passed = [each is not None and filters.admits(each) for each in attributes]
+            wanted &= np.array(passed, bool)  # also of none
         return wanted
 
     async def _listed(
@@ -188,13 +217,8 @@ class NamespaceQueries:
         ]
 
 
-def _has(query: ListMemories, attributes: Attributes | None) -> bool:
-    """True if a memory has the type and the tag that are asked for, if any are."""
-    if attributes is None:
-        return False
-    return query.memory_type in (None, attributes.memory_type) and (
-        query.tag is None or query.tag in attributes.tags
-    )
+def _keys(memories: Memories) -> list[DocumentKey]:
+    return list(zip(memories.ids, _statuses(memories), strict=True))
 
 
 def _row(memories: Memories, i: int, document: Document | None, *, activation: float) -> Listed:

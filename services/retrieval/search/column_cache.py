@@ -5,8 +5,8 @@ search to the next a handful of them change. So rows stay; each read of a namesp
 beside its own question, which memories changed since the last one, and reads only those again.
 Answers come from Redis as it is, never from an older state.
 
-What never changes of a memory (vector, terms, concepts) is decoded once in its life; state, traces
-and neighbours are replaced in place.
+What only a correction changes of a memory (vector, terms, concepts) is decoded once, and again
+after one; state, traces and neighbours are replaced in place.
 """
 
 from array import array
@@ -24,6 +24,7 @@ from services.readside.layout import (
     STATE,
     TERM,
     Parts,
+    corrections_in,
     hash64,
     split_head,
     split_record,
@@ -100,17 +101,38 @@ class ColumnCache:
             self._put(list(found), list(found.values()), at=at, fresh=fresh)
 
     def _put(self, names: list[str], records: list[bytes], *, at: int, fresh: bool) -> None:
+        known = len(self)
         new = [i for i, name in enumerate(names) if name not in self.row_of]
         self._add([names[i] for i in new], [split_record(records[i]) for i in new])
         rows = [self.row_of[name] for name in names]
         heads = [split_head(record) for record in records]
         self._states[rows] = np.frombuffer(b"".join([state for state, _ in heads]), STATE)
         for row, (_, changes), record in zip(rows, heads, records, strict=True):
+            part = split_record(record)
+            if corrections_in(changes) != corrections_in(self.changes[row]) and row < known:
+                self._correct(row, part)
             self._fresh[row], self._at[row] = fresh, at
             self.changes[row] = changes
-            self.traces[row] = split_record(record).traces
+            self.traces[row] = part.traces
         for row in rows:
             self._join(row)
+
+    def _correct(self, row: int, part: Parts) -> None:
+        """Put another text's vector, words and links in a row."""
+        beside = np.array([row, self._before[row], self._after[row]])
+        beside = beside[beside >= 0]
+        self._with_next[beside] = self._across[beside] = np.nan
+        self._units[row] = self._units_of([part])[0]
+        self.concepts[row] = part.concepts
+        # Seldom, and ten milliseconds for a namespace of 16,000: who is where is not kept.
+        for rows, counts in self._postings.values():
+            if row in rows:
+                counts.pop(at := rows.index(row))
+                rows.pop(at)
+        for rows in self._spoken.values():
+            if row in rows:
+                rows.remove(row)
+        self._post(row, part.terms)
 
     def column(self, name: str, rows: IntArray | slice) -> np.ndarray:
         """One field of the states of some rows."""
@@ -221,10 +243,7 @@ class ColumnCache:
             return
         first = len(self)
         self._grow(first + len(names))
-        nothing = bytes(2 * self._dimension)
-        same = [p.vector if len(p.vector) == len(nothing) else nothing for p in parts]
-        vectors = np.frombuffer(b"".join(same), "<f2").reshape(len(same), self._dimension)
-        self._units[first : first + len(names)] = unit_vectors(vectors)
+        self._units[first : first + len(names)] = self._units_of(parts)
         for row, (name, part) in enumerate(zip(names, parts, strict=True), first):
             self.ids.append(name)
             self.row_of[name] = row
@@ -234,6 +253,14 @@ class ColumnCache:
             self.changes.append(b"")
             self.concepts.append(part.concepts)
             self._post(row, part.terms)
+
+    def _units_of(self, parts: Sequence[Parts]) -> NDArray[np.float32]:
+        """Vectors of length 1; zeros for another model's."""
+        nothing = bytes(2 * self._dimension)
+        same = [p.vector if len(p.vector) == len(nothing) else nothing for p in parts]
+        return unit_vectors(
+            np.frombuffer(b"".join(same), "<f2").reshape(len(same), self._dimension)
+        )
 
     def _post(self, row: int, packed: bytes) -> None:
         entries = np.frombuffer(packed, TERM)

@@ -1,4 +1,4 @@
-"""Documents of memories that searches show, read once and kept: they never change."""
+"""Documents of memories that searches show, read once and kept until they are corrected."""
 
 from collections import OrderedDict
 from dataclasses import replace
@@ -6,6 +6,8 @@ from dataclasses import replace
 from services.readside.documents import Document, DocumentKey
 from services.retrieval.ports import MemoryReader
 
+# A document, and how often the memory has been corrected.
+Version = tuple[DocumentKey, int]
 # A search shows ten of the same few memories again and again. Long texts are read each time.
 KEPT_MAX = 20_000
 KEPT_CHARACTERS_MAX = 4_096
@@ -16,30 +18,30 @@ class DocumentCache:
 
     def __init__(self, reader: MemoryReader) -> None:
         self._reader = reader
-        self._kept: OrderedDict[tuple[str, str], Document] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str, int], Document] = OrderedDict()
 
     async def of(
-        self, namespace: str, keys: list[DocumentKey], *, whole: bool = False
+        self, namespace: str, versions: list[Version], *, whole: bool = False
     ) -> list[Document | None]:
         """In the order of their keys; None where one was forgotten before it was read.
 
         `whole`: with context, metadata and sources, which are not kept.
         """
         found: dict[str, Document] = {}
-        for name, _ in [] if whole else keys:
-            if kept := self._kept.get((namespace, name)):
-                self._kept.move_to_end((namespace, name))
+        for (name, _), version in [] if whole else versions:
+            if kept := self._kept.get((namespace, name, version)):
+                self._kept.move_to_end((namespace, name, version))
                 found[name] = kept
-        missing = [key for key in keys if key[0] not in found]
+        missing = [each for each in versions if each[0][0] not in found]
         if missing:
-            read = await self._reader.documents(namespace, missing)
-            for (name, _), document in zip(missing, read, strict=True):
+            read = await self._reader.documents(namespace, [key for key, _ in missing])
+            for ((name, _), version), document in zip(missing, read, strict=True):
                 if document is not None:
                     found[name] = document
-                    self._keep((namespace, name), document)
-        return [found.get(name) for name, _ in keys]
+                    self._keep((namespace, name, version), document)
+        return [found.get(name) for (name, _), _ in versions]
 
-    def _keep(self, key: tuple[str, str], document: Document) -> None:
+    def _keep(self, key: tuple[str, str, int], document: Document) -> None:
         if len(document.content) <= KEPT_CHARACTERS_MAX:
             # Few searches show the rest, which may be large.
             self._kept[key] = replace(document, context=None, metadata={}, derived_from=[])

@@ -11,6 +11,7 @@ from itertools import chain, islice, zip_longest
 import numpy as np
 
 from cognition.base_level import FloatArray, IntArray
+from services.readside.filters import NO_FILTERS
 from services.readside.layout import hash64
 from services.readside.live_build import position_of
 from services.readside.terms import concepts_of
@@ -19,7 +20,7 @@ from services.retrieval.search import scan
 from services.retrieval.search.candidates import Candidates, Fan, Sources
 from services.retrieval.search.namespace_cache import CachedNamespace, NamespaceCache
 from services.retrieval.search.opening import Opener, Opening
-from services.retrieval.search.plan import NO_FILTERS, Bounds, SearchPlan
+from services.retrieval.search.plan import Bounds, SearchPlan
 from services.retrieval.working_memory import focus_of
 
 
@@ -40,7 +41,10 @@ class CandidateFinder:
         """
         opening = await self._opener.open(plan)
         reading = _Reading(self._reader, self._bounds, plan, opening.cached, opening.cursor)
-        start = await (_all(reading, opening) if opening.whole else _indexed(reading, opening))
+        if plan.filters.unindexed:
+            start = await _filtered(reading, opening)
+        else:
+            start = await (_all(reading, opening) if opening.whole else _indexed(reading, opening))
         rows = await _with_used(reading, opening, start.rows)
         sources, linked = await _sources(reading, opening)
         rows = await reading.with_names(rows, linked)
@@ -92,6 +96,13 @@ class _Reading:
         at, records = await self.reader.records(self.plan.namespace, missing, self.cursor)
         self.cached.put(dict(zip(missing, records, strict=True)), at=at)
 
+    async def admitted(self, names: Sequence[str]) -> IntArray:
+        """Rows of those that pass the filters, a bounded number read at a time."""
+        admitted = await self._admitted(list(names))
+        for at in range(0, len(admitted), self.bounds.read_ahead):
+            await self.read(admitted[at : at + self.bounds.read_ahead])
+        return self.cached.columns.rows(admitted)
+
     async def with_names(self, rows: IntArray, names: Iterable[str]) -> IntArray:
         """Rows, and behind them those of `names` that are new and pass the filters."""
         return await self.with_rows(rows, await self.rows(names))
@@ -120,8 +131,7 @@ class _Reading:
         admitted = [
             name
             for (name, _), each in zip(keys, attributes, strict=True)
-            if each is not None
-            and self.plan.filters.admits(each.memory_type, each.tags, each.created_ms)
+            if each is not None and self.plan.filters.admits(each)
         ]
         return list(dict.fromkeys(admitted))  # one that moves meanwhile is under both statuses
 
@@ -138,6 +148,17 @@ class _Start:
     cosines: FloatArray | None = None
 
 
+async def _filtered(reading: _Reading, opening: Opening) -> _Start:
+    """Of all memories, or the nearest of a large namespace, those that pass; the best of many."""
+    cached = reading.cached
+    names = cached.members if opening.whole else [*opening.nearest, *opening.matching]
+    rows = await reading.admitted(list(dict.fromkeys(names or ())))
+    cached.strike_read()
+    if len(rows) < reading.bounds.small:
+        return _Start(rows, np.zeros(0, np.intp))
+    return _best(reading, opening, among=rows)
+
+
 async def _all(reading: _Reading, opening: Opening) -> _Start:
     """Out of a cache that holds the namespace whole, as the index would find them; all of few."""
     cached, columns, bounds = reading.cached, reading.cached.columns, reading.bounds
@@ -147,10 +168,18 @@ async def _all(reading: _Reading, opening: Opening) -> _Start:
     # It holds what was forgotten as well.
     if len(columns) < bounds.small or cached.small:
         return _Start(rows, np.zeros(0, np.intp))
-    matching = scan.matching(columns, reading.plan, opening.statistics, bounds.matching)
-    cosines = columns.cosines(reading.plan.unit, rows)
+    return _best(reading, opening, among=rows)
+
+
+def _best(reading: _Reading, opening: Opening, *, among: IntArray) -> _Start:
+    """The nearest of some rows, and those with the best words."""
+    columns, bounds = reading.cached.columns, reading.bounds
+    some = np.zeros(len(columns), np.bool_)
+    some[among] = True
+    matching = scan.matching(columns, reading.plan, opening.statistics, bounds.matching, among=some)
+    cosines = columns.cosines(reading.plan.unit, np.arange(len(columns)))
     chosen = np.zeros(len(columns), np.bool_)
-    chosen[scan.nearest(columns, reading.plan, cosines, bounds.nearest)] = True
+    chosen[scan.nearest(columns, reading.plan, cosines, bounds.nearest, among=some)] = True
     chosen[matching] = True
     return _Start(np.flatnonzero(chosen), matching, cosines)
 

@@ -11,18 +11,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from schemas.parameters import Parameters
+from services.readside.filters import NO_FILTERS
 from services.retrieval.ports import FirstRead, Known, SearchReader
 from services.retrieval.search.candidates import Statistics
 from services.retrieval.search.namespace_cache import CachedNamespace, NamespaceCache
-from services.retrieval.search.plan import NO_FILTERS, Bounds, SearchPlan
+from services.retrieval.search.plan import Bounds, SearchPlan
 
 
 @dataclass(frozen=True)
 class Opening:
     """The beginning of a search: a cache that is true as of `cursor`, and ids to look at.
 
-    `whole`: the cache holds all memories, but for some that can be read now; the index was not
-    asked, and `nearest` and `matching` are empty.
+    `whole`: the index was not asked, and `nearest` and `matching` are empty. The cache holds all
+    memories, but for some that can be read now; where the index does not know all filters, it knows
+    all their names.
     """
 
     cached: CachedNamespace
@@ -65,6 +67,10 @@ class Opener:
 
     def _nearest(self, plan: SearchPlan, cached: CachedNamespace) -> int:
         """The number of nearest to ask the index for; 0 if all memories can be looked at."""
+        if plan.filters.unindexed:
+            # All there are; of more than can be cached the nearest, once it is known that they are.
+            is_large = cached.revision is not None and cached.members is None
+            return self._bounds.whole if is_large else 0
         filtered = plan.filters != NO_FILTERS
         is_known = cached.members is not None and len(cached.unread) <= self._bounds.read_ahead
         if is_known and not filtered:

@@ -1,7 +1,6 @@
 """The plan of a search: what follows from the query alone. The bounds of all searches."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from uuid import UUID
 
@@ -11,39 +10,10 @@ from numpy.typing import NDArray
 from cognition.language.emoji import named
 from cognition.language.text import terms
 from schemas.queries import Search
+from services.readside.filters import Filters, filters_of
 from services.readside.layout import Status
 from services.retrieval.search.column_cache import unit_vectors
 from services.retrieval.working_memory import CHOSEN_FROM
-
-
-@dataclass(frozen=True)
-class Filters:
-    """Conditions on a memory. Times are when it was created, in milliseconds."""
-
-    types: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
-    created_from_ms: int | None = None
-    created_before_ms: int | None = None
-
-    def until(self, moment_ms: int | None) -> "Filters":
-        """The same for what was created by then."""
-        if moment_ms is None:
-            return self
-        before = [at for at in (self.created_before_ms, moment_ms + 1) if at is not None]
-        return replace(self, created_before_ms=min(before))
-
-    def admits(self, memory_type: str, tags: Sequence[str], created_ms: int) -> bool:
-        """True if a memory passes; the index is told the same rule in its own language."""
-        if self.types and memory_type not in self.types:
-            return False
-        if self.tags and not set(self.tags) <= set(tags):
-            return False
-        if self.created_from_ms is not None and created_ms < self.created_from_ms:
-            return False
-        return self.created_before_ms is None or created_ms < self.created_before_ms
-
-
-NO_FILTERS = Filters()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,12 +61,7 @@ def plan_of(query: Search, cause: UUID, vector: NDArray[np.float16], now_ms: int
         vector=vector,
         terms=tuple(dict.fromkeys(terms(named(query.query)))),
         concepts=tuple(dict.fromkeys(query.active_concepts)),
-        filters=Filters(
-            types=tuple(query.types),
-            tags=tuple(query.tags),
-            created_from_ms=query.created_after,
-            created_before_ms=query.created_before,
-        ),
+        filters=filters_of(query),
         statuses=("active", "decayed") if decayed else ("active",),
         recording=query.record_access and query.as_of is None,
     )

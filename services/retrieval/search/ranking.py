@@ -1,7 +1,7 @@
 """The ranking of a search: activation of all candidates, the threshold, the order."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from schemas.ids import derive
 from services.readside.activation import Activations, activations, threshold_of
 from services.readside.columns import ACTIVE, DECAYED, Memories, status_name
 from services.readside.documents import DocumentKey
-from services.readside.layout import Status
+from services.readside.layout import Status, corrections_in
 from services.retrieval.search.candidates import Candidates
 from services.retrieval.search.evidence import Evidence
 from services.retrieval.search.plan import SearchPlan
@@ -25,7 +25,8 @@ class Ranking:
     """The memories of a search that passed, best first: `order` are indices into the candidates.
 
     `memories` are as of the moment asked about, `stored` the statuses they have now; `unrevised`
-    the parts without successions, which `parts` has.
+    the parts without successions, which `parts` has. `copies`: how many say the same as one that
+    stands for them.
     """
 
     order: list[int]
@@ -36,6 +37,7 @@ class Ranking:
     evidence: Evidence
     unrevised: Activations
     parts: Activations
+    copies: Mapping[int, int] = field(default_factory=dict)
 
     @cached_property
     def total(self) -> np.ndarray:
@@ -50,9 +52,22 @@ class Ranking:
         """Status of a memory at the moment that was asked about."""
         return status_name(int(self.memories.states["status"][i]))
 
-    def documents(self) -> list[DocumentKey]:
-        """Keys of the documents of those in order."""
-        return [(self.memories.ids[i], status_name(int(self.stored[i]))) for i in self.order]
+    def documents(self) -> list[tuple[DocumentKey, int]]:
+        """Keys of the documents of those in order, and how often each was corrected."""
+        memories = self.memories
+        return [
+            (
+                (memories.ids[i], status_name(int(self.stored[i]))),
+                corrections_in(memories.changes[i]),
+            )
+            for i in self.order
+        ]
+
+    def best(self, count: int) -> "Ranking":
+        """The best `count` of all that passed."""
+        codes = self.memories.states["status"]
+        decayed = (codes == DECAYED) & self.plan.query.include_decayed
+        return _ordered(self, np.flatnonzero((codes == ACTIVE) | decayed), count)
 
     def with_successions(self, successors: Mapping[int, int]) -> "Ranking":
         """The same memories, where some turn out to supersede others: newer by older."""
@@ -82,7 +97,7 @@ def rank(candidates: Candidates, plan: SearchPlan) -> Ranking:
     )
     if query.noise:
         parts = replace(parts, noise=_noise(plan, memories.ids, parameters.noise_scale))
-    ranking = Ranking(
+    return Ranking(
         order=[],
         plan=plan,
         candidates=candidates,
@@ -91,10 +106,7 @@ def rank(candidates: Candidates, plan: SearchPlan) -> Ranking:
         evidence=evidence,
         unrevised=parts,
         parts=without_stale_facts(memories, parts, parameters),
-    )
-    codes = memories.states["status"]
-    admitted = (codes == ACTIVE) | ((codes == DECAYED) & query.include_decayed)
-    return _ordered(ranking, np.flatnonzero(admitted), query.top_k)
+    ).best(query.top_k)
 
 
 def _ordered(ranking: Ranking, rows: IntArray, count: int) -> Ranking:

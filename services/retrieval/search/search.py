@@ -1,6 +1,6 @@
 """A search, from the query to its answer: plan, candidates, ranking, documents, rows."""
 
-import asyncio
+from dataclasses import replace
 from uuid import UUID
 
 import structlog
@@ -13,8 +13,10 @@ from schemas.replies import Reply
 from services.common.background import Background
 from services.common.embedding.embedder import Embedder
 from services.common.event_log import EventAppender
+from services.readside.documents import Document
 from services.retrieval.ports import Position
 from services.retrieval.search.documents import DocumentCache
+from services.retrieval.search.duplicates import collapsed
 from services.retrieval.search.events import accesses_of, successions_of
 from services.retrieval.search.finder import CandidateFinder
 from services.retrieval.search.plan import plan_of
@@ -24,6 +26,8 @@ from services.retrieval.search.rows import rows_of
 
 log = structlog.get_logger(__name__)
 DRAIN_SECONDS_MAX = 5.0
+# So many times as many are looked at where what was found says the same.
+FURTHER = 4
 
 
 class Searcher:
@@ -49,13 +53,11 @@ class Searcher:
         position, candidates = await self._finder.find(plan)
         if len(candidates.rows) == 0:
             return _reply([], position)
-        ranking = rank(candidates, plan)
+        ranking, said = await self._said(rank(candidates, plan))
+        rows, superseded = _found(ranking, said)
         if not (plan.recording and ranking.order):
-            rows, _ = await self._found(ranking)
             return _reply(rows, position)
-        (rows, superseded), recorded = await asyncio.gather(
-            self._found(ranking), self._record(ranking)
-        )
+        recorded = await self._record(ranking)
         self._finder.expect(query.namespace, [str(row.memory_id) for row in rows], recorded)
         self._append_later(superseded)
         return _reply(rows, recorded)
@@ -64,20 +66,32 @@ class Searcher:
         """Wait for what is still being appended."""
         await self._background.drain(DRAIN_SECONDS_MAX)
 
-    async def _found(self, ranking: Ranking) -> tuple[list[Found], list[MemoryEvent]]:
-        """Rows of the answer, and which memories they show to be out of date."""
+    async def _said(self, ranking: Ranking) -> tuple[Ranking, dict[int, Document]]:
+        """The best, each with what it says; further ones where some of them say the same."""
+        query = ranking.plan.query
+        count = query.top_k
+        while True:
+            said = await self._documents_of(ranking)
+            if not query.collapse:
+                return ranking, said
+            copies = collapsed(ranking.order, said)
+            # As many were asked for, or there are no more.
+            if len(copies) >= query.top_k or len(ranking.order) < count:
+                first = list(copies)[: query.top_k]
+                return replace(ranking, order=first, copies=copies), {i: said[i] for i in first}
+            count *= FURTHER
+            ranking = ranking.best(count)
+
+    async def _documents_of(self, ranking: Ranking) -> dict[int, Document]:
         plan = ranking.plan
         documents = await self._documents.of(
             plan.namespace, ranking.documents(), whole=plan.query.include_metadata
         )
-        said = {
+        return {
             i: document
             for i, document in zip(ranking.order, documents, strict=True)
             if document is not None  # forgotten a moment ago
         }
-        successors = successions(ranking, said)
-        rows = rows_of(ranking.with_successions(successors), said)
-        return rows, successions_of(ranking, successors)
 
     async def _record(self, ranking: Ranking) -> str:
         return (await self._log.append(accesses_of(ranking)))[-1]
@@ -92,6 +106,13 @@ class Searcher:
             await self._log.append(events)
         except Unavailable as error:
             log.warning("succession not recorded", error=error.message)
+
+
+def _found(ranking: Ranking, said: dict[int, Document]) -> tuple[list[Found], list[MemoryEvent]]:
+    """Rows of the answer, and which memories they show to be out of date."""
+    successors = successions(ranking, said)
+    rows = rows_of(ranking.with_successions(successors), said)
+    return rows, successions_of(ranking, successors)
 
 
 def _reply(found: list[Found], position: Position) -> Reply:

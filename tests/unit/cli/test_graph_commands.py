@@ -30,7 +30,7 @@ def shown(show: rendering.Show, result: dict[str, Any]) -> list[str]:
         (["concept", "tea", "--activation", "0"], "need --create"),
         (["concept", "tea", "--create", "--activation", "2"], "activation: "),
         (["concept", " "], "name: "),
-        (["relate", "tea", "SERVED IN", "cup"], "relation_type: "),
+        (["relate", "tea", "SERVED-IN", "cup"], "relation_type: "),
         (["relate", "tea", "IN", "cup", "--weight", "1.5"], "weight: "),
         (["spread", "tea", "--depth", "5"], "depth: "),
         (["graph", "--limit", "0"], "limit: "),

@@ -16,6 +16,7 @@ from human_memory.mcp_server import server_of
 from human_memory.operations import requests
 from human_memory.operations.table import OPERATIONS
 from schemas import (
+    corrections,
     dead_letters,
     fields,
     inbox,
@@ -23,6 +24,7 @@ from schemas import (
     maintenance,
     queries,
     replies,
+    selection,
 )
 from schemas.fields import Message
 from services.gateway.app import app as gateway
@@ -49,6 +51,8 @@ MESSAGES: dict[str, type[BaseModel]] = {
     "export_graph": queries.GraphExport,
     "working_memory": queries.WorkingMemoryQuery,
     "supersede": inbox.Supersede,
+    "forget_matching": selection.Select,
+    "correct": inbox.Correct,
     "runs": queries.Runs,
     "start_run": maintenance.RunJob,
     "get_run": queries.RunQuery,
@@ -83,6 +87,7 @@ REPLIES: dict[type[Message], type[BaseModel]] = {
     queries.RecallResult: models.MemoryInfo,
     queries.InspectResult: models.MemoryDetail,
     queries.AccessRecord: models.AccessRecord,
+    corrections.CorrectionRecord: models.CorrectionRecord,
     fields.Source: models.SourceMemory,
     queries.ListResult: models.MemoryPage,
     queries.Listed: models.MemoryItem,
@@ -115,6 +120,7 @@ COMMANDS_OF = {
     "get_concept": "concept",
     "add_relation": "relate",
     "export_graph": "graph",
+    "forget_matching": "forget-matching",
     "working_memory": "focus",
     "runs": "maintenance runs",
     "start_run": "maintenance run",
@@ -137,12 +143,16 @@ NAMES: dict[tuple[str, str], dict[str, str]] = {
     ("sdk", "search"): {"since": "created_after", "until": "created_before"},
     ("sdk", "spread"): {"concepts": "active_concepts"},
     ("cli", "store"): {"text": "content", "at": "occurred_at", "key": "idempotency_key"},
+    ("cli", "correct"): {"text": "content"},
     ("cli", "search"): {
         "since": "created_after",
         "until": "created_before",
         "concepts": "active_concepts",
         "no_record": "record_access",
+        "no_collapse": "collapse",
     },
+    ("sdk", "forget_matching"): {"since": "created_after", "until": "created_before"},
+    ("cli", "forget_matching"): {"since": "created_after", "until": "created_before"},
     ("cli", "recall"): {"no_record": "record_access"},
     ("cli", "used"): {"at": "occurred_at"},
     ("cli", "spread"): {"names": "active_concepts"},
@@ -166,8 +176,11 @@ EXCEPTIONS: dict[tuple[str, str, str], str] = {
         (ANY, operation, "occurred_at"): "acts when it is asked for"
         for operation in (
             *("forget", "restore", "add_concept", "add_relation", "supersede", "set_parameters"),
+            "correct",
         )
     },
+    (ANY, "forget_matching", "limit"): "all of them, in as many steps as it takes",
+    ("cli", "forget_matching", "after"): "it looks at what is there now",
     (ANY, "start_run", "slot"): "of runs by the clock",
     **{
         (ANY, operation, "namespace"): "about the whole installation"
@@ -187,7 +200,7 @@ EXCEPTIONS: dict[tuple[str, str, str], str] = {
         ("cli", operation, "idempotency_key"): "whoever types it sees whether it was done"
         for operation in (
             *("used", "forget", "restore", "add_concept", "add_relation"),
-            *("supersede", "set_parameters", "start_run"),
+            *("supersede", "correct", "set_parameters", "start_run"),
         )
     },
     ("cli", "rebuild", "after"): "it is no answer about memories",
@@ -197,7 +210,7 @@ EXCEPTIONS: dict[tuple[str, str, str], str] = {
     **{
         ("mcp", ANY, field): "for programs: an assistant has no use for it"
         for field in (
-            *("metadata", "include_metadata", "record_access", "explain"),
+            *("metadata", "include_metadata", "filter", "record_access", "explain"),
             *("min_activation", "noise", "seed"),
         )
     },
@@ -206,6 +219,7 @@ EXCEPTIONS: dict[tuple[str, str, str], str] = {
         ("mcp", operation, ANY): "an assistant searches instead of paging through all there is"
         for operation in ("get_concept", "export_graph")
     },
+    ("mcp", "forget_matching", ANY): "for people: much is lost by one mistaken condition",
     ("mcp", "list", "offset"): "the cursor goes on",
     ("mcp", "used", ANY): "recalling is how an assistant says so",
     **{

@@ -147,12 +147,27 @@ def test_context_may_be_empty() -> None:
     assert decode(STORE, context="").context == ""
 
 
-@pytest.mark.parametrize("namespace", ["a", "A.b_c/d-9", "a" * 128, "..", "/"])
+@pytest.mark.parametrize(
+    "namespace",
+    [
+        "a",
+        "A.b_c/d-9",
+        "a" * 128,
+        "..",
+        "/",
+        "user:42",
+        "auth0|5f7c",
+        "o'neil+x@mail.example",
+        "a=~",
+    ],
+)
 def test_namespace_of_allowed_characters_is_accepted(namespace: str) -> None:
     assert decode(STORE, namespace=namespace).namespace == namespace
 
 
-@pytest.mark.parametrize("namespace", ["", "a" * 129, "a b", "a\n", "ä", "a:b", "a{1}", "a\x00"])
+@pytest.mark.parametrize(
+    "namespace", ["", "a" * 129, "a b", "a\n", "ä", "a*", "a%3A", "a{1}", 'a"', "a\x00"]
+)
 def test_other_namespace_is_refused(namespace: str) -> None:
     with pytest.raises(Rejected, match=r"^namespace: must be 1 to 128 characters of A-Z a-z 0-9"):
         decode(STORE, namespace=namespace)

@@ -67,7 +67,7 @@ def test_json_that_is_no_object_is_rejected(decode: Any, value: bytes, kind: str
 
 def test_unknown_type_is_named_with_the_known_ones() -> None:
     assert refused(type="stare").message == (
-        'type: "stare" is unknown; did you mean store? known: access, concept, forget, '
+        'type: "stare" is unknown; did you mean store? known: access, concept, correct, forget, '
         "parameters, relation, restore, store, supersede"
     )
 
@@ -80,8 +80,8 @@ def test_missing_type_is_named_with_the_known_ones() -> None:
 def test_unknown_field_is_named_with_the_known_ones() -> None:
     assert refused(contents="x").message == (
         "contents: is not a field here; did you mean content? known: concepts, content, context, "
-        "derived_from, emotion, idempotency_key, memory_type, metadata, namespace, occurred_at, "
-        "pinned, session, speaker, tags, type"
+        "derived_from, emotion, idempotency_key, if_equal, memory_type, metadata, namespace, "
+        "occurred_at, pinned, session, speaker, tags, type"
     )
 
 
@@ -143,7 +143,7 @@ def test_every_problem_is_listed_for_people_and_for_programs() -> None:
     error = refused(content="", namespace="a b", pinned="yes")
 
     assert error.message == (
-        'namespace: must be 1 to 128 characters of A-Z a-z 0-9 . _ / -, not "a b"; '
+        'namespace: must be 1 to 128 characters of A-Z a-z 0-9 . _ / : @ | + = ~ \' -, not "a b"; '
         "content: at least 1 characters, 0 sent; "
         'pinned: Input should be a valid boolean, not "yes"'
     )

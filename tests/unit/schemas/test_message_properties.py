@@ -140,6 +140,12 @@ def possible(name: str, message: Json) -> bool:
     """Whether it keeps the rules between fields, which a JSON Schema can't say."""
     if name == "reply":
         return (message.get("result") is None) != (message.get("error") is None)
+    if name == "inbox.correct":
+        given = any(message.get(field) is not None for field in ("content", "tags", "metadata"))
+        return given != bool(message.get("reversed"))
+    said = json.dumps(message.get("filter"))
+    if "$" in said or "{}" in said[1:-1]:  # operators, and conditions that say nothing
+        return False
     after, before = message.get("created_after"), message.get("created_before")
     return after is None or before is None or after < before
 

@@ -24,6 +24,7 @@ from services.readside.visibility import Waits
 from tests.builders import TIME_MS
 from tests.fakes.event_log import PARTITIONS, MemoryEventLog
 from tests.fakes.hash_model import hash_embedder
+from tests.fakes.memories import MemoryMemories
 from tests.fakes.vocabularies import FoldedVocabularies
 
 INBOX, REPLIES, LETTERS = "memory.inbox", "memory.replies", "memory.dead-letters"
@@ -129,6 +130,7 @@ class Member:
         consumer: Consumer | None = None,
         *,
         vocabularies: FoldedVocabularies | None = None,
+        memories: MemoryMemories | None = None,
     ) -> None:
         self.log = event_log or MemoryEventLog()
         self.producer = producer or Producer()
@@ -140,6 +142,7 @@ class Member:
         self.ingest = Ingest(
             event_log=self.log,
             embedder=self.embedder,
+            memories=memories or MemoryMemories(),
             vocabularies=self.vocabularies,
             dead_letters=DeadLetters(self.producer, LETTERS, service="ingest"),
             replier=replier,

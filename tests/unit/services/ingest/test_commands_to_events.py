@@ -9,7 +9,7 @@ import pytest
 from schemas.codec import decode_event, encode
 from schemas.errors import Rejected
 from schemas.events import MemoryEvent, MemoryStored
-from schemas.inbox import InboxMessage, Store
+from schemas.inbox import Correct, InboxMessage, Store
 from schemas.limits import CONCEPTS_MAX, TIME_MS_MAX, TIME_MS_MIN
 from services.ingest.domain import (
     Received,
@@ -24,6 +24,7 @@ from services.ingest.domain import (
 from tests.builders import (
     access,
     concept,
+    correct,
     forget,
     memory_id,
     parameters,
@@ -56,13 +57,17 @@ COMMANDS: dict[str, InboxMessage] = {
     "concept": concept(aliases=["chai"]),
     "relation": relation(weight=0.25),
     "supersede": supersede(reversed=True),
+    "correct": correct(),
+    "correct back": correct(reversed=True),
+    "correct all but the text": correct(tags=["b"], metadata={"a": 1}, reason="misheard"),
     "parameters": parameters(horizon_seconds=86_400.0),
 }
 ALL = pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
 
 
 def event(command: InboxMessage, received: Received = RECEIVED) -> MemoryEvent:
-    worked_out = WorkedOut(EMBEDDING) if isinstance(command, Store) else None
+    has_text = isinstance(command, Store | Correct) and command.content is not None
+    worked_out = WorkedOut(EMBEDDING) if has_text else None
     return event_of(command, received, received.timestamp_ms, worked_out)
 
 

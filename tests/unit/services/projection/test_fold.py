@@ -16,6 +16,7 @@ from tests.builders import (
     accessed_event,
     adjusted_event,
     concept_event,
+    corrected_event,
     decayed_event,
     embedding,
     forgotten_event,
@@ -82,6 +83,7 @@ def test_memory_stored_again_by_another_event_stays_as_it_was() -> None:
         decayed_event(ANN),
         adjusted_event(ANN),
         superseded_event(ANN, BOB),
+        corrected_event(ANN, "Tea."),
     ],
     ids=lambda event: event.type,
 )

@@ -33,7 +33,7 @@ LAYOUT = Layout("hm::", 1, 0)
 APART = {"unpack_place", "as_in_force", "fold_log"}
 # By FOLD: the state that the recorded logs come to, and the names and values in Redis.
 MEANT = {
-    1: "c798e2b5a7e80a7346b4d852cb39e87e7356503e4e29a19d9c879f890a1bebfa",
+    1: "43d3c60e20dcbe4b7483452a438216a0604c0ea75874335ad7270e3032f14dd9",
 }
 REMEDY = """
 The fold of the recorded logs is not what it was: every read side there is differs from what this

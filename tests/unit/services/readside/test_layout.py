@@ -211,6 +211,8 @@ def test_keys_of_a_partition_carry_it_as_hash_tag_and_never_collide() -> None:
         layout.recent("a/b"),
         layout.frequent("a/b"),
         layout.session("a/b", "monday"),
+        layout.session("a", "b:monday"),
+        layout.session("a:b", "monday"),
         layout.document_frequencies("a/b"),
         layout.parameters("a/b"),
         layout.concepts("a/b"),

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import cycle
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +15,14 @@ from services.retrieval.search.candidates import Candidates
 from services.retrieval.search.finder import CandidateFinder
 from services.retrieval.search.namespace_cache import NamespaceCache
 from services.retrieval.search.plan import Bounds
-from tests.builders import TIME_MS, accessed_event, forgotten_event, memory_id, restored_event
+from tests.builders import (
+    TIME_MS,
+    accessed_event,
+    forgotten_event,
+    memory_id,
+    restored_event,
+    search,
+)
 from tests.fakes.folded_side import FoldedSide
 from tests.fakes.search_reader import FoldedSearchReader
 from tests.sequences import DIMENSION, around, small_stored
@@ -127,9 +135,9 @@ class Searched:
     reader: FoldedSearchReader
     finder: CandidateFinder
 
-    async def found(self) -> list[str]:
+    async def found(self, **fields: Any) -> list[str]:
         """Ids of the candidates of a search."""
-        _, found = await self.finder.find(planned())
+        _, found = await self.finder.find(planned(search(namespace=NAMESPACE, **fields)))
         return sorted(found.columns.names(found.rows))
 
 
@@ -253,3 +261,43 @@ async def test_few_memories_are_all_candidates_however_many_were_forgotten() -> 
     await known.found()
 
     assert set(await known.found()) >= set(ids("efg"))
+
+
+@pytest.mark.parametrize(
+    "bounds",
+    [
+        Bounds(recent=1),
+        Bounds(small=2, nearest=1, matching=1, recent=1, read_ahead=1, frequent=1, context_of=0),
+        Bounds(small=2, whole=4, nearest=1, recent=1),
+    ],
+    ids=["all fit", "read one by one", "too many to be cached whole"],
+)
+async def test_filter_that_the_index_does_not_know_is_asked_of_all_memories(
+    bounds: Bounds,
+) -> None:
+    known = searched(bounds=bounds)
+    for number, name in enumerate("abc"):
+        said = {"session": name, "speaker": "Ada", "metadata": {"n": number}}
+        event = small_stored(memory_id(name), envelope=around(TIME_MS + number, name), **said)
+        known.side.take(event)
+
+    for _ in range(2):  # of a namespace that nobody knows yet, and of one that is cached
+        assert await known.found(filter={"n": {"$gte": 1}}) == ids("bc")
+        assert await known.found(filter={"n": 9}) == []
+        assert await known.found(session="a", speaker="Ada") == ids("a")
+        assert await known.found(speaker="Bob") == []
+
+
+async def test_filtered_search_ranks_the_best_of_many_that_pass() -> None:
+    bounds = Bounds(small=3, nearest=2, matching=1, recent=0, frequent=0, context_of=0)
+    known = searched(bounds=bounds)
+    for number in range(20):
+        event = small_stored(
+            memory_id(str(number)), envelope=around(TIME_MS + number), metadata={"n": number % 2}
+        )
+        known.side.take(event)
+
+    found = await known.found(filter={"n": 1})
+
+    assert 2 <= len(found) <= 4
+    assert set(found) <= {str(memory_id(str(number))) for number in range(1, 20, 2)}

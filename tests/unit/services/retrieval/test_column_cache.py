@@ -61,6 +61,21 @@ def beside_by_name(columns: ColumnCache, names: list[str]) -> list[tuple[str | i
     return [(name(int(b)), name(int(a))) for b, a in zip(before, after, strict=True)]
 
 
+def words_by_name(columns: ColumnCache, names: list[str]) -> list[object]:
+    """Which rows have which terms, of which speaker, and what their vectors are."""
+    rows = all_rows(columns, names)
+    matches = columns.matches(TERMS, rows)
+    placed = zip(
+        matches.memory.tolist(), matches.term.tolist(), matches.count.tolist(), strict=True
+    )
+    spoken = sorted(columns.names(columns.spoken_by(TERMS)))
+    return [
+        sorted(placed),
+        spoken,
+        columns.cosines(unit_vectors(CUE[np.newaxis])[0], rows).tolist(),
+    ]
+
+
 def session_cosines(view: View, names: list[str]) -> tuple[list[float], list[float]]:
     """Of each memory with the next, and of its two neighbours, from the vectors."""
     units = {
@@ -115,6 +130,7 @@ def test_cache_that_followed_the_fold_is_the_one_read_at_its_end(
     assert found.traces.tobytes() == expected.traces.tobytes()
     assert (found.changes, found.concepts) == (expected.changes, expected.concepts)
     assert beside_by_name(followed, names) == beside_by_name(fresh, names)
+    assert words_by_name(followed, names) == words_by_name(fresh, names)
     if names:
         ahead, across = followed.cosines_ahead(rows), followed.cosines_across(rows)
         assert (ahead.tolist(), across.tolist()) == (

@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 
 from schemas.errors import Rejected
 from schemas.limits import TIME_MS_MAX, TIME_MS_MIN
+from services.readside.documents import Attributes
+from services.readside.filters import NO_FILTERS, Filters
 from services.retrieval.adapters.redis_search import index_filter
 from services.retrieval.queries.namespace import Cursor
-from services.retrieval.search.plan import NO_FILTERS, Filters
 from tests.builders import memory_id
 
 ID = str(memory_id("m"))
@@ -65,7 +66,7 @@ def test_cursor_that_no_list_has_returned_is_refused(text: str) -> None:
 def test_filter_admits_what_has_a_type_and_all_tags_and_was_created_in_between(
     filters: Filters, memory_type: str, tags: list[str], created_ms: int
 ) -> None:
-    admitted = filters.admits(memory_type, tags, created_ms)
+    admitted = filters.admits(Attributes(memory_type, tags, created_ms, b"{}"))
 
     low, high = filters.created_from_ms, filters.created_before_ms
     assert admitted == (
@@ -78,7 +79,7 @@ def test_filter_admits_what_has_a_type_and_all_tags_and_was_created_in_between(
 
 @given(WORDS, st.lists(WORDS, max_size=3), TIMES)
 def test_no_filter_admits_everything(memory_type: str, tags: list[str], created_ms: int) -> None:
-    assert NO_FILTERS.admits(memory_type, tags, created_ms)
+    assert NO_FILTERS.admits(Attributes(memory_type, tags, created_ms, b"{}"))
 
 
 @given(FILTERS)

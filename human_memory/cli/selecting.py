@@ -1,0 +1,71 @@
+"""`forget-matching`: what is done to all memories that meet conditions."""
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import typer
+
+from human_memory.cli.asking import FilterOption, SessionOption, SpeakerOption
+from human_memory.cli.command import command
+from human_memory.cli.options import BusOptions, json_object, moment
+from human_memory.cli.output import out, print_json
+from human_memory.cli.writing import ReasonOption
+from human_memory.deadline import Deadline
+from human_memory.operations.context import RequestContext
+from human_memory.operations.requests import ForgetMatchingRequest
+from human_memory.operations.selecting import forget_matching as perform
+
+app = typer.Typer()
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatchingOptions(BusOptions):
+    """Options of `forget-matching`."""
+
+    types: Annotated[
+        list[str], typer.Option("--type", "-t", help="Only of this type; may be repeated.")
+    ] = field(default_factory=list)
+    tags: Annotated[
+        list[str], typer.Option("--tag", help="Only with this tag; repeated: with all of them.")
+    ] = field(default_factory=list)
+    filter: FilterOption = None
+    session: SessionOption = None
+    speaker: SpeakerOption = None
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Only what happened then or later.")
+    ] = None
+    until: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Only what happened before.")
+    ] = None
+    all_: Annotated[bool, typer.Option("--all", help="Every memory of the namespace.")] = False
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count them.")] = False
+    reason: ReasonOption = None
+
+
+@command(app)
+async def forget_matching(options: MatchingOptions) -> None:
+    """Forget all memories that meet conditions, or all there are. `restore` brings one back.
+
+    Example: `human-memory forget-matching --filter '{"ticket": 4711}' --dry-run`
+    """
+    fields = {
+        "types": options.types,
+        "tags": options.tags,
+        "filter": json_object(options.filter, "--filter"),
+        "session": options.session,
+        "speaker": options.speaker,
+        "created_after": moment(options.since, "--since"),
+        "created_before": moment(options.until, "--until"),
+        "all": options.all_,
+        "dry_run": options.dry_run,
+        "reason": options.reason,
+    }
+    request = ForgetMatchingRequest.model_validate(fields)
+    async with options.bus() as bus:
+        deadline = Deadline.after(options.timeout)
+        forgotten = await perform(request, RequestContext(bus, options.namespace, deadline))
+    if options.as_json:
+        print_json(forgotten.model_dump())
+        return
+    done = "would be forgotten" if options.dry_run else "forgotten"
+    out().print(f"{forgotten.count} {done}", markup=False)

@@ -1,0 +1,13 @@
+"""Corrections of a memory, as `inspect` shows them."""
+
+from schemas.fields import Message, Metadata, Milliseconds, Tags
+
+
+class CorrectionRecord(Message):
+    """A correction, and what the memory said before it; what is null was not changed."""
+
+    corrected_at: Milliseconds
+    reason: str | None = None
+    content: str | None = None
+    tags: Tags | None = None
+    metadata: Metadata | None = None
