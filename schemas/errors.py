@@ -82,8 +82,8 @@ class UnknownEventVersion(InvariantBroken):
 class Indigestible(MemoryServiceError):
     """A bug of ours fails on a record each time: it is a dead letter, as if it had not been sent.
 
-    Operator: report it. Once the service is mended, `human-memory replay --force` folds an event of
-    the log in its place, and `human-memory dead-letters replay` sends a command again.
+    Operator: report it. A version that is mended rebuilds the read side by itself, and folds an
+    event of the log in its place; `human-memory dead-letters replay` sends a command again.
     """
 
 

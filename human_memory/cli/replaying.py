@@ -1,9 +1,5 @@
 """`replay` and `digest`: the read side, rebuilt from the log and compared."""
 
-import asyncio
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from typing import Annotated, Any
@@ -12,19 +8,13 @@ import typer
 from rich.progress import Progress
 
 from human_memory.bus.bus import Bus
-from human_memory.bus.reader import group_progress
-from human_memory.bus.services import group_of
-from human_memory.bus.settings import KafkaSettings
 from human_memory.cli.command import command
 from human_memory.cli.options import JsonOption, ServerOptions
 from human_memory.cli.output import out, print_json, progress_bar, table
 from human_memory.extras import needs
 from human_memory.routes import NAMESPACE_DEFAULT
-from schemas.errors import InvariantBroken, Unavailable
+from schemas.errors import InvariantBroken
 from schemas.queries import RebuildQuery
-from schemas.topics import EVENTS
-
-POLL_SECONDS = 0.5
 
 app = typer.Typer()
 
@@ -63,7 +53,8 @@ async def replay(options: ReplayOptions) -> None:
     """Rebuild the read side from the log, compare, and switch to the rebuilt one.
 
     It is built beside the live one, which answers meanwhile. The digests of both are compared at
-    the same place of the log; where they differ nothing is switched and the exit status is 1.
+    the same place of the log; where they differ nothing is switched and the exit status is 1. What
+    another version of human-memory has built is not compared: it is replaced.
 
     Example: `human-memory replay`
     """
@@ -122,19 +113,13 @@ async def lose_and_rebuild(settings: Any, progress: Progress) -> dict[str, Any]:
     Raises:
         Unavailable: the fold does not move.
     """
-    rebuilding = rebuild_module()
-    before = await rebuilding.live_digest(settings)
-    keys = await rebuilding.drop_read_side(settings)
-    began = time.monotonic()
-    async with _shown_progress(settings, progress):
-        after = await _digest_when_folded(settings)
-    return {
-        "keys_deleted": keys,
-        "seconds": round(time.monotonic() - began, 2),
-        "digest_before": before,
-        "digest_after": after,
-        "identical": before == after,
-    }
+    bar = progress.add_task("folding the log again", total=None)
+    with needs("services"):
+        deletion = import_module("services.projection.deletion")
+    report = await deletion.rebuild_from_empty(
+        settings, progress=lambda done, total: progress.update(bar, completed=done, total=total)
+    )
+    return asdict(report)
 
 
 async def _replay_from_empty(options: ReplayOptions, settings: Any) -> None:
@@ -152,44 +137,6 @@ async def _replay_from_empty(options: ReplayOptions, settings: Any) -> None:
         raise InvariantBroken("the rebuilt read side is not what the live one was")
 
 
-async def _digest_when_folded(settings: Any) -> str:
-    folded = -1
-    while True:
-        try:
-            return str(await rebuild_module().live_digest(settings))
-        except Unavailable:
-            # It gave the fold a minute. A large log takes longer, as long as it moves.
-            now, _ = await _folded(settings)
-            if now <= folded:
-                raise
-            folded = now
-
-
-@asynccontextmanager
-async def _shown_progress(settings: KafkaSettings, progress: Progress) -> AsyncIterator[None]:
-    bar = progress.add_task("folding the log again", total=None)
-
-    async def show() -> None:
-        while True:
-            await asyncio.sleep(POLL_SECONDS)
-            with suppress(Unavailable):  # it is shown again when Kafka answers again
-                done, total = await _folded(settings)
-                progress.update(bar, completed=done, total=total)
-
-    showing = asyncio.create_task(show())
-    try:
-        yield
-    finally:
-        showing.cancel()
-        with suppress(asyncio.CancelledError):
-            await showing
-
-
-async def _folded(settings: KafkaSettings) -> tuple[int, int]:
-    group = group_of(settings, "projection")
-    return await group_progress(settings, group, settings.topic(EVENTS))
-
-
 def rebuild_module() -> Any:
     """`services.projection.rebuild`."""
     # By name: the command line needs none of the services' packages for anything else.
@@ -203,20 +150,27 @@ def _print_report(report: Any) -> None:
         rows.add_row(
             str(result.partition),
             str(result.offset),
-            result.digest_live[:16],
-            result.digest_rebuilt[:16],
-            "same" if result.identical else "different",
+            (result.digest_live or "")[:16],
+            (result.digest_rebuilt or "")[:16],
+            _verdict(result),
         )
     console = out()
     console.print(rows)
     rate = report.events / report.seconds if report.seconds else 0.0
     console.print(
         f"{report.events} events in {report.seconds:.1f} s ({rate:.0f}/s); "
-        f"build {report.version} is live, build {report.version_before} dropped\n"
-        f"digest {report.digest}"
+        f"build {report.version} is live, build {report.version_before} dropped"
     )
     if report.indigestible:
         console.print(
             f"{report.indigestible} events were passed, as the fold fails on them: they are in "
             "dead letters, and their places in the log of this command"
         )
+    if report.digest is not None:
+        console.print(f"digest {report.digest}")
+
+
+def _verdict(result: Any) -> str:
+    if result.digest_live is None:
+        return "of another version"
+    return "same" if result.identical else "different"

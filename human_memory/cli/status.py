@@ -132,7 +132,7 @@ def _service(name: str, instance: Instance) -> Component:
         # Another program at this address is none of ours, whatever it says.
         return Component(name, False, SILENT, None, None, address or "")
     found = probe(address)
-    state = "ready" if found.ready else found.waiting
+    state = "; ".join(filter(None, ["ready" if found.ready else found.waiting, found.note]))
     return Component(name, found.ready, state, None, found.version, address)
 
 

@@ -164,11 +164,12 @@ class Children:
 
 @dataclass(frozen=True)
 class Readiness:
-    """A service's answer to /ready; `waiting` says what is missing."""
+    """A service's answer to /ready; `waiting` says what is missing, `note` what goes on."""
 
     ready: bool
     waiting: str
     version: str | None = None
+    note: str = ""
 
 
 def probe(url: str) -> Readiness:
@@ -186,6 +187,7 @@ def probe(url: str) -> Readiness:
         ready=body.get("status") == "ready",
         waiting=", ".join(missing),
         version=body.get("version"),
+        note=", ".join(f"{name}: {text}" for name, text in body.get("notes", {}).items()),
     )
 
 

@@ -50,8 +50,13 @@ async def model_loaded(model: Loads) -> str:
     return "ok" if model.loaded else "loading"
 
 
-def routes(service: str, checks: Mapping[str, Check]) -> list[tuple[str, ASGIApp]]:
-    """/health: the process lives. /ready: all its parts answer (200 or 503). /metrics."""
+def routes(
+    service: str, checks: Mapping[str, Check], notes: Mapping[str, Callable[[], str]] | None = None
+) -> list[tuple[str, ASGIApp]]:
+    """/health: the process lives. /ready: all its parts answer (200 or 503). /metrics.
+
+    `notes`: what is worth knowing of a service, ready or not; empty where there is nothing.
+    """
 
     @get(description="Liveness: this process runs.")
     async def health(_: Any) -> AsgiResponse:
@@ -68,6 +73,8 @@ def routes(service: str, checks: Mapping[str, Check]) -> list[tuple[str, ASGIApp
             "version": __version__,
             "checks": dict(zip(names, values, strict=True)),
         }
+        if noted := {name: text for name, note in (notes or {}).items() if (text := note())}:
+            body["notes"] = noted
         return _json(body, 200 if well else 503)
 
     return [("/health", health), ("/ready", ready), ("/metrics", make_asgi_app())]

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
@@ -95,6 +96,7 @@ class Service:
         *,
         works: Sequence[Work] = (),
         around: Around = nullcontext,
+        notes: Mapping[str, Callable[[], str]] = MappingProxyType({}),
         on_shutdown: Sequence[Callable[[], Awaitable[None]]] = (),
     ) -> AsgiFastStream:
         """The service as FastStream and the process run it.
@@ -128,6 +130,7 @@ class Service:
                     **checks,
                     "progress": watch.check,
                 },
+                notes,
             ),
             specification=AsyncAPI(
                 title=f"human-memory {self._name}",

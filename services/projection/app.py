@@ -1,5 +1,7 @@
 """Wiring of the projection: `python -m services.run projection`."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 
 from faststream import AckPolicy
@@ -13,6 +15,7 @@ from services.common.wiring import Service
 from services.projection.adapters.redis_projection import RedisProjection
 from services.projection.live import LiveProjection
 from services.projection.settings import ProjectionSettings
+from services.projection.upgrading import Upgrade
 
 
 def build(settings: ProjectionSettings) -> AsgiFastStream:
@@ -37,9 +40,18 @@ def build(settings: ProjectionSettings) -> AsgiFastStream:
         ownership=projection.ownership,
         excused=lambda: projection.held or bool(projection.stuck),
     )
+    upgrade = Upgrade(settings, service.redis, store, let_pass=foreground.QUERIES.idle)
+
+    @asynccontextmanager
+    async def around() -> AsyncIterator[None]:
+        await upgrade.require_no_newer()
+        yield
+
     return service.app(
         {"redis": partial(redis_answers, service.redis), "projection": projection.state},
-        works=[projection.watch],
+        works=[projection.watch, upgrade.run],
+        around=around,
+        notes={"upgrade": upgrade.note},
     )
 
 

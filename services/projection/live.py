@@ -19,6 +19,7 @@ from services.common.records import JsonOf, Records
 from services.common.redis import TRANSIENT
 from services.projection.batch import Batch, Decoded, decode
 from services.projection.ports import Outcome, Projection
+from services.readside.fold_version import unreadable
 
 log = structlog.get_logger(__name__)
 FOLDED = Counter("human_memory_events_folded_total", "Events folded", ["type"])
@@ -64,6 +65,7 @@ class LiveProjection:
         self._next: dict[TopicPartition, int] = {}
         self._versions: dict[TopicPartition, int] = {}
         self._sought: dict[TopicPartition, int] = {}
+        self._awaited: dict[TopicPartition, int] = {}
 
     async def handle(self, records: Annotated[Records, JsonOf(MemoryEvent)]) -> None:
         """Fold one batch wholly, however long Redis is away, unless its partitions move."""
@@ -103,6 +105,7 @@ class LiveProjection:
     async def _assigned(self, partitions: list[TopicPartition]) -> None:
         self._next.clear()
         self._sought.clear()
+        self._awaited.clear()
         self.stopped.clear()
         self.stuck.clear()
         for tp in partitions:
@@ -119,16 +122,22 @@ class LiveProjection:
             # We have just come, perhaps with a Redis that came back older: the offset that our
             # predecessor committed every second is about where it was.
             behind = ends[tp] if cursor == 0 else min(await self._committed(tp), ends[tp])
+        # A second loss, before we had come back to where we were.
+        behind = max(behind, self._awaited.get(tp, 0))
         if cursor < behind:
             # Queries wait: an answer out of half a memory would look like a whole one.
             log.warning("read side is behind", partition=tp.partition, at=cursor, log_end=behind)
             await self._store.expect(tp.partition, behind)
+            self._awaited[tp] = behind
+        fold = await self._store.fold(tp.partition, version)
         await self._store.open(tp.partition, version)
         if self.stopped.pop(tp, None) is not None:
             self.ownership.consumer.resume(tp)  # it comes to that record again, and stops there
         self._versions[tp] = version
         self._next[tp] = cursor
         self.ownership.consumer.seek(tp, cursor)
+        if fold is not None and (reason := unreadable(fold)):
+            self._stop(tp, reason)  # until another build is live
 
     async def _committed(self, tp: TopicPartition) -> int:
         try:
@@ -152,14 +161,14 @@ class LiveProjection:
             try:
                 decoded.append(decode(record))
             except UnknownEventVersion as error:
-                self.stopped[tp] = error.message
-                self.ownership.consumer.pause(tp)
-                log.critical(
-                    "partition stopped", reason=error.message, partition=tp.partition,
-                    offset=record.offset,
-                )  # fmt: skip
+                self._stop(tp, error.message, offset=record.offset)
                 break
         return decoded
+
+    def _stop(self, tp: TopicPartition, reason: str, **where: int) -> None:
+        self.stopped[tp] = reason
+        self.ownership.consumer.pause(tp)
+        log.critical("partition stopped", reason=reason, partition=tp.partition, **where)
 
     async def _fold(self, tp: TopicPartition, decoded: list[Decoded]) -> bool:
         """Fold a batch; False if we go back in the log, or the partition moves, before its end."""
@@ -250,6 +259,9 @@ class LiveProjection:
             case "version":
                 self._versions[tp] = await self._store.live_version(tp.partition)
                 left = batch.decoded
+            case "fold":
+                self._stop(tp, unreadable(outcome.at) or "")
+                return None
             case "cursor":
                 left = batch.decoded
         return Batch(tp.partition, self._versions[tp], left)

@@ -1,8 +1,9 @@
-"""Holding the live fold still, and deleting keys without holding Redis up."""
+"""Holding the live fold still, and being alone with the read side."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from uuid import uuid4
 
 from human_memory.deadline import Deadline
@@ -16,67 +17,122 @@ HOLD_SECONDS = 10
 LIVE_WAIT_SECONDS = 60.0
 POLL_SECONDS = 0.02
 UNLINK_AT_ONCE = 500
+LOST = "the live fold went on while it was held: Redis lost its keys; try again"
+# A key that has expired, and is another's by now, is left alone.
+IF_MINE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call({}) end return 0"
+KEEP = IF_MINE.format("'EXPIRE', KEYS[1], ARGV[2]")
+CHANGE = IF_MINE.format("'SET', KEYS[1], ARGV[2], 'KEEPTTL'")
+GIVE_BACK = IF_MINE.format("'DEL', KEYS[1]")
+
+
+class Busy(Unavailable):
+    """Somebody else rebuilds, deletes or compares the read side."""
+
+
+@dataclass
+class _Kept:
+    """A key of ours, and what it says."""
+
+    key: str
+    word: str
+
+
+@dataclass(frozen=True)
+class Held:
+    """The live build of a partition that is held at an offset. `word`: what its hold says."""
+
+    version: int
+    offset: int
+    key: str
+    word: str
 
 
 @asynccontextmanager
 async def held(
-    redis: RedisClient, store: Builds, partition: int, log_end: int
-) -> AsyncIterator[int]:
-    """Hold the live fold of a partition at the end of its log; yields the offset it stands at.
+    redis: RedisClient, store: Builds, partition: int, at_least: int = 0
+) -> AsyncIterator[Held]:
+    """Hold the live fold of a partition where it stands, or at an offset that lies before it.
+
+    One at a time does: nobody else lets it go on, or makes another build live, meanwhile.
+
+    Raises:
+        Busy: somebody else holds it, and goes on doing so.
+        Unavailable: Redis loses what we write.
+    """
+    name = uuid4().hex
+    busy = f"partition {partition} is held by another rebuild or digest; try again"
+    # It goes on nowhere until we know where it stands.
+    kept = _Kept(store.control(partition).hold, f"0 {name}")
+    async with _keep(redis, kept, busy=busy, patience_seconds=LIVE_WAIT_SECONDS):
+        version = await store.live_version(partition)
+        offset = max(at_least, await store.cursor(partition, version))
+        stopped, kept.word = kept.word, f"{offset} {name}"
+        if not await redis.eval(CHANGE, 1, kept.key, stopped, kept.word):
+            raise Unavailable(LOST)
+        yield Held(version, offset, kept.key, kept.word)
+
+
+async def arrived(redis: RedisClient, store: Builds, partition: int, live: Held) -> None:
+    """Return when the live fold has come to where it is held.
 
     Raises:
         Unavailable: it does not get there.
     """
-    version = await store.live_version(partition)
-    async with _kept(redis, store.control(partition).hold, str(log_end)):
-        # It may have gone past the end we were told before the hold was there.
-        offset = max(log_end, await store.cursor(partition, version))
-        deadline = Deadline.after(LIVE_WAIT_SECONDS)
-        while await store.cursor(partition, version) < offset:
-            if deadline.expired:
-                raise Unavailable(
-                    f"the live projection of partition {partition} did not reach offset {offset} "
-                    f"in {LIVE_WAIT_SECONDS:g} s: is the projection running? "
-                    "see human-memory status"
-                )
-            await asyncio.sleep(POLL_SECONDS)
-        yield offset
+    deadline = Deadline.after(LIVE_WAIT_SECONDS)
+    while await store.cursor(partition, live.version) < live.offset:
+        await require_held(redis, live)
+        if deadline.expired:
+            raise Unavailable(
+                f"the live projection of partition {partition} did not reach offset {live.offset} "
+                f"in {LIVE_WAIT_SECONDS:g} s: is the projection running? see human-memory status"
+            )
+        await asyncio.sleep(POLL_SECONDS)
+
+
+async def require_held(redis: RedisClient, live: Held) -> None:
+    """Refuse to believe what was read of a build that was held no longer.
+
+    Raises:
+        Unavailable: the hold is gone, as after a loss of Redis.
+    """
+    if await redis.get(live.key) != live.word.encode():
+        raise Unavailable(LOST)
 
 
 @asynccontextmanager
-async def held_at_the_start(
-    redis: RedisClient, store: Builds, partitions: int
+async def alone(
+    redis: RedisClient, prefix: str, *, patience_seconds: float = 0.0
 ) -> AsyncIterator[None]:
-    """Let the live fold write nothing, so that what is deleted stays deleted."""
-    async with AsyncExitStack() as stack:
-        for partition in range(partitions):
-            hold = store.control(partition).hold
-            await stack.enter_async_context(_kept(redis, hold, "0"))
-        yield
-
-
-@asynccontextmanager
-async def alone(redis: RedisClient, prefix: str) -> AsyncIterator[None]:
     """Keep others from rebuilding or deleting the same read side meanwhile.
 
     Raises:
-        Unavailable: another is at it.
+        Busy: another is at it, and not done in `patience_seconds`.
     """
-    key, mine = rebuilding_key(prefix), uuid4().hex
-    if not await redis.set(key, mine, nx=True, ex=HOLD_SECONDS):
-        raise Unavailable(
-            "another rebuild of this read side is running, or was killed less than "
-            f"{HOLD_SECONDS} s ago; try again when it is over"
-        )
-    async with _kept(redis, key, mine):
+    busy = (
+        "another rebuild of this read side is running, or was killed less than "
+        f"{HOLD_SECONDS} s ago; try again when it is over"
+    )
+    kept = _Kept(rebuilding_key(prefix), uuid4().hex)
+    async with _keep(redis, kept, busy=busy, patience_seconds=patience_seconds):
         yield
 
 
+async def is_rebuilding(redis: RedisClient, prefix: str) -> bool:
+    """True while somebody is `alone` with the read side."""
+    return bool(await redis.exists(rebuilding_key(prefix)))
+
+
 @asynccontextmanager
-async def _kept(redis: RedisClient, key: str, value: str) -> AsyncIterator[None]:
-    """A key that lasts as long as the body; if we are killed, HOLD_SECONDS longer."""
-    await redis.set(key, value, ex=HOLD_SECONDS)
-    refresh = asyncio.create_task(_refresh(redis, key))
+async def _keep(
+    redis: RedisClient, kept: _Kept, *, busy: str, patience_seconds: float
+) -> AsyncIterator[None]:
+    """Have a key for as long as the body lasts; if we are killed, HOLD_SECONDS longer."""
+    deadline = Deadline.after(patience_seconds)
+    while not await redis.set(kept.key, kept.word, nx=True, ex=HOLD_SECONDS):
+        if deadline.expired:
+            raise Busy(busy)
+        await asyncio.sleep(POLL_SECONDS)
+    refresh = asyncio.create_task(_refresh(redis, kept))
     try:
         yield
     finally:
@@ -84,28 +140,25 @@ async def _kept(redis: RedisClient, key: str, value: str) -> AsyncIterator[None]
         with suppress(asyncio.CancelledError):
             await refresh
         with suppress(*REDIS_ERRORS):  # it expires
-            await redis.delete(key)
+            await redis.eval(GIVE_BACK, 1, kept.key, kept.word)
 
 
-async def unlink(
-    redis: RedisClient, pattern: str, *, doomed: Callable[[bytes], bool] = lambda _: True
-) -> int:
+async def _refresh(redis: RedisClient, kept: _Kept) -> None:
+    while True:
+        await asyncio.sleep(HOLD_SECONDS / 3)
+        with suppress(*REDIS_ERRORS):
+            await redis.eval(KEEP, 1, kept.key, kept.word, HOLD_SECONDS)
+
+
+async def unlink(redis: RedisClient, pattern: str) -> int:
     """Delete keys in slices: dropping them with their index blocks Redis."""
     deleted = 0
     keys: list[bytes] = []
     async for key in redis.scan_iter(match=pattern, count=UNLINK_AT_ONCE):
-        if doomed(key):
-            keys.append(key)
+        keys.append(key)
         if len(keys) >= UNLINK_AT_ONCE:
             deleted += await redis.unlink(*keys)
             keys.clear()
     if keys:
         deleted += await redis.unlink(*keys)
     return deleted
-
-
-async def _refresh(redis: RedisClient, key: str) -> None:
-    while True:
-        await asyncio.sleep(HOLD_SECONDS / 3)
-        with suppress(*REDIS_ERRORS):
-            await redis.expire(key, HOLD_SECONDS)

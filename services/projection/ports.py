@@ -12,10 +12,11 @@ class Outcome:
     """The outcome of a write. `at`: the version, hold or cursor that stands there instead.
 
     applied: data and cursor are written. cursor: the read side is elsewhere than the changes
-    assume. version: another build is live now. hold: a rebuild asks to stop before `at`.
+    assume. version: another build is live now. hold: a rebuild asks to stop before `at`. fold: a
+    newer one, `at`, made this build.
     """
 
-    result: Literal["applied", "cursor", "version", "hold"]
+    result: Literal["applied", "cursor", "version", "hold", "fold"]
     at: int
 
 
@@ -43,6 +44,10 @@ class Projection(Protocol):
 
     async def cursor(self, partition: int, version: int) -> int:
         """Next offset to apply."""
+        ...
+
+    async def fold(self, partition: int, version: int) -> int | None:
+        """The fold that made a build; None where there is nothing yet."""
         ...
 
     async def load(self, partition: int, version: int, needs: Needs) -> tuple[int, View]:

@@ -3,14 +3,16 @@
 Blue/green, partition by partition: a new build is folded from the beginning while the live one
 answers and goes on folding. Then, for one partition at a time, the live fold is held at an offset,
 the new build catches up to exactly there, both digests are compared, and the partition's version
-key is switched. Nothing here has a producer: a replay cannot cause anything.
+key is switched. A live build that another fold made is not compared: it differs, as it should.
+Nothing here has a producer: a replay cannot cause anything.
 """
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import structlog
@@ -24,29 +26,34 @@ from services.common.redis import REDIS_ERRORS, RedisClient, connect, redis_pref
 from services.common.settings import VectorSettings
 from services.projection.adapters.redis_projection import RedisProjection
 from services.projection.batch import Batch, Decoded, decode
+from services.projection.builds import BuildsBeside
 from services.projection.digest import combined_digest, digest_of_build
-from services.projection.pause import alone, held, held_at_the_start, unlink
-from services.projection.ports import Builds
+from services.projection.pause import Held, alone, arrived, held, require_held
+from services.readside.fold_version import FOLD
 from services.readside.layout import INDEXED
 
 log = structlog.get_logger(__name__)
 BATCH_RECORDS = 500
+# Beside queries, in their process: they wait for as long as one batch takes to compute.
+BATCH_RECORDS_BESIDE = 50
 # Queries that began on the old build finish on it.
 GRACE_SECONDS = 2.0
 Progress = Callable[[int, int], None]
+LetPass = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True)
 class PartitionResult:
-    """Digests of one partition at the same offset."""
+    """Digests of one partition at the same offset; none where another fold made the live build."""
 
     partition: int
     offset: int
-    digest_live: str
-    digest_rebuilt: str
+    digest_live: str | None = None
+    digest_rebuilt: str | None = None
 
     @property
     def identical(self) -> bool:
+        """True if nothing differs that should not."""
         return self.digest_live == self.digest_rebuilt
 
 
@@ -68,20 +75,28 @@ class RebuildReport:
         return all(result.identical for result in self.partitions)
 
     @property
-    def digest(self) -> str:
-        """Digest of the whole rebuilt read side."""
-        return combined_digest({r.partition: r.digest_rebuilt for r in self.partitions})
+    def digest(self) -> str | None:
+        """Digest of the whole rebuilt read side; None if it was not compared."""
+        digests = {r.partition: r.digest_rebuilt for r in self.partitions if r.digest_rebuilt}
+        return combined_digest(digests) if len(digests) == len(self.partitions) else None
 
 
 async def rebuild(
-    settings: VectorSettings, *, progress: Progress | None = None, force: bool = False
+    settings: VectorSettings,
+    *,
+    progress: Progress | None = None,
+    force: bool = False,
+    let_pass: LetPass | None = None,
 ) -> RebuildReport:
     """Replay the log into a new build, compare it with the live one, switch, drop the old one.
 
     Args:
-        settings: Kafka and Redis of the installation; the live fold must be running.
+        settings: Kafka and Redis of the installation; the live fold must be running, unless
+            another fold than ours made what is live.
         progress: called with (events done, events in all).
-        force: switch even where the digests differ (after a change of the fold they do).
+        force: switch even where the digests differ.
+        let_pass: for an upgrade beside queries: awaited before each batch, which are small then.
+            Nothing is compared.
 
     Raises:
         Unavailable: Kafka or Redis does not answer, the live fold does not move, or another
@@ -92,7 +107,7 @@ async def rebuild(
         _connected(settings) as (redis, consumer),
         alone(redis, redis_prefix(settings.topic_prefix)),
     ):
-        return await _Rebuild(settings, redis, consumer).run(progress, force=force)
+        return await _Rebuild(settings, redis, consumer, let_pass).run(progress, force=force)
 
 
 async def live_digest(settings: VectorSettings) -> str:
@@ -108,53 +123,12 @@ async def live_digest(settings: VectorSettings) -> str:
         digests = {}
         for tp in _partitions(settings):
             end = (await consumer.end_offsets([tp]))[tp]
-            async with held(redis, store, tp.partition, end):
-                version = await store.live_version(tp.partition)
-                digests[tp.partition] = await digest_of_build(
-                    redis, store.layout(tp.partition, version)
-                )
+            async with held(redis, store, tp.partition, end) as live:
+                await arrived(redis, store, tp.partition, live)
+                layout = store.layout(tp.partition, live.version)
+                digests[tp.partition] = await digest_of_build(redis, layout)
+                await require_held(redis, live)
         return combined_digest(digests)
-
-
-async def drop_read_side(settings: VectorSettings) -> int:
-    """Delete all that was folded from Redis; how many keys that were.
-
-    The live fold notices within a second and rebuilds all of it from the log; until it is done
-    queries are `unavailable`.
-
-    Raises:
-        Unavailable: Redis does not answer, or a rebuild is running.
-    """
-    redis = connect(settings.redis)
-    prefix = redis_prefix(settings.topic_prefix)
-    store = RedisProjection(redis, prefix, dimension=settings.embedding_dimension)
-    try:
-        async with (
-            alone(redis, prefix),
-            held_at_the_start(redis, store, settings.partitions),
-        ):
-            return await _drop_builds(redis, store, settings.partitions)
-    except REDIS_ERRORS as error:
-        raise Unavailable(f"Redis does not answer: {error!r}") from error
-    finally:
-        await redis.aclose()
-
-
-async def _drop_builds(redis: RedisClient, store: Builds, partitions: int) -> int:
-    versions = {number: await store.live_version(number) for number in range(partitions)}
-    cursors = [store.layout(number, version).cursor for number, version in versions.items()]
-    # First, so that no query answers from what is left meanwhile; and not again below, where the
-    # fold may have set a new one already.
-    deleted: int = await redis.unlink(*cursors)
-    keep = {cursor.encode() for cursor in cursors}
-    builds = f"{store.prefix}v"
-    for name in await redis.execute_command("FT._LIST"):
-        if name.decode().startswith(builds):
-            await redis.execute_command("FT.DROPINDEX", name)
-    deleted += await unlink(redis, f"{builds}*", doomed=lambda key: key not in keep)
-    for version in set(versions.values()):
-        await store.ensure_index(version)
-    return deleted
 
 
 @asynccontextmanager
@@ -175,14 +149,24 @@ def _partitions(settings: VectorSettings) -> list[TopicPartition]:
 
 
 class _Rebuild:
-    def __init__(self, settings: VectorSettings, redis: RedisClient, consumer: Any) -> None:
+    def __init__(
+        self,
+        settings: VectorSettings,
+        redis: RedisClient,
+        consumer: Any,
+        let_pass: LetPass | None,
+    ) -> None:
         prefix = redis_prefix(settings.topic_prefix)
         self._redis = redis
         self._consumer = consumer
+        self._let_pass = let_pass
+        self._batch_records = BATCH_RECORDS if let_pass is None else BATCH_RECORDS_BESIDE
         self._dimension = dimension = settings.embedding_dimension
-        self._live = RedisProjection(redis, prefix, dimension=dimension)
-        self._next = RedisProjection(redis, prefix, dimension=dimension, rebuilding=True)
+        self._store = partial(RedisProjection, redis, prefix, dimension=dimension)
+        self._live = self._next = self._store()
+        self._builds = BuildsBeside(redis, self._live, settings.partitions)
         self._partitions = _partitions(settings)
+        self._compare = True
         self._folded = 0
         self._indigestible = 0
         self._foreign_vectors = False
@@ -190,24 +174,31 @@ class _Rebuild:
 
     async def run(self, progress: Progress | None, *, force: bool) -> RebuildReport:
         began = time.monotonic()
+        await self._builds.clean(await self._builds.marks())  # what died left behind
         versions = [await self._live.live_version(tp.partition) for tp in self._partitions]
-        before, version = max(versions), max(versions) + 1
-        await self._drop_all_but(set(versions))  # what an earlier rebuild left when it died
-        await self._next.ensure_index(version)
-        for tp in self._partitions:
-            await self._next.open(tp.partition, version)
-        self._consumer.assign(self._partitions)
-        await self._consumer.seek_to_beginning(*self._partitions)
-        ends = await self._consumer.end_offsets(self._partitions)
-        total = sum(ends.values())
-        await self._catch_up(version, ends, lambda: progress and progress(self._folded, total))
-        results = []
-        for tp, live in zip(self._partitions, versions, strict=True):
-            results.append(await self._switch(tp, live, version, force=force))
-        await asyncio.sleep(GRACE_SECONDS)
-        await self._drop_all_but({version})
+        made_by = [
+            await self._live.fold(tp.partition, live)
+            for tp, live in zip(self._partitions, versions, strict=True)
+        ]
+        # Of another fold, all: there may be nobody who can go on with it to the end of the log.
+        self._compare = self._let_pass is None and set(made_by) <= {None, FOLD}
+        version, mark = await self._builds.begin()
+        self._next = self._store(mark=mark)
+        marks = {tp.partition: mark for tp in self._partitions}
+        try:
+            for tp in self._partitions:
+                await self._next.open(tp.partition, version)
+            await self._fold_all(version, progress)
+            results = [
+                await self._switch(tp, version, mark, force=force) for tp in self._partitions
+            ]
+        except Exception:
+            with suppress(*REDIS_ERRORS):  # else whoever finds the marks does
+                await self._tidy(marks)
+            raise
+        await self._tidy(marks)
         return RebuildReport(
-            version_before=before,
+            version_before=max(versions),
             version=version,
             events=self._folded,
             seconds=time.monotonic() - began,
@@ -216,11 +207,22 @@ class _Rebuild:
             partitions=results,
         )
 
+    async def _tidy(self, marks: dict[int, str]) -> None:
+        await asyncio.sleep(GRACE_SECONDS)
+        await self._builds.clean(marks)
+
+    async def _fold_all(self, version: int, progress: Progress | None) -> None:
+        self._consumer.assign(self._partitions)
+        await self._consumer.seek_to_beginning(*self._partitions)
+        ends = await self._consumer.end_offsets(self._partitions)
+        total = sum(ends.values())
+        await self._catch_up(version, ends, lambda: progress and progress(self._folded, total))
+
     async def _catch_up(
         self, version: int, ends: dict[TopicPartition, int], report: Callable[[], object]
     ) -> None:
         # Positions, not "the last record seen": a log may end in a hole.
-        async for batches in self._consumer.read_to(ends, max_records=BATCH_RECORDS):
+        async for batches in self._consumer.read_to(ends, max_records=self._batch_records):
             for tp, records in batches.items():
                 await self._fold(tp, version, [r for r in records if r.offset < ends[tp]])
                 if records[-1].offset >= ends[tp]:
@@ -228,6 +230,8 @@ class _Rebuild:
                 report()
 
     async def _fold(self, tp: TopicPartition, version: int, records: list[Any]) -> None:
+        if self._let_pass is not None:
+            await self._let_pass()
         decoded = [decode(record) for record in records]
         self._foreign_vectors |= any(
             isinstance(each.event, MemoryStored)
@@ -250,12 +254,13 @@ class _Rebuild:
                 return
 
     async def _fold_batch(self, tp: TopicPartition, batch: Batch) -> None:
-        version = batch.version
         await batch.load(self._next)
         at, expected = batch.cursor, self._cursors.get(tp, 0)
         if at == expected and batch.decoded:
             outcome = await batch.apply(self._next)
             at, expected = outcome.at, batch.decoded[-1].record.offset + 1
+            if outcome.result != "applied":
+                raise _lost(tp)
             self._cursors[tp] = expected
             self._folded += len(batch.decoded)
             for each in batch.decoded:
@@ -264,36 +269,40 @@ class _Rebuild:
                     told = {"partition": tp.partition, "offset": each.record.offset}
                     log.error("event passed", reason=each.error.message, **told)
         if at != expected:
-            raise Unavailable(
-                f"partition {tp.partition} of build {version} is at {at}, not at {expected}: "
-                "Redis lost it, or another rebuild is running; try again"
-            )
+            raise _lost(tp)
 
     async def _switch(
-        self, tp: TopicPartition, live: int, version: int, *, force: bool
+        self, tp: TopicPartition, version: int, mark: str, *, force: bool
     ) -> PartitionResult:
         end = (await self._consumer.end_offsets([tp]))[tp]
-        async with held(self._redis, self._live, tp.partition, end) as offset:
+        async with held(self._redis, self._live, tp.partition, end) as live:
+            if self._compare:
+                await arrived(self._redis, self._live, tp.partition, live)
             others = [other for other in self._partitions if other != tp]
             self._consumer.pause(*others)
-            await self._catch_up(version, {tp: offset}, lambda: None)
+            await self._catch_up(version, {tp: live.offset}, lambda: None)
             self._consumer.resume(*others)
-            result = PartitionResult(
-                tp.partition,
-                offset,
-                await digest_of_build(self._redis, self._live.layout(tp.partition, live)),
-                await digest_of_build(self._redis, self._live.layout(tp.partition, version)),
-            )
+            result = PartitionResult(tp.partition, live.offset)
+            if self._compare:
+                result = await self._compared(result, live, version)
             if not result.identical and not force:
                 raise InvariantBroken(
-                    f"partition {tp.partition} at offset {offset}: the live read side "
-                    f"({result.digest_live[:12]}) is not what the log says "
-                    f"({result.digest_rebuilt[:12]}); nothing was switched there; "
+                    f"partition {tp.partition} at offset {live.offset}: the live read side "
+                    f"({result.digest_live:.12}) is not what the log says "
+                    f"({result.digest_rebuilt:.12}); nothing was switched there; "
                     "use --force to take the rebuilt one"
                 )
             await self._check_index(version)
-            await self._redis.set(self._live.control(tp.partition).live, version)
+            cursor = self._cursors.get(tp, 0)
+            if not await self._builds.switch(tp.partition, live, mark=mark, cursor=cursor):
+                raise _lost(tp)
         return result
+
+    async def _compared(self, result: PartitionResult, live: Held, version: int) -> PartitionResult:
+        layouts = [self._live.layout(result.partition, build) for build in (live.version, version)]
+        digests = [await digest_of_build(self._redis, layout) for layout in layouts]
+        await require_held(self._redis, live)
+        return PartitionResult(result.partition, result.offset, *digests)
 
     async def _check_index(self, version: int) -> None:
         layout = self._live.layout(0, version)
@@ -307,15 +316,9 @@ class _Rebuild:
             if failures and not self._foreign_vectors:
                 raise InvariantBroken(f"{failures} documents of build {version} are not indexed")
 
-    async def _drop_all_but(self, versions: set[int]) -> None:
-        prefix = f"{self._live.prefix}v"
 
-        def doomed(key: bytes) -> bool:
-            number = key.decode(errors="replace").removeprefix(prefix).partition(":")[0]
-            return number.isdecimal() and int(number) not in versions
-
-        for name in await self._redis.execute_command("FT._LIST"):
-            if name.decode().startswith(prefix) and doomed(name):
-                with suppress(*REDIS_ERRORS):  # it is not there any more
-                    await self._redis.execute_command("FT.DROPINDEX", name)
-        await unlink(self._redis, f"{prefix}*", doomed=doomed)
+def _lost(tp: TopicPartition) -> Unavailable:
+    return Unavailable(
+        f"partition {tp.partition} of the new build is not what it was: Redis lost its keys, or "
+        "another rebuild is running; try again"
+    )

@@ -424,6 +424,11 @@ class Layout:
         """Next offset to apply; written last, in the script that writes the data."""
         return self._kind("cursor")
 
+    @property
+    def fold(self) -> str:
+        """The FOLD that made this build; written with its first cursor, in the same script."""
+        return self._kind("fold")
+
     def index(self, status: Status) -> str:
         """Name of the search index over the documents of one status, all partitions."""
         return f"{self._build}:index:{status}"
@@ -452,8 +457,18 @@ class Control:
         return f"{self.prefix}live:{{p{self.partition}}}"
 
     @property
+    def next(self) -> str:
+        """Version of the build that a rebuild writes, a space, and a word that only it knows.
+
+        Nobody else's writes beside the live build are taken. Still there when nobody rebuilds: a
+        rebuild has died, and what it left is to be deleted.
+        """
+        return f"{self.prefix}next:{{p{self.partition}}}"
+
+    @property
     def hold(self) -> str:
-        """Offset at which the live fold waits while a rebuild compares and switches; expires."""
+        """Offset at which the live fold waits while a rebuild compares and switches, a space, and
+        a word that only who holds it knows; expires."""
         return f"{self.prefix}hold:{{p{self.partition}}}"
 
     @property

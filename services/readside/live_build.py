@@ -8,6 +8,7 @@ from redis.exceptions import ResponseError
 from human_memory.bus.producer import partition_of
 from schemas.errors import DeadlineExceeded, InvariantBroken, Unavailable
 from services.common.redis import REDIS_ERRORS, RedisClient, Word, execute
+from services.readside.fold_version import unreadable
 from services.readside.layout import Control, Layout
 
 Commands = list[list[Word]]
@@ -49,14 +50,20 @@ class LiveBuild:
             while True:
                 version = self.version(partition)
                 layout = Layout(self._prefix, version, partition)
-                head: list[Word] = ["MGET", control.live, layout.cursor, control.target]
+                head: list[Word] = [
+                    "MGET",
+                    control.live,
+                    layout.cursor,
+                    control.target,
+                    layout.fold,
+                ]
                 commands = [head, *queue(layout)]
                 if atomic:
                     *_, replies = await execute(self._redis, [["MULTI"], *commands, ["EXEC"]])
                 else:
                     replies = await execute(self._redis, commands)
                 _raise_first(replies if isinstance(replies, Exception) else replies[0])
-                (live, cursor, target), *rest = replies
+                (live, cursor, target, fold), *rest = replies
                 if live is not None and int(live) != version:
                     self._versions[partition] = int(live)
                     continue
@@ -67,6 +74,8 @@ class LiveBuild:
                 break
             self._versions[partition] = version
             at, goal = int(cursor), int(target or 0)
+            if answering and (reason := unreadable(int(fold or 0))):
+                raise Unavailable(f"{reason}; ask again")
             if answering and at < goal:
                 raise Unavailable(
                     f"the read side is being rebuilt: {at:,} of {goal:,} events; ask again"

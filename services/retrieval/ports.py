@@ -157,15 +157,16 @@ class MemoryReader(Protocol):
 class BuildState:
     """The read side of one partition.
 
-    `target`: after a loss, the events until queries are answered again. `beside`: the events in the
-    build beside the live one, None if there is none. `rebuilding`: somebody is at the read side.
+    `target`: after a loss, the events until queries are answered again. `beside`: version of the
+    build beside the live one, and its events; None if there is none. `rebuilding`: somebody is at
+    the read side.
     """
 
     partition: int
     version: int
     folded: int
     target: int
-    beside: int | None
+    beside: tuple[int, int] | None
     rebuilding: bool
 
 

@@ -37,6 +37,10 @@ class ProbedProjection(Projection, Protocol):
         """Make another build the live one."""
         ...
 
+    async def made_by(self, partition: int, version: int, fold: int) -> None:
+        """Have a build remember a fold that made it."""
+        ...
+
     async def lose_everything(self) -> None:
         """What FLUSHALL does."""
         ...

@@ -494,5 +494,5 @@ class InstallationReaderContract:
         (lost,) = await side.installation.builds()
 
         assert at_rest == BuildState(0, 1, folded=2, target=0, beside=None, rebuilding=False)
-        assert beside == replace(at_rest, beside=1, rebuilding=True)
+        assert beside == replace(at_rest, beside=(3, 1), rebuilding=True)
         assert lost == replace(beside, target=5)

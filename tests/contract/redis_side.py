@@ -49,7 +49,9 @@ class RedisSide:
     async def rebuild_beside(self, events: int) -> None:
         """Have so many events in a build beside the live one."""
         await self.redis.set(rebuilding_key(self.prefix), "somebody")
-        await self.redis.set(Layout(self.prefix, self._version + 1, 0).cursor, events)
+        version = self._version + 2
+        await self.redis.set(Control(self.prefix, 0).next, f"{version} somebody")
+        await self.redis.set(Layout(self.prefix, version, 0).cursor, events)
 
     async def lose(self, target: int) -> None:
         """Have a loss made good when so many events are folded."""

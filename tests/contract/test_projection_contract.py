@@ -9,9 +9,11 @@ from schemas.errors import Unavailable
 from schemas.events import MemoryEvent
 from services.common.redis import RedisClient, connect
 from services.projection.adapters.redis_projection import RedisProjection
+from services.projection.builds import BuildsBeside
 from services.projection.digest import digest_of_build
 from services.projection.pause import unlink
 from services.projection.ports import Outcome
+from services.readside.fold_version import FOLD
 from services.readside.layout import Status
 from services.readside.live_build import LiveBuild
 from tests.builders import (
@@ -38,8 +40,8 @@ from tests.sequences import DIMENSION, around, at_offsets, small_stored
 class RedisSide(RedisProjection):
     """The real store under keys of its own, with what a test must see of it."""
 
-    def __init__(self, redis: RedisClient, prefix: str, *, rebuilding: bool = False) -> None:
-        super().__init__(redis, prefix, dimension=DIMENSION, rebuilding=rebuilding)
+    def __init__(self, redis: RedisClient, prefix: str, *, mark: str = "") -> None:
+        super().__init__(redis, prefix, dimension=DIMENSION, mark=mark)
         self.redis = redis
         self.prefix = prefix
 
@@ -64,6 +66,9 @@ class RedisSide(RedisProjection):
     async def switch(self, partition: int, version: int) -> None:
         await self.ensure_index(version)
         await self.redis.set(self.control(partition).live, version)
+
+    async def made_by(self, partition: int, version: int, fold: int) -> None:
+        await self.redis.set(self.layout(partition, version).fold, fold)
 
     async def lose_everything(self) -> None:
         """FLUSHALL for our keys: others may be testing on the same Redis."""
@@ -167,8 +172,8 @@ class TestRedisProjection(ProjectionContract, AnsweringContract):
         events = at_offsets([small_stored(ANN, envelope=around(TIME_MS))])
         await side.live_version(0)
         await side.hold(0, 0)
-        rebuilding = RedisSide(side.redis, side.prefix, rebuilding=True)
-        await rebuilding.ensure_index(2)
+        _, mark = await BuildsBeside(side.redis, side, 1).begin()
+        rebuilding = RedisSide(side.redis, side.prefix, mark=mark)
 
         outcome = await fold_into(rebuilding, events, partition=0, version=2)
 
@@ -177,6 +182,39 @@ class TestRedisProjection(ProjectionContract, AnsweringContract):
         assert await side.found("active", version=2) == [str(ANN)]
         assert await side.found("active", version=1) == []
         assert await side.cursor(0, 1) == 0
+
+    async def test_build_is_opened_once_by_the_fold_that_finds_nothing(
+        self, side: RedisSide
+    ) -> None:
+        before = await side.fold(0, 1)
+        await side.open(0, 1)
+        opened = await side.fold(0, 1)
+        await side.made_by(0, 1, 7)
+
+        await side.open(0, 1)
+
+        assert (before, opened, await side.fold(0, 1)) == (None, FOLD, 7)
+
+    async def test_first_batch_says_which_fold_made_the_build(self, side: RedisSide) -> None:
+        await side.live_version(0)
+
+        await fold_into(
+            side, at_offsets([small_stored(ANN, envelope=around(TIME_MS))]), partition=0
+        )
+
+        assert await side.fold(0, 1) == FOLD
+
+    async def test_build_from_before_folds_were_remembered_has_the_fold_0(
+        self, side: RedisSide
+    ) -> None:
+        await side.live_version(0)
+        await side.redis.set(side.layout(0, 1).cursor, 3)
+        events = at_offsets([small_stored(ANN, envelope=around(TIME_MS))], 3)
+
+        await side.open(0, 1)
+        await fold_into(side, events, partition=0)
+
+        assert (await side.cursor(0, 1), await side.fold(0, 1)) == (4, 0)
 
     async def test_index_made_again_finds_what_was_there_before(self, side: RedisSide) -> None:
         await side.live_version(0)

@@ -64,7 +64,7 @@ class FoldedReadSide:
         self._side.take(*events)
 
     async def rebuild_beside(self, events: int) -> None:
-        self._side.beside = events
+        self._side.beside = 3, events
 
     async def lose(self, target: int) -> None:
         self._side.target = target

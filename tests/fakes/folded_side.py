@@ -27,10 +27,10 @@ PARTITION = 0
 class FoldedSide:
     """A read side that readers read and a test writes.
 
-    `live`: version of the live build, `known_live` as a read has last found it. `beside`: the
-    events in the build that is made beside it, if one is. `target`: after a loss, the events until
-    queries are answered. `away`: so many reads fail. `reads`: how many there were. `after_reads`:
-    what is folded after so many of them.
+    `live`: version of the live build, `known_live` as a read has last found it. `beside`:
+    version and events of the build that is made beside it, if one is. `target`: after a loss, the
+    events until queries are answered. `away`: so many reads fail. `reads`: how many there were.
+    `after_reads`: what is folded after so many of them.
     """
 
     def __init__(self, *events: MemoryEvent, turns: Iterator[int] | None = None) -> None:
@@ -38,7 +38,7 @@ class FoldedSide:
         self.events: list[MemoryEvent] = []
         self.view = View()
         self.live = self.known_live = 1
-        self.beside: int | None = None
+        self.beside: tuple[int, int] | None = None
         self.target = 0
         self.away = 0
         self.reads = 0

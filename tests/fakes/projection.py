@@ -9,6 +9,7 @@ from services.projection.digest import digest_of_view
 from services.projection.fold.view import Memory, Namespace, Needs, Place, Touched, View
 from services.projection.ports import Outcome
 from services.readside.corrections import FIELD, counted_by
+from services.readside.fold_version import FOLD
 from services.readside.terms import concepts_of, names_of
 
 K = TypeVar("K")
@@ -20,6 +21,7 @@ class Build:
     """What one partition holds in one version; `is_open`: queries may read it."""
 
     cursor: int = 0
+    fold: int = FOLD
     is_open: bool = False
     view: View = field(default_factory=View)
 
@@ -47,6 +49,10 @@ class MemoryProjection:
 
     async def cursor(self, partition: int, version: int) -> int:
         return self._build(partition, version).cursor
+
+    async def fold(self, partition: int, version: int) -> int | None:
+        build = self._build(partition, version)
+        return build.fold if build.is_open or build.cursor else None
 
     async def load(self, partition: int, version: int, needs: Needs) -> tuple[int, View]:
         await asyncio.sleep(0)  # others get their turn, as they do while Redis answers
@@ -89,6 +95,8 @@ class MemoryProjection:
         hold = self._holds.get(partition)
         if version != live:
             return Outcome("version", live)
+        if build.fold > FOLD:
+            return Outcome("fold", build.fold)
         if hold is not None and next_cursor > hold:
             return Outcome("hold", hold)
         if build.cursor != cursor:
@@ -117,6 +125,9 @@ class MemoryProjection:
 
     async def switch(self, partition: int, version: int) -> None:
         self._live[partition] = version
+
+    async def made_by(self, partition: int, version: int, fold: int) -> None:
+        self._build(partition, version).fold = fold
 
     async def lose_everything(self) -> None:
         self._builds.clear()

@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,9 @@ import pytest
 from human_memory.bus.bus import Bus
 from human_memory.bus.producer import partition_of
 from schemas.errors import InvariantBroken, Unavailable
+from services.projection.deletion import drop_read_side, rebuild_from_empty
 from services.projection.pause import HOLD_SECONDS
-from services.projection.rebuild import drop_read_side, live_digest, rebuild
+from services.projection.rebuild import live_digest, rebuild
 from services.readside.layout import Layout
 from stack.processes import Launch, ProcessId, kill, spawn
 from tests import builders
@@ -162,7 +164,7 @@ def start_rebuild(system: System, log: Path) -> ProcessId:
     )
 
 
-async def test_killed_rebuild_holds_nobody_up_for_long_and_the_next_one_cleans_up(
+async def test_killed_rebuild_holds_nobody_up_for_long_and_the_service_cleans_up(
     system: System, agent: Agent, tmp_path: Path
 ) -> None:
     await agent.store()
@@ -178,12 +180,16 @@ async def test_killed_rebuild_holds_nobody_up_for_long_and_the_next_one_cleans_u
         assert await redis.ttl(hold) <= HOLD_SECONDS
         with pytest.raises(Unavailable, match="was killed less than"):
             await rebuild(system.settings)
+        left = await keys_of_build(system, before + 1)
         await eventually(lambda: gone(redis, f"{system.prefix}rebuilding", hold))
-    left = await keys_of_build(system, before + 1)
+        nexts = [f"{system.prefix}next:{{p{n}}}" for n in range(system.settings.partitions)]
+        await eventually(lambda: gone(redis, *nexts), seconds=PATIENCE_SECONDS)
+    cleaned = await keys_of_build(system, before + 1)
     await agent.store("Something new.")
     report = await rebuild(system.settings)
 
     assert left != []
+    assert cleaned == []
     assert report.identical
     assert await live_versions(system) == {report.version}
     assert await keys_of_build(system, before) == []
@@ -196,7 +202,7 @@ def read(log: Path) -> str:
 
 
 async def gone(redis: object, *keys: str) -> bool:
-    """Whether none of these keys is there."""
+    """True if none of these keys is there."""
     return await redis.exists(*keys) == 0  # type: ignore[attr-defined,no-any-return] # see RedisClient
 
 
@@ -223,6 +229,48 @@ async def test_deleted_read_side_comes_back_by_itself_as_it_was(
     assert await live_digest(system.settings) == digest
     log, live = await log_and_live_digest(system)
     assert log == live
+
+
+async def test_read_side_that_comes_back_under_writes_is_compared_at_one_place_of_the_log(
+    system: System, memory: Bus, agent: Agent
+) -> None:
+    progress: list[tuple[int, int]] = []
+    await folded(system)
+
+    async with going_on_writing(agent) as stored:
+        before = len(stored)
+        report = await rebuild_from_empty(system.settings, progress=lambda *at: progress.append(at))
+        await eventually(lambda: len(stored) > before + 5, seconds=PATIENCE_SECONDS)
+
+    assert report.identical
+    assert report.digest_before == report.digest_after
+    assert report.keys_deleted > 0
+    assert progress[-1][0] == progress[-1][1] > 0
+    await folded(system)
+    await assert_redis_is_the_fold_of_the_log(system)
+
+
+@asynccontextmanager
+async def going_on_writing(agent: Agent) -> AsyncIterator[list[object]]:
+    """Writes that go on meanwhile in many partitions, and wait for nothing; what was stored."""
+    stored: list[object] = []
+
+    async def for_ever() -> None:
+        for number in count():
+            command = builders.store(
+                f"Fact {number}.", namespace=f"{agent.namespace}/{number % 12}"
+            )
+            stored.append((await agent.bus.request(command, timeout_seconds=60)).unwrap())
+
+    task = asyncio.create_task(for_ever())
+    try:
+        await eventually(lambda: len(stored) > 20, seconds=PATIENCE_SECONDS)
+        yield stored
+    finally:
+        assert not task.done(), task.exception()
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 async def test_read_side_deleted_under_load_comes_back_whole(

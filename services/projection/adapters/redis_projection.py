@@ -12,23 +12,33 @@ from services.projection.adapters.redis_changes import changes
 from services.projection.adapters.redis_view import load_view
 from services.projection.fold.view import Needs, View
 from services.projection.ports import Outcome
+from services.readside.fold_version import FOLD
 from services.readside.layout import INDEXED, Control, Layout
 
 APPLY = files("services.projection").joinpath("lua/apply.lua").read_text()
 APPLY_SHA = hashlib.sha1(APPLY.encode(), usedforsecurity=False).hexdigest()
+# Like a first batch does: a cursor without a fold is one of before builds remembered theirs.
+OPEN = "if redis.call('SET', KEYS[1], 0, 'NX') then redis.call('SET', KEYS[2], ARGV[1]) end"
+SCHEMA: tuple[Word, ...] = (
+    "ns", "TAG", "SEPARATOR", "\x1f", "CASESENSITIVE",
+    "type", "TAG", "SEPARATOR", "\x1f", "CASESENSITIVE",
+    "tags", "TAG", "SEPARATOR", "\x1f", "CASESENSITIVE",
+    "sources", "TAG", "SEPARATOR", "\x1f",
+    "created", "NUMERIC",
+    "text", "TEXT", "NOSTEM",
+    "vector", "VECTOR", "FLAT", 6, "TYPE", "FLOAT16", "DISTANCE_METRIC", "COSINE", "DIM",
+)  # fmt: skip
 
 
 class RedisProjection:
     """`Builds` on Redis with RediSearch."""
 
-    def __init__(
-        self, redis: RedisClient, prefix: str, *, dimension: int, rebuilding: bool = False
-    ):
-        """With `rebuilding` writes go to a build that nobody reads yet: no hold, no version."""
+    def __init__(self, redis: RedisClient, prefix: str, *, dimension: int, mark: str = ""):
+        """With a `mark` writes go beside the live build, while it stands in `Control.next`."""
         self._redis = redis
         self.prefix = prefix
         self._dimension = dimension
-        self._rebuilding = rebuilding
+        self._mark = mark
 
     def layout(self, partition: int, version: int) -> Layout:
         return Layout(self.prefix, version, partition)
@@ -59,15 +69,7 @@ class RedisProjection:
                 await self._redis.execute_command(
                     "FT.CREATE", layout.index(status), "ON", "HASH",
                     "PREFIX", 1, layout.index_prefix(status), "STOPWORDS", 0,
-                    "SCHEMA",
-                    "ns", "TAG", "SEPARATOR", "\x1f", "CASESENSITIVE",
-                    "type", "TAG", "SEPARATOR", "\x1f", "CASESENSITIVE",
-                    "tags", "TAG", "SEPARATOR", "\x1f", "CASESENSITIVE",
-                    "sources", "TAG", "SEPARATOR", "\x1f",
-                    "created", "NUMERIC",
-                    "text", "TEXT", "NOSTEM",
-                    "vector", "VECTOR", "FLAT", 6,
-                    "TYPE", "FLOAT16", "DIM", self._dimension, "DISTANCE_METRIC", "COSINE",
+                    "SCHEMA", *SCHEMA, self._dimension,
                 )  # fmt: skip
             except ResponseError as error:
                 if "already exists" not in str(error):
@@ -76,11 +78,17 @@ class RedisProjection:
     async def cursor(self, partition: int, version: int) -> int:
         return int(await self._redis.get(self.layout(partition, version).cursor) or 0)
 
+    async def fold(self, partition: int, version: int) -> int | None:
+        layout = self.layout(partition, version)
+        cursor, fold = await self._redis.mget(layout.cursor, layout.fold)
+        return None if cursor is None else int(fold or 0)
+
     async def expect(self, partition: int, offset: int) -> None:
         await self._redis.set(self.control(partition).target, offset)
 
     async def open(self, partition: int, version: int) -> None:
-        await self._redis.set(self.layout(partition, version).cursor, 0, nx=True)
+        layout = self.layout(partition, version)
+        await self._redis.eval(OPEN, 2, layout.cursor, layout.fold, FOLD)
 
     async def load(self, partition: int, version: int, needs: Needs) -> tuple[int, View]:
         return await load_view(self._redis, self.layout(partition, version), needs)
@@ -89,9 +97,10 @@ class RedisProjection:
         self, partition: int, version: int, view: View, *, cursor: int, next_cursor: int
     ) -> Outcome:
         layout, control = self.layout(partition, version), self.control(partition)
-        keys = [layout.cursor, control.live, control.hold]
-        words: list[Word] = [len(keys), *keys, "" if self._rebuilding else version, cursor]
-        words.append(next_cursor)
+        writer, where = (control.next, "beside") if self._mark else (control.live, "live")
+        keys = [layout.cursor, writer, control.hold, layout.fold]
+        words: list[Word] = [len(keys), *keys, self._mark or version]
+        words += [cursor, next_cursor, FOLD, where]
         with computing():
             for command in changes(view, layout, next_cursor):
                 words.append(len(command))

@@ -1,21 +1,25 @@
 -- Writes one partition's changes and its cursor, or nothing.
 --
--- KEYS  1 cursor of the build, 2 version that is live, 3 offset to hold at
--- ARGV  1 version that must be live ('' for a build nobody reads yet)
---       2 cursor the changes were computed at, 3 cursor after them
+-- KEYS  1 cursor of the build, 2 what says who may write it, 3 offset to hold at,
+--       4 fold that made the build
+-- ARGV  1 what KEYS[2] must be: the live version, or the word of who rebuilds
+--       2 cursor the changes were computed at, 3 cursor after them, 4 our fold,
+--       5 'live', or 'beside' for a build nobody reads yet: nothing holds that
 --       then the commands: number of words, words
 --
 -- Every command sets an absolute value, so a repeat is harmless: Lua has no rollback.
-if ARGV[1] ~= '' then
-  local live = redis.call('GET', KEYS[2]) or ''
-  if live ~= ARGV[1] then return {'version', live} end
-  local hold = redis.call('GET', KEYS[3])
+local mine = redis.call('GET', KEYS[2]) or ''
+if mine ~= ARGV[1] then return {'version', string.match(mine, '^%d+') or ''} end
+if ARGV[5] == 'live' then
+  local fold = redis.call('GET', KEYS[4]) or '0'
+  if tonumber(fold) > tonumber(ARGV[4]) then return {'fold', fold} end
+  local hold = string.match(redis.call('GET', KEYS[3]) or '', '^%d+')
   if hold and tonumber(ARGV[3]) > tonumber(hold) then return {'hold', hold} end
 end
-local at = redis.call('GET', KEYS[1]) or '0'
-if at ~= ARGV[2] then return {'cursor', at} end
+local at = redis.call('GET', KEYS[1])
+if (at or '0') ~= ARGV[2] then return {'cursor', at or '0'} end
 
-local i = 4
+local i = 6
 while i <= #ARGV do
   local words = tonumber(ARGV[i])
   local command = ARGV[i + 1]
@@ -24,5 +28,7 @@ while i <= #ARGV do
   end
   i = i + words + 1
 end
+-- A cursor without a fold is one of before builds remembered theirs: both come at once.
+if not at then redis.call('SET', KEYS[4], ARGV[4]) end
 redis.call('SET', KEYS[1], ARGV[3])
 return {'applied', ARGV[3]}

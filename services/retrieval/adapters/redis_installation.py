@@ -58,21 +58,30 @@ class RedisInstallationReader:
 
     async def _state(self, partition: int) -> BuildState:
         def queue(layout: Layout) -> Commands:
-            beside = Layout(layout.prefix, layout.version + 1, partition)
+            control = Control(layout.prefix, partition)
             return [
-                ["GET", beside.cursor],
-                ["GET", Control(layout.prefix, partition).target],
+                ["GET", control.next],
+                ["GET", control.target],
                 ["EXISTS", rebuilding_key(layout.prefix)],
             ]
 
-        folded, (beside, target, rebuilding) = await self._build.read(
+        folded, (mark, target, rebuilding) = await self._build.read(
             partition, queue, answering=False
         )
+        version = self._build.version(partition)
+        beside = None
+        if mark is not None and (next_version := int(mark.split()[0])) != version:
+            _, (events,) = await self._build.read(
+                partition,
+                lambda layout: [["GET", Layout(layout.prefix, next_version, partition).cursor]],
+                answering=False,
+            )
+            beside = None if events is None else (next_version, int(events))
         return BuildState(
             partition=partition,
-            version=self._build.version(partition),
+            version=version,
             folded=folded,
             target=int(target or 0),
-            beside=None if beside is None else int(beside),
+            beside=beside,
             rebuilding=bool(rebuilding),
         )

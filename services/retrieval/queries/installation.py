@@ -52,7 +52,7 @@ class InstallationQueries:
         # What has been switched already is done; without a build beside, only a loss is made good.
         beside = any(each.beside is not None for each in builds)
         goals = [each.folded if beside else each.target for each in builds]
-        done = [each.folded if each.beside is None else each.beside for each in builds]
+        done = [each.folded if each.beside is None else each.beside[1] for each in builds]
         result = RebuildResult(
             running=any(each.rebuilding or each.folded < each.target for each in builds),
             folded=sum(map(min, done, goals)),
@@ -63,8 +63,8 @@ class InstallationQueries:
                     version=each.version,
                     folded=each.folded,
                     target=each.target,
-                    next_version=None if each.beside is None else each.version + 1,
-                    next_folded=each.beside,
+                    next_version=each.beside and each.beside[0],
+                    next_folded=each.beside and each.beside[1],
                 )
                 for each in builds
             ],

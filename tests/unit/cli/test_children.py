@@ -53,6 +53,16 @@ def test_unready_service_says_what_it_waits_for() -> None:
     assert (found.ready, found.waiting) == (False, "model loading")
 
 
+def test_service_says_what_goes_on_ready_or_not() -> None:
+    body = b'{"status": "ready", "checks": {}, "notes": {"upgrade": "5 of 9 events"}}'
+
+    with answering(200, body) as url:
+        found = probe(url)
+
+    assert (found.ready, found.waiting) == (True, "")
+    assert found.note == "upgrade: 5 of 9 events"
+
+
 @pytest.mark.parametrize(("status", "body"), [(200, b"hello"), (500, b""), (503, b"[1]")])
 def test_another_program_at_the_address_is_not_ready(status: int, body: bytes) -> None:
     with answering(status, body) as url:

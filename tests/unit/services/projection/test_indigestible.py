@@ -219,7 +219,7 @@ async def test_rebuild_passes_what_the_live_fold_passes_and_nothing_else(
     monkeypatch.setattr(
         folding, "fold", fails_for(fails + 1)
     )  # the first time, with its neighbours
-    rebuilding = _Rebuild(VectorSettings(), cast("Any", None), cast("Any", None))
+    rebuilding = _Rebuild(VectorSettings(), cast("Any", None), cast("Any", None), None)
     store = Store()
     version = await store.live_version(EVENTS.partition)
     rebuilding._next = cast("RedisProjection", store)

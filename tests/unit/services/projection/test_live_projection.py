@@ -14,6 +14,7 @@ from services.common.dead_letters import DeadLetters
 from services.projection.fold.view import Needs, View
 from services.projection.live import LiveProjection
 from services.projection.ports import Outcome
+from services.readside.fold_version import FOLD
 from tests.builders import concept_event
 from tests.fakes.projection import MemoryProjection
 from tests.polling import eventually
@@ -33,6 +34,9 @@ class Store(MemoryProjection):
 
     async def cursor(self, partition: int, version: int) -> int:
         return self.at
+
+    async def fold(self, partition: int, version: int) -> int | None:
+        return FOLD
 
     async def expect(self, partition: int, offset: int) -> None:
         assert not self.opened, "queries were let in before they knew what to wait for"
@@ -151,6 +155,20 @@ async def test_redis_that_falls_back_meanwhile_has_queries_wait_for_what_was_fol
 
     assert store.awaited == 450
     assert consumer.at == 200
+
+
+async def test_second_loss_before_the_first_is_made_good_has_queries_wait_as_long() -> None:
+    store = FallingStore(450)
+    projection, _ = await folding(store)
+    store.fall_back()
+    await projection._check(EVENTS)
+    await projection.handle(tuple(record(offset) for offset in range(3)))
+    store.fall_back()
+    store.awaited = None
+
+    await projection._check(EVENTS)
+
+    assert store.awaited == 450
 
 
 class FallingStore(Store):

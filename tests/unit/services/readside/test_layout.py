@@ -225,9 +225,10 @@ def test_keys_of_a_partition_carry_it_as_hash_tag_and_never_collide() -> None:
         layout.namespaces,
         layout.seen,
         layout.cursor,
+        layout.fold,
     ]
     control = Control("hm:x.", 2)
-    keys += [control.live, control.hold, control.target]
+    keys += [control.live, control.next, control.hold, control.target]
     assert all("{p2}" in key for key in keys)
     assert len(set(keys)) == len(keys)
 

@@ -27,7 +27,8 @@ def stored(namespace: str) -> MemoryEvent:
 def folded(events: int, *, beside: int | None = None, target: int = 0) -> FoldedSide:
     """A partition with some events, and what is known of its builds."""
     side = FoldedSide(*(stored("a/0") for _ in range(events)))
-    side.beside, side.target = beside, target
+    side.beside = None if beside is None else (side.live + 1, beside)
+    side.target = target
     return side
 
 
