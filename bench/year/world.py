@@ -34,9 +34,10 @@ from services.maintenance.phrasing import Wording
 from services.maintenance.runner import Runner
 from services.projection.fold.fold import fold
 from services.projection.fold.view import Memory, View
+from services.readside.collections import CONCEPTS, COUNTS, MADE, RUNS, TERMS
 from services.readside.columns import Memories
 from services.readside.due_index import due_ms
-from services.readside.layout import TERM, Status, hash64, pack_element, pack_record
+from services.readside.layout import INDEXED, TERM, Status, hash64, pack_element, pack_record
 from services.readside.parameters import InForce
 from services.readside.runs import Run
 from services.retrieval.search.candidates import Candidates, Sources, Statistics
@@ -150,7 +151,7 @@ class WorldSide:
         statuses: tuple[Status, ...] = ("active", "decayed", "deleted")
         return Upkeep(
             parameters=parameters,
-            counts={status: held.statuses[status] for status in statuses},
+            counts={status: held[COUNTS].get(status, 0) for status in statuses},
             indexed=True,
             last_accessed_ms=self.world.last_used_ms,
         )
@@ -200,10 +201,10 @@ class WorldSide:
 
     async def concepts(self, namespace: str, names: list[str]) -> dict[str, bool]:
         held = self.world.view.namespace(namespace)
-        return {name: pack_element(name) in held.made for name in names if name in held.concepts}
+        return {name: pack_element(name) in held[MADE] for name in names if name in held[CONCEPTS]}
 
     async def run(self, namespace: str, run_id: UUID) -> Run | None:
-        return self.world.view.namespace(namespace).runs.get(run_id)
+        return self.world.view.namespace(namespace)[RUNS].get(run_id)
 
     async def documents(
         self, namespace: str, ids: list[str], statuses: list[Status]
@@ -252,10 +253,10 @@ def columns_of(world: World) -> ColumnCache:
 def candidates_of(world: World, columns: ColumnCache, plan: SearchPlan) -> Candidates:
     """All of them, for one search."""
     known = world.view.namespace(world.namespace)
-    frequencies = [known.document_frequencies.get(hash64(term), 0) for term in plan.terms]
+    frequencies = [known[TERMS].get(hash64(term), 0) for term in plan.terms]
     statistics = Statistics(
-        memories=known.statuses["active"] + known.statuses["decayed"],
-        length=known.length,
+        memories=sum(known[COUNTS].get(status, 0) for status in INDEXED),
+        length=known[COUNTS].get("length", 0),
         frequencies=np.array(frequencies, np.float64),
     )
     return Candidates(columns, np.arange(len(columns)), statistics, Sources(), known.parameters)

@@ -4,6 +4,24 @@ from collections.abc import Awaitable, Callable
 
 from schemas.ids import derive
 from services.common.redis import RedisClient
+from services.readside.collections import (
+    CHANGED,
+    CONCEPTS,
+    COUNTS,
+    FREQUENT,
+    GRAPH,
+    LINKED,
+    LINKS,
+    MADE,
+    PARAMETERS,
+    RECENT,
+    RELATIONS,
+    RUNS,
+    RUNS_BY_OFFSET,
+    SESSIONS,
+    TERMS,
+    VOCABULARY,
+)
 from services.readside.layout import STATE, STATUSES, Layout, hash64, relation_field
 from tests.builders import memory_id
 
@@ -89,27 +107,27 @@ def changed_text(key: Callable[[Layout], str], field: str | None = None) -> Dama
 
 
 SORTED_SETS: dict[str, Callable[[Layout], str]] = {
-    "changed": lambda layout: layout.changed(NAMESPACE),
-    "recent": lambda layout: layout.recent(NAMESPACE),
-    "frequent": lambda layout: layout.frequent(NAMESPACE),
-    "session": lambda layout: layout.session(NAMESPACE, "monday"),
-    "linked": lambda layout: layout.linked(NAMESPACE, hash64("tea")),
-    "graph": lambda layout: layout.graph(NAMESPACE),
-    "runs by offset": lambda layout: layout.runs_by_offset(NAMESPACE),
+    "changed": lambda layout: CHANGED.key(layout, NAMESPACE),
+    "recent": lambda layout: RECENT.key(layout, NAMESPACE),
+    "frequent": lambda layout: FREQUENT.key(layout, NAMESPACE),
+    "session": lambda layout: SESSIONS.key(layout, NAMESPACE, "monday"),
+    "linked": lambda layout: LINKED.key(layout, NAMESPACE, hash64("tea").hex()),
+    "graph": lambda layout: GRAPH.key(layout, NAMESPACE),
+    "runs by offset": lambda layout: RUNS_BY_OFFSET.key(layout, NAMESPACE),
 }
 HASHES: dict[str, Callable[[Layout], str]] = {
-    "counts": lambda layout: layout.counts(NAMESPACE),
-    "terms": lambda layout: layout.document_frequencies(NAMESPACE),
-    "links": lambda layout: layout.links(NAMESPACE),
-    "concepts": lambda layout: layout.concepts(NAMESPACE),
-    "made": lambda layout: layout.made(NAMESPACE),
-    "runs": lambda layout: layout.runs(NAMESPACE),
-    "relations out": lambda layout: layout.relations(NAMESPACE, hash64("tea")),
-    "relations in": lambda layout: layout.relations(NAMESPACE, hash64("cup")),
+    "counts": lambda layout: COUNTS.key(layout, NAMESPACE),
+    "terms": lambda layout: TERMS.key(layout, NAMESPACE),
+    "links": lambda layout: LINKS.key(layout, NAMESPACE),
+    "concepts": lambda layout: CONCEPTS.key(layout, NAMESPACE),
+    "made": lambda layout: MADE.key(layout, NAMESPACE),
+    "runs": lambda layout: RUNS.key(layout, NAMESPACE),
+    "relations out": lambda layout: RELATIONS.key(layout, NAMESPACE, hash64("tea").hex()),
+    "relations in": lambda layout: RELATIONS.key(layout, NAMESPACE, hash64("cup").hex()),
 }
 STRINGS: dict[str, Callable[[Layout], str]] = {
-    "parameters": lambda layout: layout.parameters(NAMESPACE),
-    "vocabulary": lambda layout: layout.vocabulary(NAMESPACE),
+    "parameters": lambda layout: PARAMETERS.key(layout, NAMESPACE),
+    "vocabulary": lambda layout: VOCABULARY.key(layout, NAMESPACE),
 }
 OFFSETS = {name: place[1] for name, place in (STATE.fields or {}).items()}
 

@@ -11,6 +11,7 @@ import structlog
 from human_memory.bus.producer import partition_of
 from services.common.redis import REDIS_ERRORS, RedisClient, Word, execute
 from services.ingest.vocabulary import Vocabulary
+from services.readside.collections import CONCEPTS, VOCABULARY
 from services.readside.layout import Control, Layout
 
 log = structlog.get_logger(__name__)
@@ -78,7 +79,7 @@ class RedisVocabularies:
         asked: list[list[Word]] = []
         for name, build in zip(names, builds, strict=True):
             layout = self._layout(name, build)
-            asked.append(["MGET", layout.cursor, layout.vocabulary(name)])
+            asked.append(["MGET", layout.cursor, VOCABULARY.key(layout, name)])
         places = await execute(self._redis, asked)
         for name, build, head, place in zip(names, builds, heads, places, strict=True):
             cursor, offset = _checked(place)
@@ -89,7 +90,7 @@ class RedisVocabularies:
                 await self._read(name, version)
 
     async def _read(self, name: str, version: tuple[int, int]) -> None:
-        key = self._layout(name, version[0]).concepts(name)
+        key = CONCEPTS.key(self._layout(name, version[0]), name)
         (reply,) = await execute(self._redis, [["HGETALL", key]])
         fields: list[bytes] = _checked(reply)
         known = self._of(name)

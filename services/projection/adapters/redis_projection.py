@@ -12,6 +12,7 @@ from services.projection.adapters.redis_changes import changes
 from services.projection.adapters.redis_view import load_view
 from services.projection.fold.view import Needs, View
 from services.projection.ports import Outcome
+from services.readside.collections import CONTENTS, Contents
 from services.readside.layout import INDEXED, Control, Layout
 
 APPLY = files("services.projection").joinpath("lua/apply.lua").read_text()
@@ -22,13 +23,20 @@ class RedisProjection:
     """`Projection` on Redis with RediSearch."""
 
     def __init__(
-        self, redis: RedisClient, prefix: str, *, dimension: int, rebuilding: bool = False
+        self,
+        redis: RedisClient,
+        prefix: str,
+        *,
+        dimension: int,
+        rebuilding: bool = False,
+        contents: Contents = CONTENTS,
     ):
         """With `rebuilding` writes go to a build that nobody reads yet: no hold, no version."""
         self._redis = redis
         self.prefix = prefix
         self._dimension = dimension
         self._rebuilding = rebuilding
+        self._contents = contents
 
     def layout(self, partition: int, version: int) -> Layout:
         return Layout(self.prefix, version, partition)
@@ -89,7 +97,8 @@ class RedisProjection:
         await self._redis.set(self.layout(partition, version).cursor, 0, nx=True)
 
     async def load(self, partition: int, version: int, needs: Needs) -> tuple[int, View]:
-        return await load_view(self._redis, self.layout(partition, version), needs)
+        layout = self.layout(partition, version)
+        return await load_view(self._redis, layout, needs, self._contents)
 
     async def apply(
         self, partition: int, version: int, view: View, *, cursor: int, next_cursor: int
@@ -99,7 +108,7 @@ class RedisProjection:
         words: list[Word] = [len(keys), *keys, "" if self._rebuilding else version, cursor]
         words.append(next_cursor)
         with computing():
-            for command in changes(view, layout, next_cursor):
+            for command in changes(view, layout, next_cursor, self._contents):
                 words.append(len(command))
                 words.extend(command)
         (reply,) = await execute(self._redis, [["EVALSHA", APPLY_SHA, *words]])

@@ -44,6 +44,7 @@ from services.projection.fold.maintenance import (
 from services.projection.fold.presentations import present
 from services.projection.fold.sessions import put_into_session
 from services.projection.fold.view import Memory, Needs, Ref, View
+from services.readside.collections import COUNTED, COUNTS, LINKS, RUNS, TERMS
 from services.readside.layout import (
     NOBODY,
     SEEN_EVENTS_MAX,
@@ -72,12 +73,13 @@ def references(event: MemoryEvent, needs: Needs) -> None:
     name = event.namespace
     needs.namespaces.add(name)
     if (run_id := run_of(event)) is not None:
-        needs.runs.add((name, run_id))
+        needs.of(RUNS, name).add(run_id)
     match event:
         case MemoryStored():
             needs.memories[name, _memory_id(event)] = None
-            needs.terms[name].update(terms_of(event.data.indexed_text, event.data.speaker).names)
-            needs.links[name].update(map(hash64, event.data.concepts))
+            terms = terms_of(event.data.indexed_text, event.data.speaker).names
+            needs.of(TERMS, name).update(terms)
+            needs.of(LINKS, name).update(map(hash64, event.data.concepts))
             needs.memories |= {(name, source.memory_id): None for source in event.data.derived_from}
             if event.data.session is not None:
                 needs.places.add((name, event.data.session, event.time))
@@ -159,7 +161,8 @@ def _stored(view: View, event: MemoryStored, offset: int) -> None:
     concepts = b"".join(sorted({hash64(concept) for concept in data.concepts}))
     parts = Parts(vector, terms=terms.packed, concepts=concepts, traces=b"")
     view.memories[ref] = Memory(state, parts, document=_document(event, vector, terms))
-    view.namespace(event.namespace).statuses["active"] += 1
+    for what in COUNTED:  # also what is none
+        _add(view, ref[0], what, what == "active")
     _count(view, ref, 1)
     if data.session is not None:
         put_into_session(view, ref, data.session)
@@ -258,9 +261,8 @@ def _change_status(
 def _count_status(view: View, ref: Ref, status: Status) -> None:
     """Count a memory that is about to have another status."""
     state = view.memories[ref].state
-    statuses = view.namespace(ref[0]).statuses
-    statuses[state.status] -= 1
-    statuses[status] += 1
+    _add(view, ref[0], state.status, -1)
+    _add(view, ref[0], status, 1)
     if state.status != status and "deleted" in (state.status, status):
         _count(view, ref, -1 if status == "deleted" else 1)
 
@@ -270,16 +272,21 @@ def _clear_bias(state: State, time_ms: int) -> None:
     state.changes.append(Change(time_ms, "cleared"))
 
 
+def _add(view: View, name: str, what: str, by: int) -> None:
+    view.put(COUNTS, name, what, view.namespace(name)[COUNTS].get(what, 0) + by)
+
+
 def _count(view: View, ref: Ref, by: int) -> None:
     """Count a memory's terms and links in, or out again."""
     memory = view.memories[ref]
     namespace, touched = view.namespace(ref[0]), view.touch(ref[0])
-    namespace.length += by * memory.state.length
-    for counts, changed, names in (
-        (namespace.document_frequencies, touched.terms, names_of(memory.parts.terms)),
-        (namespace.links, touched.links, concepts_of(memory.parts.concepts)),
+    _add(view, ref[0], "length", by * memory.state.length)
+    for collection, names in (
+        (TERMS, names_of(memory.parts.terms)),
+        (LINKS, concepts_of(memory.parts.concepts)),
     ):
-        changed.update(names)
+        touched[collection].update(names)
+        counts = namespace[collection]
         for name in names:
             counts[name] = counts.get(name, 0) + by
 
