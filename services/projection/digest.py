@@ -82,7 +82,7 @@ def rows_of_view(view: View, name: str, contents: Contents = CONTENTS) -> Iterat
         else:
             held = view.namespace(name)[collection.of or collection]
             entries = collection.entries(held, held)
-        for part in entries if collection.parts else [()]:
+        for part in entries if collection.parts else [""]:
             yield from _rows(collection, part, entries.get(part, {}))
     for id_, memory in memories.items():
         document = {key.encode(): value for key, value in (memory.document or {}).items()}
@@ -93,16 +93,17 @@ def rows_of_view(view: View, name: str, contents: Contents = CONTENTS) -> Iterat
 def _rows(
     collection: AnyCollection, part: Part, entries: Mapping[Any, Packed | None]
 ) -> Iterator[Row]:
-    name = ":".join((collection.row or collection.name, *part))
+    name = collection.row or collection.name
+    name = f"{name}:{part}" if collection.parts else name
     kept = {field: packed for field, packed in entries.items() if packed is not None}
     if collection.by_entry:
         for field, packed in kept.items():
             yield f"{name}:{_bytes(field).decode()}", packed
     elif collection.kind == "string":
         yield name, kept.get(b"", b"")
-    elif isinstance(collection, MemoryList) and collection.most is not None:
+    elif collection.most is not None:
         yield name, _highest(kept, collection.most)
-    elif kept or not part:
+    elif kept or not collection.parts:
         yield name, kept
 
 
@@ -125,12 +126,12 @@ async def _rows_of_build(
     places: list[tuple[AnyCollection, Part]] = [
         (collection, part)
         for collection in contents.collections
-        for part in ([(each,) for each in parts[collection.parts]] if collection.parts else [()])
+        for part in (parts[collection.parts] if collection.parts else [""])
     ]
     for at in range(0, len(places), _READ_AT_ONCE):
         pipe = redis.pipeline(transaction=False)
         for collection, part in places[at : at + _READ_AT_ONCE]:
-            key = collection.key(layout, namespace, *map(collection.spell, part))
+            key = collection.key_of(layout, namespace, part)
             match collection.kind:
                 case "hash":
                     pipe.hgetall(key)
@@ -197,12 +198,9 @@ def _parts(name: str, value: Value) -> Iterator[bytes]:
 
 
 def _bytes(value: Field | Packed) -> bytes:
-    match value:
-        case bytes():
-            return value
-        case str():
-            return value.encode()
-    return struct.pack("<d", value)
+    if isinstance(value, bytes):
+        return value
+    return value.encode() if isinstance(value, str) else struct.pack("<d", value)
 
 
 def _status_of(record: bytes | None) -> Status:

@@ -30,8 +30,8 @@ from services.readside.terms import concepts_of
 RECENT_MAX = 1_000
 K = TypeVar("K")
 V = TypeVar("V")
-# Of what has a key for each part of a namespace, the name of the part; else nothing.
-Part = tuple[str, ...]
+# The name of a part of a namespace; empty for what has one key for the whole of it.
+Part = str
 Field = bytes | str
 Packed = bytes | int | float
 # As Redis has them, by part; None: it has not.
@@ -46,7 +46,8 @@ class Stored:
 
     `row`: its name in the digest, where that is another. `parts`: what it has keys for, one each,
     if it has not one for the whole namespace. `spell`: the name of a part, in a key. `by_entry`:
-    the digest has a row for each entry.
+    the digest has a row for each entry. `only`: of two scores the greater stays. `capped`: only
+    the first members stay.
     """
 
     name: str
@@ -55,10 +56,22 @@ class Stored:
     parts: Literal["", "concepts", "sessions", "links"] = ""
     spell: Callable[[str], str] = str
     by_entry: bool = False
+    only: Literal["", "GT"] = ""
+    capped: bool = False
 
-    def key(self, layout: Layout, namespace: str, *part: str) -> str:
-        """A key in Redis, `part` as it is spelt there."""
-        return layout.key(self.name, namespace, *part)
+    def key(self, layout: Layout, namespace: str, *spelt: str) -> str:
+        """A key in Redis, with the name of a part as it is spelt there."""
+        return layout.key(self.name, namespace, *spelt)
+
+    def key_of(self, layout: Layout, namespace: str, part: Part) -> str:
+        """The key of a part."""
+        key = layout.key(self.name, namespace)
+        return f"{key}:{self.spell(part)}" if self.parts else key
+
+    @property
+    def most(self) -> int | None:
+        """The number of members that it has at most."""
+        return RECENT_MAX if self.capped else None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -80,16 +93,23 @@ class Collection(Stored, Generic[K, V]):
         """The fields of some keys, by part."""
         field = self.field
         if not self.parts:
-            return {(): {key: field(key) for key in keys}}
+            return {"": {key: field(key) for key in keys}}
         found: defaultdict[Part, dict[K, Field]] = defaultdict(dict)
         for key in keys:
             part, rest = cast("tuple[str, Any]", key)
-            found[part,][key] = field(rest)
+            found[part][key] = field(rest)
         return found
 
     def entries(self, held: Mapping[K, V], keys: Iterable[K]) -> Entries:
         """The entries of some keys."""
         pack, get = self.pack, held.get
+        if not self.parts:
+            field = self.field
+            return {
+                "": {
+                    field(key): None if (value := get(key)) is None else pack(value) for key in keys
+                }
+            }
         return {
             part: {
                 field: None if (value := get(key)) is None else pack(value)
@@ -112,20 +132,13 @@ class Held(Protocol):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class MemoryList(Stored):
-    """Memories by a score. `only`: of two scores the greater stays. `capped`: the first ones only.
+    """Memories by a score.
 
     `scores`: the parts that list a memory, and its score there; None: it is there no longer.
     """
 
     kind: Literal["hash", "sorted set", "string"] = "sorted set"
     scores: Callable[[Held], Iterable[tuple[Part, float | None]]]
-    only: Literal["", "GT"] = ""
-    capped: bool = False
-
-    @property
-    def most(self) -> int | None:
-        """The number of memories that it has at most."""
-        return RECENT_MAX if self.capped else None
 
     def entries(self, memories: Mapping[str, Held]) -> Entries:
         """The entries of some memories."""
@@ -171,7 +184,7 @@ def _linked(memory: Held) -> list[tuple[Part, float | None]]:
     if not memory.moves:
         return []
     score = None if memory.state.status == "deleted" else memory.state.offset
-    return [((concept.hex(),), score) for concept in concepts_of(memory.parts.concepts)]
+    return [(concept.hex(), score) for concept in concepts_of(memory.parts.concepts)]
 
 
 # Memories by status, and under `length` all terms of those not deleted.
@@ -234,28 +247,27 @@ RUNS_BY_OFFSET = Collection[UUID, Run](
     unpack=RUNS.unpack,
     of=RUNS,
 )
-# A session's memories by time.
-SESSIONS = Collection[tuple[str, Place], int](
+# A session's memories by time; see `pack_place`.
+SESSIONS = Collection[tuple[str, bytes], int](
     name="session",
     kind="sorted set",
     parts="sessions",
-    field=pack_place,
     pack=int,
     unpack=lambda score: int(float(score)),
 )
 # All memories by the offset of the last event on them.
-CHANGED = MemoryList(name="changed", scores=lambda memory: [((), memory.changed_at)])
+CHANGED = MemoryList(name="changed", scores=lambda memory: [("", memory.changed_at)])
 # The memories accessed last, by when.
 RECENT = MemoryList(
     name="recent",
-    scores=lambda memory: [((), memory.state.last_accessed_ms)],
+    scores=lambda memory: [("", memory.state.last_accessed_ms)],
     only="GT",
     capped=True,
 )
 # The memories used most.
 FREQUENT = MemoryList(
     name="frequent",
-    scores=lambda memory: [((), memory.state.use)] if memory.state.use > 1 else [],
+    scores=lambda memory: [("", memory.state.use)] if memory.state.use > 1 else [],
     only="GT",
     capped=True,
 )

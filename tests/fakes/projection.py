@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from services.projection.digest import digest_of_view
 from services.projection.fold.view import Memory, Namespace, Needs, Touched, View
 from services.projection.ports import Outcome
-from services.readside.collections import COLLECTIONS, LINKS, SESSIONS, TERMS
+from services.readside.collections import COLLECTIONS, LINKS, SESSIONS, TERMS, unpack_place
 from services.readside.terms import concepts_of, names_of
 
 
@@ -118,7 +118,11 @@ def _look_up(held: View, view: View, needs: Needs) -> None:
 def _find_places(held: View, view: View, needs: Needs) -> None:
     """The places in sessions on both sides of new ones."""
     for name, session, time_ms in needs.places:
-        places = sorted(at for of, at in held.namespace(name)[SESSIONS] if of == session)
+        places = sorted(
+            unpack_place(at_ms, packed)
+            for (of, packed), at_ms in held.namespace(name)[SESSIONS].items()
+            if of == session
+        )
         beside = {*[p for p in places if p[0] <= time_ms][-1:]}
         beside |= {*[p for p in places if p[0] > time_ms][:1]}
         sessions = view.namespace(name).sessions

@@ -1,6 +1,6 @@
 """The fold's changes as commands for Redis: absolute values only, so a repeat is harmless."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
@@ -39,10 +39,8 @@ def changes(
                 source = collection.of or collection
                 entries = collection.entries(view.namespace(name)[source], touched[source])
             for part, fields in entries.items():
-                if not fields:
-                    continue
-                key = collection.key(layout, name, *map(collection.spell, part))
-                yield from _entries(collection, key, fields)
+                if fields:
+                    yield from _entries(collection, collection.key_of(layout, name, part), fields)
         yield from _due(view, name, touched, layout)
     if view.seen_now:
         seen = ((offset, event_id) for event_id, offset in view.seen_now.items())
@@ -68,21 +66,25 @@ def _memory(
 
 def _entries(
     collection: AnyCollection, key: str, fields: Mapping[Field, Packed | None]
-) -> Commands:
+) -> list[list[Word]]:
     """What makes them so, in one collection of a namespace or of a part of it."""
-    kept = {field: packed for field, packed in fields.items() if packed is not None}
-    gone: list[Word] = [field for field in fields if field not in kept]
+    kept: Mapping[Field, Any] = fields
+    gone: list[Word] = []
+    if None in fields.values():
+        kept = {field: packed for field, packed in fields.items() if packed is not None}
+        gone = [field for field in fields if field not in kept]
     if collection.kind == "string":
-        yield ["SET", key, *kept.values()] if kept else ["DEL", key]
-    elif collection.kind == "hash":
-        yield from _cut(["HSET", key], _words(kept))
-        yield from _cut(["HDEL", key], gone)
+        return [["SET", key, *kept.values()] if kept else ["DEL", key]]
+    if collection.kind == "hash":
+        commands = _cut(["HSET", key], _words(kept))
     else:
-        only = [collection.only] if isinstance(collection, MemoryList) and collection.only else []
-        yield from _scored(["ZADD", key, *only], zip(kept.values(), kept, strict=True))
-        yield from _cut(["ZREM", key], gone)
-    if isinstance(collection, MemoryList) and collection.most is not None:
-        yield ["ZREMRANGEBYRANK", key, 0, -collection.most - 1]
+        add: list[Word] = ["ZADD", key, collection.only] if collection.only else ["ZADD", key]
+        commands = _scored(add, zip(kept.values(), kept, strict=True))
+    if gone:
+        commands += _cut(["HDEL" if collection.kind == "hash" else "ZREM", key], gone)
+    if collection.most is not None:
+        commands.append(["ZREMRANGEBYRANK", key, 0, -collection.most - 1])
+    return commands
 
 
 def _due(view: View, name: str, touched: Touched, layout: Layout) -> Commands:
@@ -102,15 +104,14 @@ def _due(view: View, name: str, touched: Touched, layout: Layout) -> Commands:
     yield from _cut(["ZREM", layout.due(name)], gone)
 
 
-def _scored(head: list[Word], scores: Scores) -> Commands:
+def _scored(head: list[Word], scores: Scores) -> list[list[Word]]:
     return _cut(head, list(chain.from_iterable(scores)))
 
 
-def _cut(head: list[Word], words: Sequence[Word]) -> Commands:
+def _cut(head: list[Word], words: list[Word]) -> list[list[Word]]:
     """One command, or several where Lua could not take so many words; none without words."""
-    for at in range(0, len(words), WORDS_MAX):
-        yield [*head, *words[at : at + WORDS_MAX]]
+    return [head + words[at : at + WORDS_MAX] for at in range(0, len(words), WORDS_MAX)]
 
 
 def _words(fields: Mapping[Any, Word]) -> list[Word]:
-    return [word for pair in fields.items() for word in pair]
+    return list(chain.from_iterable(fields.items()))

@@ -111,7 +111,7 @@ def _queue_collections(
 ) -> None:
     for (collection, name), keys in needs.wanted(contents.collections).items():
         for part, fields in collection.places(keys).items():
-            key = collection.key(layout, name, *map(collection.spell, part))
+            key = collection.key_of(layout, name, part)
             use = partial(_take, view, (collection, name), [*fields])
             if collection.kind == "string":
                 reads.add(use, "MGET", key)
@@ -120,7 +120,7 @@ def _queue_collections(
                 reads.add(use, read, key, *fields.values())
     for (collection, name), parts in needs.parts.items():
         for each in parts:
-            key = collection.key(layout, name, collection.spell(each))
+            key = collection.key_of(layout, name, each)
             reads.add(partial(_take_part, view, (collection, name), each), "HGETALL", key)
 
 

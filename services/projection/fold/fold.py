@@ -60,6 +60,7 @@ from services.readside.layout import (
 from services.readside.terms import Terms, concepts_of, names_of, terms_of
 
 _UNSIGNED, _INFINITY = np.uint16(0x7FFF), 0x7C00  # float16
+NOTHING = dict.fromkeys(COUNTED, 0)
 ChangeOfOne = MemoryForgotten | MemoryRestored | MemoryDecayed | MemoryAdjusted | MemorySuperseded
 
 
@@ -161,8 +162,7 @@ def _stored(view: View, event: MemoryStored, offset: int) -> None:
     concepts = b"".join(sorted({hash64(concept) for concept in data.concepts}))
     parts = Parts(vector, terms=terms.packed, concepts=concepts, traces=b"")
     view.memories[ref] = Memory(state, parts, document=_document(event, vector, terms))
-    for what in COUNTED:  # also what is none
-        _add(view, ref[0], what, what == "active")
+    view.add(COUNTS, ref[0], NOTHING | {"active": 1})
     _count(view, ref, 1)
     if data.session is not None:
         put_into_session(view, ref, data.session)
@@ -261,10 +261,10 @@ def _change_status(
 def _count_status(view: View, ref: Ref, status: Status) -> None:
     """Count a memory that is about to have another status."""
     state = view.memories[ref].state
-    _add(view, ref[0], state.status, -1)
-    _add(view, ref[0], status, 1)
-    if state.status != status and "deleted" in (state.status, status):
-        _count(view, ref, -1 if status == "deleted" else 1)
+    if state.status != status:
+        view.add(COUNTS, ref[0], {state.status: -1, status: 1})
+        if "deleted" in (state.status, status):
+            _count(view, ref, -1 if status == "deleted" else 1)
 
 
 def _clear_bias(state: State, time_ms: int) -> None:
@@ -272,23 +272,12 @@ def _clear_bias(state: State, time_ms: int) -> None:
     state.changes.append(Change(time_ms, "cleared"))
 
 
-def _add(view: View, name: str, what: str, by: int) -> None:
-    view.put(COUNTS, name, what, view.namespace(name)[COUNTS].get(what, 0) + by)
-
-
 def _count(view: View, ref: Ref, by: int) -> None:
     """Count a memory's terms and links in, or out again."""
-    memory = view.memories[ref]
-    namespace, touched = view.namespace(ref[0]), view.touch(ref[0])
-    _add(view, ref[0], "length", by * memory.state.length)
-    for collection, names in (
-        (TERMS, names_of(memory.parts.terms)),
-        (LINKS, concepts_of(memory.parts.concepts)),
-    ):
-        touched[collection].update(names)
-        counts = namespace[collection]
-        for name in names:
-            counts[name] = counts.get(name, 0) + by
+    name, memory = ref[0], view.memories[ref]
+    view.add(COUNTS, name, {"length": by * memory.state.length})
+    view.add(TERMS, name, dict.fromkeys(names_of(memory.parts.terms), by))
+    view.add(LINKS, name, dict.fromkeys(concepts_of(memory.parts.concepts), by))
 
 
 def _touch(view: View, ref: Ref, offset: int) -> None:

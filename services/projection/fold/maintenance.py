@@ -109,7 +109,7 @@ def count_effect(view: View, event: MemoryEvent) -> None:
     run = view.namespace(event.namespace)[RUNS].get(run_id) if run_id is not None else None
     if run_id is not None and run is not None:
         run.effects[event.type] += 1
-        view.put(RUNS, event.namespace, run_id, run)
+        view.touch(event.namespace)[RUNS].add(run_id)
 
 
 def as_in_force(namespace: Namespace) -> InForce:

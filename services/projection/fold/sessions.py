@@ -3,7 +3,7 @@
 from bisect import bisect_right
 
 from services.projection.fold.view import Ref, View
-from services.readside.collections import SESSIONS, Place
+from services.readside.collections import SESSIONS, Place, pack_place
 
 
 def put_into_session(view: View, ref: Ref, session: str) -> None:
@@ -19,7 +19,7 @@ def put_into_session(view: View, ref: Ref, session: str) -> None:
     before = places[at - 1] if at > 0 else None
     after = places[at] if at < len(places) else None
     places.insert(at, place)
-    view.put(SESSIONS, namespace, (session, place), place[0])
+    view.put(SESSIONS, namespace, (session, pack_place(place)), place[0])
     for neighbour, is_before in ((before, True), (after, False)):
         if neighbour is None:
             continue

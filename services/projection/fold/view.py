@@ -53,15 +53,16 @@ class Namespace:
     sessions: dict[str, list[Place]] = field(default_factory=dict)
 
     def __getitem__(self, collection: Collection[K, V]) -> dict[K, V]:
-        known = self.held.get(collection)
-        if known is None:
-            known = self.held[collection] = {}
-        return known
+        try:
+            return self.held[collection]
+        except KeyError:
+            return self.held.setdefault(collection, {})
 
     @property
     def parameters(self) -> Parameters:
         """The parameters in force."""
-        return self[PARAMETERS].get(None, DEFAULTS)
+        known = self.held.get(PARAMETERS)
+        return known[None] if known else DEFAULTS
 
 
 @dataclass(slots=True)
@@ -74,10 +75,10 @@ class Touched:
     keys: dict[Collection[Any, Any], set[Any]] = field(default_factory=dict)
 
     def __getitem__(self, collection: Collection[K, Any]) -> set[K]:
-        known = self.keys.get(collection)
-        if known is None:
-            known = self.keys[collection] = set()
-        return known
+        try:
+            return self.keys[collection]
+        except KeyError:
+            return self.keys.setdefault(collection, set())
 
 
 @dataclass(slots=True)
@@ -113,6 +114,13 @@ class View:
         """From here on a namespace has this value, or another one, at a key."""
         self.namespace(name)[collection][key] = value
         self.touch(name)[collection].add(key)
+
+    def add(self, collection: Collection[K, int], name: str, numbers: dict[K, int]) -> None:
+        """From here on a namespace has so much more at some keys."""
+        counts = self.namespace(name)[collection]
+        for key, number in numbers.items():
+            counts[key] = counts.get(key, 0) + number
+        self.touch(name)[collection].update(numbers)
 
     def drop(self, collection: Collection[K, Any], name: str, key: K) -> None:
         """From here on a namespace has nothing at a key."""
@@ -153,4 +161,5 @@ class Needs:
             if isinstance(collection, Collection) and collection.always
             for name in self.namespaces
         }
-        return always | {each: keys | always.get(each, set()) for each, keys in self.keys.items()}
+        some = {each: keys | always.get(each, set()) for each, keys in self.keys.items() if keys}
+        return always | some
