@@ -1,34 +1,19 @@
 """What may go wrong with what Redis holds: one small damage for each thing it holds."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from schemas.ids import derive
 from services.common.redis import RedisClient
-from services.readside.collections import (
-    CHANGED,
-    CONCEPTS,
-    COUNTS,
-    FREQUENT,
-    GRAPH,
-    LINKED,
-    LINKS,
-    MADE,
-    PARAMETERS,
-    RECENT,
-    RELATIONS,
-    RUNS,
-    RUNS_BY_OFFSET,
-    SESSIONS,
-    TERMS,
-    VOCABULARY,
-)
+from services.readside.collections import COLLECTIONS, RELATIONS
 from services.readside.layout import STATE, STATUSES, Layout, hash64, relation_field
 from tests.builders import memory_id
 
 NAMESPACE = "acme/one"
-ANN, BOB = memory_id("ann"), memory_id("bob")
+ANN, BOB, CID = memory_id("ann"), memory_id("bob"), memory_id("cid")
 RUN = derive("run")
 Damage = Callable[[RedisClient, Layout], Awaitable[object]]
+Key = Callable[[Layout], str]
 
 
 def flipped(value: bytes, at: int) -> bytes:
@@ -60,12 +45,12 @@ async def context(redis: RedisClient, layout: Layout) -> None:
         await redis.hset(key, name, flipped(value, 0))
 
 
-def bump(key: Callable[[Layout], str], field: bytes | str) -> Damage:
+def bump(key: Key, field: bytes | str) -> Damage:
     """One more in a hash of numbers."""
     return lambda redis, layout: redis.hincrbyfloat(key(layout), field, 1.0)
 
 
-def moved(key: Callable[[Layout], str]) -> Damage:
+def moved(key: Key) -> Damage:
     """Another score in a sorted set."""
 
     async def damage(redis: RedisClient, layout: Layout) -> None:
@@ -75,7 +60,7 @@ def moved(key: Callable[[Layout], str]) -> Damage:
     return damage
 
 
-def one_gone(key: Callable[[Layout], str]) -> Damage:
+def one_gone(key: Key) -> Damage:
     """A member less in a sorted set."""
 
     async def damage(redis: RedisClient, layout: Layout) -> None:
@@ -84,7 +69,7 @@ def one_gone(key: Callable[[Layout], str]) -> Damage:
     return damage
 
 
-def field_gone(key: Callable[[Layout], str]) -> Damage:
+def field_gone(key: Key) -> Damage:
     """A field less in a hash."""
 
     async def damage(redis: RedisClient, layout: Layout) -> None:
@@ -94,7 +79,7 @@ def field_gone(key: Callable[[Layout], str]) -> Damage:
     return damage
 
 
-def changed_text(key: Callable[[Layout], str], field: str | None = None) -> Damage:
+def changed_text(key: Key, field: str | None = None) -> Damage:
     """A bit changed in a string, or in a field of a hash."""
 
     async def damage(redis: RedisClient, layout: Layout) -> None:
@@ -106,33 +91,25 @@ def changed_text(key: Callable[[Layout], str], field: str | None = None) -> Dama
     return damage
 
 
-SORTED_SETS: dict[str, Callable[[Layout], str]] = {
-    "changed": lambda layout: CHANGED.key(layout, NAMESPACE),
-    "recent": lambda layout: RECENT.key(layout, NAMESPACE),
-    "frequent": lambda layout: FREQUENT.key(layout, NAMESPACE),
-    "session": lambda layout: SESSIONS.key(layout, NAMESPACE, "monday"),
-    "linked": lambda layout: LINKED.key(layout, NAMESPACE, hash64("tea").hex()),
-    "graph": lambda layout: GRAPH.key(layout, NAMESPACE),
-    "runs by offset": lambda layout: RUNS_BY_OFFSET.key(layout, NAMESPACE),
-}
-HASHES: dict[str, Callable[[Layout], str]] = {
-    "counts": lambda layout: COUNTS.key(layout, NAMESPACE),
-    "terms": lambda layout: TERMS.key(layout, NAMESPACE),
-    "links": lambda layout: LINKS.key(layout, NAMESPACE),
-    "concepts": lambda layout: CONCEPTS.key(layout, NAMESPACE),
-    "made": lambda layout: MADE.key(layout, NAMESPACE),
-    "runs": lambda layout: RUNS.key(layout, NAMESPACE),
-    "relations out": lambda layout: RELATIONS.key(layout, NAMESPACE, hash64("tea").hex()),
-    "relations in": lambda layout: RELATIONS.key(layout, NAMESPACE, hash64("cup").hex()),
-}
-STRINGS: dict[str, Callable[[Layout], str]] = {
-    "parameters": lambda layout: PARAMETERS.key(layout, NAMESPACE),
-    "vocabulary": lambda layout: VOCABULARY.key(layout, NAMESPACE),
-}
+PARTS = {"": "", "concepts": "tea", "sessions": "monday", "links": hash64("tea").hex()}
+
+
+def keys_of(kind: str) -> dict[str, Key]:
+    """A key of each collection of a kind."""
+    return {
+        each.name: partial(each.key_of, namespace=NAMESPACE, part=PARTS[each.parts])
+        for each in COLLECTIONS
+        if each.kind == kind
+    }
+
+
+SORTED_SETS, HASHES, STRINGS = map(keys_of, ("sorted set", "hash", "string"))
+OTHER_END: Key = partial(RELATIONS.key_of, namespace=NAMESPACE, part="cup")
+HASHES["relations, other end"] = OTHER_END
 OFFSETS = {name: place[1] for name, place in (STATE.fields or {}).items()}
 
 
-def gone(key: Callable[[Layout], str]) -> Damage:
+def gone(key: Key) -> Damage:
     """The whole key."""
 
     async def damage(redis: RedisClient, layout: Layout) -> None:
@@ -173,9 +150,9 @@ DAMAGES: dict[str, Damage] = {
     "concept": changed_text(HASHES["concepts"], "tea"),
     "concept unknown": lambda redis, layout: redis.hset(HASHES["concepts"](layout), "x", "[]"),
     "relation, weight": changed_text(
-        HASHES["relations out"], relation_field("out", "served_in", "cup").decode()
+        HASHES["relations"], relation_field("out", "served_in", "cup").decode()
     ),
-    "relation unknown": bump(HASHES["relations in"], relation_field("in", "like", "cup")),
+    "relation unknown": bump(OTHER_END, relation_field("in", "like", "cup")),
     "session, unknown place": lambda redis, layout: redis.zadd(
         SORTED_SETS["session"](layout), {bytes(24): 1}
     ),

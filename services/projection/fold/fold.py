@@ -262,7 +262,8 @@ def _count_status(view: View, ref: Ref, status: Status) -> None:
     """Count a memory that is about to have another status."""
     state = view.memories[ref].state
     if state.status != status:
-        view.add(COUNTS, ref[0], {state.status: -1, status: 1})
+        moved: dict[str, int] = {state.status: -1, status: 1}
+        view.add(COUNTS, ref[0], moved)
         if "deleted" in (state.status, status):
             _count(view, ref, -1 if status == "deleted" else 1)
 
