@@ -102,21 +102,14 @@ class Collection(Stored, Generic[K, V]):
 
     def entries(self, held: Mapping[K, V], keys: Iterable[K]) -> Entries:
         """The entries of some keys."""
-        pack, get = self.pack, held.get
+        field, pack, get = self.field, self.pack, held.get
+        packed = {key: None if (value := get(key)) is None else pack(value) for key in keys}
         if not self.parts:
-            field = self.field
-            return {
-                "": {
-                    field(key): None if (value := get(key)) is None else pack(value) for key in keys
-                }
-            }
-        return {
-            part: {
-                field: None if (value := get(key)) is None else pack(value)
-                for key, field in fields.items()
-            }
-            for part, fields in self.places(keys).items()
-        }
+            return {"": {field(key): each for key, each in packed.items()}}
+        found: Entries = defaultdict(dict)
+        for (part, rest), each in cast("dict[tuple[str, Any], Packed | None]", packed).items():
+            found[part][field(rest)] = each
+        return found
 
 
 class Held(Protocol):

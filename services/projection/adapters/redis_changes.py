@@ -1,6 +1,6 @@
 """The fold's changes as commands for Redis: absolute values only, so a repeat is harmless."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Any
 
@@ -10,15 +10,14 @@ from services.readside.collections import (
     CONTENTS,
     AnyCollection,
     Contents,
+    Entries,
     Field,
     MemoryList,
-    Packed,
 )
 from services.readside.due_index import due_ms
 from services.readside.layout import SEEN_EVENTS_MAX, Layout, RecordFormat
 
 Commands = Iterator[list[Word]]
-Scores = Iterable[tuple[Word, Word]]
 # Lua can hand 8,000 words to a command. Even: what comes in pairs stays together.
 WORDS_MAX = 4_000
 
@@ -35,16 +34,15 @@ def changes(
         for collection in contents.collections:
             if isinstance(collection, MemoryList):
                 entries = collection.entries(memories)
+            elif keys := touched.keys.get(collection.of or collection):
+                held = view.namespace(name)[collection.of or collection]
+                entries = collection.entries(held, keys)
             else:
-                source = collection.of or collection
-                entries = collection.entries(view.namespace(name)[source], touched[source])
-            for part, fields in entries.items():
-                if fields:
-                    yield from _entries(collection, collection.key_of(layout, name, part), fields)
+                continue
+            yield from _collection(collection, entries, name, layout)
         yield from _due(view, name, touched, layout)
     if view.seen_now:
-        seen = ((offset, event_id) for event_id, offset in view.seen_now.items())
-        yield from _scored(["ZADD", layout.seen], seen)
+        yield from _scored(["ZADD", layout.seen], view.seen_now)
         yield ["ZREMRANGEBYSCORE", layout.seen, "-inf", f"({next_cursor - SEEN_EVENTS_MAX}"]
 
 
@@ -64,33 +62,32 @@ def _memory(
         yield from _cut(["HDEL", layout.contexts(*ref)], [*memory.contexts_dropped])
 
 
-def _entries(
-    collection: AnyCollection, key: str, fields: Mapping[Field, Packed | None]
-) -> list[list[Word]]:
-    """What makes them so, in one collection of a namespace or of a part of it."""
-    kept: Mapping[Field, Any] = fields
-    gone: list[Word] = []
-    if None in fields.values():
-        kept = {field: packed for field, packed in fields.items() if packed is not None}
-        gone = [field for field in fields if field not in kept]
-    if collection.kind == "string":
-        return [["SET", key, *kept.values()] if kept else ["DEL", key]]
-    if collection.kind == "hash":
-        commands = _cut(["HSET", key], _words(kept))
-    else:
-        add: list[Word] = ["ZADD", key, collection.only] if collection.only else ["ZADD", key]
-        commands = _scored(add, zip(kept.values(), kept, strict=True))
-    if gone:
-        commands += _cut(["HDEL" if collection.kind == "hash" else "ZREM", key], gone)
-    if collection.most is not None:
-        commands.append(["ZREMRANGEBYRANK", key, 0, -collection.most - 1])
-    return commands
+def _collection(collection: AnyCollection, entries: Entries, name: str, layout: Layout) -> Commands:
+    is_hash, key = collection.kind == "hash", collection.key(layout, name)
+    for part, fields in entries.items():
+        place = f"{key}:{collection.spell(part)}" if collection.parts else key
+        if collection.kind == "string":
+            (packed,) = fields.values()
+            yield ["DEL", place] if packed is None else ["SET", place, packed]
+            continue
+        kept: Mapping[Field, Any] = fields
+        if None in fields.values():
+            kept = {field: packed for field, packed in fields.items() if packed is not None}
+            gone: list[Word] = [field for field in fields if field not in kept]
+            yield from _cut(["HDEL" if is_hash else "ZREM", place], gone)
+        if is_hash:
+            yield from _cut(["HSET", place], _words(kept))
+        else:
+            add: list[Word] = ["ZADD", place]
+            yield from _scored([*add, collection.only] if collection.only else add, kept)
+            if collection.most is not None:
+                yield ["ZREMRANGEBYRANK", place, 0, -collection.most - 1]
 
 
 def _due(view: View, name: str, touched: Touched, layout: Layout) -> Commands:
     """Only ever earlier: what may be later, maintenance finds when it looks."""
     gone: list[Word] = []
-    due: list[tuple[float, Word]] = []
+    due: dict[str, float] = {}
     parameters = view.namespace(name).parameters
     for memory_id in touched.memories:
         memory = view.memories[name, memory_id]
@@ -98,14 +95,14 @@ def _due(view: View, name: str, touched: Touched, layout: Layout) -> Commands:
             if memory.moves:
                 gone.append(str(memory_id))
         elif memory_id in touched.due and not memory.state.pinned:
-            score = due_ms(memory.state, memory.parts.traces, parameters)
-            due.append((score, str(memory_id)))
+            due[str(memory_id)] = due_ms(memory.state, memory.parts.traces, parameters)
     yield from _scored(["ZADD", layout.due(name), "LT"], due)
     yield from _cut(["ZREM", layout.due(name)], gone)
 
 
-def _scored(head: list[Word], scores: Scores) -> list[list[Word]]:
-    return _cut(head, list(chain.from_iterable(scores)))
+def _scored(head: list[Word], scores: Mapping[Any, Word]) -> list[list[Word]]:
+    pairs = zip(scores.values(), scores, strict=True)
+    return _cut(head, list(chain.from_iterable(pairs)))
 
 
 def _cut(head: list[Word], words: list[Word]) -> list[list[Word]]:

@@ -104,7 +104,8 @@ def fold(view: View, event: MemoryEvent, offset: int) -> None:
     Raises:
         Rejected: the event is none of ours (a subject that is no id, a vector of no use).
     """
-    first = view.seen.get(event.id.bytes)
+    event_id = event.id.bytes
+    first = view.seen.get(event_id)
     if first is not None and first >= offset - SEEN_EVENTS_MAX:
         view.ignored["duplicate"] += 1
         return
@@ -129,7 +130,7 @@ def fold(view: View, event: MemoryEvent, offset: int) -> None:
             parameters_changed(view, event)
         case MaintenanceProgressed() | MaintenanceCompleted() | MaintenanceUndone():
             run_changed(view, event, offset)
-    view.seen[event.id.bytes] = view.seen_now[event.id.bytes] = offset
+    view.seen[event_id] = view.seen_now[event_id] = offset
 
 
 def fold_log(events: Iterable[tuple[int, MemoryEvent]]) -> View:
