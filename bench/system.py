@@ -13,6 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from human_memory.bus.topics import apply_topics
 from human_memory.local.children import Children
+from human_memory.local.ports import Ports
 from human_memory.local.supervisor import START_FAILURES_MAX, tail
 from schemas.topics import TOPICS
 from services.common.redis import connect, redis_prefix
@@ -67,7 +68,7 @@ def running(
     """
     with TemporaryDirectory(prefix="human-memory-bench-") as folder:
         data = Path(folder)
-        children = Children(data / "logs", separate=separate)
+        children = Children(data / "logs", Ports(data, {}), separate=separate)
         if kafka and redis:
             prefix = f"bench-{secrets.token_hex(4)}."
             settings = RetrievalSettings(kafka=kafka, redis=redis, topic_prefix=prefix)

@@ -194,13 +194,25 @@ def nearest_elsewhere(
     ranked = np.where(others, best, -np.inf)
     chosen = others
     if count < len(names):
-        near = np.argpartition(-ranked, count - 1, axis=1)[:, :count]
-        chosen = np.zeros_like(others)
-        np.put_along_axis(chosen, near, True, axis=1)
-        chosen &= others
+        chosen = others & _highest(ranked, count)
     some, places = np.nonzero((sorted_ == best[:, code]) & chosen[:, code])
     _, first = np.unique(some * len(names) + code[places], return_index=True)
     return some[first], order[places[first]]
+
+
+def _highest(values: FloatArray, count: int) -> np.ndarray:
+    """Mask of the `count` highest of each row; of equal ones the first.
+
+    Not `argpartition`: which of equal values it keeps depends on the processor.
+
+    >>> _highest(np.array([[0.5, 0.9, 0.5, 0.5]]), 2).tolist()
+    [[True, True, False, False]]
+    """
+    least = np.partition(values, -count, axis=1)[:, -count, None]
+    above, equal = values > least, values == least
+    room = count - np.count_nonzero(above, axis=1, keepdims=True)
+    mask: np.ndarray = above | (equal & (np.cumsum(equal, axis=1) <= room))
+    return mask
 
 
 def medoid(vectors: FloatArray) -> int:
@@ -298,10 +310,9 @@ def _pairs(episodes: _Episodes) -> _Pairs:
         apart.append(np.stack([rows[some], other]))
         beside = np.where(own[:, None] == episodes.occasion[None, :], alike, -np.inf)
         beside[np.arange(len(rows)), rows] = -np.inf
-        best = np.argpartition(-beside, min(k, size) - 1, axis=1)[:, :k]
-        here, place = np.nonzero(np.take_along_axis(beside, best, axis=1) > -np.inf)
-        within.append(np.stack([rows[here], best[here, place]]))
-        similar += [alike[some, other], alike[here, best[here, place]]]
+        here, best = np.nonzero(_highest(beside, min(k, size)) & (beside > -np.inf))
+        within.append(np.stack([rows[here], best]))
+        similar += [alike[some, other], alike[here, best]]
     if not apart:
         return _Pairs(np.zeros(0, np.intp), np.zeros(0, np.intp), np.zeros(0))
     one, other = np.concatenate(

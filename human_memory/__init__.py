@@ -111,6 +111,6 @@ def _version() -> str:
     from importlib.metadata import PackageNotFoundError, version
 
     try:
-        return version("human-memory")
+        return version("human-memory-server")
     except PackageNotFoundError:  # run from a checkout that was not installed
         return "0.0.0"

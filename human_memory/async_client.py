@@ -10,6 +10,8 @@ from human_memory._client.arguments import (
     ConceptMore,
     InspectMore,
     Keyed,
+    LetterFilters,
+    LettersMore,
     ListMore,
     NamespacesMore,
     ReasonMore,
@@ -286,9 +288,11 @@ class AsyncMemory:
         """Return the progress of a rebuild of the read side, if there is one."""
         return await self._send(calls.rebuild())
 
-    async def dead_letters(self, last: int = 50) -> builtins.list[DeadLetter]:
-        """The newest records that could not be processed, and why."""
-        return await self._send(calls.dead_letters(last))
+    async def dead_letters(
+        self, last: int = 50, **more: Unpack[LettersMore]
+    ) -> builtins.list[DeadLetter]:
+        """The newest records that could not be processed, why, and what became of them."""
+        return await self._send(calls.dead_letters(last, more))
 
     async def get_dead_letter(self, place: str) -> DeadLetter:
         """One of them, whole."""
@@ -299,9 +303,21 @@ class AsyncMemory:
         places: Iterable[str] = (),
         *,
         all: bool = False,  # noqa: A002 the API's name
+        again: bool = False,
+        **more: Unpack[LetterFilters],
     ) -> builtins.list[SentBack]:
-        """Send them back to where they came from: those at some places, or all commands."""
-        return await self._send(calls.replay_dead_letters(builtins.list(places), all))
+        """Send them back to where they came from, each once unless `again`."""
+        return await self._send(calls.replay_dead_letters(builtins.list(places), all, again, more))
+
+    async def discard_dead_letters(
+        self,
+        places: Iterable[str] = (),
+        *,
+        all: bool = False,  # noqa: A002 the API's name
+        **more: Unpack[LetterFilters],
+    ) -> builtins.list[str]:
+        """Mark them as done with: those at some places, or all that wait."""
+        return await self._send(calls.discard_dead_letters(builtins.list(places), all, more))
 
     async def stats(self, *, namespace: str | None = None) -> Stats:
         """Counts by status, and the mean activation."""

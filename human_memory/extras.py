@@ -40,8 +40,19 @@ def require(extra: str, *modules: str) -> None:
             raise NotInstalled(_absent(module, extra))
 
 
+def published_client_beside_us() -> str | None:
+    """A sentence where the published client lies in the same folder, and so over our files."""
+    if next(_HOME.glob("human_memory_sdk-*.dist-info"), None) is None:
+        return None
+    return (
+        "human-memory-sdk is installed beside human-memory-server, and both are the package "
+        "human_memory: each overwrites files of the other. To keep this one, run: pip uninstall "
+        "human-memory-sdk human-memory-server, and install human-memory-server again"
+    )
+
+
 def _absent(module: str, extra: str) -> str:
-    return f"{module} is not installed; run: pip install 'human-memory[{extra}]'"
+    return f"{module} is not installed; run: pip install 'human-memory-server[{extra}]'"
 
 
 def _hidden(module: str, folder: Path) -> str:

@@ -1,43 +1,28 @@
 """The memory as tools of the Model Context Protocol, for assistants that speak it."""
 
+import difflib
 import inspect
+import json
 import re
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, get_args
 
 from mcp.server import MCPServer
-from mcp.server.mcpserver.exceptions import ToolError
-from mcp.types import ToolAnnotations
-from pydantic import BaseModel, Field
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
+from mcp.types import CallToolResult, InputRequiredResult
+from mcp.types import Tool as Described
+from pydantic import Field, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import to_json
 
 from human_memory import AsyncMemory, __version__
-from human_memory.exceptions import HumanMemoryError, MemoryNotFound
-from human_memory.models import (
-    Concept,
-    MemoryCreated,
-    MemoryDetail,
-    MemoryInfo,
-    Relation,
-    Restored,
-    SearchResult,
-    SpreadResult,
-    Stats,
-    WorkingMemoryItem,
-)
-from human_memory.operations.requests import (
-    ConceptRequest,
-    ForgetRequest,
-    InspectRequest,
-    Nothing,
-    RecallRequest,
-    RestoreRequest,
-    SearchRequest,
-    StoreRequest,
-    SupersedeRequest,
-)
+from human_memory._client.arguments import RecallMore
+from human_memory.exceptions import HumanMemoryError, MemoryNotFound, ServiceUnavailable
+from human_memory.mcp_answers import one, part, rows, text
+from human_memory.mcp_tools import READS, STRENGTHENS, TOOLS, MemoryId, PastMoment, Tool
+from human_memory.operations.problems import refused
 
 INSTRUCTIONS = """\
 A long-term memory that works like a person's: what is used often and lately, what was emotional and
@@ -46,153 +31,47 @@ what fits the context comes back first, and what is never used fades.
 Search it before you answer anything that earlier conversations may have to do with. Store each
 fact, preference, decision or event worth keeping as one short sentence that can be understood
 without the conversation. Say who and when: "Noemi prefers tea (3 May 2026)", not "she likes tea".
+
+An answer shows the beginning of a long memory; recall reads the whole of it, part by part.
 """
-_READS = ToolAnnotations(read_only_hint=True)
-# Searching and recalling strengthen what they find: harmless, but not nothing.
-_STRENGTHENS = ToolAnnotations(read_only_hint=False, destructive_hint=False)
-_FORGETS = ToolAnnotations(read_only_hint=False, destructive_hint=True)
-
-MemoryType = Annotated[
-    Literal["episodic", "semantic", "procedural"],
-    Field(description="episodic: happened; semantic: is so; procedural: how to do it."),
-]
+_REQUEST = re.compile(r"\b(GET|POST|DELETE|PUT|PATCH) /\S+")
+_PREFIX = re.compile(r"^(Validation error|Service unavailable|HTTP \d+): ")
+_IDS = ("memory_id", "superseded_by")
 
 
-class Forgotten(BaseModel):
-    """A memory that is gone; `restore` brings it back."""
+class _Server(MCPServer):
+    """A server that refuses what a tool does not take, and says in a sentence what is wrong."""
 
-    memory_id: str
-    forgotten: bool
+    async def list_tools(self) -> list[Described]:
+        """All tools, each with the arguments that it takes and no other."""
+        return [
+            tool.model_copy(
+                update={"input_schema": {**tool.input_schema, "additionalProperties": False}}
+            )
+            for tool in await super().list_tools()
+        ]
 
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
+    ) -> CallToolResult | InputRequiredResult:
+        """The answer of the tool.
 
-def _text(description: str) -> Any:
-    return Annotated[str, Field(description=description)]
-
-
-_OF_MEMORY = {"memory_id": _text("The memory's id, as store or search gave it.")}
-
-
-@dataclass(frozen=True)
-class Tool:
-    """A method of the client as a tool. It takes the fields of the operation's request.
-
-    `without`: fields that are for programs. `kinds`: types and words that suit an assistant better.
-    """
-
-    method: str
-    request: type[BaseModel]
-    response: Any
-    title: str
-    annotations: ToolAnnotations
-    doc: str
-    without: frozenset[str] = frozenset()
-    kinds: Mapping[str, Any] = field(default_factory=dict)
-    name: str | None = None
-
-
-_TOOLS = (
-    Tool(
-        "store",
-        StoreRequest,
-        MemoryCreated,
-        "Remember something",
-        _STRENGTHENS,
-        "Remember a fact, preference, decision or event for later conversations.",
-        without=frozenset({"metadata"}),
-        kinds={
-            "content": _text("One fact or event, as a full sentence."),
-            "memory_type": MemoryType,
-            "derived_from": Annotated[list[str], Field(description="Ids of what it sums up.")],
-        },
-    ),
-    Tool(
-        "search",
-        SearchRequest,
-        list[SearchResult],
-        "Search the memory",
-        _STRENGTHENS,
-        "Memories about something, those that come to mind most easily first. "
-        "`superseded_by`: the id of a newer memory that says what holds now instead.",
-        without=frozenset(
-            {"min_activation", "record_access", "noise", "seed", "explain", "parameters"}
-        ),
-        kinds={"query": _text("What to remember about: a question or words.")},
-    ),
-    Tool(
-        "recall",
-        RecallRequest,
-        MemoryInfo,
-        "Recall one memory",
-        _STRENGTHENS,
-        "The full text of one memory by its id; this strengthens it.",
-        without=frozenset({"record_access", "explain"}),
-        kinds=_OF_MEMORY,
-    ),
-    Tool(
-        "inspect",
-        InspectRequest,
-        MemoryDetail,
-        "Look at one memory",
-        _READS,
-        "Everything about one memory: its history, what it was made from and what was made of it.",
-        kinds=_OF_MEMORY,
-    ),
-    Tool(
-        "forget",
-        ForgetRequest,
-        Forgotten,
-        "Forget a memory",
-        _FORGETS,
-        "Forget a memory that is wrong, or that somebody wants gone. Search for its id first.",
-        kinds=_OF_MEMORY,
-    ),
-    Tool(
-        "restore",
-        RestoreRequest,
-        Restored,
-        "Restore a memory",
-        _STRENGTHENS,
-        "Bring back a memory that was forgotten or has faded.",
-        kinds=_OF_MEMORY,
-    ),
-    Tool(
-        "supersede",
-        SupersedeRequest,
-        None,
-        "Say what holds now",
-        _STRENGTHENS,
-        "Say that a newer memory holds instead of an older one, which then comes after it.",
-        kinds={
-            "reversed": Annotated[bool, Field(description="Take it back: the older one holds.")]
-        },
-    ),
-    Tool(
-        "working_memory",
-        Nothing,
-        list[WorkingMemoryItem],
-        "See what is in focus",
-        _READS,
-        "The memories stored or used lately that are most active now, the strongest first.",
-    ),
-    Tool("stats", Nothing, Stats, "Count memories", _READS, "How many there are, by status."),
-    Tool(
-        "add_concept",
-        ConceptRequest,
-        Concept,
-        "Describe a concept",
-        _STRENGTHENS,
-        "Note what a concept is. Texts stored later that name it, or an alias, are linked to it.",
-        kinds={
-            "name": _text("A person, thing or topic, such as Noemi."),
-            "type": _text("What it is, such as person."),
-            "activation": Annotated[float, Field(ge=0, le=1, description="How present it is.")],
-            "aliases": Annotated[list[str], Field(description="Other names in texts.")],
-        },
-        name="describe",
-    ),
-)
-# The client has names of its own for these.
-_ARGUMENTS = {"created_after": "since", "created_before": "until"}
+        Raises:
+            ToolError: it does not; the text is for the assistant to read.
+        """
+        tools = {tool.name: tool.input_schema["properties"] for tool in await self.list_tools()}
+        if name not in tools:
+            raise _unknown("tool of this memory", name, tools)
+        for each in sorted(arguments.keys() - tools[name].keys()):
+            raise _unknown(f"argument of {name}", each, tools[name])
+        given = {each: value for each, value in arguments.items() if value is not None}
+        try:
+            return await super().call_tool(name, given, context)
+        except UnexpectedToolError as error:
+            words = f"{name} failed within this server, which has logged why."
+            raise UnexpectedToolError(words) from error
+        except ToolError as error:
+            raise ToolError(_reason(name, error)) from error
 
 
 def server_of(memory: AsyncMemory) -> MCPServer:
@@ -203,7 +82,7 @@ def server_of(memory: AsyncMemory) -> MCPServer:
         async with memory:
             yield
 
-    server = MCPServer(
+    server = _Server(
         "human-memory",
         title="Human memory",
         version=__version__,
@@ -211,14 +90,16 @@ def server_of(memory: AsyncMemory) -> MCPServer:
         lifespan=lifespan,
         log_level="WARNING",
     )
-    for tool in _TOOLS:
+    for tool in TOOLS:
         server.add_tool(
             _function(memory, tool),
-            name=tool.name or tool.method,
+            name=tool.name,
             title=tool.title,
             description=tool.doc,
             annotations=tool.annotations,
+            structured_output=False,  # the same again, for programs
         )
+    _add_recall(server, memory)
     _add_graph_tools(server, memory)
     return server
 
@@ -227,20 +108,20 @@ def _function(memory: AsyncMemory, tool: Tool) -> Callable[..., Any]:
     """A function with the tool's fields as its parameters."""
     method = getattr(memory, tool.method)
 
-    async def call(**given: Any) -> Any:
-        fields = tool.request.model_construct(**given).model_dump(
-            mode="json",
-            include=set(given),
-            exclude_none=True,
-            exclude_defaults=True,
-            warnings=False,
+    async def call(**given: Any) -> str:
+        set_ = {name: value for name, value in given.items() if value is not None}
+        try:
+            request = tool.request.model_validate_json(to_json(set_), strict=True)
+        except ValidationError as error:
+            raise ToolError(refused(error, tool.request).message) from error
+        fields = request.model_dump(
+            mode="json", include=set(set_), exclude_none=True, exclude_defaults=True
         )
-        arguments = {_ARGUMENTS.get(name, name): value for name, value in fields.items()}
-        with _failures_told():
-            answer = await method(**arguments)
-        return Forgotten(**fields, forgotten=answer) if tool.response is Forgotten else answer
+        arguments = {tool.renamed.get(name, name): value for name, value in fields.items()}
+        with _failures_told(given):
+            return text(tool.answer(await method(**arguments), fields))
 
-    signature = inspect.Signature(_parameters(tool), return_annotation=tool.response)
+    signature = inspect.Signature(_parameters(tool), return_annotation=str)
     call.__signature__ = signature  # type: ignore[attr-defined] # functions take it
     return call
 
@@ -251,7 +132,9 @@ def _parameters(tool: Tool) -> list[inspect.Parameter]:
             name,
             inspect.Parameter.KEYWORD_ONLY,
             annotation=tool.kinds.get(name) or _kind(info),
-            default=inspect.Parameter.empty if info.is_required() else info.default,
+            default=inspect.Parameter.empty
+            if info.is_required()
+            else tool.defaults.get(name, info.default),
         )
         for name, info in tool.request.model_fields.items()
         if name not in tool.without
@@ -265,30 +148,51 @@ def _kind(info: FieldInfo) -> Any:
     return Annotated[(info.annotation, *info.metadata, Field(description=next(found, None)))]
 
 
+def _add_recall(server: MCPServer, memory: AsyncMemory) -> None:
+    @server.tool(title="Recall one memory", annotations=STRENGTHENS, structured_output=False)
+    async def recall(
+        memory_id: MemoryId,
+        offset: Annotated[
+            int, Field(ge=0, description="The last part's next_offset, to read on after it.")
+        ] = 0,
+        context: Annotated[str | None, Field(description="The situation, kept with it.")] = None,
+        as_of: PastMoment = None,
+    ) -> str:
+        """The whole text of one memory by its id, in parts if it is long; this strengthens it."""
+        more: RecallMore = {"context": context}
+        if as_of is not None:
+            more["as_of"] = as_of
+        if offset:
+            more["record_access"] = False  # reading on is no other recall
+        with _failures_told({"memory_id": memory_id}):
+            return text(part(await memory.recall(memory_id, **more), offset))
+
+
 def _add_graph_tools(server: MCPServer, memory: AsyncMemory) -> None:
-    @server.tool(title="Relate two concepts", annotations=_STRENGTHENS)
+    @server.tool(title="Relate two concepts", annotations=STRENGTHENS, structured_output=False)
     async def relate(
         source: Annotated[str, Field(description="A person, thing or topic, such as Noemi.")],
         relation_type: Annotated[str, Field(description="A verb, such as LIVES_IN.")],
         target: Annotated[str, Field(description="Another one, such as Bern.")],
         weight: Annotated[float, Field(ge=0, le=1, description="How strongly.")] = 1.0,
-    ) -> Relation:
+    ) -> str:
         """Note that two concepts are related; thinking of one then helps memories of the other."""
-        with _failures_told():
+        with _failures_told({"source": source, "target": target}):
             for name in (source, target):
                 await _ensure(memory, name)
             kind = re.sub(r"\W+", "_", relation_type.strip())
-            return await memory.add_relation(source, target, kind, weight)
+            return text(one(await memory.add_relation(source, target, kind, weight)))
 
-    @server.tool(title="Find related concepts", annotations=_READS)
+    @server.tool(title="Find related concepts", annotations=READS, structured_output=False)
     async def related(
         concepts: Annotated[list[str], Field(description="Concepts that are in mind.")],
         depth: Annotated[int, Field(ge=1, le=4, description="Relations of a path at most.")] = 2,
         limit: Annotated[int, Field(ge=1, le=100, description="At most so many.")] = 10,
-    ) -> list[SpreadResult]:
+    ) -> str:
         """Concepts near some others in the graph of relations, the nearest first."""
-        with _failures_told():
-            return await memory.spread(concepts, depth, limit)
+        nothing = "No concept is near: these are unknown, or relate to nothing."
+        with _failures_told({"concepts": concepts}):
+            return text(rows("concepts", await memory.spread(concepts, depth, limit), nothing))
 
 
 async def _ensure(memory: AsyncMemory, name: str) -> None:
@@ -299,9 +203,47 @@ async def _ensure(memory: AsyncMemory, name: str) -> None:
 
 
 @contextmanager
-def _failures_told() -> Iterator[None]:
+def _failures_told(given: Mapping[str, Any]) -> Iterator[None]:
     """Tell the model what the memory refuses, and why, so that it can do better."""
     try:
         yield
     except HumanMemoryError as error:
-        raise ToolError(str(error)) from error
+        raise ToolError(_sentence(error, given)) from error
+
+
+def _sentence(error: HumanMemoryError, given: Mapping[str, Any]) -> str:
+    """The failure in words, without the requests that an assistant knows nothing of."""
+    if isinstance(error, MemoryNotFound):
+        ids = [repr(given[name]) for name in _IDS if name in given]
+        if ids:
+            return (
+                f"No memory here has the id {' or '.join(ids)}, or it is forgotten. "
+                "search and list give ids; restore brings back what was forgotten."
+            )
+        words = str(error).removeprefix("Not found: ")
+        return f"{words}." if not words.startswith("/") else "Nothing here has that name."
+    words = _detail(str(error))
+    return f"{words}; try again in a moment" if isinstance(error, ServiceUnavailable) else words
+
+
+def _detail(words: str) -> str:
+    _, brace, body = words.partition("{")
+    try:
+        said = json.loads(brace + body)["detail"]
+        return said if isinstance(said, str) else "; ".join(each["msg"] for each in said)
+    except (ValueError, KeyError, TypeError):
+        return _REQUEST.sub("the call", _PREFIX.sub("", words))
+
+
+def _reason(tool: str, error: ToolError) -> str:
+    """The reason for which a tool did not do it, without what the library puts around it."""
+    if isinstance(error.__cause__, ValidationError):
+        return refused(error.__cause__, Any).message
+    return str(error).removeprefix(f"Error executing tool {tool}: ")
+
+
+def _unknown(kind: str, name: str, known: Collection[str]) -> ToolError:
+    meant = difflib.get_close_matches(name, known, 1)
+    guess = f" Did you mean {meant[0]}?" if meant else ""
+    there = ", ".join(known) or "none"
+    return ToolError(f"{name[:80]!r} is no {kind}.{guess} There are: {there}.")

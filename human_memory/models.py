@@ -49,19 +49,21 @@ class SearchResult(BaseModel):
     session: str | None = None
     speaker: str | None = None
     superseded_by: str | None = None
+    metadata: dict[str, Any] | None = None
     explanation: Explanation | None = None
     reasons: dict[str, Any] | None = None
 
 
 class SearchReply(BaseModel):
-    """The results of a search, best first."""
+    """The results of a search, best first. `warning`: its accesses are not visible yet, and why."""
 
     results: list[SearchResult]
     count: int = 0
+    warning: str | None = None
 
 
 class MemoryInfo(BaseModel):
-    """A memory that was recalled; this access is counted in it."""
+    """A memory that was recalled; this access is counted in it. `warning`: as of a search."""
 
     memory_id: str
     content: str
@@ -71,6 +73,7 @@ class MemoryInfo(BaseModel):
     last_accessed: str
     access_count: int
     explanation: Explanation | None = None
+    warning: str | None = None
 
 
 class AccessRecord(BaseModel):
@@ -131,6 +134,7 @@ class MemoryItem(BaseModel):
     created_at: str
     last_accessed: str
     tags: list[str] = []
+    metadata: dict[str, Any] | None = None
 
 
 class MemoryPage(BaseModel):
@@ -365,7 +369,10 @@ class Refusal(BaseModel):
 
 
 class DeadLetter(BaseModel):
-    """A record that could not be processed. `reason` is None if no service wrote it."""
+    """A record that could not be processed. `reason` is None if no service wrote it.
+
+    `state`: waiting, sent_back, discarded, or returned: sent back and refused again, `returned_as`.
+    """
 
     place: str
     topic: str
@@ -376,6 +383,9 @@ class DeadLetter(BaseModel):
     headers: dict[str, str | None] = {}
     value: Any = None
     reason: Refusal | None = None
+    state: str = "waiting"
+    sent_to: str | None = None
+    returned_as: str | None = None
 
 
 class DeadLetters(BaseModel):
@@ -392,6 +402,13 @@ class SentBack(BaseModel):
 
 
 class Replayed(BaseModel):
-    """The dead letters that were sent again."""
+    """The dead letters that were sent again; `left`: so many were not, as they had been before."""
 
     replayed: list[SentBack]
+    left: int = 0
+
+
+class Discarded(BaseModel):
+    """The places of the dead letters that were discarded."""
+
+    discarded: list[str]

@@ -6,7 +6,7 @@ from typing import Any, get_args
 from pydantic import TypeAdapter
 
 from schemas import limits, topics
-from schemas.dead_letters import HEADER_PREFIX, DeadLetterReason
+from schemas.dead_letters import HEADER_PREFIX, OUTCOME_PREFIX, DeadLetterReason
 from schemas.events import MEMORY_EVENT, MemoryEvent
 from schemas.fields import Message
 from schemas.inbox import INBOX_MESSAGE, InboxMessage
@@ -104,6 +104,11 @@ _DEAD_LETTER_HEADERS = {
     "timestamp": "the broker's time of it, RFC 3339",
     "value_was_null": "`True` if the record had no value",
 }
+_OUTCOME_HEADERS = {
+    "of": "only of an outcome: the place of the dead letter, `partition:offset`",
+    "state": "`sent_back` or `discarded`",
+    "sent_to": "the topic and place it was sent back to",
+}
 
 GUIDES = (
     TopicGuide(
@@ -162,12 +167,14 @@ GUIDES = (
         topic=topics.DEAD_LETTERS,
         summary=(
             "Records that were refused, byte for byte, with their own headers. "
-            "Why and whence is in the headers `dead_letter_*`."
+            "Why and whence is in the headers `dead_letter_*`. Between them lie records without a "
+            "value that say in `outcome_*` what became of an earlier one."
         ),
         key="as received",
-        written_by="all services",
-        read_by="operators: `human-memory dead-letters list`, `show`, `replay`",
-        headers={HEADER_PREFIX + name: text for name, text in _DEAD_LETTER_HEADERS.items()},
+        written_by="all services; outcomes: operators",
+        read_by="operators: `human-memory dead-letters list`, `show`, `replay`, `discard`",
+        headers={HEADER_PREFIX + name: text for name, text in _DEAD_LETTER_HEADERS.items()}
+        | {OUTCOME_PREFIX + name: text for name, text in _OUTCOME_HEADERS.items()},
         required_headers=tuple(HEADER_PREFIX + name for name in _DEAD_LETTER_HEADERS),
         messages={"dead-letter": DeadLetterReason},
         union=TypeAdapter(DeadLetterReason),

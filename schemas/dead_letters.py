@@ -1,12 +1,16 @@
-"""memory.dead-letters: the refused record byte for byte; its headers say why and from where."""
+"""memory.dead-letters: the refused record byte for byte; its headers say why and from where.
 
-from typing import Annotated
+Between them lie records without a value whose headers say what became of an earlier one.
+"""
+
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from schemas.fields import Message, Milliseconds
 
 HEADER_PREFIX = "dead_letter_"
+OUTCOME_PREFIX = "outcome_"
 
 
 class DeadLetterReason(Message):
@@ -41,5 +45,33 @@ class DeadLetterReason(Message):
                 name.removeprefix(HEADER_PREFIX): value.decode()
                 for name, value in headers.items()
                 if name.startswith(HEADER_PREFIX)
+            }
+        )
+
+
+class DeadLetterOutcome(Message):
+    """Headers `outcome_*` of a record that says what became of a dead letter in its partition."""
+
+    of: Annotated[str, Field(pattern=r"^[0-9]{1,10}:[0-9]{1,19}$")]
+    state: Literal["sent_back", "discarded"]
+    sent_to: Annotated[str, Field(max_length=300)] | None = None
+
+    def headers(self) -> list[tuple[str, bytes]]:
+        """As record headers."""
+        fields = self.model_dump(exclude_none=True)
+        return [(OUTCOME_PREFIX + name, value.encode()) for name, value in fields.items()]
+
+    @classmethod
+    def from_headers(cls, headers: dict[str, bytes]) -> "DeadLetterOutcome":
+        """Read back what `headers` wrote.
+
+        Raises:
+            ValidationError: these are not the headers of an outcome.
+        """
+        return cls.model_validate(
+            {
+                name.removeprefix(OUTCOME_PREFIX): value.decode()
+                for name, value in headers.items()
+                if name.startswith(OUTCOME_PREFIX)
             }
         )

@@ -35,8 +35,14 @@ Status = Literal["active", "decayed", "deleted"]
 RunStatus = Literal["running", "completed", "cancelled", "failed", "undone"]
 Wait = Annotated[
     Literal["none", "visible"],
-    Field(description="`visible`: answer when reads show the accesses it recorded."),
+    Field(
+        description="`visible`: answer when reads show the accesses it recorded, or with a "
+        "`warning` that they do not in time."
+    ),
 ]
+
+
+_INCLUDE_METADATA = Field(False, description="Add the metadata of each memory.")
 
 
 class QueryBase(Message):
@@ -75,6 +81,7 @@ class Search(QueryBase):
     record_access: bool = Field(True, description="The memories it returns get stronger.")
     wait: Wait = "none"
     include_decayed: bool = Field(False, description="Search decayed memories too.")
+    include_metadata: bool = _INCLUDE_METADATA
     noise: bool = Field(False, description="Add ACT-R's noise to each activation.")
     seed: Annotated[int, Field(ge=0, lt=2**63)] | None = Field(
         None, description="The same seed gives the same noise."
@@ -130,6 +137,7 @@ class ListMemories(QueryBase):
     status: Status | None = None
     memory_type: MemoryType | None = None
     tag: Tag | None = None
+    include_metadata: bool = _INCLUDE_METADATA
     as_of: Milliseconds | None = Field(None, description="Answer as of this past moment.")
 
 
@@ -302,6 +310,7 @@ class Found(Message):
     session: Session | None = None
     speaker: Speaker | None = None
     superseded_by: MemoryId | None = Field(None, description="What a newer memory says instead.")
+    metadata: Metadata | None = Field(None, description="With `include_metadata`.")
     explanation: Explanation | None = None
     reasons: Reasons | None = Field(None, description="With `explain`.")
 
@@ -362,6 +371,7 @@ class Listed(Message):
     created_at: Milliseconds
     last_accessed: Milliseconds
     tags: Tags
+    metadata: Metadata | None = Field(None, description="With `include_metadata`.")
 
 
 class ListResult(Message):

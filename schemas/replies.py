@@ -20,11 +20,15 @@ class ErrorReply(Message):
 
 
 class Reply(Message):
-    """Exactly one of `result` and `error`, and the position the answer is good for."""
+    """Exactly one of `result` and `error`, and the position the answer is good for.
+
+    `warning`: the result is whole, but something that should follow from it has not yet.
+    """
 
     result: dict[str, Any] | None = None
     error: ErrorReply | None = None
     position: Position | None = None
+    warning: str | None = None
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:

@@ -28,6 +28,7 @@ from human_memory.bus.services import SERVICES
 from human_memory.bus.topics import require_topics
 from human_memory.extras import NotInstalled, needs
 from schemas.errors import MemoryServiceError, Unavailable
+from services.common.background import first_of
 from services.common.logs import configure_logs
 from services.common.settings import EmbedderSettings, ServiceSettings
 
@@ -41,6 +42,7 @@ STOP_SECONDS_MAX = 15.0
 # Of these, so long for the HTTP requests in hand; new connections are refused at once.
 DRAIN_SECONDS_MAX = 10
 POLL_SECONDS = 0.25
+PORT_MAX = 65_535
 # Longer than clients and proxies keep an idle connection (httpx 5 s, most proxies 60 s): whoever
 # sends on one that we close in that moment can't know whether the request was carried out.
 KEEP_ALIVE_SECONDS = 75
@@ -129,7 +131,8 @@ def _ports(names: list[str], given: list[str], settings: ServiceSettings) -> dic
     ports = {}
     for item in given:
         name, _, number = item.partition("=")
-        if name not in names or not number.isdigit():
+        is_port = number.isdecimal() and len(number) <= len(str(PORT_MAX))
+        if name not in names or not is_port or int(number) > PORT_MAX:
             raise typer.BadParameter(f"--port {item}: give SERVICE=PORT, such as {names[0]}=8001")
         ports[name] = int(number)
     if settings.http_port:
@@ -200,7 +203,7 @@ async def _serve_all(
                 for service in services:
                     group.create_task(_serve(service, stop))
     except BaseExceptionGroup as errors:
-        raise _first(errors) from None
+        raise first_of(errors) from None
 
 
 async def _topics_ready(settings: ServiceSettings, patience: float, stop: asyncio.Event) -> bool:
@@ -242,13 +245,6 @@ def _lifespan(app: Any) -> AbstractAsyncContextManager[Any]:
         else app.router.lifespan_context(app)
     )
     return begun
-
-
-def _first(errors: BaseExceptionGroup[Any]) -> BaseException:
-    first: BaseException = errors
-    while isinstance(first, BaseExceptionGroup):
-        first = first.exceptions[0]
-    return first
 
 
 def _one_line(error: Exception) -> str:

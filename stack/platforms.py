@@ -37,5 +37,5 @@ def require_support(platform: Platform) -> None:
     if missing:
         raise StackError(
             f"the local stack's packages are missing ({', '.join(missing)}); "
-            "run: pip install 'human-memory[stack]'"
+            "run: pip install 'human-memory-server[stack]'"
         )

@@ -79,6 +79,20 @@ def is_alive(process: ProcessId) -> bool:
         return False
 
 
+def listens(process: ProcessId, port: int) -> bool:
+    """True where this very process listens on a TCP port, and not another program."""
+    try:
+        sockets = psutil.Process(process.pid).net_connections("tcp")
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.AccessDenied:
+        return True  # another user's: there is no telling
+    return any(
+        each.status == psutil.CONN_LISTEN and each.laddr and each.laddr.port == port
+        for each in sockets
+    )
+
+
 def kill(process: ProcessId) -> None:
     """kill -9; returns when the process is gone."""
     _send(process, signal.SIGKILL)

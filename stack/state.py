@@ -61,25 +61,25 @@ def exclusive(path: Path) -> Iterator[None]:
         yield
 
 
-def is_free(port: int) -> bool:
+def is_free(port: int, host: str = HOST) -> bool:
     """True where a server could listen on the port now."""
-    with socket.socket() as probe:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         # As servers do it: a connection in TIME_WAIT doesn't hold the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, port))
+            probe.bind((host, port))
         except OSError:
             return False
     return True
 
 
-def free_port(taken: set[int]) -> int:
+def free_port(taken: set[int], host: str = HOST) -> int:
     """A port nobody listens on and that is not in `taken`."""
     for _ in range(PORT_TRIES_MAX):
         port = random.choice(PORTS)  # noqa: S311 (no secret)
-        if port not in taken and is_free(port):
+        if port not in taken and is_free(port, host):
             return port
     raise StackError(
         f"no free port found in {PORT_TRIES_MAX} tries between {PORTS.start} and {PORTS.stop - 1} "
-        f"on {HOST}; give the ports yourself"
+        f"on {host}; give the ports yourself"
     )

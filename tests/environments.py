@@ -60,7 +60,7 @@ def environment_with(wheel: Path, folder: Path, *extras: str) -> Environment:
     made = Environment(folder)
     with ZipFile(wheel) as file:
         file.extractall(made.packages)
-    for name in _needed(_wheel_requirements(made.packages), extras):
+    for name in needed(_wheel_requirements(made.packages), extras):
         _link(distribution(name), made.packages)
     script = folder / "bin" / "human-memory"
     script.write_text(
@@ -80,12 +80,12 @@ def project_that_hides_ours(folder: Path) -> Path:
 
 def _wheel_requirements(packages: Path) -> list[str]:
     (found,) = (
-        Distribution.at(path).requires for path in packages.glob("human_memory-*.dist-info")
+        Distribution.at(path).requires for path in packages.glob("human_memory_server-*.dist-info")
     )
     return found or []
 
 
-def _needed(requirements: Iterable[str], extras: tuple[str, ...]) -> set[str]:
+def needed(requirements: Iterable[str], extras: tuple[str, ...] = ()) -> set[str]:
     """Names of all distributions that are asked for, also by others."""
     found = set[str]()
     asked = list(_asked(requirements, extras))
@@ -95,7 +95,7 @@ def _needed(requirements: Iterable[str], extras: tuple[str, ...]) -> set[str]:
         if (name, more) in seen:
             continue
         seen.add((name, more))
-        if name == "human-memory":
+        if name == "human-memory-server":
             asked += _asked(requirements, tuple(more))
         else:
             found.add(name)

@@ -49,6 +49,7 @@ class SearchMore(Keyed, total=False):
     active_concepts: Sequence[str]
     record_access: bool
     include_decayed: bool
+    include_metadata: bool
     noise: bool
     seed: int
     explain: bool
@@ -91,6 +92,7 @@ class ListMore(Whose, total=False):
     status: str
     memory_type: str
     tag: str
+    include_metadata: bool
     as_of: Moment
 
 
@@ -107,6 +109,24 @@ class NamespacesMore(TypedDict, total=False):
     prefix: str | None
     limit: int
     cursor: str | None
+
+
+class LetterFilters(TypedDict, total=False):
+    """The dead letters that a call is about, by name."""
+
+    topic: str | None
+    code: str | None
+    service: str | None
+    key: str | None
+    contains: str | None
+    since: Moment | None
+    until: Moment | None
+
+
+class LettersMore(LetterFilters, total=False):
+    """The arguments of `dead_letters`, by name."""
+
+    state: str | None
 
 
 class ConceptMore(Keyed, total=False):

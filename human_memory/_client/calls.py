@@ -3,6 +3,7 @@
 Both clients and all transports share these, so they can't differ.
 """
 
+import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +17,8 @@ from human_memory._client.arguments import (
     ConceptMore,
     InspectMore,
     Keyed,
+    LetterFilters,
+    LettersMore,
     ListMore,
     NamespacesMore,
     ReasonMore,
@@ -31,7 +34,9 @@ from human_memory.routes import Route
 
 T = TypeVar("T")
 U = TypeVar("U")
+W = TypeVar("W", models.SearchReply, models.MemoryInfo)
 BATCH_SIZE_DEFAULT = 100
+_log = logging.getLogger("human_memory")
 _SENDABLE = re.compile(r"[\x21-\x7e]*")
 
 
@@ -115,7 +120,7 @@ def search(
     fields = {"query": query, "top_k": top_k, "min_activation": min_activation, **given}
     safe = _looks_only(given) or more.get("idempotency_key") is not None
     call = _call(routes.SEARCH, models.SearchReply, fields, more, repeatable=safe)
-    return call.giving(lambda reply: reply.results)
+    return call.giving(lambda reply: _heard(reply).results)
 
 
 def recall(memory_id: str, more: RecallMore) -> Call[models.MemoryInfo]:
@@ -123,7 +128,14 @@ def recall(memory_id: str, more: RecallMore) -> Call[models.MemoryInfo]:
     given = _given(more, RecallMore, "recall")
     fields = {"memory_id": memory_id, **given}
     safe = _looks_only(given)
-    return _call(routes.RECALL, models.MemoryInfo, fields, more, repeatable=safe)
+    return _call(routes.RECALL, models.MemoryInfo, fields, more, repeatable=safe).giving(_heard)
+
+
+def _heard(reply: W) -> W:
+    """The same, once its warning is in the log: a list of results has no place for it."""
+    if reply.warning is not None:
+        _log.warning("%s", reply.warning)
+    return reply
 
 
 def inspect(memory_id: str, more: InspectMore) -> Call[models.MemoryDetail]:
@@ -220,9 +232,10 @@ def rebuild() -> Call[models.Rebuild]:
     return _call(routes.REBUILD, models.Rebuild, {}, {})
 
 
-def dead_letters(last: int) -> Call[list[models.DeadLetter]]:
+def dead_letters(last: int, more: LettersMore) -> Call[list[models.DeadLetter]]:
     """The newest dead letters."""
-    call = _call(routes.DEAD_LETTERS, models.DeadLetters, {"last": last}, {})
+    fields = {"last": last, **_given(more, LettersMore, "dead_letters")}
+    call = _call(routes.DEAD_LETTERS, models.DeadLetters, fields, {})
     return call.giving(lambda found: found.dead_letters)
 
 
@@ -231,11 +244,24 @@ def get_dead_letter(place: str) -> Call[models.DeadLetter]:
     return _call(routes.GET_DEAD_LETTER, models.DeadLetter, {"place": place}, {})
 
 
-def replay_dead_letters(places: Sequence[str], everything: bool) -> Call[list[models.SentBack]]:
+def replay_dead_letters(
+    places: Sequence[str], everything: bool, again: bool, more: LetterFilters
+) -> Call[list[models.SentBack]]:
     """Dead letters, sent again."""
-    fields = {"places": places, "all": everything}
+    filters = _given(more, LetterFilters, "replay_dead_letters")
+    fields = {"places": places, "all": everything, "again": again, **filters}
     call = _write(routes.REPLAY_DEAD_LETTERS, models.Replayed, fields, {})
     return call.giving(lambda done: done.replayed)
+
+
+def discard_dead_letters(
+    places: Sequence[str], everything: bool, more: LetterFilters
+) -> Call[list[str]]:
+    """Dead letters that are done with."""
+    filters = _given(more, LetterFilters, "discard_dead_letters")
+    fields = {"places": places, "all": everything, **filters}
+    call = _write(routes.DISCARD_DEAD_LETTERS, models.Discarded, fields, {})
+    return call.giving(lambda done: done.discarded)
 
 
 def working_memory(whose: Whose) -> Call[list[models.WorkingMemoryItem]]:

@@ -85,7 +85,7 @@ class _Http:
         except ValueError as error:
             raise HumanMemoryError(
                 f"{self._shown} answered {call.route.method} {call.resource} as no memory "
-                f"server does: {error!r}; is it the right address?",
+                f"server does ({str(error).partition(chr(10))[0]}); is it the right address?",
                 response.status_code,
             ) from error
 
@@ -270,7 +270,7 @@ def _asked_pause(call: Call[Any], failure: httpx.Response | httpx.HTTPError) -> 
         if failure.status_code != 503 or not call.repeatable:
             return None
         asked = failure.headers.get("Retry-After", "0")
-        return min(float(asked) if asked.isdigit() else 0.0, RETRY_AFTER_SECONDS_MAX)
+        return min(float(asked) if asked.isdecimal() else 0.0, RETRY_AFTER_SECONDS_MAX)
     if isinstance(failure, _NEVER_SENT):
         return 0.0
     dropped = isinstance(failure, httpx.NetworkError | httpx.RemoteProtocolError)

@@ -13,6 +13,7 @@ from pydantic_core import PydanticSerializationError, to_json, to_jsonable_pytho
 from human_memory._client.calls import Call
 from human_memory._client.loops import closed, running_loop
 from human_memory.bus.bus import Bus
+from human_memory.bus.complaints import complain_less
 from human_memory.bus.settings import KafkaSettings
 from human_memory.deadline import Deadline
 from human_memory.exceptions import HumanMemoryError, MemoryNotFound, ServiceUnavailable
@@ -35,6 +36,9 @@ T = TypeVar("T")
 CLOSE_SECONDS_MAX = 10.0
 # The bus's own limits know what was waited for, so they come first.
 GRACE_SECONDS = 0.2
+_THREAD = "human-memory-sdk"
+# Our calls say what fails; the program may use aiokafka for itself, in threads of its own.
+complain_less(lambda record: record.threadName == _THREAD)
 
 
 class _Kafka:
@@ -152,7 +156,7 @@ class _Thread(threading.Thread):
     """An event loop that runs until its owner is closed or garbage, and disconnects then."""
 
     def __init__(self, owner: object, connection: "_Connection") -> None:
-        super().__init__(name="human-memory-sdk", daemon=True)
+        super().__init__(name=_THREAD, daemon=True)
         self._connection = connection
         self._loop = asyncio.new_event_loop()
         self._end = asyncio.Event()

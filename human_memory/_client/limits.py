@@ -56,13 +56,15 @@ class _Backend(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         failure: Exception | None = None
-        for address in _addresses(host, port, timeout):
+        addresses = _addresses(host, port, timeout)
+        for others, address in zip(reversed(range(len(addresses))), addresses, strict=True):
             try:
                 left = _left(timeout, httpcore.ConnectTimeout)
+                part = left and left / (1 + others)  # one that does not answer leaves time for them
                 return _Stream(
-                    self._inner.connect_tcp(address, port, left, local_address, socket_options)
+                    self._inner.connect_tcp(address, port, part, local_address, socket_options)
                 )
-            except httpcore.ConnectError as error:
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
         raise failure or httpcore.ConnectError(f"{host} has no address")
 

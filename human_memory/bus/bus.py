@@ -122,7 +122,7 @@ class Bus:
         self,
         message: Request,
         *,
-        timeout_seconds: float = TIMEOUT_SECONDS_DEFAULT,
+        timeout_seconds: float | None = TIMEOUT_SECONDS_DEFAULT,
         visible: bool = False,
     ) -> Reply:
         """Send `message` and wait for its reply, which may carry an error.
@@ -133,11 +133,12 @@ class Bus:
         Raises:
             DeadlineExceeded: no reply in time. Whether it was carried out is unknown.
             LimitExceeded: the message is too large, or too many requests wait already.
-            Rejected: the timeout is out of bounds.
+            Rejected: the timeout is no time.
             Unavailable: Kafka does not answer, or the bus is closed or another loop's.
         """
         self._check_home()
-        deadline = Deadline.after(checked_timeout(timeout_seconds))
+        seconds = checked_timeout(timeout_seconds)
+        deadline = Deadline.after(seconds)
         topic, value = _topic_of(message), encode(message)
         more = [_VISIBLE_HEADER] if visible else []
         sent = False
@@ -151,9 +152,9 @@ class Bus:
                     return await future
             except TimeoutError:
                 if sent:
-                    raise _no_reply(message, timeout_seconds) from None
+                    raise _no_reply(message, seconds) from None
                 raise Unavailable(
-                    f"the reply consumer did not come back within {timeout_seconds} s; nothing was "
+                    f"the reply consumer did not come back within {seconds:g} s; nothing was "
                     f"sent; is Kafka at {self._settings.kafka} up?"
                 ) from None
 
@@ -161,7 +162,7 @@ class Bus:
         self,
         message: Request,
         *,
-        timeout_seconds: float = TIMEOUT_SECONDS_DEFAULT,
+        timeout_seconds: float | None = TIMEOUT_SECONDS_DEFAULT,
         visible: bool = False,
     ) -> dict[str, Any]:
         """The result of `request`; an error in the reply is raised as the class of its code."""
@@ -169,24 +170,25 @@ class Bus:
         return reply.unwrap()
 
     async def publish(
-        self, message: Request, *, timeout_seconds: float = TIMEOUT_SECONDS_DEFAULT
+        self, message: Request, *, timeout_seconds: float | None = TIMEOUT_SECONDS_DEFAULT
     ) -> RecordMetadata:
         """Send `message` without asking for a reply; where it is, once it is safely in Kafka.
 
         Raises:
             DeadlineExceeded: Kafka did not acknowledge in time. It may still be appended.
             LimitExceeded: the message is too large.
-            Rejected: the timeout is out of bounds.
+            Rejected: the timeout is no time.
             Unavailable: Kafka does not answer, or the bus is closed or another loop's.
         """
         self._check_home()
+        seconds = checked_timeout(timeout_seconds)
         value = encode(message)
         try:
-            async with asyncio.timeout(checked_timeout(timeout_seconds)):
+            async with asyncio.timeout(seconds):
                 return await self._append(_topic_of(message), message, value, [_JSON_HEADER])
         except TimeoutError:
             raise DeadlineExceeded(
-                f"Kafka at {self._settings.kafka} did not acknowledge within {timeout_seconds} s; "
+                f"Kafka at {self._settings.kafka} did not acknowledge within {seconds:g} s; "
                 "the outcome is unknown: publish it again with the same idempotency_key"
             ) from None
 
@@ -194,31 +196,6 @@ class Bus:
     def settings(self) -> KafkaSettings:
         """The settings by which it reaches Kafka."""
         return self._settings
-
-    @property
-    def pending(self) -> int:
-        """Requests that wait for their reply now."""
-        return self._replies.pending
-
-    @property
-    def late_replies(self) -> int:
-        """Replies that came after their request had given up."""
-        return self._replies.late_replies
-
-    @property
-    def unknown_replies(self) -> int:
-        """Replies to us that no request of ours asked for, or that came twice."""
-        return self._replies.unknown_replies
-
-    @property
-    def foreign_replies(self) -> int:
-        """Replies to others in the partition we read."""
-        return self._replies.foreign_replies
-
-    @property
-    def malformed_replies(self) -> int:
-        """Replies to us that are no replies by the contract; they were ignored."""
-        return self._replies.malformed_replies
 
     def _check_home(self) -> None:
         if self._inherited or self._loop not in (None, asyncio.get_running_loop()):
@@ -253,10 +230,10 @@ def _topic_of(message: Request) -> Topic:
     return MAINTENANCE
 
 
-def _no_reply(message: Request, timeout_seconds: float) -> DeadlineExceeded:
+def _no_reply(message: Request, seconds: float) -> DeadlineExceeded:
     same = {INBOX: "idempotency_key", QUERIES: "query_id", MAINTENANCE: "slot or run_id"}
     return DeadlineExceeded(
-        f"no reply within {timeout_seconds:.3g} s; the outcome is unknown: retry with the same "
+        f"no reply within {seconds:.3g} s; the outcome is unknown: retry with the same "
         f"{same[_topic_of(message)]}, so that it counts once; if it "
         "happens again, see human-memory status"
     )

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ from aiokafka.errors import KafkaConnectionError
 from aiokafka.structs import ConsumerRecord
 
 from human_memory.bus.connections import cut_off, ended, within
+from human_memory.bus.lasting import Lasting
 
 # Around a record that can't be read the good ones are read one by one: about as many as one poll
 # had read when it failed.
@@ -86,8 +86,7 @@ class LogConsumer(AIOKafkaConsumer):  # type: ignore[misc] # aiokafka has no typ
         self._delivered: dict[TopicPartition, int] = {}
         # Partitions that are read record by record, and for how many more.
         self._careful: dict[TopicPartition, int] = {}
-        # When we last heard of each partition, and what that was.
-        self._heard: dict[TopicPartition, tuple[Any, float]] = {}
+        self._silence = Lasting()
 
     async def stop(self) -> None:
         """Leave the group and disconnect, if Kafka answers; it never fails."""
@@ -114,13 +113,11 @@ class LogConsumer(AIOKafkaConsumer):  # type: ignore[misc] # aiokafka has no typ
 
         Measured from one call to the next: ask often.
         """
-        now = time.monotonic()
-        heard = {}
-        for tp, stamp in self._stamps().items():
-            known = self._heard.get(tp)
-            heard[tp] = known if known is not None and known[0] == stamp else (stamp, now)
-        self._heard = heard
-        return max((now - since for _, since in heard.values()), default=0.0)
+        return max(self._silence.look(self._stamps()).values(), default=0.0)
+
+    def forget_silence(self) -> None:
+        """Begin counting anew: while Kafka answers nobody, it need not answer us."""
+        self._silence.forget()
 
     def settled(self) -> bool:
         """Its partitions are known, also if there are none for it, and not just moving."""

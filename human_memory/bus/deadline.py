@@ -1,6 +1,7 @@
 """Deadlines on the bus: the header that carries one, and the bounds of what may be asked."""
 
 import time
+from numbers import Real
 
 from human_memory.deadline import Clock, Deadline
 from schemas.errors import LimitExceeded, Rejected
@@ -32,19 +33,21 @@ def deadline_of_record(
     return Deadline.after((allowed_ms - spent_ms) / 1000, clock=clock)
 
 
-def checked_timeout(seconds: float) -> float:
-    """`seconds`, if that is a time a caller may wait.
+def checked_timeout(seconds: float | None) -> float:
+    """The `seconds` that a caller may wait; no limit is the longest that a service works.
 
     Raises:
-        Rejected: not above 0, or over the limit.
+        Rejected: it is no time.
     """
-    if not seconds > 0:
-        raise Rejected(f"timeout_seconds: must be above 0, not {seconds}")
-    if seconds * 1000 > TIMEOUT_MS_MAX:
+    longest = TIMEOUT_MS_MAX / 1000
+    if seconds is None:
+        return longest
+    if isinstance(seconds, bool) or not isinstance(seconds, Real) or not seconds > 0:
         raise Rejected(
-            f"timeout_seconds: at most {TIMEOUT_MS_MAX // 1000}, not {seconds}", limit=TIMEOUT_MS
+            "timeout_seconds: must be a number of seconds above 0, or None for the longest there "
+            f"is ({longest:g} s), not {seconds!r}"
         )
-    return seconds
+    return min(seconds, longest)
 
 
 def _parsed(header: bytes | str) -> int:

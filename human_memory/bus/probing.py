@@ -7,6 +7,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from human_memory.bus.connections import cut_off
 from human_memory.bus.consumer import SILENT_SECONDS_MAX, LogConsumer
+from human_memory.bus.lasting import DOUBT_SECONDS
 from human_memory.bus.settings import KafkaSettings
 
 PROBE_SECONDS_MAX = 5.0
@@ -29,10 +30,13 @@ async def kafka_answers(settings: KafkaSettings) -> bool:
 async def raise_if_stuck(consumer: LogConsumer, settings: KafkaSettings) -> None:
     """Raise KafkaConnectionError if Kafka answers others and has long sent nothing here.
 
-    While Kafka is away a consumer waits for it, and goes on where it was.
+    While Kafka is away a consumer waits for it, and goes on where it was. Ask every few seconds.
     """
-    silent = consumer.silent_seconds()
-    if silent > SILENT_SECONDS_MAX and await kafka_answers(settings):
+    if consumer.silent_seconds() < DOUBT_SECONDS:
+        return
+    if not await kafka_answers(settings):
+        consumer.forget_silence()
+    elif (silent := consumer.silent_seconds()) > SILENT_SECONDS_MAX:
         raise KafkaConnectionError(
             f"Kafka answers others, and sent nothing here for {silent:.0f} s"
         )

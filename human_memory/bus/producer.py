@@ -135,30 +135,15 @@ class DurableProducer:
         """
         for record in records:
             self._check_size(record)
-        done: dict[int, RecordMetadata] = {}
-        for _ in range(ROUNDS_MAX):
-            producer = self._started()
-            left = [index for index in range(len(records)) if index not in done]
-            outcomes = await self._attempt_in_time(producer, [records[index] for index in left])
-            wedged = None
-            for index, outcome in zip(left, outcomes, strict=True):
-                if not isinstance(outcome, BaseException):
-                    done[index] = outcome
-                elif _is_wedge(outcome):
-                    wedged = outcome
-                else:
-                    # Nothing is sent again after this: records behind the failed one would
-                    # overtake it.
-                    raise self._error(records[index], outcome)
-            if wedged is None:
-                return [done[index] for index in range(len(records))]
-            await self._replace(producer, wedged)
-        raise Unavailable(
-            f"Kafka at {self._settings.kafka} refused {len(records) - len(done)} of "
-            f"{len(records)} records {ROUNDS_MAX} times, each time to a new producer; send them "
-            "again; if that does not help, look into the broker's log",
-            address=self._settings.kafka,
-        )
+        try:
+            async with asyncio.timeout(SEND_SECONDS_MAX):
+                return await self._send_in_rounds(records)
+        except TimeoutError:
+            raise Unavailable(
+                f"Kafka at {self._settings.kafka} did not acknowledge {len(records)} records in "
+                f"{SEND_SECONDS_MAX:g} s; the outcome is unknown: send them again",
+                address=self._settings.kafka,
+            ) from None
 
     async def partitions(self, topic: str) -> int:
         """The number of partitions of a topic.
@@ -199,18 +184,31 @@ class DurableProducer:
             raise Unavailable("the producer is closed, or was never started")
         return self._producer
 
-    async def _attempt_in_time(
-        self, producer: AIOKafkaProducer, records: Sequence[Outgoing]
-    ) -> list[RecordMetadata | BaseException]:
-        try:
-            async with asyncio.timeout(SEND_SECONDS_MAX):
-                return await self._attempt(producer, records)
-        except TimeoutError:
-            raise Unavailable(
-                f"Kafka at {self._settings.kafka} did not acknowledge {len(records)} records in "
-                f"{SEND_SECONDS_MAX:g} s; the outcome is unknown: send them again",
-                address=self._settings.kafka,
-            ) from None
+    async def _send_in_rounds(self, records: Sequence[Outgoing]) -> list[RecordMetadata]:
+        done: dict[int, RecordMetadata] = {}
+        for _ in range(ROUNDS_MAX):
+            producer = self._started()
+            left = [index for index in range(len(records)) if index not in done]
+            outcomes = await self._attempt(producer, [records[index] for index in left])
+            wedged = None
+            for index, outcome in zip(left, outcomes, strict=True):
+                if not isinstance(outcome, BaseException):
+                    done[index] = outcome
+                elif _is_wedge(outcome):
+                    wedged = outcome
+                else:
+                    # Nothing is sent again after this: records behind the failed one would
+                    # overtake it.
+                    raise self._error(records[index], outcome)
+            if wedged is None:
+                return [done[index] for index in range(len(records))]
+            await self._replace(producer, wedged)
+        raise Unavailable(
+            f"Kafka at {self._settings.kafka} refused {len(records) - len(done)} of "
+            f"{len(records)} records {ROUNDS_MAX} times, each time to a new producer; send them "
+            "again; if that does not help, look into the broker's log",
+            address=self._settings.kafka,
+        )
 
     async def _attempt(
         self, producer: AIOKafkaProducer, records: Sequence[Outgoing]

@@ -1,6 +1,6 @@
 """Raw records of a topic, for the commands that look into Kafka itself."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +11,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from human_memory.bus.admin import administering
 from human_memory.bus.consumer import LogConsumer
-from human_memory.bus.errors import TOPICS_REMEDY, kafka_trouble
+from human_memory.bus.consuming import consuming
+from human_memory.bus.errors import TOPICS_REMEDY
 from human_memory.bus.settings import KafkaSettings
 from schemas.errors import Unavailable
 
@@ -27,16 +28,24 @@ class Reader:
         self._partitions = partitions
 
     async def past(
-        self, keep: Keep, *, last: int | None = None, look_back: int | None = None
+        self,
+        keep: Keep,
+        *,
+        last: int | None = None,
+        look_back: int | None = None,
+        begin: Mapping[int, int] | None = None,
     ) -> list[Any]:
         """Records that are there now, oldest first, at most `last`; then `follow` goes on.
 
-        `look_back` bounds how many records of each partition are looked at.
+        `look_back` bounds how many records of each partition are looked at; `begin` gives the first
+        ones, and leaves out partitions that it does not name.
         """
         ends = await self._consumer.end_offsets(self._partitions)
         begins = await self._consumer.beginning_offsets(self._partitions)
         for tp in self._partitions:
             far = begins[tp] if look_back is None else ends[tp] - look_back
+            if begin is not None:
+                far = min(begin.get(tp.partition, ends[tp]), ends[tp])
             self._consumer.seek(tp, max(begins[tp], far))
         kept: list[Any] = []
         async for batches in self._consumer.read_to(ends):
@@ -46,23 +55,6 @@ class Reader:
                     self._consumer.seek(tp, ends[tp])
         ordered = sorted(kept, key=lambda r: (r.timestamp, r.partition, r.offset))
         return ordered if last is None else ordered[max(0, len(ordered) - last) :]
-
-    async def one(self, partition: int, offset: int) -> Any | None:
-        """The record at a place; None if there is none."""
-        wanted = next((tp for tp in self._partitions if tp.partition == partition), None)
-        if wanted is None:
-            return None
-        begins = await self._consumer.beginning_offsets([wanted])
-        ends = await self._consumer.end_offsets([wanted])
-        if not begins[wanted] <= offset < ends[wanted]:
-            return None
-        self._consumer.assign([wanted])
-        self._consumer.seek(wanted, offset)
-        async for batches in self._consumer.read_to({wanted: offset + 1}):
-            for record in batches.get(wanted, ()):
-                if record.offset == offset:
-                    return record
-        return None
 
     async def follow(self) -> AsyncIterator[Any]:
         """Records from here on, for ever."""
@@ -83,7 +75,7 @@ async def reading(settings: KafkaSettings, topic: str) -> AsyncIterator[Reader]:
         partitions = await _partitions(admin, topic)
     if not partitions:
         raise Unavailable(f"Kafka at {settings.kafka} has no topic {topic}; {TOPICS_REMEDY}")
-    async with _consumer(settings) as consumer:
+    async with consuming(settings, "reading") as consumer:
         consumer.assign(partitions)
         await consumer.seek_to_end(*partitions)
         yield Reader(consumer, partitions)
@@ -98,27 +90,10 @@ async def group_progress(settings: KafkaSettings, group: str, topic: str) -> tup
     async with administering(settings, "looking up topics") as admin:
         partitions = await _partitions(admin, topic)
         committed = await admin.list_consumer_group_offsets(group)
-    async with _consumer(settings) as consumer:
+    async with consuming(settings, "reading") as consumer:
         ends = await consumer.end_offsets(partitions)
     done = {tp: max(0, offset.offset) for tp, offset in committed.items()}
     return sum(min(end, done.get(tp, 0)) for tp, end in ends.items()), sum(ends.values())
-
-
-@asynccontextmanager
-async def _consumer(settings: KafkaSettings) -> AsyncIterator[LogConsumer]:
-    consumer = LogConsumer(
-        **settings.connection_arguments(),
-        client_id="human-memory-reader",
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-    )
-    with kafka_trouble(settings, "reading"):
-        try:
-            await consumer.start()
-            yield consumer
-        finally:
-            await consumer.stop()
 
 
 async def _partitions(admin: AIOKafkaAdminClient, topic: str) -> list[TopicPartition]:

@@ -14,19 +14,16 @@ from pydantic import ValidationError
 
 from human_memory.bus.backoff import Backoff
 from human_memory.bus.consumer import LogConsumer
+from human_memory.bus.consuming import followed, from_the_end
 from human_memory.bus.errors import kafka_trouble
-from human_memory.bus.probing import raise_if_stuck
 from human_memory.bus.settings import KafkaSettings
 from schemas.errors import LimitExceeded, Unavailable
 from schemas.replies import Reply
 from schemas.topics import CORRELATION_ID, REPLIES
 
-START_TIMEOUT_SECONDS = 30.0
 # Replies still under way after their request gave up; older ones count as unknown.
 ABANDONED_MAX = 10_000
 BACKOFF = Backoff((0.1, 0.5, 1.0, 5.0))
-# getmany() returns at once when there is something; else the consumer is looked at so often.
-POLL_TIMEOUT_MS = 5_000
 _log = logging.getLogger(__name__)
 
 
@@ -128,12 +125,8 @@ class ReplyBox:
     async def _read_for_ever(self, consumer: LogConsumer) -> None:
         while True:
             try:
-                while True:
-                    batches = await consumer.getmany(timeout_ms=POLL_TIMEOUT_MS)
-                    await raise_if_stuck(consumer, self._settings)
-                    for records in batches.values():
-                        for record in records:
-                            self._deliver(record)
+                async for record in followed(consumer, self._settings):
+                    self._deliver(record)
             except Exception as error:  # noqa: BLE001 whatever it is, those who wait must hear of it
                 self._positioned.clear()
                 _log.warning("the reply consumer failed and is replaced: %r", error)
@@ -153,26 +146,8 @@ class ReplyBox:
                 _log.warning("no reply consumer yet, attempt %d: %r", attempt, error)
 
     async def _positioned_consumer(self) -> LogConsumer:
-        consumer = LogConsumer(
-            **self._settings.connection_arguments(),
-            client_id=self._client_id,
-            group_id=None,
-            # Only where the position is no longer in the log: then no reply that is may be missed.
-            auto_offset_reset="earliest",
-            fetch_min_bytes=1,
-        )
-        try:
-            async with asyncio.timeout(START_TIMEOUT_SECONDS):
-                await consumer.start()
-                partition = TopicPartition(self._settings.topic(REPLIES), self.partition)
-                # Nothing may be awaited between these two: the consumer would begin at the start.
-                consumer.assign([partition])
-                await consumer.seek_to_end(partition)
-                await consumer.position(partition)
-        except BaseException:
-            await consumer.stop()
-            raise
-        return consumer
+        partition = TopicPartition(self._settings.topic(REPLIES), self.partition)
+        return await from_the_end(self._settings, [partition], client_id=self._client_id)
 
     def _deliver(self, record: Any) -> None:
         correlation_id = next((v for name, v in record.headers if name == CORRELATION_ID), None)

@@ -2,14 +2,16 @@
 
 import sys
 
-from human_memory.extras import NotInstalled, needs
+from human_memory.extras import NotInstalled, needs, published_client_beside_us
 
 
 def main() -> None:
     """The entry point."""
+    if mixed := published_client_beside_us():
+        print(f"human-memory: {mixed}", file=sys.stderr)
     try:
         with needs("cli"):
             from human_memory.cli.commands import run
+        run()
     except NotInstalled as error:
         sys.exit(f"human-memory: {error}")
-    run()

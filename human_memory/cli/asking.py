@@ -20,6 +20,9 @@ AsOfOption = Annotated[
 ExplainOption = Annotated[
     bool, typer.Option("--explain", help="Show the parts of each activation, and what made them.")
 ]
+IncludeMetadataOption = Annotated[
+    bool, typer.Option("--include-metadata", help="Show the metadata of each memory too.")
+]
 NoRecordOption = Annotated[
     bool, typer.Option("--no-record", help="Look without strengthening what is found.")
 ]
@@ -56,6 +59,7 @@ class SearchOptions(QueryOptions):
     include_decayed: Annotated[
         bool, typer.Option("--include-decayed", help="Search decayed memories too.")
     ] = False
+    include_metadata: IncludeMetadataOption = False
     context: Annotated[
         str | None, typer.Option(help="The situation, as text; kept with the accesses.")
     ] = None
@@ -94,6 +98,7 @@ async def search(options: SearchOptions) -> None:
             explain=options.explain,
             min_activation=options.min_activation,
             include_decayed=options.include_decayed,
+            include_metadata=options.include_metadata,
             context=options.context,
             noise=options.noise,
             seed=options.seed,
@@ -164,6 +169,7 @@ class ListOptions(QueryOptions):
     cursor: Annotated[
         str | None, typer.Option(help="Go on after the page that named this cursor.")
     ] = None
+    include_metadata: IncludeMetadataOption = False
     as_of: AsOfOption = None
 
 
@@ -182,6 +188,7 @@ async def list_(options: ListOptions) -> None:
             limit=options.limit,
             offset=options.offset,
             cursor=options.cursor,
+            include_metadata=options.include_metadata,
             as_of=moment(options.as_of, "--as-of"),
         )
     )

@@ -31,7 +31,7 @@ def command(app: typer.Typer, name: str | None = None) -> Callable[[Body], Body]
         def invoke(**values: Any) -> None:
             _run(body, kind, values)
 
-        invoke.__doc__ = body.__doc__
+        invoke.__doc__ = _help(body)
         invoke.__annotations__ = hints = get_type_hints(kind, include_extras=True)
         invoke.__signature__ = inspect.Signature(  # type: ignore[attr-defined] # functions take it
             [
@@ -48,6 +48,12 @@ def command(app: typer.Typer, name: str | None = None) -> Callable[[Body], Body]
         return body
 
     return register
+
+
+def _help(body: Body) -> str:
+    """A paragraph is one line, which the terminal breaks."""
+    paragraphs = (inspect.getdoc(body) or "").split("\n\n")
+    return "\n\n".join(" ".join(each.split()) for each in paragraphs)
 
 
 def _own_first(kind: type) -> list[Field[Any]]:

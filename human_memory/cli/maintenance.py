@@ -16,7 +16,9 @@ from human_memory.cli.rendering import print_indented, when
 from schemas.maintenance import CancelRun, RunJob, UndoRun
 from schemas.queries import RunQuery, Runs, WorkingMemoryQuery
 
-app = typer.Typer(help="Decay, consolidation and forgetting: run them, see what they did.")
+app = typer.Typer(
+    help="Decay, consolidation and forgetting: run them, see what they did.", no_args_is_help=True
+)
 others = typer.Typer()
 RunIdArgument = Annotated[UUID, typer.Argument(metavar="RUN_ID", help="The run's id.")]
 

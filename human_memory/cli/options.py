@@ -14,12 +14,13 @@ from human_memory.bus.settings import KafkaSettings
 from human_memory.cli.output import print_json
 from human_memory.deadline import Deadline
 from human_memory.local import instance as instances
-from human_memory.local.instance import Instance
+from human_memory.local.instance import Instance, same_server
 from human_memory.operations.context import RequestContext
 from human_memory.paths import data_folder
 from schemas.replies import Reply
 
 REDIS_DEFAULT = "redis://127.0.0.1:6379/0"
+_SERVERS = ("HUMAN_MEMORY_KAFKA", "HUMAN_MEMORY_REDIS")
 _FROM_INSTANCE = ("kafka", "topic_prefix", "partitions")
 
 
@@ -65,7 +66,8 @@ class KafkaOptions(DataOptions):
         """The installation that runs in the data folder, unless another Kafka is asked for."""
         found = instances.running(self.folder)
         asked = self.kafka or os.environ.get("HUMAN_MEMORY_KAFKA")
-        return None if found is None or (asked and asked != found.kafka) else found
+        elsewhere = found is not None and asked and not same_server(asked, found.kafka)
+        return None if elsewhere else found
 
     def settings(self) -> KafkaSettings:
         """The settings by which Kafka is reached."""
@@ -95,6 +97,11 @@ class ServerOptions(KafkaOptions):
             show_default="HUMAN_MEMORY_REDIS, else that of `human-memory up`",
         ),
     ] = None
+
+    def names_servers(self) -> bool:
+        """True where flags or the environment say of which servers it is asked."""
+        named = (self.kafka, self.redis, *map(os.environ.get, _SERVERS))
+        return any(named)
 
     def redis_url(self) -> str:
         """The flag, else the environment, else what runs in the data folder."""

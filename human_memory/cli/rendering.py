@@ -1,5 +1,6 @@
 """Answers of the read side, as people read them."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -100,6 +101,8 @@ def when(time: str) -> str:
 def _print_entry(console: Console, numbers: str, memory: dict[str, Any]) -> None:
     console.print(Text(numbers), soft_wrap=True)
     print_indented(console, _said(memory))
+    if memory.get("metadata"):
+        print_indented(console, Text(json.dumps(memory["metadata"], ensure_ascii=False)))
     if memory.get("superseded_by"):
         out_of_date = f"out of date: superseded by {memory['superseded_by']}"
         print_indented(console, Text(out_of_date, style="yellow"))

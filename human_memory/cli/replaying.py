@@ -172,15 +172,16 @@ async def _shown_progress(settings: KafkaSettings, progress: Progress) -> AsyncI
     async def show() -> None:
         while True:
             await asyncio.sleep(POLL_SECONDS)
-            done, total = await _folded(settings)
-            progress.update(bar, completed=done, total=total)
+            with suppress(Unavailable):  # it is shown again when Kafka answers again
+                done, total = await _folded(settings)
+                progress.update(bar, completed=done, total=total)
 
     showing = asyncio.create_task(show())
     try:
         yield
     finally:
         showing.cancel()
-        with suppress(asyncio.CancelledError, Unavailable):
+        with suppress(asyncio.CancelledError):
             await showing
 
 

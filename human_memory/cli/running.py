@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -21,13 +22,16 @@ from human_memory.cli.options import DataOptions, JsonOption, ServerOptions
 from human_memory.cli.output import out, print_json
 from human_memory.extras import require
 from human_memory.local import instance as instances
-from human_memory.local.instance import Instance
+from human_memory.local.instance import THIS_MACHINE, Instance, same_server
 from human_memory.local.supervisor import Plan, Supervisor, require_linux, tail
+from stack import state as states
 from stack.errors import StackError
 from stack.local import LocalStack
 from stack.processes import is_alive, kill, wait_until
+from stack.state import HOST
 
 POLL_SECONDS = 0.1
+CONNECT_SECONDS = 1.0
 # The supervisor stops the services and then Kafka, each with a grace of its own.
 STOP_SECONDS_MAX = 90.0
 STATE_SECONDS_MAX = 30.0
@@ -39,6 +43,16 @@ app = typer.Typer()
 class UpOptions(ServerOptions, JsonOption):
     """Options of `up`."""
 
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65_535,
+            help="The gateway's port.",
+            envvar="HUMAN_MEMORY_HTTP_PORT",
+            show_default="that of the last start, 8000 at first",
+        ),
+    ] = None
     processes: Annotated[
         bool, typer.Option("--processes", help="Each service in a process of its own.")
     ] = False
@@ -53,13 +67,14 @@ def up(options: UpOptions) -> None:
 
     Stays in the foreground until Ctrl-C, or with --detach goes to the background and returns when
     all services are ready. What dies is restarted. Where HUMAN_MEMORY_KAFKA and HUMAN_MEMORY_REDIS
-    (or --kafka and --redis) name servers, those are used instead of local ones.
+    (or --kafka and --redis) name servers, those are used instead of local ones. The gateway keeps
+    its port from start to start.
 
     Example: `human-memory up --detach`
     """
     require_linux()
     require("server", "faststream", "fastapi", "jgo")
-    plan = _plan(options)
+    plan = plan_of(options)
     if options.detach:
         _up_detached(options, plan)
         return
@@ -67,7 +82,9 @@ def up(options: UpOptions) -> None:
         if sole:
             _supervise(plan)
             return
-    _say_running(_running_instance(plan.data), plan.data, as_json=options.as_json)
+    found = _running_instance(plan.data)
+    _check_port(plan, found)
+    _say_running(found, plan.data, as_json=options.as_json)
 
 
 @command(app)
@@ -90,16 +107,57 @@ def down(options: DataOptions) -> None:
     console.print("stopped" if found or left else f"nothing runs in {folder}")
 
 
-def _plan(options: UpOptions) -> Plan:
+def plan_of(options: UpOptions) -> Plan:
+    """The processes that `up` runs with these options, in this environment.
+
+    Raises:
+        BadParameter: of Kafka and Redis only one is named.
+    """
     kafka = options.kafka or os.environ.get("HUMAN_MEMORY_KAFKA")
     redis = options.redis or os.environ.get("HUMAN_MEMORY_REDIS")
+    ours = states.load(options.folder / "stack.json").ports
+    notes: tuple[str, ...] = ()
+    # What `up` has printed may be in the environment; it is no server of somebody else.
+    if kafka and _is_local(kafka, ours.get("kafka")):
+        kafka = None
+    if redis and _is_local(redis, ours.get("redis")):
+        redis = None
+    if kafka and not redis and not options.kafka and _is_left_over(kafka):
+        notes = (
+            f"HUMAN_MEMORY_KAFKA={kafka}: nobody listens there; Kafka is started here instead",
+        )
+        kafka = None
     if (kafka is None) != (redis is None):
         raise typer.BadParameter(
-            "give the addresses of both Kafka and Redis (--kafka and --redis, or "
-            "HUMAN_MEMORY_KAFKA and HUMAN_MEMORY_REDIS), or neither, to have both started here"
+            f"{kafka or redis} is given alone; give the addresses of both Kafka and Redis (--kafka "
+            "and --redis, or HUMAN_MEMORY_KAFKA and HUMAN_MEMORY_REDIS), or neither (unset the "
+            "variable), to have both started here"
         )
     settings = KafkaSettings(kafka=kafka) if kafka else KafkaSettings()
-    return Plan(options.folder, settings, redis=redis, separate=options.processes)
+    return Plan(
+        options.folder,
+        settings,
+        redis=redis,
+        separate=options.processes,
+        port=options.port or None,
+        notes=notes,
+    )
+
+
+def _is_local(address: str, port: int | None) -> bool:
+    return port is not None and same_server(address, f"{HOST}:{port}")
+
+
+def _is_left_over(kafka: str) -> bool:
+    """True for an address of this machine at which nobody listens: of an `up` that is gone."""
+    host, _, port = kafka.rpartition(":")
+    if host not in THIS_MACHINE or not port.isdecimal():
+        return False
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()
+    except (OSError, OverflowError):
+        return True
+    return False
 
 
 def _supervise(plan: Plan) -> None:
@@ -122,6 +180,7 @@ def _supervise(plan: Plan) -> None:
 
 def _up_detached(options: UpOptions, plan: Plan) -> None:
     log = plan.data / "logs" / "supervisor.log"
+    _check_port(plan, instances.running(plan.data))
     child = None if instances.running(plan.data) else _start_detached(options, plan, log)
     try:
         found = _until_ready(plan.data, child, log, quiet=options.as_json)
@@ -153,6 +212,8 @@ def _start_detached(options: UpOptions, plan: Plan, log: Path) -> subprocess.Pop
         arguments.append(f"--kafka={options.kafka}")
     if options.redis:
         arguments.append(f"--redis={options.redis}")
+    if options.port:
+        arguments.append(f"--port={options.port}")
     if options.processes:
         arguments.append("--processes")
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -175,6 +236,16 @@ def _running_instance(data: Path) -> Instance:
             f"another `human-memory up` runs in {data}, but has not said what it started"
         )
     return found
+
+
+def _check_port(plan: Plan, found: Instance | None) -> None:
+    """StackError if it runs already, at another port than the one that is asked for."""
+    address = found.http.get("gateway", "") if found is not None else ""
+    if plan.port and address and not address.endswith(f":{plan.port}"):
+        raise StackError(
+            f"it runs already, with the gateway at {address}; for port {plan.port} stop it first: "
+            f"{_own_name()} down"
+        )
 
 
 def _stop(found: Instance) -> None:
@@ -203,6 +274,8 @@ def _print_addresses(console: Console, found: Instance | None, data: Path) -> No
         console.print(f"  {name:<11} {address}", markup=False)
     console.print(f"  {'logs':<11} {data / 'logs'}", markup=False, soft_wrap=True)
     console.print(f"  {'stop with':<11} {_own_name()} down", markup=False)
+    for note in found.notes:
+        console.print(note, markup=False, soft_wrap=True)
 
 
 def _own_name() -> str:

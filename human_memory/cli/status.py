@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from human_memory._client.addresses import without_password
+from human_memory.bus.groups import members_of
 from human_memory.bus.reader import group_progress
 from human_memory.bus.services import SERVICES, group_of
 from human_memory.bus.settings import KafkaSettings
@@ -14,12 +15,12 @@ from human_memory.bus.topics import check_topics
 from human_memory.cli.command import command
 from human_memory.cli.options import JsonOption, ServerOptions
 from human_memory.cli.output import out, print_json, table
-from human_memory.local.children import probe
+from human_memory.local.children import SILENT, probe
 from human_memory.local.instance import Instance
 from schemas.errors import MemoryServiceError
 from schemas.topics import EVENTS, INBOX, MAINTENANCE, Topic
 from stack.local import LocalStack
-from stack.state import HOST
+from stack.processes import ProcessId, listens
 
 # Services that commit how far they are, and what they read. Retrieval takes a query as read before
 # it is answered.
@@ -50,25 +51,43 @@ class StatusOptions(ServerOptions, JsonOption):
 async def status(options: StatusOptions) -> None:
     """Each component: its state, how many records it is behind, its version and address.
 
-    The exit status is 1 unless all of them are well.
+    It is about what `up` runs in the data folder, or about the servers that are named. The exit
+    status is 1 unless all of them are well.
 
     Example: `human-memory status --json`
     """
     settings, instance = options.settings(), options.instance()
+    if instance is None and not options.names_servers():
+        # What answers at the default addresses would be another installation's.
+        _say_nothing_runs(options)
+        raise typer.Exit(1)
     redis = options.redis_url()
     stack = LocalStack(options.folder) if instance and instance.local_stack else None
-    services = [asyncio.to_thread(_service, name, instance) for name in SERVICES]
-    components, lags = await asyncio.gather(
-        asyncio.gather(_kafka(settings, stack), asyncio.to_thread(_redis, redis), *services),
+    kafka, in_redis, lags, services = await asyncio.gather(
+        _kafka(settings, stack),
+        asyncio.to_thread(_redis, redis),
         _lags(settings),
+        _ours(instance) if instance else _somewhere(settings),
     )
-    components = [replace(each, lag=lags.get(each.name)) for each in components]
+    components = [replace(each, lag=lags.get(each.name)) for each in (kafka, in_redis, *services)]
     well = all(component.ok for component in components)
     if options.as_json:
         print_json({"ok": well, "components": [asdict(component) for component in components]})
     else:
         _print(components, instance, options.folder)
     raise typer.Exit(0 if well else 1)
+
+
+def _say_nothing_runs(options: StatusOptions) -> None:
+    if options.as_json:
+        print_json({"ok": False, "components": []})
+        return
+    out().print(
+        f"nothing of {options.folder} runs here; start it with: human-memory up (or name servers "
+        "with --kafka and --redis)",
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 async def _kafka(settings: KafkaSettings, stack: LocalStack | None) -> Component:
@@ -100,12 +119,37 @@ def _redis(url: str) -> Component:
     return Component("redis", True, "ready", None, version, without_password(url))
 
 
-def _service(name: str, instance: Instance | None) -> Component:
-    default = f"http://{HOST}:{SERVICES[name]}"
-    address = instance.http.get(name, default) if instance else default
+async def _ours(instance: Instance) -> list[Component]:
+    """The services that `up` runs."""
+    probing = (asyncio.to_thread(_service, name, instance) for name in SERVICES)
+    return await asyncio.gather(*probing)
+
+
+def _service(name: str, instance: Instance) -> Component:
+    address, pid = instance.http.get(name), instance.pids.get(name)
+    port = int(address.rpartition(":")[2]) if address else 0
+    if address is None or pid is None or not listens(ProcessId(pid, 0), port):
+        # Another program at this address is none of ours, whatever it says.
+        return Component(name, False, SILENT, None, None, address or "")
     found = probe(address)
     state = "ready" if found.ready else found.waiting
     return Component(name, found.ready, state, None, found.version, address)
+
+
+async def _somewhere(settings: KafkaSettings) -> list[Component]:
+    """The services of the named servers, wherever they run: Kafka knows who is at work for it.
+
+    Of the gateway it does not know, and what answers at a default address may be another's.
+    """
+    names = [name for name in SERVICES if name != "gateway"]
+    try:
+        counts = await members_of(settings, names)
+    except MemoryServiceError as error:
+        return [Component(name, False, error.message, None, None, "") for name in names]
+    return [
+        Component(name, count > 0, f"{count or 'nobody'} at work", None, None, "")
+        for name, count in zip(names, counts, strict=True)
+    ]
 
 
 async def _lags(settings: KafkaSettings) -> dict[str, int]:
@@ -138,5 +182,5 @@ def _print(components: list[Component], instance: Instance | None, folder: Path)
 
 def _supervised(instance: Instance | None, folder: Path) -> str:
     if instance is None:
-        return f"nothing of {folder} runs here: these are the configured or default addresses"
+        return "of the servers that are named; a gateway tells its state at /ready"
     return f"run by human-memory up, pid {instance.pid}; logs in {folder / 'logs'}"

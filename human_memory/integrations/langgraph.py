@@ -4,10 +4,14 @@ An item is a memory: its text is what the item's index fields say, its value is 
 `put` to a key that exists forgets the old version. `search` ranks as the memory does, so what is
 used often comes first; what has decayed is found no more by meaning, but still by its key. A search
 with a query finds 100 items at most, those before its offset included.
+
+Filters are those of LangGraph's own stores: equal values, inside of objects too, and `$eq`, `$ne`,
+`$gt`, `$gte`, `$lt` and `$lte`. Others raise ValueError.
 """
 
 import asyncio
 import hashlib
+import json
 import operator
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -30,22 +34,24 @@ from langgraph.store.base import (
 )
 
 from human_memory._client import calls
-from human_memory._client.arguments import ListMore, StoreMore
+from human_memory._client.arguments import ListMore, SearchMore, StoreMore
 from human_memory._client.calls import Call
 from human_memory._client.connecting import connect, connect_async
-from human_memory.exceptions import MemoryNotFound
-from human_memory.models import MemoryDetail, MemoryItem, MemoryPage
+from human_memory.exceptions import HumanMemoryError, MemoryNotFound, ValidationError
+from human_memory.models import MemoryDetail, MemoryItem, MemoryPage, SearchResult
 
 Path = tuple[str, ...]
 # Asks for a call's result and goes on with it: the same steps with and without asyncio.
 Steps = Generator[Call[Any], Any, Any]
+Row = MemoryItem | SearchResult
 
 NAMESPACE_DEFAULT = "langgraph"
 MEMORY_TYPE, NAMESPACE_TYPE = "langgraph", "langgraph_ns"
 _NAMESPACE_TAG, _INDEXED_TAG = "lg:namespace", "lg:indexed"
 _NO_THRESHOLD = -1e6
 _FOUND_MAX = 100
-_PAGE = 200
+# So many values of 8 KiB, with all that is told beside them, fit into one answer.
+_PAGE = 90
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "$eq": operator.eq,
     "$ne": operator.ne,
@@ -102,7 +108,7 @@ class HumanMemoryStore(BaseStore):
             while True:
                 try:
                     value = self._transport.send(call)
-                except MemoryNotFound as error:
+                except HumanMemoryError as error:
                     call = steps.throw(error)
                 else:
                     call = steps.send(value)
@@ -115,7 +121,7 @@ class HumanMemoryStore(BaseStore):
             while True:
                 try:
                     value = await self._async_transport.send(call)
-                except MemoryNotFound as error:
+                except HumanMemoryError as error:
                     call = steps.throw(error)
                 else:
                     call = steps.send(value)
@@ -129,6 +135,7 @@ class HumanMemoryStore(BaseStore):
             if isinstance(op, GetOp):
                 reads.append((at, _get(op)))
             elif isinstance(op, SearchOp):
+                _check(list((op.filter or {}).values()))
                 reads.append((at, _search(op)))
             elif isinstance(op, ListNamespacesOp):
                 reads.append((at, _list_namespaces(op)))
@@ -143,10 +150,7 @@ class HumanMemoryStore(BaseStore):
             if op.namespace not in self._namespaces:
                 yield _marker(op.namespace)
                 self._namespaces.add(op.namespace)
-            created = None
-            if outdated:
-                detail: MemoryDetail = yield calls.inspect(outdated[0].memory_id, {})
-                created = _created_at(detail)
+            created = _created_at(outdated[0]) if outdated else None
             yield _store(op, op.value, created)
             # Of all who put this key now the last to look sees every version; the newest stays.
             versions: list[MemoryItem] = yield from _versions(op.namespace, op.key)
@@ -158,51 +162,58 @@ class HumanMemoryStore(BaseStore):
 
 def _get(op: GetOp) -> Steps:
     versions: list[MemoryItem] = yield from _versions(op.namespace, op.key)
-    if not versions:
-        return None
-    detail = yield calls.inspect(versions[0].memory_id, {})
-    return _item(detail)
+    return _item(versions[0]) if versions else None
 
 
 def _search(op: SearchOp) -> Steps:
     tag = _tag("p", op.namespace_prefix)
     wanted = op.offset + op.limit
-    found: list[SearchItem] = []
-    seen: set[tuple[Path, str]] = set()
+    rows: list[Row]
     if op.query:
-        rows = yield calls.search(
-            op.query,
-            _FOUND_MAX if op.filter else min(wanted + 1, _FOUND_MAX),
-            _NO_THRESHOLD,
-            {"tags": [tag, _INDEXED_TAG], "types": [MEMORY_TYPE]},
-        )
-        scores = {row.memory_id: row.similarity for row in rows}
+        top_k = _FOUND_MAX if op.filter else max(1, min(wanted + 1, _FOUND_MAX))
+        rows = yield from _found(op.query, top_k, [tag, _INDEXED_TAG])
     else:
-        listed = yield from _listed(tag)
-        scores = dict.fromkeys((row.memory_id for row in listed), None)
-    for memory_id, score in scores.items():
-        if len(found) >= wanted:
-            break
-        detail = yield calls.inspect(memory_id, {})
-        item = _item(detail)
-        name = (item.namespace, item.key)
-        # Two versions are found while one is replaced.
-        if name not in seen and _matches(item.value, op.filter):
-            seen.add(name)
-            found.append(
+        rows = yield from _listed(tag)
+        rows.sort(key=lambda row: (_created_at(row), row.memory_id))
+    filters = op.filter or {}
+    items: dict[tuple[Path, str], SearchItem] = {}
+    for row in rows:
+        item = _item(row)
+        if all(_matches(item.value.get(name), each) for name, each in filters.items()):
+            # Two versions are found while one is replaced: the first is the better one.
+            items.setdefault(
+                (item.namespace, item.key),
                 SearchItem(
-                    item.namespace, item.key, item.value, item.created_at, item.updated_at, score
-                )
+                    item.namespace,
+                    item.key,
+                    item.value,
+                    item.created_at,
+                    item.updated_at,
+                    getattr(row, "similarity", None),
+                ),
             )
-    return found[op.offset : wanted]
+    return list(items.values())[op.offset : wanted]
+
+
+def _found(query: str, top_k: int, tags: Sequence[str]) -> Steps:
+    """Memories about something, with their metadata."""
+    more: SearchMore = {"tags": tags, "types": [MEMORY_TYPE], "include_metadata": True}
+    try:
+        found: list[SearchResult] = yield calls.search(query, top_k, _NO_THRESHOLD, more)
+    except ValidationError:
+        # Their texts and values together are more than one answer can hold.
+        more["include_metadata"] = False
+        found = yield calls.search(query, top_k, _NO_THRESHOLD, more)
+        for row in found:
+            with suppress(MemoryNotFound):  # somebody has deleted it since
+                detail: MemoryDetail = yield calls.inspect(row.memory_id, {})
+                row.metadata = detail.metadata
+    return [row for row in found if row.metadata]
 
 
 def _list_namespaces(op: ListNamespacesOp) -> Steps:
-    paths: list[Path] = []
-    rows = yield from _listed(_NAMESPACE_TAG)
-    for row in rows:
-        detail = yield calls.inspect(row.memory_id, {})
-        paths.append(tuple(detail.metadata["namespace"]))
+    rows: list[MemoryItem] = yield from _listed(_NAMESPACE_TAG)
+    paths = [tuple((row.metadata or {})["namespace"]) for row in rows]
     conditions = op.match_conditions or ()
     matching = [path for path in paths if all(_path_matches(path, each) for each in conditions)]
     shown = sorted({path[: op.max_depth] for path in matching})
@@ -220,7 +231,7 @@ def _listed(tag: str) -> Steps:
     for status in ("active", "decayed"):
         cursor: str | None = None
         while True:
-            more: ListMore = {"tag": tag, "status": status}
+            more: ListMore = {"tag": tag, "status": status, "include_metadata": True}
             if cursor is not None:
                 more["cursor"] = cursor
             page: MemoryPage = yield calls.list_page(0, _PAGE, more)
@@ -270,38 +281,76 @@ def _text(op: PutOp, value: Mapping[str, Any]) -> str:
     return "\n".join(texts).strip() or op.key
 
 
-def _item(detail: MemoryDetail) -> Item:
-    metadata = detail.metadata
+def _item(row: Row) -> Item:
+    metadata = row.metadata or {}
     return Item(
         value=metadata["value"],
         key=metadata["key"],
         namespace=tuple(metadata["namespace"]),
-        created_at=datetime.fromisoformat(_created_at(detail)),
-        updated_at=datetime.fromisoformat(detail.created_at),
+        created_at=datetime.fromisoformat(_created_at(row)),
+        updated_at=datetime.fromisoformat(str(row.created_at)),
     )
 
 
-def _created_at(detail: MemoryDetail) -> str:
-    return str(detail.metadata.get("created_at", detail.created_at))
+def _created_at(row: Row) -> str:
+    return str((row.metadata or {}).get("created_at", row.created_at))
 
 
 def _tag(kind: str, path: Path) -> str:
     """A label of a path, however long it is."""
-    return f"lg:{kind}:{hashlib.sha256(chr(31).join(path).encode()).hexdigest()[:40]}"
+    joined = chr(31).join(path)
+    if joined.count(chr(31)) >= len(path) > 0:  # a label has one: what is joined is not clear
+        joined = chr(31) + json.dumps(path)
+    return f"lg:{kind}:{hashlib.sha256(joined.encode()).hexdigest()[:40]}"
 
 
-def _matches(value: Mapping[str, Any], wanted: Mapping[str, Any] | None) -> bool:
-    return all(_equals(value.get(name), expected) for name, expected in (wanted or {}).items())
+def _matches(value: Any, wanted: Any) -> bool:
+    """True if a value is as a filter wants it, as in LangGraph's own stores."""
+    if _has_operators(wanted):
+        return all(_compares(name, value, bound) for name, bound in wanted.items())
+    if isinstance(wanted, dict):
+        return isinstance(value, dict) and all(
+            _matches(value.get(name), each) for name, each in wanted.items()
+        )
+    if isinstance(wanted, list | tuple):
+        return (
+            isinstance(value, list | tuple)
+            and len(value) == len(wanted)
+            and all(map(_matches, value, wanted))
+        )
+    return bool(value == wanted)
 
 
-def _equals(value: Any, expected: Any) -> bool:
-    """Equal, or as the operators of `expected` say: `{"$gte": 3}`."""
-    if not isinstance(expected, dict) or not any(name.startswith("$") for name in expected):
-        return bool(value == expected)
+def _has_operators(wanted: Any) -> bool:
+    return isinstance(wanted, dict) and any(str(name).startswith("$") for name in wanted)
+
+
+def _compares(name: str, value: Any, bound: Any) -> bool:
+    compare = _COMPARISONS[name]
+    if name not in ("$eq", "$ne"):
+        # Numbers, also where they are texts; else texts by their order, such as dates.
+        with suppress(TypeError, ValueError):
+            value, bound = float(value), float(bound)
     try:
-        return all(_COMPARISONS[name](value, bound) for name, bound in expected.items())
+        return compare(value, bound)
     except TypeError:
         return False  # of two kinds that don't compare, such as None and a number
+
+
+def _check(wanted: Any) -> None:
+    """Refuse a filter that no store of LangGraph knows, whether or not there is an item.
+
+    Raises:
+        ValueError: it has an operator that is unknown.
+    """
+    if _has_operators(wanted):
+        for name in wanted.keys() - _COMPARISONS.keys():
+            known = ", ".join(_COMPARISONS)
+            raise ValueError(f"Unsupported operator: {name}; those of a filter are {known}")
+        return
+    for each in wanted.values() if isinstance(wanted, dict) else wanted or ():
+        if isinstance(each, dict | list | tuple):
+            _check(each)
 
 
 def _path_matches(path: Path, condition: MatchCondition) -> bool:

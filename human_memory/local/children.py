@@ -1,7 +1,6 @@
 """Our services as child processes: started, watched, restarted, stopped."""
 
 import json
-import os
 import signal
 import sys
 import time
@@ -13,8 +12,9 @@ from pathlib import Path
 
 from human_memory.bus.backoff import Backoff
 from human_memory.bus.services import SERVICES
-from stack.processes import Launch, ProcessId, is_alive, spawn, terminate
-from stack.state import HOST, free_port, is_free
+from human_memory.local.ports import Ports
+from stack.errors import StackError
+from stack.processes import Launch, ProcessId, is_alive, listens, spawn, terminate
 
 # In a process of its own: HTTP must not wait while the others compute.
 APART = ("gateway",)
@@ -23,6 +23,9 @@ PATIENCE_SECONDS = 180
 STOP_GRACE_SECONDS = 20.0
 PROBE_SECONDS_MAX = 3.0
 BACKOFF = Backoff((0.5, 1.0, 2.0, 5.0, 10.0, 30.0))
+SILENT = "does not answer"
+# Our own machine is reached without the proxy that the environment may name.
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 # A child that ran this long had started well: the next failure is a new one.
 WELL_AFTER_SECONDS = 60.0
 
@@ -43,21 +46,24 @@ class _Child:
 class Children:
     """One process for the gateway and one for all others, or with `separate` one for each."""
 
-    def __init__(self, logs: Path, *, separate: bool) -> None:
+    def __init__(self, logs: Path, ports: Ports, *, separate: bool) -> None:
         alone = tuple(SERVICES) if separate else APART
         together = tuple(name for name in SERVICES if name not in alone)
         groups = [*((name,) for name in alone), *([together] if together else [])]
         self._children = [_Child(group) for group in groups]
         self._logs = logs
-        self._ports: dict[str, int] = {}
+        self._ports = ports
         self._environment: Mapping[str, str] = {}
 
     @property
     def http(self) -> dict[str, str]:
         """Base URL by service."""
-        host = _http_host()
-        shown = HOST if host in ("0.0.0.0", "::") else host  # noqa: S104 (compared, not bound)
-        return {name: f"http://{shown}:{port}" for name, port in self._ports.items()}
+        return self._ports.addresses
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences on what is otherwise than expected."""
+        return list(self._ports.notes.values())
 
     @property
     def pids(self) -> dict[str, int]:
@@ -69,11 +75,14 @@ class Children:
             for name in child.services
         }
 
-    def start(self, environment: Mapping[str, str]) -> None:
-        """Start all of them, with these variables over our own."""
+    def start(self, environment: Mapping[str, str]) -> list[str]:
+        """Start all of them, with these variables over our own; what was found, for people.
+
+        Raises:
+            StackError: a port that was asked for is taken.
+        """
         self._environment = environment
-        for child in self._children:
-            self._start(child)
+        return [news for child in self._children for news in self._start(child)]
 
     def restart_dead(self) -> list[str]:
         """Restart what died, after a while that grows; what was found or done, for people."""
@@ -83,8 +92,7 @@ class Children:
             if child.process is not None and not is_alive(child.process):
                 news.append(self._note_death(child, now))
             elif child.retry_at is not None and now >= child.retry_at:
-                self._start(child)
-                news.append(f"{child.name} restarted")
+                news += self._restarted(child)
         return news
 
     def failing(self, failures_min: int) -> list[str]:
@@ -93,7 +101,9 @@ class Children:
 
     def unready(self) -> dict[str, str]:
         """The parts that each service still waits for; empty when all are ready."""
-        states = {name: probe(url) for name, url in self.http.items()}
+        states = {
+            name: self._probed(child, name) for child in self._children for name in child.services
+        }
         return {name: state.waiting for name, state in states.items() if not state.ready}
 
     def log_file(self, name: str) -> Path:
@@ -108,6 +118,18 @@ class Children:
                 terminate(child.process, grace_s=STOP_GRACE_SECONDS)
                 child.process = None
 
+    def _probed(self, child: _Child, name: str) -> "Readiness":
+        # Another installation's server at that port would say that it is ready, too.
+        if child.process is None or not listens(child.process, self._ports[name]):
+            return Readiness(ready=False, waiting=SILENT)
+        return probe(self.http[name])
+
+    def _restarted(self, child: _Child) -> list[str]:
+        try:
+            return [*self._start(child), f"{child.name} restarted"]
+        except StackError as error:
+            return [f"{error}; {self._note_death(child, time.monotonic())}"]
+
     def _note_death(self, child: _Child, now: float) -> str:
         if now - child.started > WELL_AFTER_SECONDS:
             child.failures = 0
@@ -117,8 +139,8 @@ class Children:
         child.retry_at = now + wait
         return f"{child.name} ended, see {self.log_file(child.name)}; restart in {wait:g} s"
 
-    def _start(self, child: _Child) -> None:
-        self._choose_ports(child)
+    def _start(self, child: _Child) -> list[str]:
+        news = [said for name in child.services if (said := self._ports.choose(name)) is not None]
         ports = [f"--port={name}={self._ports[name]}" for name in child.services]
         child.process = spawn(
             Launch(
@@ -137,14 +159,7 @@ class Children:
         )
         child.started = time.monotonic()
         child.retry_at = None
-
-    def _choose_ports(self, child: _Child) -> None:
-        for name in child.services:
-            port = self._ports.get(name, SERVICES[name])
-            taken = set(self._ports.values()) - {port}
-            if port in taken or not is_free(port):
-                port = free_port(taken)
-            self._ports[name] = port
+        return news
 
 
 @dataclass(frozen=True)
@@ -159,13 +174,13 @@ class Readiness:
 def probe(url: str) -> Readiness:
     """Ask the service at `url` whether it is ready."""
     try:
-        with urllib.request.urlopen(f"{url}/ready", timeout=PROBE_SECONDS_MAX) as response:  # noqa: S310 (our own http address)
+        with _DIRECT.open(f"{url}/ready", timeout=PROBE_SECONDS_MAX) as response:
             body = json.load(response)
     except urllib.error.HTTPError as error:
         with error:
             body = _json_or_nothing(error.read())
     except (OSError, ValueError):
-        return Readiness(ready=False, waiting="does not answer")
+        return Readiness(ready=False, waiting=SILENT)
     missing = [f"{k} {v}" for k, v in body.get("checks", {}).items() if v != "ok"]
     return Readiness(
         ready=body.get("status") == "ready",
@@ -180,7 +195,3 @@ def _json_or_nothing(text: bytes) -> dict[str, object]:
     except ValueError:
         return {}
     return body if isinstance(body, dict) else {}
-
-
-def _http_host() -> str:
-    return os.environ.get("HUMAN_MEMORY_HTTP_HOST") or HOST

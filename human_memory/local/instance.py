@@ -8,7 +8,9 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from stack.processes import ProcessId, is_alive
+from stack.state import HOST
 
+THIS_MACHINE = ("localhost", "127.0.0.1", "[::1]")
 _FILE = "instance.json"
 _LOCK = "instance.lock"
 
@@ -26,11 +28,28 @@ class Instance(BaseModel):
     partitions: int = 0
     local_stack: bool = True
     http: dict[str, str] = {}
+    pids: dict[str, int] = {}
+    notes: list[str] = []
 
     @property
     def process(self) -> ProcessId:
         """The supervisor, told apart from another process that got its pid later."""
         return ProcessId(self.pid, self.started_ticks)
+
+
+def same_server(one: str, other: str) -> bool:
+    """True for two addresses of one server; this machine has several names for itself.
+
+    >>> same_server("localhost:24752", "127.0.0.1:24752")
+    True
+    """
+    return _plain(one) == _plain(other)
+
+
+def _plain(address: str) -> str:
+    rest = address.partition("://")[2] or address
+    host, _, port = rest.partition("/")[0].rpartition(":")
+    return f"{HOST}:{port}" if host in THIS_MACHINE else address
 
 
 def running(data: Path) -> Instance | None:

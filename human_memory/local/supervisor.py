@@ -16,6 +16,7 @@ from human_memory.bus.topics import apply_topics
 from human_memory.local import instance as instances
 from human_memory.local.children import Children
 from human_memory.local.instance import Instance
+from human_memory.local.ports import Ports
 from stack.errors import StackError
 from stack.local import LocalStack
 from stack.processes import start_ticks
@@ -32,12 +33,17 @@ LOG_LINES_SHOWN = 15
 
 @dataclass(frozen=True)
 class Plan:
-    """The processes to run. Without `redis`, Kafka and Redis are those of the local stack."""
+    """The processes to run. Without `redis`, Kafka and Redis are those of the local stack.
+
+    `port`: the gateway's; without it, that of the last start.
+    """
 
     data: Path
     settings: KafkaSettings
     redis: str | None = None
     separate: bool = False
+    port: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Supervisor:
@@ -50,7 +56,8 @@ class Supervisor:
         self._say = say
         self._show = doing
         self._stack = LocalStack(plan.data) if plan.redis is None else None
-        self._children = Children(plan.data / "logs", separate=plan.separate)
+        ports = Ports(plan.data, {"gateway": plan.port} if plan.port else {})
+        self._children = Children(plan.data / "logs", ports, separate=plan.separate)
         pid = os.getpid()
         self._instance = Instance(
             pid=pid,
@@ -100,7 +107,7 @@ class Supervisor:
 
     def _start_children(self) -> None:
         kafka, redis = self._addresses()
-        self._children.start(
+        news = self._children.start(
             {
                 "HUMAN_MEMORY_KAFKA": kafka,
                 "HUMAN_MEMORY_REDIS": redis,
@@ -109,7 +116,17 @@ class Supervisor:
                 **_graph_snapshots(self._plan.data),
             }
         )
-        self._publish(kafka=kafka, redis=redis, http=self._children.http)
+        self._tell(news)
+        self._publish(kafka=kafka, redis=redis)
+
+    def _tell(self, news: list[str]) -> None:
+        for each in news:
+            self._say(each)
+        self._publish(
+            http=self._children.http,
+            pids=self._children.pids,
+            notes=[*self._plan.notes, *self._children.notes],
+        )
 
     def _addresses(self) -> tuple[str, str]:
         if self._stack is not None:
@@ -133,9 +150,8 @@ class Supervisor:
             self._publish(phase=_listed(unready))
 
     def _restart_dead(self) -> None:
-        for news in self._children.restart_dead():
-            self._say(news)
-            self._publish(http=self._children.http)
+        if news := self._children.restart_dead():
+            self._tell(news)
         if self._stack is None or time.monotonic() < self._stack_retry_at:
             return
         try:

@@ -59,6 +59,7 @@ _DEAD_LETTER = {
         "timestamp": "2026-01-15T18:30:00.000Z",
         "value_was_null": False,
     },
+    "state": "waiting",
 }
 
 ANSWERS: dict[Route, Any] = {
@@ -182,8 +183,10 @@ ANSWERS: dict[Route, Any] = {
     routes.DEAD_LETTERS: {"dead_letters": [_DEAD_LETTER]},
     routes.GET_DEAD_LETTER: _DEAD_LETTER,
     routes.REPLAY_DEAD_LETTERS: {
-        "replayed": [{"dead_letter": "3:17", "sent_to": "memory.inbox 3:2040"}]
+        "replayed": [{"dead_letter": "3:17", "sent_to": "memory.inbox 3:2040"}],
+        "left": 0,
     },
+    routes.DISCARD_DEAD_LETTERS: {"discarded": ["3:17"]},
     routes.READY: {
         "status": "ready",
         "checks": {"postgres": "ok", "qdrant": "ok", "neo4j": "ok", "kafka": "ok", "redis": "ok"},

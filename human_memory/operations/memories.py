@@ -27,6 +27,7 @@ from schemas.ids import derive
 from schemas.inbox import Access, Forget, Restore, Store, Supersede
 from schemas.limits import FUTURE_SKEW_SECONDS_DEFAULT
 from schemas.queries import Inspect, ListMemories, Recall, Search, Stats
+from schemas.replies import Reply
 
 SEEDS = 2**63  # that the bus knows
 _TIMES = (
@@ -86,8 +87,9 @@ async def search(request: SearchRequest, context: RequestContext) -> models.Sear
         wait="visible",
         seed=None if request.seed is None else request.seed % SEEDS,  # any number is one here
     )
-    rows = [shown(row) for row in (await context.ask(query))["results"]]
-    return models.SearchReply.model_validate({"results": rows, "count": len(rows)})
+    reply = await context.request(query)
+    rows = [shown(row) for row in reply.unwrap()["results"]]
+    return models.SearchReply.model_validate(_warned(reply, {"results": rows, "count": len(rows)}))
 
 
 async def recall(request: RecallRequest, context: RequestContext) -> models.MemoryInfo:
@@ -99,7 +101,8 @@ async def recall(request: RecallRequest, context: RequestContext) -> models.Memo
         query_id=context.query_id,
         wait="visible",
     )
-    return models.MemoryInfo.model_validate(shown(await context.ask(query)))
+    reply = await context.request(query)
+    return models.MemoryInfo.model_validate(_warned(reply, shown(reply.unwrap())))
 
 
 async def inspect(request: InspectRequest, context: RequestContext) -> models.MemoryDetail:
@@ -179,6 +182,10 @@ async def inspected(context: RequestContext, memory_id: UUID) -> Json:
         NotFound: unknown.
     """
     return await context.ask(context.message(Inspect, memory_id=memory_id))
+
+
+def _warned(reply: Reply, answer: Json) -> Json:
+    return answer if reply.warning is None else {**answer, "warning": reply.warning}
 
 
 def shown(row: Json) -> Json:

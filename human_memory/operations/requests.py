@@ -6,14 +6,15 @@ Unknown fields are ignored, as the published client's server does.
 import re
 from collections.abc import Callable, Collection
 from copy import copy
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, create_model, model_validator
+from pydantic_core import PydanticCustomError
 
 from schemas import inbox, limits, queries
 from schemas.errors import NotFound
-from schemas.fields import ConceptType, MemoryType, Message
+from schemas.fields import ConceptType, MemoryType, Message, Milliseconds
 from schemas.maintenance import RunJob
 
 T = TypeVar("T", bound=BaseModel)
@@ -215,11 +216,31 @@ class NamespacesRequest(ApiRequest):
     """The namespaces of the installation by name, each with its counts."""
 
 
-class DeadLettersRequest(ApiRequest):
+class DeadLetterFilters(ApiRequest):
+    """The dead letters that a request is about."""
+
+    topic: str | None = Field(None, description="Refused in this topic, such as memory.inbox.")
+    code: str | None = Field(None, description="Refused with this code, such as validation.")
+    service: str | None = Field(None, description="Refused by this service.")
+    key: str | None = Field(None, description="With this key, which is a namespace.")
+    contains: str | None = Field(None, description="With this in the reason.")
+    since: Milliseconds | None = Field(None, description="Refused at that time or later.")
+    until: Milliseconds | None = Field(None, description="Refused before that time.")
+
+    def filters(self) -> dict[str, Any]:
+        """Filters that are given, by name."""
+        given = {name: getattr(self, name) for name in DeadLetterFilters.model_fields}
+        return {name: value for name, value in given.items() if value is not None}
+
+
+class DeadLettersRequest(DeadLetterFilters):
     """The newest dead letters."""
 
     last: Annotated[int, Field(ge=1, le=limits.DEAD_LETTERS_MAX)] = Field(
         50, description="At most so many."
+    )
+    state: Literal["waiting", "sent_back", "returned", "discarded"] | None = Field(
+        None, description="Only those of which that became; returned: sent back and refused again."
     )
 
 
@@ -229,12 +250,28 @@ class DeadLetterRequest(ApiRequest):
     place: str
 
 
-class ReplayRequest(ApiRequest):
-    """Dead letters to send again: those at some places, or all that are commands."""
+class SomeDeadLetters(DeadLetterFilters):
+    """Dead letters at some places, or all that the filters let through."""
 
     model_config = _example(places=["3:17"])
     places: Annotated[list[str], Field(max_length=limits.DEAD_LETTERS_MAX)] = []
     all: bool = False
+
+    @model_validator(mode="after")
+    def _either(self) -> Self:
+        if self.places and self.all:
+            raise PydanticCustomError("places_or_all", "give either places or all")
+        return self
+
+
+class ReplayRequest(SomeDeadLetters):
+    """Dead letters to send again: those at some places, or all that are commands."""
+
+    again: bool = Field(False, description="Also what was sent back before.")
+
+
+class DiscardRequest(SomeDeadLetters):
+    """Dead letters that are done with: those at some places, or all that wait."""
 
 
 Goal = Annotated[str, StringConstraints(min_length=1, max_length=limits.GOAL_CHARACTERS_MAX)]

@@ -8,7 +8,14 @@ from typing import Any, Literal, get_type_hints
 from pydantic import BaseModel, TypeAdapter
 
 from human_memory import routes
-from human_memory.operations import graph, installation, maintenance, memories, system
+from human_memory.operations import (
+    dead_letters,
+    graph,
+    installation,
+    maintenance,
+    memories,
+    system,
+)
 from human_memory.operations.context import RequestContext
 from human_memory.operations.examples import ANSWERS
 from human_memory.routes import Route
@@ -86,11 +93,14 @@ _ALL = (
     Operation(routes.SET_PARAMETERS, installation.set_parameters, "admin"),
     Operation(routes.NAMESPACES, installation.namespaces, "admin", everywhere=True),
     Operation(routes.REBUILD, installation.rebuild, "admin", everywhere=True),
-    Operation(routes.DEAD_LETTERS, installation.dead_letters, "admin", everywhere=True),
+    Operation(routes.DEAD_LETTERS, dead_letters.dead_letters, "admin", everywhere=True),
     Operation(
-        routes.REPLAY_DEAD_LETTERS, installation.replay_dead_letters, "admin", everywhere=True
+        routes.REPLAY_DEAD_LETTERS, dead_letters.replay_dead_letters, "admin", everywhere=True
     ),
-    Operation(routes.GET_DEAD_LETTER, installation.get_dead_letter, "admin", everywhere=True),
+    Operation(
+        routes.DISCARD_DEAD_LETTERS, dead_letters.discard_dead_letters, "admin", everywhere=True
+    ),
+    Operation(routes.GET_DEAD_LETTER, dead_letters.get_dead_letter, "admin", everywhere=True),
     Operation(routes.READY, system.ready, "read"),
 )
 OPERATIONS: dict[Route, Operation] = {each.route: each for each in _ALL}

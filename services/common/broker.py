@@ -85,6 +85,7 @@ def make_broker(settings: ServiceSettings, *, service: str) -> KafkaBroker:
         security=_security(settings),
         client_id=f"human-memory-{service}",
         allow_auto_create_topics=False,
+        consumer_only=True,  # its own producer and admin client have no limits, and no use here
         # Handlers take records: the type they are annotated with is for the documents only.
         apply_types=False,
         parser=_raw_parser,

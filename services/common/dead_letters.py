@@ -54,12 +54,13 @@ class DeadLetters:
             topic=record.topic,
             partition=record.partition,
             offset=record.offset,
-            namespace=_text(record.key),
-            correlation_id=_text(dict(record.headers or ()).get(CORRELATION_ID)),
+            namespace=shown(record.key),
+            correlation_id=shown(dict(record.headers or ()).get(CORRELATION_ID)),
         )
 
 
-def _text(value: bytes | None) -> str | None:
+def shown(value: bytes | None) -> str | None:
+    """The beginning of a key or header, for a log line."""
     return value[:200].decode("utf-8", "replace") if value else None
 
 

@@ -8,7 +8,6 @@ import orjson
 import structlog
 from faststream.asgi import AsgiResponse, get
 from faststream.asgi.types import ASGIApp
-from faststream.kafka import KafkaBroker
 from prometheus_client import make_asgi_app
 
 from human_memory import __version__
@@ -19,7 +18,6 @@ log = structlog.get_logger(__name__)
 # A check raises or returns what to show; `ok` is the only value that is ready.
 Check = Callable[[], Awaitable[str]]
 CHECK_SECONDS_MAX = 1.5
-KAFKA_SECONDS_MAX = 1.0
 
 
 class Loads(Protocol):
@@ -29,9 +27,12 @@ class Loads(Protocol):
     def loaded(self) -> bool: ...
 
 
-async def kafka_answers(broker: KafkaBroker) -> str:
-    """`ok` if the broker's connection works."""
-    return "ok" if await broker.ping(KAFKA_SECONDS_MAX) else "error"
+async def kafka_answers(subscriber: Any) -> str:
+    """`ok` if Kafka answers the consumer of a FastStream subscriber, which has one once it runs."""
+    if subscriber.consumer is None:
+        return "not connected"
+    await subscriber.consumer.topics()
+    return "ok"
 
 
 async def redis_answers(redis: RedisClient) -> str:

@@ -5,6 +5,7 @@ import sys
 
 import structlog
 
+from human_memory.bus.complaints import FewComplaints
 from services.common.settings import ServiceSettings
 
 
@@ -24,6 +25,7 @@ def configure_logs(settings: ServiceSettings) -> None:
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(FewComplaints())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

@@ -8,7 +8,7 @@ import hiredis
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import BusyLoadingError, RedisError
+from redis.exceptions import BusyLoadingError, OutOfMemoryError, ReadOnlyError, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
@@ -63,6 +63,26 @@ async def execute(client: RedisClient, commands: Sequence[Sequence[Word]]) -> li
         raise
     finally:
         await client.connection_pool.release(connection)
+
+
+async def write_refusal(client: RedisClient, prefix: str) -> str | None:
+    """Redis's words for refusing all writes now (full, a replica, can't save); None if it doesn't.
+
+    It is asked for a write that changes nothing: a key that is never there, if it is there.
+    """
+    try:
+        (reply,) = await execute(client, [["SET", f"{prefix}never", b"", "XX"]])
+    except REDIS_ERRORS as error:
+        reply = error
+    return str(reply) if refuses_writes(reply) else None
+
+
+def refuses_writes(reply: object) -> bool:
+    """True for an error by which Redis refuses writes and still answers reads."""
+    if isinstance(reply, (OutOfMemoryError, ReadOnlyError)):
+        return True
+    # redis-py has no classes for these.
+    return isinstance(reply, RedisError) and str(reply).startswith(("MISCONF", "NOREPLICAS"))
 
 
 def redis_prefix(topic_prefix: str) -> str:

@@ -2,8 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Any
 
@@ -11,7 +10,8 @@ import structlog
 from prometheus_client import Counter
 
 from human_memory.bus.consumer import SILENT_SECONDS_MAX
-from human_memory.bus.probing import kafka_answers
+from human_memory.bus.lasting import DOUBT_SECONDS, Lasting
+from human_memory.bus.probing import PROBE_SECONDS_MAX, kafka_answers
 from schemas.errors import Unavailable
 from services.common.ownership import REBALANCE_TIMEOUT_MS, Ownership
 from services.common.redis import REDIS_ERRORS, RedisClient, redis_prefix
@@ -28,8 +28,15 @@ UNASSIGNED_SECONDS_MAX = REBALANCE_TIMEOUT_MS / 1000 + 30.0
 UNTAKEN_SECONDS_MAX = 30.0
 # A batch of the longest texts takes a minute on a loaded machine.
 BATCH_SECONDS_MAX = 90.0
+# What got on for so long after its restart was helped by it.
+WELL_SECONDS = 30.0
 RESTART_SECONDS_MAX = 45.0
-PROBE_SECONDS_MAX = 5.0
+LIMITS = {
+    "Kafka has sent nothing": SILENT_SECONDS_MAX,
+    "no partitions": UNASSIGNED_SECONDS_MAX,
+    "a batch is not done": BATCH_SECONDS_MAX,
+    "records wait, and none was taken": UNTAKEN_SECONDS_MAX,
+}
 Handle = Callable[[tuple[Any, ...]], Awaitable[None]]
 
 
@@ -52,7 +59,10 @@ class Watch:
         done: Callable[[], object] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`excused`: there is a reason not to get on; `done`: changes with what else gets done."""
+        """`excused`: the batch in hand has a reason to wait.
+
+        `done`: changes with what else gets done.
+        """
         self._subscriber = subscriber  # FastStream's, which makes its consumer when it starts
         self.reason: str | None = None
         self._engines_answer = engines_answer
@@ -62,8 +72,8 @@ class Watch:
         self._done = done
         self._batches = 0
         self._in_hand = False
-        self._stamp: object = None
-        self._since: dict[str, float] = {}
+        self._lasting = Lasting(clock)
+        self._probed = self._unwell = clock()
         self._batches_at_restart: int | None = None
 
     def handler(self, handle: Handle) -> Handle:
@@ -96,44 +106,66 @@ class Watch:
 
     async def look(self) -> None:
         """Look once, and do what is to be done; see `run`."""
-        reason = self._standstill()
-        if reason is not None and not await self._engines_answer():
-            self._since.clear()
-        elif reason is not None:
+        consumer = self._subscriber.consumer
+        if consumer is None:
+            return  # it starts or stops
+        if self._in_doubt(consumer) and not await self._probe(consumer):
+            return
+        if (reason := self._standstill(consumer)) is not None:
             self.reason = f"stands still: {reason}"
             await self._restart()
-        elif self._gets_on():
+        elif self._gets_on(consumer):
             self.reason = None
+            if self._clock() - self._unwell > WELL_SECONDS:
+                self._batches_at_restart = None
 
-    def _standstill(self) -> str | None:
+    def _in_doubt(self, consumer: Any) -> bool:
+        """True if it is time to ask if Kafka and Redis answer."""
+        longest = max(self._lasts(consumer).values(), default=0.0)
+        if longest > DOUBT_SECONDS or not self._gets_on(consumer):
+            self._unwell = self._clock()
+        due = longest > DOUBT_SECONDS and self._clock() - self._probed >= DOUBT_SECONDS
+        return due or self._standstill(consumer) is not None
+
+    async def _probe(self, consumer: Any) -> bool:
+        """False if Kafka or Redis does not answer: nothing that lasts is the consumer's then."""
+        answered = await self._engines_answer()
+        self._probed = self._clock()
+        if not answered:
+            self._lasting.forget()
+            consumer.forget_silence()
+        return answered
+
+    def _standstill(self, consumer: Any) -> str | None:
         """The reason why the consumer stands still; None if it gets on, or has nothing to do."""
-        subscriber, consumer = self._subscriber, self._subscriber.consumer
-        if consumer is None:
-            return None  # it starts or stops
-        if (reason := consumer.ended()) is not None:
-            return str(reason)
-        if subscriber.tasks and all(task.done() for task in subscriber.tasks):
+        if (ended := consumer.ended()) is not None:
+            return str(ended)
+        tasks = self._subscriber.tasks
+        if tasks and all(task.done() for task in tasks):
             return "the task that takes records has ended"
-        silent = consumer.silent_seconds()
-        if silent > SILENT_SECONDS_MAX:
-            return f"Kafka has sent nothing for {silent:.0f} s"
-        if self._lasts("unassigned", self._unassigned(consumer)) > UNASSIGNED_SECONDS_MAX:
-            return f"no partitions for {UNASSIGNED_SECONDS_MAX:g} s"
-        stamp = (self._batches, consumer.waiting(), self._done())
-        moved, self._stamp = stamp != self._stamp, stamp
-        excused = moved or self._excused()
-        if self._lasts("batch", self._in_hand and not excused) > BATCH_SECONDS_MAX:
-            return f"a batch is not done after {BATCH_SECONDS_MAX:g} s"
-        untaken = bool(consumer.waiting()) and not self._in_hand and not excused
-        if self._lasts("untaken", untaken) > UNTAKEN_SECONDS_MAX:
-            return f"records wait, and none was taken for {UNTAKEN_SECONDS_MAX:g} s"
+        for what, seconds in self._lasts(consumer).items():
+            if seconds > LIMITS[what]:
+                return f"{what} for {LIMITS[what]:g} s"
         return None
 
-    def _gets_on(self) -> bool:
+    def _lasts(self, consumer: Any) -> dict[str, float]:
+        """What must not last, and for how many seconds it has."""
+        waiting = consumer.waiting()
+        stamp = (self._batches, waiting, self._done())
+        states: dict[str, object] = {}
+        if self._unassigned(consumer):
+            states["no partitions"] = True
+        if self._in_hand and not self._excused():
+            states["a batch is not done"] = stamp
+        if waiting and not self._in_hand:
+            states["records wait, and none was taken"] = stamp
+        silent = {"Kafka has sent nothing": consumer.silent_seconds()}
+        return silent | self._lasting.look(states)
+
+    def _gets_on(self, consumer: Any) -> bool:
         if self._batches_at_restart != self._batches:
             return True
-        consumer = self._subscriber.consumer
-        idle = not self._in_hand and consumer is not None and not consumer.waiting()
+        idle = not self._in_hand and not consumer.waiting()
         return idle and not self._unassigned(consumer)
 
     def _unassigned(self, consumer: Any) -> bool:
@@ -142,14 +174,6 @@ class Watch:
         return bool(
             self._ownership is not None and consumer.assignment() and not self._ownership.partitions
         )
-
-    def _lasts(self, what: str, holds: bool) -> float:
-        """For how many seconds it has been so."""
-        if not holds:
-            self._since.pop(what, None)
-            return 0.0
-        now = self._clock()
-        return now - self._since.setdefault(what, now)
 
     async def _restart(self) -> None:
         group, reason = self._subscriber.group_id, self.reason
@@ -168,7 +192,8 @@ class Watch:
                 f"{group} {reason}; its consumer could not be started anew: {error!r}"
             ) from error
         RESTARTS.labels(group).inc()
-        self._since.clear()
+        self._lasting.forget()
+        self._unwell = self._clock()
         self._batches_at_restart = self._batches
 
 
@@ -185,13 +210,3 @@ def engines(settings: ServiceSettings, redis: RedisClient) -> Callable[[], Await
         return await kafka_answers(settings)
 
     return answer
-
-
-@asynccontextmanager
-async def beside(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Run `work` beside the body; what fails of it ends the body, and so the service."""
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(each) for each in work]
-        yield
-        for task in tasks:
-            task.cancel()

@@ -13,6 +13,7 @@ from human_memory.bus.producer import DurableProducer
 from human_memory.bus.services import group_of
 from schemas.topics import CONTRACT_VERSION, DEAD_LETTERS, REPLIES, Topic
 from services.common import health
+from services.common.background import beside
 from services.common.broker import PAUSE_MS, make_broker
 from services.common.dead_letters import DeadLetters
 from services.common.envelope import Replier
@@ -20,7 +21,7 @@ from services.common.health import Check
 from services.common.ownership import REBALANCE_TIMEOUT_MS, SESSION_TIMEOUT_MS, Ownership
 from services.common.redis import connect
 from services.common.settings import ServiceSettings
-from services.common.watch import Handle, Watch, beside, engines
+from services.common.watch import Handle, Watch, engines
 
 Work = Callable[[], Coroutine[Any, Any, None]]
 Around = Callable[[], AbstractAsyncContextManager[None]]
@@ -37,6 +38,7 @@ class Service:
         self.redis = connect(settings.redis)
         self.dead_letters = DeadLetters(self.producer, settings.topic(DEAD_LETTERS), service=name)
         self.replier = Replier(self.producer, settings.topic(REPLIES), service=name)
+        self._subscriber: Any = None
         self._watch: Watch | None = None
         self.writes(DEAD_LETTERS, bytes)
 
@@ -66,6 +68,8 @@ class Service:
         done: Callable[[], object] = lambda: None,
     ) -> None:
         """Give the subscriber its handler, and watch over both; see `Watch`."""
+        assert self._watch is None, "a service has one subscriber: a second would not be watched"
+        self._subscriber = subscriber
         self._watch = Watch(
             subscriber,
             engines(self._settings, self.redis),
@@ -78,8 +82,8 @@ class Service:
     def writes(self, topic: Topic, message: Any) -> None:
         """Describe, in the AsyncAPI document, what the service writes to a topic.
 
-        The records themselves go through `producer`: FastStream's can't be replaced when Kafka has
-        wedged it.
+        The records themselves go through `producer`: FastStream's could not be replaced when Kafka
+        has wedged it, and is not made.
         """
         self.broker.publisher(self._settings.topic(topic), schema=message)
 
@@ -118,7 +122,7 @@ class Service:
             asgi_routes=health.routes(
                 self._name,
                 {
-                    "kafka": partial(health.kafka_answers, self.broker),
+                    "kafka": partial(health.kafka_answers, self._subscriber),
                     **checks,
                     "progress": watch.check,
                 },

@@ -18,13 +18,14 @@ from human_memory.models import Readiness
 from human_memory.operations.examples import ANSWERS
 from human_memory.operations.problems import refused_parameters
 from schemas.errors import MemoryServiceError
-from services.common.redis import connect
+from services.common.redis import connect, redis_prefix
 from services.gateway.access import Access
 from services.gateway.endpoints import add_endpoints
 from services.gateway.event_feed import Followers
 from services.gateway.idempotency_cache import KeptReplies
 from services.gateway.middleware import Doors
 from services.gateway.openapi import DESCRIPTION, document
+from services.gateway.pages import add_pages
 from services.gateway.parts import Parts
 from services.gateway.readiness import Probes
 from services.gateway.responses import RETRY_AFTER, error_response, json_response
@@ -67,7 +68,7 @@ def build(settings: GatewaySettings) -> FastAPI:
             app.state.parts = parts = Parts(
                 settings=settings,
                 bus=bus,
-                kept=KeptReplies(redis, f"hm:{settings.topic_prefix}:"),
+                kept=KeptReplies(redis, redis_prefix(settings.topic_prefix)),
                 followers=Followers(settings),
                 stats=SharedStats(bus, seconds_max=settings.request_seconds_max),
                 probes=Probes(settings, redis, bus),
@@ -90,9 +91,12 @@ def build(settings: GatewaySettings) -> FastAPI:
         # A redirect of a trailing slash would be taken for an answer by the published client.
         redirect_slashes=False,
         separate_input_output_schemas=False,
+        docs_url=None,  # FastAPI's own need the internet
+        redoc_url=None,
     )
     app.openapi = lambda: document(app)  # type: ignore[method-assign] # FastAPI's own way to do it
     add_endpoints(app.router)
+    add_pages(app)
     app.include_router(streams)
     _add_system_routes(app)
     _add_errors(app)

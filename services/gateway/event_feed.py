@@ -10,8 +10,8 @@ import structlog
 from aiokafka import TopicPartition
 
 from human_memory.bus.consumer import LogConsumer
+from human_memory.bus.consuming import followed, from_the_end
 from human_memory.bus.errors import kafka_trouble
-from human_memory.bus.probing import raise_if_stuck
 from schemas.errors import Unavailable
 from schemas.topics import EVENTS
 from services.gateway.settings import GatewaySettings
@@ -19,11 +19,10 @@ from services.gateway.settings import GatewaySettings
 log = structlog.get_logger(__name__)
 # A follower that is so far behind has stopped reading.
 BACKLOG_MAX = 1_000
-START_TIMEOUT_SECONDS = 30.0
+CLIENT_ID = "human-memory-gateway-followers"
 STOPPING = "the gateway is stopping; try again"
 # Fields that no follower can use, and that are most of an event's bytes.
 _LEFT_OUT = ("embedding", "body_hash")
-POLL_TIMEOUT_MS = 5_000
 Event = tuple[str, str, dict[str, Any]]
 
 
@@ -147,27 +146,13 @@ class Followers:
             self._reader = asyncio.create_task(self._read(consumer))
 
     async def _positioned_consumer(self) -> LogConsumer:
-        consumer = LogConsumer(
-            **self._settings.connection_arguments(),
-            client_id="human-memory-gateway-followers",
-            group_id=None,
-            auto_offset_reset="latest",
-        )
         topic = self._settings.topic(EVENTS)
         partitions = [TopicPartition(topic, n) for n in range(self._settings.partitions)]
         try:
-            async with asyncio.timeout(START_TIMEOUT_SECONDS) as self._opening:
-                await consumer.start()
-                consumer.assign(partitions)
-                await consumer.seek_to_end(*partitions)
-                for partition in partitions:
-                    await consumer.position(partition)  # only now no event from now on is missed
-        except BaseException:
-            await consumer.stop()
-            raise
+            async with asyncio.timeout(None) as self._opening:
+                return await from_the_end(self._settings, partitions, client_id=CLIENT_ID)
         finally:
             self._opening = None
-        return consumer
 
     async def _stop(self) -> None:
         async with self._changing:
@@ -186,12 +171,8 @@ class Followers:
 
     async def _read(self, consumer: LogConsumer) -> None:
         try:
-            while True:
-                batches = await consumer.getmany(timeout_ms=POLL_TIMEOUT_MS)
-                await raise_if_stuck(consumer, self._settings)
-                for records in batches.values():
-                    for record in records:
-                        self._hand_out(record)
+            async for record in followed(consumer, self._settings):
+                self._hand_out(record)
         except Exception as error:  # noqa: BLE001 # whatever it is, they must not wait for ever
             log.warning("following ended", error=repr(error))
             for follower in self._followers:
@@ -205,7 +186,7 @@ class Followers:
         try:
             event = orjson.loads(record.value or b"")
         except orjson.JSONDecodeError:
-            return  # no event of ours; retrieval tells the operator
+            return  # no event of ours; the projection tells the operator
         if not isinstance(event, dict) or not isinstance(event.get("data"), dict):
             return
         event["data"] = {k: v for k, v in event["data"].items() if k not in _LEFT_OUT}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from human_memory.operations.problems import problem
 from human_memory.routes import IDEMPOTENCY_HEADER
 from schemas.errors import Rejected, Unavailable
-from services.common.redis import REDIS_ERRORS, RedisClient
+from services.common.redis import REDIS_ERRORS, RedisClient, refuses_writes
 
 KEPT_SECONDS = 24 * 3600
 # Of a longer one only its request is kept: a repeat is asked anew, and has no second effect.
@@ -59,6 +59,8 @@ class KeptReplies:
                 self._name(request), value, ex=KEPT_SECONDS, nx=True, get=True
             )
         except REDIS_ERRORS as error:
+            if refuses_writes(error):
+                return body  # it is right, and a repeat has no second effect without us
             raise Unavailable("the reply can't be kept: Redis does not answer") from error
         return _read(earlier, request) or body
 

@@ -9,6 +9,7 @@ from aiokafka.errors import KafkaError
 
 from human_memory.bus import Bus
 from human_memory.bus.consumer import LogConsumer
+from human_memory.bus.consuming import groupless
 from human_memory.models import Readiness
 from human_memory.operations.system import (
     PROBE_NAMESPACE,
@@ -39,9 +40,7 @@ class Probes:
 
     def _consumer(self) -> LogConsumer:
         """Without a group and without partitions: it only answers where the log ends."""
-        return LogConsumer(
-            **self._settings.connection_arguments(), client_id="human-memory-gateway", group_id=None
-        )
+        return groupless(self._settings, client_id="human-memory-gateway")
 
     async def start(self) -> None:
         """Connect."""

@@ -2,9 +2,9 @@
 
 import asyncio
 import collections
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -116,6 +116,7 @@ class Ingest:
         self._replier = replier
         self._visible = visible
         self._limits = limits
+        self._probes = count()
         # Where events lie, by id: what we have appended lately, and what a predecessor, or we
         # before an error, may have. That is looked up with the first records of a partition.
         self._appended: dict[UUID, Appended] = {}
@@ -166,8 +167,8 @@ class Ingest:
                 await self._dead_letters.send(item.record, item.error)
         self._progress.done(records)
         outcomes = collections.Counter(item.outcome for item in items)
-        for labels, count in outcomes.items():
-            COMMANDS.labels(*labels).inc(count)
+        for labels, times in outcomes.items():
+            COMMANDS.labels(*labels).inc(times)
         at_once = []
         for item in items:
             if item.reply_to is not None and item.error is None and item.visible_by is not None:
@@ -253,6 +254,8 @@ class Ingest:
             assert item.received is not None
             vector = next(vectors) if isinstance(item.command, Store) else None
             try:
+                if isinstance(vector, Indigestible):
+                    raise vector
                 with computing():
                     worked_out = self._found_out(item.command, vector, vocabularies)
                     events.append(event_of(item.command, item.received, item.time_ms, worked_out))
@@ -280,10 +283,25 @@ class Ingest:
             return iter(()), {}
         names = dict.fromkeys(store.namespace for store, _ in stores)
         vectors, vocabularies = await asyncio.gather(
-            self._embedder.embed([indexed_text(store, item.time_ms) for store, item in stores]),
+            self._vectors([indexed_text(store, item.time_ms) for store, item in stores]),
             self._vocabularies.of(names),
         )
         return iter(vectors), vocabularies
+
+    async def _vectors(self, texts: list[str]) -> Iterable[Any]:
+        """A vector of each text, or the error in place of one that the model fails on."""
+        try:
+            return await self._embedder.embed(texts)
+        except Exception:  # noqa: BLE001 # of the model or of a text: the probe decides
+            await self._embedder.embed([f"probe {next(self._probes)}"])  # none is in its cache
+            return [await self._vector(text) for text in texts]
+
+    async def _vector(self, text: str) -> Any:
+        try:
+            (vector,) = await self._embedder.embed([text])
+        except Exception as error:  # noqa: BLE001 # the model works, but for this text
+            return Indigestible(f"the embedding model fails on this text: {error!r}")
+        return vector
 
 
 def _is_another_body(command: InboxMessage | None, appended: Appended) -> bool:

@@ -1,11 +1,11 @@
 """Replies that are held back until reads show what they tell of."""
 
-import asyncio
 from collections.abc import Callable
 
 from human_memory.deadline import Deadline
 from schemas.errors import Unavailable
 from schemas.replies import Reply, error_reply
+from services.common.background import Background
 from services.common.envelope import Envelope, Replier, ReplyAddress
 from services.readside.visibility import Waits
 
@@ -19,7 +19,7 @@ class VisibleReplies:
         self._replier = replier
         self._waits = waits
         self._now_ms = now_ms
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._background = Background()
 
     def deadline(self, envelope: Envelope) -> Deadline | None:
         """The deadline of a reply that is to be held back; raises Rejected for odd headers."""
@@ -27,14 +27,11 @@ class VisibleReplies:
 
     def send(self, address: ReplyAddress, reply: Reply, deadline: Deadline) -> None:
         """Send the reply to a write once it is visible, or before the deadline that it is not."""
-        task = asyncio.create_task(self._send(address, reply, deadline))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._background.start(self._send(address, reply, deadline))
 
     async def drain(self) -> None:
         """Wait for what is under way, a few seconds at most."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=DRAIN_SECONDS_MAX)
+        await self._background.drain(DRAIN_SECONDS_MAX)
 
     async def _send(self, address: ReplyAddress, reply: Reply, deadline: Deadline) -> None:
         assert reply.position is not None

@@ -1,12 +1,18 @@
 """Wording of a fact by a language model: its question, and the part of the answer that is taken."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, Protocol
 
 CITED_MIN = 2
 FACT_CHARACTERS_MAX = 1_000
 DIGITS_MAX = 10
+# As DeepSeek, Qwen and Magistral mark their thoughts, and the last word of gpt-oss.
+THOUGHT_BEGINS = re.compile(r"[<\[](think|thinking|thought|reasoning)[>\]]", re.IGNORECASE)
+THOUGHT_ENDS = re.compile(
+    r"[<\[]/(think|thinking|thought|reasoning)[>\]]|<\|channel\|>final<\|message\|>", re.IGNORECASE
+)
 # Objects tried in an answer: a model that thinks aloud writes a few, never this many.
 OBJECTS_MAX = 200
 SHOWN = 100  # characters of an answer, where it is said what is wrong with it
@@ -58,8 +64,9 @@ def answer(content: str, episodes: int) -> str | None:
 
     >>> answer('{"fact": "Ann likes tea.", "episodes": [1, 3]}', 3)
     'Ann likes tea.'
+
     Models fence their JSON, think aloud before it and explain it afterwards: the last object with
-    a fact counts, wherever it stands.
+    a fact counts, wherever it stands outside of thoughts.
 
     >>> answer('<think>{"fact": 1}?</think> ```json\\n{"fact": null}\\n``` Nothing in common.', 3)
     >>> answer('{"fact": "Ann likes tea.", "episodes": [1, 7]}', 3)
@@ -67,7 +74,8 @@ def answer(content: str, episodes: int) -> str | None:
     services.maintenance.phrasing.Nonsense: it cites 1 of the 3 episodes; at least 2 must support it
     """
     shown = repr(content[:SHOWN])
-    given = next((each for each in _objects(content) if "fact" in each), {})
+    said = _without_thoughts(content)
+    given = next((each for each in _objects(said) if "fact" in each), {})
     fact = given.get("fact")
     if "fact" not in given or (fact is not None and "episodes" not in given):
         raise Nonsense(f"not the JSON that was asked for: {shown}")
@@ -84,6 +92,13 @@ def answer(content: str, episodes: int) -> str | None:
             f"it cites {support} of the {episodes} episodes; at least {CITED_MIN} must support it"
         )
     return fact.strip()[:FACT_CHARACTERS_MAX]
+
+
+def _without_thoughts(content: str) -> str:
+    """What stands behind the last thought; a thought without an end takes all that follows it."""
+    said = THOUGHT_ENDS.split(content)[-1] if THOUGHT_ENDS.search(content) else content
+    begins = THOUGHT_BEGINS.search(said)
+    return said[: begins.start()] if begins else said
 
 
 def _objects(content: str) -> Iterator[dict[str, Any]]:

@@ -13,6 +13,10 @@ from services.projection.fold.fold import fold, references
 from services.projection.fold.view import Needs, View
 from services.projection.ports import Outcome, Projection
 
+# A failure of code that only computes comes back each time. It is tried more than once, in case
+# what it was given had been read wrongly.
+TRIES_MAX = 3
+
 
 @dataclass(slots=True)
 class Decoded:
@@ -22,6 +26,13 @@ class Decoded:
     event: MemoryEvent | None = None
     error: MemoryServiceError | None = None
     dead_lettered: bool = False
+    failures: int = 0
+
+    def failed(self, error: Indigestible) -> None:
+        """Note that the fold failed on it alone; the third time decides that it is passed."""
+        self.failures += 1
+        if self.failures >= TRIES_MAX:
+            self.error = error
 
 
 def decode(record: Any) -> Decoded:

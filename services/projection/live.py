@@ -31,10 +31,7 @@ LAG = Gauge("human_memory_projection_lag", "Records not folded yet", ["partition
 WATCH_SECONDS = 1.0
 HOLD_POLL_SECONDS = 0.02
 LAG_READY_MAX = 10_000
-# A failure of code that only computes comes back each time. It is tried more than once, in case
-# what it was given had been read wrongly.
-TRIES_MAX = 3
-# Then whoever probes us hears of what Redis refuses: 2 s after the first time.
+# After so many refusals by Redis whoever probes us hears of it: 2 s after the first one.
 STUCK_TRIES = 6
 # Where queries are answered in the same process, the event of a search comes back to us before its
 # answer is written: folded at once, it would hold the answer up by as long as it takes. What queues
@@ -60,7 +57,7 @@ class LiveProjection:
         """`let_pass`: returns when this process answers no query, or after so many seconds."""
         self.ownership = Ownership(self._assigned)
         self.stopped: dict[TopicPartition, str] = {}
-        self.held = False  # a rebuild has us wait
+        self.held = False  # a rebuild has the batch in hand wait
         self.stuck: dict[TopicPartition, str] = {}
         self._store = store
         self._dead_letters = dead_letters
@@ -73,9 +70,12 @@ class LiveProjection:
         """Fold one batch wholly, however long Redis is away, unless its partitions move."""
         await self._let_pass(LET_PASS_SECONDS_MAX)
         async with self.ownership.batch():
-            for tp, some in groupby(records, lambda r: TopicPartition(r.topic, r.partition)):
-                if tp in self.ownership.partitions and tp not in self.stopped:
-                    await self._fold(tp, self._decode(tp, list(some)))
+            try:
+                for tp, some in groupby(records, lambda r: TopicPartition(r.topic, r.partition)):
+                    if tp in self.ownership.partitions and tp not in self.stopped:
+                        await self._fold(tp, self._decode(tp, list(some)))
+            finally:
+                self.held = False
 
     async def state(self) -> str:
         """`ok`, or why reads do not show what is in the log."""
@@ -164,23 +164,27 @@ class LiveProjection:
 
     async def _fold(self, tp: TopicPartition, decoded: list[Decoded]) -> bool:
         """Fold a batch; False if we go back in the log, or the partition moves, before its end."""
-        attempt = 0
+        attempt = refusals = 0
         batch = Batch(tp.partition, self._versions[tp], decoded)
         while batch.decoded:
             try:
                 outcome = await self._fold_once(tp, batch)
             except Exception as error:  # passing over it would lose the batch
+                self.held = False
                 lasting = not isinstance(error, (*TRANSIENT, KafkaError, Unavailable))
                 log.warning(
                     "projection waits", error=repr(error), attempt=attempt, exc_info=lasting
                 )
                 if lasting and len(batch.decoded) > 1:
                     return await self._one_by_one(tp, batch.decoded)
-                attempt += 1
-                if lasting:
-                    self._complain(tp, batch.decoded[0], error, attempt)
-                if not await self.ownership.backoff(attempt - 1):
+                if isinstance(error, Indigestible):
+                    batch.decoded[0].failed(error)
+                elif lasting:
+                    refusals += 1
+                    self._complain(tp, batch.decoded[0], error, refusals)
+                if not await self.ownership.backoff(attempt):
                     return False
+                attempt += 1
                 continue
             self.stuck.pop(tp, None)
             if outcome is None:
@@ -198,11 +202,9 @@ class LiveProjection:
                 return False
         return True
 
-    def _complain(self, tp: TopicPartition, each: Decoded, error: Exception, attempts: int) -> None:
-        """Say so of a record that can't be done; what the fold fails on is passed then."""
-        if isinstance(error, Indigestible) and attempts >= TRIES_MAX:
-            each.error = error
-        elif attempts >= STUCK_TRIES and tp not in self.stuck:
+    def _complain(self, tp: TopicPartition, each: Decoded, error: Exception, refusals: int) -> None:
+        """Say so of a record that Redis refuses again and again."""
+        if refusals >= STUCK_TRIES and tp not in self.stuck:
             why = f"{type(error).__name__}: {error}"  # of Redis's errors repr is not the message
             self.stuck[tp] = f"stuck at {tp.partition}:{each.record.offset}: {why}"
             log.critical("projection stuck", reason=self.stuck[tp])

@@ -16,15 +16,14 @@ from typing import Any
 import structlog
 from aiokafka import TopicPartition
 
-from human_memory.bus.consumer import LogConsumer
-from human_memory.bus.errors import kafka_trouble
+from human_memory.bus.consuming import consuming
 from schemas.errors import Indigestible, InvariantBroken, Unavailable
 from schemas.events import MemoryStored
 from schemas.topics import EVENTS
 from services.common.redis import REDIS_ERRORS, RedisClient, connect, redis_prefix
 from services.common.settings import VectorSettings
 from services.projection.adapters.redis_projection import RedisProjection
-from services.projection.batch import Batch, decode
+from services.projection.batch import Batch, Decoded, decode
 from services.projection.digest import combined_digest, digest_of_build
 from services.projection.pause import alone, held, held_at_the_start, unlink
 from services.readside.layout import INDEXED
@@ -160,20 +159,12 @@ async def _drop_builds(redis: RedisClient, store: RedisProjection, partitions: i
 @asynccontextmanager
 async def _connected(settings: VectorSettings) -> AsyncIterator[tuple[RedisClient, Any]]:
     redis = connect(settings.redis)
-    consumer = LogConsumer(
-        **settings.connection_arguments(),
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-    )
     try:
-        with kafka_trouble(settings, "reading the log"):
-            await consumer.start()
+        async with consuming(settings, "reading the log") as consumer:
             yield redis, consumer
     except REDIS_ERRORS as error:
         raise Unavailable(f"Redis does not answer: {error!r}") from error
     finally:
-        await consumer.stop()
         await redis.aclose()
 
 
@@ -246,12 +237,16 @@ class _Rebuild:
             await self._fold_batch(tp, Batch(tp.partition, version, decoded))
         except Indigestible:
             for each in decoded:
-                batch = Batch(tp.partition, version, [each])
-                try:
-                    await self._fold_batch(tp, batch)
-                except Indigestible as error:
-                    each.error = error
-                    await self._fold_batch(tp, batch)
+                await self._fold_alone(tp, version, each)
+
+    async def _fold_alone(self, tp: TopicPartition, version: int, each: Decoded) -> None:
+        while True:
+            try:
+                await self._fold_batch(tp, Batch(tp.partition, version, [each]))
+            except Indigestible as error:
+                each.failed(error)
+            else:
+                return
 
     async def _fold_batch(self, tp: TopicPartition, batch: Batch) -> None:
         version = batch.version
@@ -316,7 +311,7 @@ class _Rebuild:
 
         def doomed(key: bytes) -> bool:
             number = key.decode(errors="replace").removeprefix(prefix).partition(":")[0]
-            return number.isdigit() and int(number) not in versions
+            return number.isdecimal() and int(number) not in versions
 
         for name in await self._redis.execute_command("FT._LIST"):
             if name.decode().startswith(prefix) and doomed(name):

@@ -18,7 +18,7 @@ from services.common.embedding.identity import the_embedding_model
 from services.common.event_log import EventAppender
 from services.common.health import model_loaded, owns_partitions, redis_answers
 from services.common.ownership import Ownership
-from services.common.redis import redis_prefix
+from services.common.redis import redis_prefix, write_refusal
 from services.common.wiring import Service
 from services.readside.live_build import LiveBuild
 from services.readside.visibility import Waits
@@ -78,13 +78,13 @@ def build(settings: RetrievalSettings) -> AsgiFastStream:
 
 
 def _queries(settings: RetrievalSettings, service: Service, embedder: Embedder) -> Queries:
-    live = LiveBuild(
-        service.redis, redis_prefix(settings.topic_prefix), partitions=settings.partitions
-    )
+    prefix = redis_prefix(settings.topic_prefix)
+    live = LiveBuild(service.redis, prefix, partitions=settings.partitions)
+    refusal = partial(write_refusal, service.redis, prefix)
     reader = RedisMemoryReader(live)
     appender = EventAppender(settings, service.producer)
     return Queries(
-        waits=Waits(live.cursor, partitions=settings.partitions),
+        waits=Waits(live.cursor, partitions=settings.partitions, refusal=refusal),
         searcher=Searcher(_finder(settings, live), DocumentCache(reader), embedder, appender),
         memory=MemoryQueries(reader, appender),
         namespace=NamespaceQueries(reader),

@@ -37,7 +37,8 @@ from schemas.queries import (
     WorkingMemoryQuery,
 )
 from schemas.replies import Reply, error_reply
-from services.common.dead_letters import DeadLetters
+from services.common.background import Background
+from services.common.dead_letters import DeadLetters, shown
 from services.common.envelope import Envelope, Replier
 from services.common.foreground import Foreground
 from services.common.records import JsonOf, Records
@@ -88,7 +89,7 @@ class Queries:
         """
         self.done = 0  # so many were answered or refused; the watch over us sees them get on
         self._slots = Slots(in_flight_max, foreground)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._background = Background()
         self._waits = waits
         self._searcher = searcher
         self._memory = memory
@@ -105,14 +106,11 @@ class Queries:
         """Take queries up, each in a task of its own; waits while too many are in flight."""
         for record in records:
             slot = await self._slots.take()
-            task = asyncio.create_task(self._handle(record, slot))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._background.start(self._handle(record, slot))
 
     async def drain(self) -> None:
         """Wait for what is in flight; each query's deadline bounds it."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=DRAIN_SECONDS_MAX)
+        await self._background.drain(DRAIN_SECONDS_MAX)
         await self._searcher.drain()
         await self._graph.close()
 
@@ -124,8 +122,10 @@ class Queries:
                     record, replies_topic=self._replies_topic, partitions=self._reply_partitions
                 )
                 # The task has a context of its own, which ends with it.
+                asked = envelope.reply_to
                 structlog.contextvars.bind_contextvars(
-                    correlation_id=_shown(envelope), namespace=_text(record.key)
+                    correlation_id=shown(asked.correlation_id if asked else None),
+                    namespace=shown(record.key),
                 )
                 reply = await self._reply(record, envelope, slot)
                 if envelope.reply_to is not None:
@@ -158,7 +158,9 @@ class Queries:
                 reply = await self._dispatch(query, _cause(query, record))
                 waits = isinstance(query, Search | Recall) and query.wait == "visible"
                 if waits and reply.position is not None:
-                    await slot.lend(self._waits.visible(reply.position, deadline))
+                    # The answer is known, and reads go on while nothing can be written.
+                    trouble = await slot.lend(self._waits.trouble(reply.position, deadline))
+                    return reply if trouble is None else _warned(reply, trouble)
                 return reply
         except TimeoutError:
             return error_reply(DeadlineExceeded(f"{query.type} did not finish in time"))
@@ -212,15 +214,12 @@ class Queries:
             log.warning("no dead letter", reason=error.message, error=failure.message)
 
 
+def _warned(reply: Reply, trouble: str) -> Reply:
+    warning = f"what this answer strengthened is written, but reads do not show it yet: {trouble}"
+    return reply.model_copy(update={"warning": warning})
+
+
 def _cause(query: Query, record: Any) -> UUID:
     if query.query_id is not None:
         return query_cause(query.namespace, query.query_id)
     return cause_of_record(record.topic, record.partition, record.offset, record.timestamp)
-
-
-def _shown(envelope: Envelope) -> str | None:
-    return _text(envelope.reply_to.correlation_id) if envelope.reply_to else None
-
-
-def _text(value: bytes | None) -> str | None:
-    return value[:200].decode("utf-8", "replace") if value else None

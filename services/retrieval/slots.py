@@ -2,8 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable
+from typing import TypeVar
 
 from services.common.foreground import Foreground
+
+T = TypeVar("T")
 
 
 class Slot:
@@ -27,14 +30,15 @@ class Slot:
             self._free.release()
             self._foreground.leave()
 
-    async def lend(self, waited_for: Awaitable[None]) -> None:
+    async def lend(self, waited_for: Awaitable[T]) -> T:
         """Wait for something while others work, or a few who wait would hold up everyone.
 
         Whoever fails meanwhile is left without a slot.
         """
         self.release()
-        await waited_for
+        result = await waited_for
         await self.take()
+        return result
 
 
 class Slots:

@@ -10,7 +10,7 @@ from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 from aiokafka.structs import RecordMetadata
 
 from schemas.codec import decode_reply
-from schemas.dead_letters import HEADER_PREFIX, DeadLetterReason
+from schemas.dead_letters import HEADER_PREFIX, OUTCOME_PREFIX, DeadLetterReason
 from schemas.replies import Reply
 from schemas.topics import (
     CORRELATION_ID,
@@ -129,7 +129,8 @@ class Raw:
             found[:] = [
                 (record, reason)
                 for record in await read_all(self.system, DEAD_LETTERS)
-                if (reason := reason_of(record)).topic == at.topic
+                if not any(name.startswith(OUTCOME_PREFIX) for name, _ in record.headers)
+                and (reason := reason_of(record)).topic == at.topic
                 and (reason.partition, reason.offset) == (at.partition, at.offset)
             ]
             return bool(found)

@@ -166,7 +166,7 @@ async def test_unanswered_query_ends_at_its_deadline_and_says_how_to_retry(bus: 
     with pytest.raises(DeadlineExceeded, match=r"outcome is unknown.*same query_id"):
         await bus.request(ping(), timeout_seconds=SHORT_SECONDS)
 
-    assert bus.pending == 0
+    assert bus._replies.pending == 0
 
 
 async def test_unanswered_write_ends_at_its_deadline_and_says_how_to_retry(bus: Bus) -> None:
@@ -182,8 +182,8 @@ async def test_reply_after_the_deadline_is_counted_as_late(bus: Bus, service: Re
 
     await service.reply(request)
 
-    await eventually(lambda: bus.late_replies == 1)
-    assert bus.unknown_replies == 0
+    await eventually(lambda: bus._replies.late_replies == 1)
+    assert bus._replies.unknown_replies == 0
 
 
 async def test_reply_that_comes_twice_is_counted_as_unknown(bus: Bus, service: Responder) -> None:
@@ -194,8 +194,8 @@ async def test_reply_that_comes_twice_is_counted_as_unknown(bus: Bus, service: R
     await service.reply(request)
 
     await task
-    await eventually(lambda: bus.unknown_replies == 1)
-    assert bus.late_replies == 0
+    await eventually(lambda: bus._replies.unknown_replies == 1)
+    assert bus._replies.late_replies == 0
 
 
 async def test_reply_to_another_client_in_the_same_partition_is_not_ours(
@@ -208,8 +208,8 @@ async def test_reply_to_another_client_in_the_same_partition_is_not_ours(
     await service.reply(request)
 
     await task
-    assert bus.foreign_replies == 1
-    assert bus.unknown_replies == 0
+    assert bus._replies.foreign_replies == 1
+    assert bus._replies.unknown_replies == 0
 
 
 @pytest.mark.parametrize(
@@ -226,7 +226,7 @@ async def test_malformed_reply_is_ignored_and_the_right_one_still_arrives(
     await service.reply(request)
 
     assert await task == {"version": "test"}
-    assert bus.malformed_replies == 1
+    assert bus._replies.malformed_replies == 1
 
 
 async def test_one_request_too_many_is_refused_by_name_and_the_others_go_on(
@@ -252,11 +252,11 @@ async def test_cancelled_request_leaves_nothing_and_its_reply_counts_as_late(
     task.cancel()
     await asyncio.wait([task])
 
-    pending = bus.pending
+    pending = bus._replies.pending
     await service.reply(request)
 
     assert pending == 0
-    await eventually(lambda: bus.late_replies == 1)
+    await eventually(lambda: bus._replies.late_replies == 1)
 
 
 async def test_hundreds_of_timeouts_leave_neither_requests_nor_tasks(bus: Bus) -> None:
@@ -269,7 +269,7 @@ async def test_hundreds_of_timeouts_leave_neither_requests_nor_tasks(bus: Bus) -
     )
 
     assert {type(outcome) for outcome in outcomes} == {DeadlineExceeded}
-    assert bus.pending == 0
+    assert bus._replies.pending == 0
     # The client has a few tasks of its own that come and go.
     await eventually(lambda: len(asyncio.all_tasks()) < tasks_before + count // 10)
 

@@ -202,6 +202,14 @@ def test_dead_letter_is_listed_shown_and_sent_again(hm: Installation, namespace:
     shown = hm.run("dead-letters", "show", place, "--json").json()
     sent = hm.run("dead-letters", "replay", place, "--json").json()
 
+    # Refused again, it is another dead letter, which is not sent back by itself.
+    again = hm.run("dead-letters", "replay", place)
+    assert again.code == 1
+    assert f"{place} was sent back before, as {sent[0]['sent_to']}" in again.complained
+    refused_again = letters_with(hm, namespace, 2)
+    assert [each["state"] for each in refused_again] == ["returned", "waiting"]
+    assert refused_again[0]["returned_as"] == refused_again[1]["place"]
+
     assert refused.code == 1
     assert "is in the future" in refused.complained
     assert shown["value"]["content"] == "From the future."
@@ -209,6 +217,45 @@ def test_dead_letter_is_listed_shown_and_sent_again(hm: Installation, namespace:
     assert [each["dead_letter"] for each in sent] == [place]
     lines = hm.run("tail", "--topic", "inbox", "-n", namespace, "--no-follow", "--json").printed
     assert [json.loads(line)["value"] for line in lines.splitlines()] == [shown["value"]] * 2
+
+
+def letters_with(hm: Installation, key: str, count: int) -> list[dict[str, Any]]:
+    """Dead letters with a key, once there are so many."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        letters: list[dict[str, Any]] = hm.run(
+            "dead-letters", "list", "--key", key, "--json"
+        ).json()
+        if len(letters) >= count:
+            return letters
+        assert time.monotonic() < until, f"{len(letters)} dead letters only"
+
+
+def test_replays_of_all_send_each_dead_letter_back_once(hm: Installation, namespace: str) -> None:
+    texts = ["One.", "Two.", "Three."]
+    for text in texts:
+        hm.run("store", text, "-n", namespace, "--at", "2999-01-01")
+    mine = ("--key", namespace)
+    discarded = letters_with(hm, namespace, 3)[0]["place"]
+
+    assert hm.run("dead-letters", "discard", discarded, "--json").json() == [discarded]
+    counts = []
+    for number in range(3):
+        sent = hm.run("dead-letters", "replay", "--all", *mine, "--json").json()
+        letters = letters_with(hm, namespace, 5 if number or sent else 3)
+        counts.append((len(sent), len(letters)))
+    told = hm.run("dead-letters", "replay", "--all", *mine).printed
+    again = hm.run("dead-letters", "replay", "--all", "--again", *mine, "--json").json()
+
+    assert counts == [(2, 5), (0, 5), (0, 5)]
+    assert "0 sent; 2 were sent back before" in told
+    assert len(again) == 2
+    states = [each["state"] for each in letters_with(hm, namespace, 7)]
+    assert sorted(states) == ["discarded", *["returned"] * 4, *["waiting"] * 2]
+    done = hm.run("dead-letters", "discard", "--all", *mine, "--json").json()
+    assert len(done) == 2
+    waiting = hm.run("dead-letters", "list", *mine, "--state", "waiting", "--json").json()
+    assert waiting == []
 
 
 def test_replay_of_all_dead_letters_sends_commands_back_but_no_queries_and_no_events(
@@ -322,6 +369,27 @@ def test_run_that_failed_is_shown_with_why_and_an_unknown_job_is_refused(
     assert "interference" in unknown.complained  # what jobs there are
     assert [(run["status"], run["error"]["code"]) for run in runs] == [("failed", "not_found")]
     assert "failed" in people.printed
+
+
+def test_status_of_named_servers_tells_who_is_at_work_for_them(hm: Installation) -> None:
+    state = hm.state()
+    elsewhere = Installation(hm.data / "elsewhere")
+    named = ("--kafka", state["kafka"], "--redis", state["redis"])
+
+    status = elsewhere.run("status", "--json", *named).json()
+
+    states = {component["name"]: component["state"] for component in status["components"]}
+    services = dict.fromkeys(("ingest", "projection", "retrieval", "maintenance"), "1 at work")
+    assert states == {"kafka": "ready", "redis": "ready", **services}
+
+
+def test_normal_start_logs_no_errors(hm: Installation) -> None:
+    logs = [(hm.data / "logs" / f"{name}.log").read_text() for name in ("gateway", "services")]
+
+    lines = [json.loads(line) for log in logs for line in log.splitlines()]
+
+    assert len(lines) > 10
+    assert [line for line in lines if line["level"] not in ("info", "warning")] == []
 
 
 def test_topics_of_a_running_system_are_right(hm: Installation) -> None:

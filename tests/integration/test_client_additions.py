@@ -52,6 +52,20 @@ async def memory(address: str, namespace: str) -> AsyncIterator[AsyncMemory]:
         yield client
 
 
+async def test_rows_have_metadata_where_it_is_asked_for_each_time(memory: AsyncMemory) -> None:
+    await memory.store("Tea is at four.", metadata={"page": 3})
+
+    # The second search finds the text in a cache that keeps no metadata.
+    searched = [
+        (await memory.search("tea", include_metadata=asked))[0].metadata
+        for asked in (True, False, True)
+    ]
+    listed = [(await memory.list(include_metadata=asked))[0].metadata for asked in (True, False)]
+
+    assert searched == [{"page": 3}, None, {"page": 3}]
+    assert listed == [{"page": 3}, None]
+
+
 async def test_what_was_said_with_a_memory_comes_back_and_filters(memory: AsyncMemory) -> None:
     stored = await memory.store(
         "Noemi moved to Basel.",
@@ -286,9 +300,11 @@ async def test_dead_letter_is_listed_shown_and_sent_again(
     with pytest.raises(ValidationError, match="future"):
         await memory.store("From the future.", occurred_at=future)
 
-    letter = next(each for each in await memory.dead_letters(200) if each.key == namespace)
+    (letter,) = await memory.dead_letters(200, key=namespace, contains="future")
     shown = await memory.get_dead_letter(letter.place)
     (sent,) = await memory.replay_dead_letters([letter.place])
+    with pytest.raises(ValidationError, match="was sent back before"):
+        await memory.replay_dead_letters([letter.place])
 
     assert shown.value["content"] == "From the future."
     assert shown.reason is not None
@@ -297,6 +313,12 @@ async def test_dead_letter_is_listed_shown_and_sent_again(
     assert sent.sent_to.startswith(f"{shown.reason.topic} {shown.reason.partition}:")
     with pytest.raises(MemoryNotFound):
         await memory.get_dead_letter("0:999999")
+    assert (await memory.get_dead_letter(letter.place)).sent_to == sent.sent_to
+    assert await memory.dead_letters(key=namespace, state="discarded") == []
+    assert await memory.discard_dead_letters([letter.place]) == [letter.place]
+    (discarded,) = await memory.dead_letters(key=namespace, state="discarded")
+    assert discarded.place == letter.place
+    assert await memory.dead_letters(key=namespace, until="2001-01-01T00:00:00Z") == []
 
 
 async def test_run_is_started_watched_and_undone(

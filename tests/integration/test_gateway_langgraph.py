@@ -1,12 +1,22 @@
 """The memory as LangGraph's long-term store, with LangGraph itself."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import pytest
 from langgraph.graph import END, START, StateGraph
-from langgraph.store.base import BaseStore, GetOp, PutOp
+from langgraph.store.base import (
+    BaseStore,
+    GetOp,
+    ListNamespacesOp,
+    MatchCondition,
+    Op,
+    PutOp,
+    SearchOp,
+)
+from langgraph.store.memory import InMemoryStore
 
 from human_memory.integrations.langgraph import HumanMemoryStore
 from tests.integration.services_fixture import System
@@ -140,6 +150,76 @@ async def test_batch_reads_before_it_writes_and_the_last_write_counts(
     assert results == [None, None, None]
     assert item is not None
     assert item.value == {"v": 2}
+
+
+PATHS = [("a",), ("a", "b"), ("a", "b", "c"), ("x", "b"), ("x\x1fb",), ("ü", "*")]
+FILTERS: list[dict[str, Any]] = [
+    {"n": 1},
+    {"n": {"$gte": 2}},
+    {"n": {"$ne": 1, "$lt": 3}},
+    {"in": {"kind": "odd"}},
+    {"in": {"list": [{"n": {"$gt": 0}}]}},
+    {"missing": None},
+]
+
+
+def value_of(number: int) -> dict[str, Any]:
+    kind = "odd" if number % 2 else "even"
+    return {"n": number, "in": {"kind": kind, "more": True, "list": [{"n": number, "x": "ä"}]}}
+
+
+def random_op(chance: random.Random) -> Op:
+    """An operation of LangGraph's interface, on few names, so that they meet."""
+    path, key = chance.choice(PATHS), chance.choice("klm")
+    prefix = path[: chance.randint(0, len(path))]
+    limit, offset = chance.choice([1, 3, 100]), chance.choice([0, 0, 1])
+    match chance.choice(["put", "put", "get", "delete", "search", "namespaces"]):
+        case "put":
+            return PutOp(path, key, value_of(chance.randint(0, 3)))
+        case "delete":
+            return PutOp(path, key, None)
+        case "get":
+            return GetOp(path, key)
+        case "search":
+            # In which order stores list items is not agreed upon: so all of them.
+            return SearchOp(prefix, chance.choice([None, *FILTERS]), limit=100)
+        case _:
+            ends = [MatchCondition("prefix", prefix), MatchCondition("suffix", prefix)]
+            conditions = (chance.choice(ends),) if prefix else None
+            return ListNamespacesOp(conditions, chance.choice([None, 1, 2]), limit, offset)
+
+
+def told(result: Any) -> Any:
+    """A result without its times, which differ, and items in one order."""
+    if isinstance(result, list):
+        return sorted((told(each) for each in result), key=repr)
+    if result is None or isinstance(result, tuple):
+        return result
+    return (result.namespace, result.key, result.value)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_operations_have_the_results_of_the_in_memory_store(
+    gateway: str, namespace: str, seed: int
+) -> None:
+    chance, reference = random.Random(seed), InMemoryStore()
+    store = HumanMemoryStore(gateway, namespace=namespace)
+    for path in PATHS:  # the reference counts a namespace once it is asked for
+        for each in (reference, store):
+            each.put(path, "k", value_of(0))
+    batches = [[random_op(chance) for _ in range(chance.randint(1, 3))] for _ in range(40)]
+
+    different = [
+        (batch, found, expected)
+        for batch in batches
+        for found, expected in [
+            ([*map(told, store.batch(batch))], [*map(told, reference.batch(batch))])
+        ]
+        if found != expected
+    ]
+    store.close()
+
+    assert different == []
 
 
 def test_methods_without_asyncio_do_the_same(gateway: str, namespace: str) -> None:

@@ -1,5 +1,6 @@
 """The memory as tools of an assistant, with the official client."""
 
+import json
 import os
 import signal
 import sys
@@ -38,11 +39,13 @@ async def over_stdio(gateway: str, namespace: str) -> AsyncIterator[Client]:
 
 
 async def called(client: Client, tool: str, **arguments: Any) -> Any:
-    """What a tool answers, as data."""
+    """What a tool answers, as data: one copy of it, in one text."""
     result = await client.call_tool(tool, arguments)
     assert not result.is_error, result.content
-    assert result.structured_content is not None
-    return result.structured_content.get("result", result.structured_content)
+    assert result.structured_content is None
+    (block,) = result.content
+    assert block.type == "text"
+    return json.loads(block.text)
 
 
 def text_of(result: Any) -> str:
@@ -55,7 +58,7 @@ async def test_tools_say_what_they_do_and_what_they_take(gateway: str, namespace
 
     assert set(tools) == {
         *("store", "search", "recall", "inspect", "forget", "restore", "supersede"),
-        "working_memory",
+        *("working_memory", "list"),
         *("describe", "relate", "related", "stats"),
     }
     for tool in tools.values():
@@ -64,18 +67,19 @@ async def test_tools_say_what_they_do_and_what_they_take(gateway: str, namespace
     hints = {name: tool.annotations for name, tool in tools.items() if tool.annotations}
     assert {name for name, hint in hints.items() if hint.destructive_hint} == {"forget"}
     assert {name for name, hint in hints.items() if hint.read_only_hint} == {
-        *("stats", "related", "inspect", "working_memory"),
+        *("stats", "related", "inspect", "working_memory", "list"),
     }
 
 
 async def test_what_is_stored_is_found_recalled_and_forgotten(gateway: str, namespace: str) -> None:
     async with over_stdio(gateway, namespace) as client:
         stored = await called(client, "store", content="Noemi lives in Bern.", tags=["people"])
-        (found,) = await called(client, "search", query="Where does Noemi live?", tags=["people"])
+        search = await called(client, "search", query="Where does Noemi live?", tags=["people"])
         recalled = await called(client, "recall", memory_id=stored["memory_id"])
         forgotten = await called(client, "forget", memory_id=stored["memory_id"])
         stats = await called(client, "stats")
 
+    (found,) = search["memories"]
     assert found["memory_id"] == stored["memory_id"]
     assert found["content"] == recalled["content"] == "Noemi lives in Bern."
     assert recalled["access_count"] == 3
@@ -127,18 +131,60 @@ async def test_relating_creates_concepts_once_and_keeps_them(gateway: str, names
         near = await called(client, "related", concepts=["Noemi"])
 
     assert first["relation_type"] == "lives_in"
-    assert [(row["name"], row["path_weight"]) for row in near] == [("tea", 1.0), ("Bern", 0.9)]
+    assert [(row["name"], row["path_weight"]) for row in near["concepts"]] == [
+        ("tea", 1.0),
+        ("Bern", 0.9),
+    ]
+
+
+async def test_seven_long_memories_are_shown_by_their_beginnings_and_read_on(
+    gateway: str, namespace: str
+) -> None:
+    long = "The minutes of the meeting about tea. " * 369
+    async with over_stdio(gateway, namespace) as client:
+        for number in range(7):
+            await called(client, "store", content=f"{number}: {long}")
+        result = await client.call_tool("search", {"query": "the meeting about tea"})
+        (first, *_) = found = json.loads(text_of(result))["memories"]
+        read, offset = "", 0
+        while offset is not None:
+            part = await called(client, "recall", memory_id=first["memory_id"], offset=offset)
+            read, offset = read + part["content"], part.get("next_offset")
+
+    assert len(found) == 7
+    assert len(result.model_dump_json()) < 8_000
+    assert read.removeprefix(read[0]) == f": {long}"
+    assert part["access_count"] == 3
+
+
+async def test_memories_are_listed_in_pages(gateway: str, namespace: str) -> None:
+    async with over_stdio(gateway, namespace) as client:
+        nothing = await called(client, "list")
+        for number in range(3):
+            await called(client, "store", content=f"Number {number}.", tags=["n"])
+        first = await called(client, "list", limit=2, tag="n", status="active")
+        second = await called(client, "list", limit=2, tag="n", cursor=first["next_cursor"])
+
+    listed = [each["content"] for each in (*first["memories"], *second["memories"])]
+    assert "No memory" in nothing["note"]
+    assert sorted(listed) == ["Number 0.", "Number 1.", "Number 2."]
+    assert first["total"] == 3
+    assert "next_cursor" not in second
 
 
 async def test_refusals_are_told_in_words(gateway: str, namespace: str) -> None:
     async with over_stdio(gateway, namespace) as client:
         unknown = await client.call_tool("recall", {"memory_id": "no such memory"})
         empty = await client.call_tool("store", {"content": " "})
+        related = await client.call_tool("related", {"concepts": ["Nobody"]})
 
     assert unknown.is_error
-    assert "Not found" in text_of(unknown)
+    assert "'no such memory'" in text_of(unknown)
     assert empty.is_error
     assert "content" in text_of(empty)
+    assert not related.is_error
+    assert "No concept is near" in text_of(related)
+    assert "/v1/" not in text_of(unknown) + text_of(empty)
 
 
 async def test_memory_that_is_not_there_is_told_with_its_address(namespace: str) -> None:
@@ -167,8 +213,8 @@ async def test_tools_work_over_streamable_http(
         await eventually(lambda: not is_free(port), seconds=START_SECONDS)
         async with Client(f"http://127.0.0.1:{port}/mcp") as client:
             await called(client, "store", content="Tea is at four.")
-            (found,) = await called(client, "search", query="When is tea?")
+            search = await called(client, "search", query="When is tea?")
     finally:
         terminate(process, grace_s=10)
 
-    assert found["content"] == "Tea is at four."
+    assert [each["content"] for each in search["memories"]] == ["Tea is at four."]

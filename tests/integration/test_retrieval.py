@@ -407,7 +407,7 @@ async def test_many_that_wait_for_a_future_write_hold_up_no_other(
         for _ in range(200)
     ]
     # Sent before ours, and to the same partition: taken up before it.
-    await eventually(lambda: memory.pending >= 200)
+    await eventually(lambda: memory._replies.pending >= 200)
     await memory.publish(waits)
 
     answer = await memory.ask(

@@ -3,9 +3,11 @@
 import os
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -84,17 +86,21 @@ async def test_killed_redis_is_restarted_and_memories_are_still_found(
     assert [each["content"] for each in found["results"]] == ["The boiler is in the attic."]
 
 
-async def test_down_leaves_no_process_and_up_brings_the_memories_back(
+async def test_down_leaves_no_process_and_up_brings_the_memories_back_at_the_same_addresses(
     running: Installation,
 ) -> None:
     running.run("store", "Bins go out on Tuesday.", "--namespace", "bins", "--wait")
+    before = running.state()
+    # As the README has it, and as a shell keeps it.
+    exported = replace(running, settings={"HUMAN_MEMORY_KAFKA": before["kafka"]})
 
     first, second = running.run("down"), running.run("down")
 
     left, state = running.processes(), running.state()
-    again = running.run("up", "--detach", "--processes")
-    assert (first.code, second.code, again.code) == (0, 0, 0)
+    again = exported.run("up", "--detach", "--processes")
+    assert (first.code, second.code, again.code) == (0, 0, 0), again.complained
     assert (left, state) == ({}, {})
+    assert running.state()["http"] == before["http"]
     found = running.run("search", "When do bins go out?", "--namespace", "bins", "--json").json()
     assert [each["content"] for each in found["results"]] == ["Bins go out on Tuesday."]
 
@@ -139,6 +145,19 @@ def test_service_that_can_not_start_ends_up_with_the_end_of_its_log(
     assert "services does not start" in done.complained
     assert "HUMAN_MEMORY_EMBEDDING_CACHE: Input should be greater than" in done.complained
     assert broken.processes() == {}
+
+
+def test_port_of_somebody_else_s_server_is_refused_and_not_taken_for_ours(
+    elsewhere: Installation,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+        done = elsewhere.run("up", "--detach", "--port", str(port))
+
+    assert (done.code, done.printed) == (1, "")
+    assert f"port {port} was asked for gateway, but another program listens" in done.complained
+    assert elsewhere.processes() == {}
 
 
 def services_run(installation: Installation, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -5,12 +5,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID
 
+import httpx
 import pytest
 
 from human_memory.bus.bus import Bus
 from human_memory.bus.producer import partition_of
 from schemas.errors import NotFound, Unavailable
 from schemas.inbox import InboxCommand
+from schemas.queries import Recall, Search
 from services.readside.layout import Control
 from tests import builders
 from tests.integration.agent import NO_THRESHOLD, PATIENCE_SECONDS, Row
@@ -89,21 +91,95 @@ async def test_write_that_does_not_become_visible_in_time_is_said_to_be_written(
     memory_id = await stored(memory, namespace)
 
     async with fold_held(system, namespace):
-        store = builders.store("Cup.", namespace=namespace)
-        recall = builders.recall(memory_id, namespace=namespace, wait="visible")
-        refusals = [
-            await memory.request(store, timeout_seconds=SHORT_SECONDS, visible=True),
-            await memory.request(recall, timeout_seconds=SHORT_SECONDS),
-        ]
+        access = builders.access(memory_id, namespace=namespace)
+        reply = await memory.request(access, timeout_seconds=SHORT_SECONDS, visible=True)
 
-    for reply in refusals:
-        with pytest.raises(Unavailable, match=r"written at .*, but not visible yet") as refused:
-            reply.unwrap()
-        position = str(refused.value.details["position"])
-        # It was written indeed, and can be waited for.
-        after = builders.inspect(memory_id, namespace=namespace, after=position)
-        inspected = await memory.ask(after, timeout_seconds=PATIENCE_SECONDS)
-    assert inspected["access_count"] == 2
+    with pytest.raises(Unavailable, match=r"written at .*, but not visible yet") as refused:
+        reply.unwrap()
+    # It was written indeed, and can be waited for.
+    assert await accesses(memory, namespace, memory_id, refused.value.details["position"]) == 2
+
+
+async def accesses(bus: Bus, namespace: str, memory_id: UUID, after: object) -> int:
+    """How many accesses a memory has, once what was written is visible."""
+    inspect = builders.inspect(memory_id, namespace=namespace, after=after)
+    inspected = await bus.ask(inspect, timeout_seconds=PATIENCE_SECONDS)
+    return int(inspected["access_count"])
+
+
+def access_by(kind: str, namespace: str, memory_id: UUID) -> Search | Recall:
+    about = {"namespace": namespace, "wait": "visible"}
+    if kind == "recall":
+        return builders.recall(memory_id, **about)
+    return builders.search("tea", min_activation=NO_THRESHOLD, **about)
+
+
+@pytest.mark.parametrize("kind", ["search", "recall"])
+async def test_answer_comes_though_its_access_is_not_visible_in_time_and_says_so(
+    memory: Bus, system: System, namespace: str, kind: str
+) -> None:
+    memory_id = await stored(memory, namespace)
+
+    async with fold_held(system, namespace):
+        query = access_by(kind, namespace, memory_id)
+        reply = await memory.request(query, timeout_seconds=SHORT_SECONDS)
+
+    assert "Tea is at four." in str(reply.unwrap())
+    assert "reads do not show it yet" in str(reply.warning)
+    assert await accesses(memory, namespace, memory_id, reply.position) == 2
+
+
+# What each sets in Redis, what undoes it, and the words in which Redis refuses all writes then.
+REFUSALS = {
+    "full": (["CONFIG", "SET", "maxmemory", "1"], ["CONFIG", "SET", "maxmemory", "0"], "maxmemory"),
+    "a replica": (["REPLICAOF", "127.0.0.1", "1"], ["REPLICAOF", "NO", "ONE"], "read only"),
+    "without enough replicas": (
+        ["CONFIG", "SET", "min-replicas-to-write", "1"],
+        ["CONFIG", "SET", "min-replicas-to-write", "0"],
+        "NOREPLICAS",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ["search", "recall"])
+@pytest.mark.parametrize("why", REFUSALS)
+async def test_answer_does_not_wait_for_a_redis_that_refuses_writes(
+    memory: Bus, system: System, namespace: str, why: str, kind: str
+) -> None:
+    memory_id = await stored(memory, namespace)
+    begin, end, words = REFUSALS[why]
+
+    async with system.redis() as redis:
+        await redis.execute_command(*begin)
+        try:
+            query = access_by(kind, namespace, memory_id)
+            reply = await memory.request(query, timeout_seconds=PATIENCE_SECONDS)
+        finally:
+            await redis.execute_command(*end)
+
+    assert "Tea is at four." in str(reply.unwrap())
+    assert "takes no writes now" in str(reply.warning)
+    assert words in str(reply.warning)
+    assert await accesses(memory, namespace, memory_id, reply.position) == 2
+
+
+async def test_search_over_http_with_a_key_is_answered_while_redis_refuses_writes(
+    gateway: str, system: System, memory: Bus, namespace: str
+) -> None:
+    await stored(memory, namespace)
+    headers = {"X-Memory-Namespace": namespace, "Idempotency-Key": "once"}
+    body = {"query": "When is tea?", "min_activation": NO_THRESHOLD}
+
+    async with system.redis() as redis, httpx.AsyncClient(timeout=PATIENCE_SECONDS) as client:
+        await redis.config_set("maxmemory", 1)
+        try:
+            reply = await client.post(f"{gateway}/v1/memories/search", json=body, headers=headers)
+        finally:
+            await redis.config_set("maxmemory", 0)
+
+    assert reply.status_code == 200, reply.text
+    assert reply.json()["count"] == 1
+    assert "takes no writes now" in reply.json()["warning"]
 
 
 async def test_who_does_not_wait_is_answered_while_nothing_becomes_visible(

@@ -1,7 +1,10 @@
-"""compose.yaml: valid, and the same Kafka and Redis as the local stack."""
+"""compose.yaml and the image: valid, one build, and the same Kafka and Redis as the local stack."""
 
 import json
 import re
+import subprocess
+import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from human_memory.bus import services
 from stack.jars import KAFKA_VERSION
 from stack.kafka import BROKER_SETTINGS
 from stack.redis_server import REDIS_SETTINGS, REDIS_VERSION
+from tests.unit.cli.test_children import answering
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = json.loads((ROOT / "tests" / "data" / "compose-spec.json").read_text())
@@ -57,8 +61,105 @@ def test_redis_has_the_settings_and_major_version_of_the_local_stack() -> None:
 def test_lasting_service_is_checked_and_restarted(name: str) -> None:
     service = SERVICES[name]
 
-    assert service["healthcheck"]["test"]
+    # Ours are checked by their image, at the port that their environment names.
+    assert service.get("healthcheck", {}).get("test") if name not in OURS else checks("services")
+    assert "healthcheck" not in service or name not in OURS
     assert service["restart"] == "unless-stopped"
+
+
+def stage(name: str) -> str:
+    """A part of the Dockerfile, until the next begins."""
+    return DOCKERFILE.partition(f" AS {name}\n")[2].partition("\nFROM ")[0]
+
+
+def checks(name: str) -> str:
+    """The program by which an image of ours checks its health."""
+    options = re.search(r"^HEALTHCHECK .* CMD \[.*\n *\"(.*)\"\]$", stage(name), re.MULTILINE)
+    assert options is not None
+    return options.group(1)
+
+
+def test_one_service_builds_the_image_and_nobody_pulls_it() -> None:
+    builders = [name for name in OURS if "build" in SERVICES[name]]
+
+    assert len(builders) == 1
+    assert len({SERVICES[name]["image"] for name in OURS}) == 1
+    assert {SERVICES[name]["pull_policy"] for name in OURS} == {"never"}
+    assert f" AS {SERVICES[builders[0]]['build']['target']}\n" in DOCKERFILE
+    # Compose has it before the others begin.
+    waiting = [SERVICES[name]["depends_on"] for name in OURS if name not in builders]
+    assert all(builders[0] in depends_on for depends_on in waiting)
+
+
+@pytest.mark.parametrize(("image", "path"), [("services", "/health"), ("standalone", "/ready")])
+@pytest.mark.parametrize("status", [200, 503])
+def test_health_check_of_an_image_asks_the_port_of_the_environment(
+    image: str, path: str, status: int
+) -> None:
+    asked: list[str] = []
+    with answering(status, b"{}", asked) as url:
+        environment = {
+            "HUMAN_MEMORY_HTTP_PORT": url.rpartition(":")[2],
+            "http_proxy": "http://127.0.0.1:1",  # which Docker may set for all containers
+        }
+
+        done = subprocess.run(
+            [sys.executable, "-c", checks(image)], env=environment, capture_output=True
+        )
+
+    assert (done.returncode == 0, asked) == (status == 200, [path])
+
+
+def locked(name: str) -> dict[str, str]:
+    """Each package of a lock file, and all that is said of it but why it is there."""
+    blocks = re.split(r"^(?=[A-Za-z0-9])", (ROOT / name).read_text(), flags=re.MULTILINE)[1:]
+    return {
+        block.partition("==")[0].partition("[")[0]: "".join(
+            sorted(line for line in block.splitlines() if "--hash" in line or "==" in line)
+        )
+        .replace("\\", "")
+        .replace(" ", "")
+        for block in blocks
+    }
+
+
+def test_image_has_run_time_packages_only_as_they_are_tested() -> None:
+    image, tested = locked("requirements-image.lock"), locked("requirements.lock")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    tools = {
+        re.split(r"[^A-Za-z0-9_-]", each)[0].lower()
+        for each in project["optional-dependencies"]["dev"]
+    }
+
+    assert image.keys() & tools <= {"jsonschema", "pyyaml"}  # others use them, too
+    assert not image.keys() & {"pytest", "mypy", "matplotlib", "ruff", "hypothesis", "langgraph"}
+    assert {"torch", "faststream", "fastapi", "aiokafka", "redis", "typer", "mcp"} <= image.keys()
+    versions = {name: text.partition("==")[2].partition("--")[0] for name, text in image.items()}
+    assert versions == {
+        name: tested[name].partition("==")[2].partition("--")[0] for name in versions
+    }
+
+
+def test_programs_of_the_local_stack_are_in_the_image_for_one_container_alone() -> None:
+    listed = re.search(r"programs='([^']*)'", DOCKERFILE)
+    assert listed is not None
+
+    programs = set(listed.group(1).split("|"))
+
+    assert programs <= locked("requirements-image.lock").keys()
+    assert "/opt/programs" in stage("standalone")
+    assert "/opt/programs" not in stage("services")
+
+
+def test_image_for_one_container_is_the_default_and_serves_the_port_it_exposes() -> None:
+    last = re.findall(r"^FROM .* AS (\w+)$", DOCKERFILE, re.MULTILINE)[-1]
+
+    assert last == "standalone"
+    assert 'CMD ["human-memory", "up"]' in stage(last)
+    assert "HUMAN_MEMORY_HTTP_HOST=0.0.0.0 HUMAN_MEMORY_HTTP_PORT=8000" in stage(last)
+    assert "EXPOSE 8000" in stage(last)
+    assert "VOLUME /data" in stage(last)
+    assert "HUMAN_MEMORY_DATA=/data" in stage(last)
 
 
 @pytest.mark.parametrize("name", sorted(ONE_SHOT))
@@ -94,7 +195,7 @@ def test_our_services_wait_for_the_topics_and_serve_the_port_that_is_checked(nam
     }
     # What tests and `human-memory up` run, and what takes its port from the environment.
     assert service["command"] == ["python", "-m", "services.run", name]
-    assert f"http://127.0.0.1:{port}/health" in service["healthcheck"]["test"][-1]
+    assert port == str(services.SERVICES[name])
 
 
 def test_each_of_our_services_has_a_container_with_its_own_port() -> None:

@@ -92,6 +92,7 @@ IMPURE_MODULES = {
     "time",
     "urllib",
 }
+NUMPY_RANDOM = {"np.random", "numpy.random"}
 IMPURE_CALLS = {"input", "now", "open", "random", "today", "utcnow", "uuid1", "uuid4"}
 
 MACHINE_PATH = re.compile(r"(?<![\w.~-])/(?:work|root)/")
@@ -229,6 +230,8 @@ def impurities(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and called_name(node) in IMPURE_CALLS:
             yield f"line {node.lineno} calls {ast.unparse(node.func)}"
+        if isinstance(node, ast.Attribute) and ast.unparse(node) in NUMPY_RANDOM:
+            yield f"line {node.lineno} uses {ast.unparse(node)}"
 
 
 def test_files_stay_below_500_lines() -> None:
@@ -342,7 +345,9 @@ def test_pure_files_ask_nothing_of_the_world() -> None:
         "from random import choice",
         "from numpy.random import default_rng",
         "datetime.now(UTC)",
-        "np.random.default_rng().random()",
+        "np.random.default_rng(1)",
+        "numpy.random.normal(size=3)",
+        "draw = np.random.normal",
         "uuid.uuid4()",
         "open('x')",
     ],

@@ -4,11 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from packaging.utils import canonicalize_name
 
 from tests.environments import (
     Environment,
     build_wheel,
     environment_with,
+    needed,
     project_that_hides_ours,
 )
 from tests.unit.sdk.scripted_server import Answer, serving
@@ -59,23 +61,29 @@ def test_client_over_http_works_beside_packages_that_are_called_as_ours(
 
 
 def test_client_over_http_needs_httpx_and_pydantic_alone(installed: Installed) -> None:
-    packages = {path.name.partition("-")[0] for path in installed().packages.glob("*.dist-info")}
+    folders = installed().packages.glob("*.dist-info")
 
-    assert {"human_memory", "httpx", "pydantic"} <= packages
-    assert not packages & {"aiokafka", "fastapi", "numpy", "orjson", "psutil", "redis", "typer"}
+    packages = {canonicalize_name(folder.name.partition("-")[0]) for folder in folders}
+
+    theirs = {canonicalize_name(name) for name in needed(["httpx", "pydantic"])}
+    assert packages == theirs | {"human-memory-server"}
 
 
 @pytest.mark.parametrize(
     ("extras", "command", "missing"),
     [
-        ((), ("human-memory", "status"), "'human-memory[cli]'"),
-        ((), ("python", "-m", "human_memory.cli", "status"), "'human-memory[cli]'"),
-        (("kafka",), ("human-memory", "status"), "'human-memory[cli]'"),
-        (("cli",), ("human-memory", "replay", *OFFLINE), "'human-memory[services]'"),
-        (("cli",), ("human-memory", "digest", *OFFLINE), "'human-memory[services]'"),
-        (("cli",), ("human-memory", "up", *OFFLINE), "'human-memory[server]'"),
-        (("cli",), ("human-memory", "mcp"), "'human-memory[mcp]'"),
-        (("services",), ("python", "-m", "services.run", "gateway"), "'human-memory[gateway]'"),
+        ((), ("human-memory", "status"), "'human-memory-server[cli]'"),
+        ((), ("python", "-m", "human_memory.cli", "status"), "'human-memory-server[cli]'"),
+        (("kafka",), ("human-memory", "status"), "'human-memory-server[cli]'"),
+        (("cli",), ("human-memory", "replay", *OFFLINE), "'human-memory-server[services]'"),
+        (("cli",), ("human-memory", "digest", *OFFLINE), "'human-memory-server[services]'"),
+        (("cli",), ("human-memory", "up", *OFFLINE), "'human-memory-server[server]'"),
+        (("cli",), ("human-memory", "mcp"), "'human-memory-server[mcp]'"),
+        (
+            ("services",),
+            ("python", "-m", "services.run", "gateway"),
+            "'human-memory-server[gateway]'",
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
@@ -131,7 +139,22 @@ def test_client_over_kafka_names_the_extra_that_is_missing(
 
     *_, last = done.stderr.splitlines()
     assert last.startswith("human_memory.extras.NotInstalled: ")
-    assert last.endswith(" is not installed; run: pip install 'human-memory[kafka]'")
+    assert last.endswith(" is not installed; run: pip install 'human-memory-server[kafka]'")
+
+
+def test_published_client_beside_ours_is_told_with_what_to_do(
+    installed: Installed, tmp_path: Path
+) -> None:
+    theirs = installed("cli").packages / "human_memory_sdk-0.1.1.dist-info"
+    theirs.mkdir()
+    try:
+        done = installed("cli").run("human-memory", "--version", beside=tmp_path)
+    finally:
+        theirs.rmdir()
+
+    assert done.returncode == 0
+    assert done.stderr.count("\n") == 1
+    assert "pip uninstall human-memory-sdk human-memory-server" in done.stderr
 
 
 def test_client_over_kafka_says_which_package_hides_one_of_ours(

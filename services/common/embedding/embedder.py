@@ -161,7 +161,7 @@ class MicroBatchingEmbedder:
         """See `Embedder`.
 
         Raises:
-            Exception: whatever the model raised for a slice that held one of `texts`.
+            Exception: whatever the model raised for one of `texts`.
         """
         vectors = np.empty((len(texts), self.dimension), np.float16)
         missing = [i for i, text in enumerate(texts) if not self._cached(text, vectors[i])]
@@ -206,9 +206,21 @@ class MicroBatchingEmbedder:
             vectors = await loop.run_in_executor(self._threads, self._timed, encode, texts)
             self._deliver(slice_, vectors)
         except Exception as error:  # noqa: BLE001 # it belongs to whoever awaits these texts
-            for request, _ in slice_:
-                if not request.done.done():
-                    request.done.set_exception(error)
+            await self._fail(slice_, error)
+
+    async def _fail(self, slice_: _Slice, error: Exception) -> None:
+        """Tell the callers of a slice that failed; each text alone decides, if the model is there.
+
+        Otherwise one caller's text would fail the texts of others that share its slice.
+        """
+        if len(slice_) > 1 and self.loaded:
+            for each in slice_:
+                if not each[0].done.done():
+                    await self._embed_slice([each])
+            return
+        for request, _ in slice_:
+            if not request.done.done():
+                request.done.set_exception(error)
 
     def _is_alone(self, texts: list[str]) -> bool:
         lanes = (self._urgent, self._others)
@@ -223,6 +235,8 @@ class MicroBatchingEmbedder:
                 f"the model {self.model} gave vectors of shape {vectors.shape} for {len(texts)} "
                 f"texts; set HUMAN_MEMORY_EMBEDDING_DIMENSION to the model's"
             )
+        if not (np.abs(vectors) <= np.finfo(np.float16).max).all():  # nor for what is no number
+            raise ValueError(f"the model {self.model} gave a vector that 16 bits can't hold")
         return vectors.astype(np.float16)
 
     def _deliver(self, slice_: _Slice, vectors: Vectors) -> None:

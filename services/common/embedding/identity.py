@@ -9,7 +9,6 @@ services that run: of two that start with different models, the second waits and
 """
 
 import asyncio
-import signal
 from base64 import b64decode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -22,6 +21,7 @@ import structlog
 from human_memory.deadline import Deadline
 from schemas.errors import InvariantBroken, MemoryServiceError
 from schemas.events import MemoryStored
+from services.common.background import beside
 from services.common.embedding.embedder import Embedder, MicroBatchingEmbedder
 from services.common.embedding.newest_memories import newest_memories
 from services.common.redis import REDIS_ERRORS, RedisClient, redis_prefix
@@ -70,18 +70,13 @@ async def the_embedding_model(
     """Begin only with the model that made the stored vectors, and keep others out meanwhile.
 
     Raises:
-        InvariantBroken: what is stored was made by another, or another is in use.
+        InvariantBroken: what is stored was made by another, or another is in use; also later.
         Unavailable: Kafka does not answer.
     """
     admission = _Admission(settings, redis, embedder)
     await admission.admit()
-    keeping = asyncio.create_task(admission.keep())
-    try:
+    async with beside(admission.keep()):
         yield
-    finally:
-        keeping.cancel()
-        with suppress(asyncio.CancelledError):
-            await keeping
 
 
 async def made_by(embedder: Embedder, newest: list[MemoryStored]) -> bool:
@@ -139,7 +134,11 @@ class _Admission:
             await asyncio.sleep(POLL_SECONDS)
 
     async def keep(self) -> None:
-        """Run for ever: hold the lease, and end the process should another model have got it."""
+        """Run for ever: hold the lease.
+
+        Raises:
+            InvariantBroken: another model has got it.
+        """
         while True:
             await asyncio.sleep(LEASE_SECONDS / 3)
             try:
@@ -149,8 +148,7 @@ class _Admission:
                     await self.admit()
             except InvariantBroken as error:
                 log.critical("stopping: another embedding model is in use", reason=error.message)
-                signal.raise_signal(signal.SIGTERM)
-                return
+                raise
             except (MemoryServiceError, *REDIS_ERRORS) as error:
                 log.warning("embedding model not looked at", error=repr(error))
 
@@ -209,8 +207,13 @@ class _Admission:
             return None
 
     async def _read(self) -> EmbeddingModel | None:
-        value = await self._redis.get(self._key)
-        return None if value is None else EmbeddingModel(**orjson.loads(value))
+        try:
+            value = await self._redis.get(self._key)
+            return None if value is None else EmbeddingModel(**orjson.loads(value))
+        except (ValueError, TypeError) as error:
+            log.warning("deleted a key that names no embedding model", error=repr(error))
+            await self._redis.delete(self._key)
+            return None
 
     async def _record(self, *, seconds: int | None) -> None:
         with suppress(*REDIS_ERRORS):  # the log decides next time, too

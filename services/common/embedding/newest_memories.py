@@ -3,7 +3,7 @@
 from aiokafka import TopicPartition
 
 from human_memory.bus.consumer import LogConsumer
-from human_memory.bus.errors import kafka_trouble
+from human_memory.bus.consuming import consuming
 from human_memory.bus.settings import KafkaSettings
 from schemas.codec import decode_event
 from schemas.errors import MemoryServiceError
@@ -22,15 +22,8 @@ async def newest_memories(settings: KafkaSettings, *, count: int) -> list[Memory
     Raises:
         Unavailable: Kafka does not answer.
     """
-    consumer = LogConsumer(
-        **settings.connection_arguments(), group_id=None, enable_auto_commit=False
-    )
-    with kafka_trouble(settings, "reading the log"):
-        try:
-            await consumer.start()
-            return await _newest(consumer, settings, count)
-        finally:
-            await consumer.stop()
+    async with consuming(settings, "reading the log") as consumer:
+        return await _newest(consumer, settings, count)
 
 
 async def _newest(consumer: LogConsumer, settings: KafkaSettings, count: int) -> list[MemoryStored]:

@@ -7,7 +7,7 @@ import orjson
 from aiokafka import TopicPartition
 
 from human_memory.bus.consumer import LogConsumer
-from human_memory.bus.errors import kafka_trouble
+from human_memory.bus.consuming import consuming
 from human_memory.bus.producer import DurableProducer
 from human_memory.bus.settings import KafkaSettings
 from schemas.limits import TIMEOUT_MS_MAX
@@ -32,18 +32,8 @@ class KafkaEventLog(EventAppender):
 
     async def appended_since(self, time_ms: int) -> dict[UUID, Appended]:
         """See `EventLog`. Reads that part of the topic."""
-        consumer = LogConsumer(
-            **self._settings.connection_arguments(),
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-        )
-        with kafka_trouble(self._settings, f"reading {self._topic}"):
-            try:
-                await consumer.start()
-                return await self._read(consumer, time_ms)
-            finally:
-                await consumer.stop()
+        async with consuming(self._settings, f"reading {self._topic}") as consumer:
+            return await self._read(consumer, time_ms)
 
     async def _read(self, consumer: LogConsumer, time_ms: int) -> dict[UUID, Appended]:
         count = await self._producer.partitions(self._topic)

@@ -8,7 +8,7 @@ from aiokafka import TopicPartition
 
 from human_memory.bus.bus import Bus
 from human_memory.bus.consumer import LogConsumer
-from human_memory.bus.errors import kafka_trouble
+from human_memory.bus.consuming import consuming
 from human_memory.bus.producer import DurableProducer, partition_of
 from human_memory.bus.settings import KafkaSettings
 from human_memory.deadline import Deadline
@@ -64,20 +64,13 @@ class KafkaLog(EventAppender):
         partition = TopicPartition(
             name, partition_of(namespace.encode(), self._settings.partitions)
         )
-        consumer = LogConsumer(
-            **self._settings.connection_arguments(), group_id=None, enable_auto_commit=False
-        )
-        with kafka_trouble(self._settings, f"reading {name}"):
-            try:
-                await consumer.start()
-                consumer.assign([partition])
-                since = (run.commanded_ms or run.began_ms) - CLOCK_MARGIN_MS
-                found = await consumer.offsets_for_times({partition: max(0, since)})
-                begin = min(run.offset, found[partition].offset if found[partition] else run.offset)
-                consumer.seek(partition, begin)
-                return await _effects(consumer, partition, run_id, until=run.completed_offset or 0)
-            finally:
-                await consumer.stop()
+        async with consuming(self._settings, f"reading {name}") as consumer:
+            consumer.assign([partition])
+            since = (run.commanded_ms or run.began_ms) - CLOCK_MARGIN_MS
+            found = await consumer.offsets_for_times({partition: max(0, since)})
+            begin = min(run.offset, found[partition].offset if found[partition] else run.offset)
+            consumer.seek(partition, begin)
+            return await _effects(consumer, partition, run_id, until=run.completed_offset or 0)
 
 
 async def _effects(

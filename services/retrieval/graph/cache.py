@@ -8,11 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from schemas.errors import Unavailable
+from services.common.background import Background
 from services.readside.layout import SEEN_EVENTS_MAX
 from services.retrieval.graph.cached_graph import CachedGraph
 from services.retrieval.ports import GraphMoved, GraphReader, GraphSnapshots, Position
 
 ATTEMPTS_MAX = 3
+SAVE_SECONDS_MAX = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +45,8 @@ class GraphCache:
         self._bounds = bounds or GraphBounds()
         self._clock = clock
         self._cached: OrderedDict[str, CachedGraph] = OrderedDict()
-        self._saves: dict[str, asyncio.Task[None]] = {}
+        self._background = Background()
+        self._saving: set[str] = set()
         self._saved_at: dict[str, float] = {}
 
     async def current(self, namespace: str) -> tuple[Position, CachedGraph]:
@@ -71,8 +74,7 @@ class GraphCache:
 
     async def close(self) -> None:
         """Save what has changed since it was last saved."""
-        if self._saves:
-            await asyncio.wait(self._saves.values())
+        await self._background.drain(SAVE_SECONDS_MAX)
         for namespace, graph in self._cached.items():
             if _worth_saving(graph):
                 await self._save(namespace, graph)
@@ -123,18 +125,20 @@ class GraphCache:
             elements -= len(dropped)
 
     def _save_soon(self, namespace: str, graph: CachedGraph) -> None:
-        if namespace in self._saves or not _worth_saving(graph):
+        if namespace in self._saving or not _worth_saving(graph):
             return
         if self._clock() - self._saved_at.get(namespace, -math.inf) < self._bounds.save_seconds:
             return
         self._saved_at[namespace] = self._clock()
-        task = asyncio.create_task(self._save(namespace, graph))
-        self._saves[namespace] = task
-        task.add_done_callback(lambda _: self._saves.pop(namespace))
+        self._saving.add(namespace)
+        self._background.start(self._save(namespace, graph))
 
     async def _save(self, namespace: str, graph: CachedGraph) -> None:
-        async with graph.lock:
-            await asyncio.to_thread(self._snapshots.save, namespace, graph)
+        try:
+            async with graph.lock:
+                await asyncio.to_thread(self._snapshots.save, namespace, graph)
+        finally:
+            self._saving.discard(namespace)
 
 
 def _worth_saving(graph: CachedGraph) -> bool:

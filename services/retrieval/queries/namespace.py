@@ -92,14 +92,15 @@ class NamespaceQueries:
         last = Cursor(moment_ms, float(total[page[-1]]), memories.ids[page[-1]]) if page else None
         result = ListResult(
             memories=await self._listed(
-                query.namespace, memories, total, {i: (memories.ids[i], stored[i]) for i in page}
+                query, memories, total, {i: (memories.ids[i], stored[i]) for i in page}
             ),
             offset=start,
             limit=query.limit,
             total=len(rows),
             next_cursor=str(last) if left and last else None,
         )
-        return Reply(result=result.model_dump(mode="json"), position=position)
+        left_out = None if query.include_metadata else {"memories": {"__all__": {"metadata"}}}
+        return Reply(result=result.model_dump(mode="json", exclude=left_out), position=position)
 
     async def stats(self, query: Stats, now_ms: int) -> Reply:
         """Counts by status, and the mean activation of the active ones."""
@@ -167,13 +168,23 @@ class NamespaceQueries:
         return wanted
 
     async def _listed(
-        self, namespace: str, memories: Memories, total: np.ndarray, keys: dict[int, DocumentKey]
+        self,
+        query: ListMemories,
+        memories: Memories,
+        total: np.ndarray,
+        keys: dict[int, DocumentKey],
     ) -> list[Listed]:
         """Rows of the page; `keys`: where the document of each memory on it lies."""
-        documents = await self._reader.documents(namespace, list(keys.values()))
-        return [
+        documents = await self._reader.documents(query.namespace, list(keys.values()))
+        rows = [
             _row(memories, i, document, activation=float(total[i]))
             for i, document in zip(keys, documents, strict=True)
+        ]
+        if not query.include_metadata:
+            return rows
+        return [
+            row.model_copy(update={"metadata": document.metadata if document else {}})
+            for row, document in zip(rows, documents, strict=True)
         ]
 
 

@@ -18,10 +18,15 @@ class DocumentCache:
         self._reader = reader
         self._kept: OrderedDict[tuple[str, str], Document] = OrderedDict()
 
-    async def of(self, namespace: str, keys: list[DocumentKey]) -> list[Document | None]:
-        """In the order of their keys; None where one was forgotten before it was read."""
+    async def of(
+        self, namespace: str, keys: list[DocumentKey], *, whole: bool = False
+    ) -> list[Document | None]:
+        """In the order of their keys; None where one was forgotten before it was read.
+
+        `whole`: with context, metadata and sources, which are not kept.
+        """
         found: dict[str, Document] = {}
-        for name, _ in keys:
+        for name, _ in [] if whole else keys:
             if kept := self._kept.get((namespace, name)):
                 self._kept.move_to_end((namespace, name))
                 found[name] = kept
@@ -36,7 +41,7 @@ class DocumentCache:
 
     def _keep(self, key: tuple[str, str], document: Document) -> None:
         if len(document.content) <= KEPT_CHARACTERS_MAX:
-            # No search shows the rest, which may be large.
+            # Few searches show the rest, which may be large.
             self._kept[key] = replace(document, context=None, metadata={}, derived_from=[])
             self._kept.move_to_end(key)
             if len(self._kept) > KEPT_MAX:

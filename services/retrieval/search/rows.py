@@ -39,6 +39,7 @@ def _row(ranking: Ranking, i: int, document: Document) -> Found:
         session=document.session,
         speaker=document.speaker,
         superseded_by=UUID(superseded) if superseded else None,
+        metadata=document.metadata if plan.query.include_metadata else None,
         explanation=explanation_of(ranking.parts, i) if plan.query.explain else None,
         reasons=reasons_of(ranking, i, document.concepts) if plan.query.explain else None,
     )

@@ -17,7 +17,7 @@ from services.retrieval.search.plan import SearchPlan
 
 def nearest(columns: ColumnCache, plan: SearchPlan, cosines: FloatArray, count: int) -> IntArray:
     """Rows with the highest of all rows' cosines, at most `count` of a status, in no order."""
-    each = [_best(cosines, admitted, count) for admitted in _admitted(columns, plan)]
+    each = [_best(columns, cosines, admitted, count) for admitted in _admitted(columns, plan)]
     return np.concatenate(each)
 
 
@@ -36,10 +36,10 @@ def matching(
     )
     matches = columns.matches(plan.terms, np.arange(len(columns)))
     scores = bm25(matches, term_contributions(matches, lengths, idf))
-    each = [_best(scores, admitted & (scores > 0), count) for admitted in _admitted(columns, plan)]
-    best = np.concatenate(each)
-    ranked: IntArray = best[np.argsort(-scores[best], kind="stable")]
-    return ranked
+    admitted = [rows & (scores > 0) for rows in _admitted(columns, plan)]
+    best = np.concatenate([_best(columns, scores, rows, count) for rows in admitted])
+    ranked = sorted(best.tolist(), key=lambda row: (-scores[row], columns.ids[row]))
+    return np.array(ranked, np.intp)
 
 
 def _all(columns: ColumnCache) -> slice:
@@ -56,9 +56,16 @@ def _admitted(columns: ColumnCache, plan: SearchPlan) -> list[np.ndarray]:
     return [(status == code) & then for code in codes]
 
 
-def _best(scores: FloatArray, admitted: np.ndarray, count: int) -> IntArray:
+def _best(columns: ColumnCache, scores: FloatArray, admitted: np.ndarray, count: int) -> IntArray:
+    """Rows with the highest scores, in no order; of equal ones those whose ids come first.
+
+    Not `argpartition`: which of equal scores it keeps depends on the processor, and the numbers of
+    rows depend on what was read first.
+    """
     rows = np.flatnonzero(admitted)
     if len(rows) <= count:
         return rows
-    best: IntArray = rows[np.argpartition(-scores[rows], count - 1)[:count]]
-    return best
+    least = np.partition(scores[rows], -count)[-count]
+    above, equal = rows[scores[rows] > least], rows[scores[rows] == least]
+    kept = sorted(equal.tolist(), key=columns.ids.__getitem__)[: count - len(above)]
+    return np.concatenate([above, np.array(kept, np.intp)])

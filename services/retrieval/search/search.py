@@ -9,6 +9,7 @@ from schemas.errors import Unavailable
 from schemas.events import MemoryEvent
 from schemas.queries import Found, Search, SearchResult
 from schemas.replies import Reply
+from services.common.background import Background
 from services.common.embedding.embedder import Embedder
 from services.common.event_log import EventAppender
 from services.retrieval.ports import Position
@@ -38,7 +39,7 @@ class Searcher:
         self._documents = documents
         self._embedder = embedder
         self._log = log
-        self._background: set[asyncio.Task[None]] = set()
+        self._background = Background()
 
     async def search(self, query: Search, cause: UUID, now_ms: int) -> Reply:
         """The ranked answer, its accesses counted and appended."""
@@ -60,12 +61,14 @@ class Searcher:
 
     async def drain(self) -> None:
         """Wait for what is still being appended."""
-        if self._background:
-            await asyncio.wait(self._background, timeout=DRAIN_SECONDS_MAX)
+        await self._background.drain(DRAIN_SECONDS_MAX)
 
     async def _found(self, ranking: Ranking) -> tuple[list[Found], list[MemoryEvent]]:
         """Rows of the answer, and which memories they show to be out of date."""
-        documents = await self._documents.of(ranking.plan.namespace, ranking.documents())
+        plan = ranking.plan
+        documents = await self._documents.of(
+            plan.namespace, ranking.documents(), whole=plan.query.include_metadata
+        )
         said = {
             i: document
             for i, document in zip(ranking.order, documents, strict=True)
@@ -81,8 +84,7 @@ class Searcher:
     def _append_later(self, events: list[MemoryEvent]) -> None:
         # The answer knows already; who finds the pair again if this is lost, appends it.
         if events:
-            self._background.add(task := asyncio.create_task(self._append(events)))
-            task.add_done_callback(self._background.discard)
+            self._background.start(self._append(events))
 
     async def _append(self, events: list[MemoryEvent]) -> None:
         try:

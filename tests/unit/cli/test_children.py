@@ -11,9 +11,13 @@ from human_memory.local.children import probe
 
 
 @contextmanager
-def answering(status: int, body: bytes) -> Iterator[str]:
+def answering(status: int, body: bytes, asked: list[str] | None = None) -> Iterator[str]:
+    """A server that answers all alike; the paths it was `asked` for are appended."""
+
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            if asked is not None:
+                asked.append(self.path)
             self.send_response(status)
             self.end_headers()
             self.wfile.write(body)

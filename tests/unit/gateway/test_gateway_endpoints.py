@@ -147,14 +147,14 @@ async def test_body_is_bounded_where_none_is_read(path: str) -> None:
         (routes.RECALL, {"memory_id", "context", "as_of", "record_access", "explain"}),
         (
             routes.LIST,
-            {"offset", "limit", "cursor", "status", "type", "tag", "as_of"},
+            {"offset", "limit", "cursor", "status", "type", "tag", "as_of", "include_metadata"},
         ),
         (
             routes.SEARCH,
             {
                 *("query", "top_k", "min_activation", "types", "tags", "created_after"),
                 *("created_before", "context", "active_concepts", "as_of", "record_access"),
-                *("include_decayed", "noise", "seed", "explain", "parameters"),
+                *("include_decayed", "include_metadata", "noise", "seed", "explain", "parameters"),
             },
         ),
     ],

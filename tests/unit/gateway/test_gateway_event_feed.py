@@ -7,6 +7,7 @@ from typing import Any
 import anyio
 import pytest
 
+from human_memory.bus import consuming
 from schemas.errors import Unavailable
 from services.gateway import event_feed as following
 from services.gateway.event_feed import BACKLOG_MAX, Follower, Followers
@@ -51,7 +52,7 @@ class Log:
 async def followers(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Followers]:
     """Follow a log that never has anything."""
     Log.open, Log.made, Log.answers, Log.fails = 0, 0, True, asyncio.Event()
-    monkeypatch.setattr(following, "LogConsumer", Log)
+    monkeypatch.setattr(consuming, "LogConsumer", Log)
     made = Followers(GatewaySettings())
     yield made
     await made.close()
@@ -99,7 +100,7 @@ async def test_reading_ends_if_its_follower_goes_before_it_has_begun(followers: 
 async def test_log_that_does_not_answer_is_unavailable(
     followers: Followers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(following, "START_TIMEOUT_SECONDS", 0.02)
+    monkeypatch.setattr(consuming, "START_SECONDS_MAX", 0.02)
     Log.answers = False
 
     with pytest.raises(Unavailable, match="does not answer"):

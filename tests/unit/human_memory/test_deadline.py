@@ -1,11 +1,19 @@
 """Deadlines: how long a caller waits, and how a service learns of it."""
 
+from math import inf
+from typing import Any
+
 import pytest
 
+from human_memory.bus.bus import Bus
 from human_memory.bus.deadline import checked_timeout, deadline_of_record
+from human_memory.bus.settings import KafkaSettings
 from human_memory.deadline import Deadline
-from schemas.errors import LimitExceeded, Rejected
+from schemas.errors import LimitExceeded, Rejected, Unavailable
 from schemas.limits import TIMEOUT_MS_DEFAULT, TIMEOUT_MS_MAX
+from schemas.queries import Ping
+
+LONGEST = TIMEOUT_MS_MAX / 1000
 
 
 class ManualClock:
@@ -94,11 +102,22 @@ def test_header_over_the_limit_names_it() -> None:
     assert caught.value.details["allowed"] == TIMEOUT_MS_MAX
 
 
-@pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan"), TIMEOUT_MS_MAX / 1000 + 1])
-def test_timeout_out_of_bounds_is_refused(seconds: float) -> None:
+@pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan"), "30", True, [1]])
+def test_timeout_that_is_no_time_is_refused(seconds: Any) -> None:
     with pytest.raises(Rejected, match="timeout_seconds"):
         checked_timeout(seconds)
 
 
-def test_timeout_at_the_limit_is_taken() -> None:
-    assert checked_timeout(TIMEOUT_MS_MAX / 1000) == TIMEOUT_MS_MAX / 1000
+@pytest.mark.parametrize(
+    ("asked", "seconds"),
+    [(1, 1), (0.5, 0.5), (LONGEST, LONGEST), (None, LONGEST), (inf, LONGEST), (1e300, LONGEST)],
+)
+def test_no_limit_is_the_longest_that_a_service_works(asked: float | None, seconds: float) -> None:
+    assert checked_timeout(asked) == seconds
+
+
+async def test_request_without_a_limit_gets_as_far_as_one_with_a_limit() -> None:
+    bus = Bus(KafkaSettings())
+
+    with pytest.raises(Unavailable, match="never started"):
+        await bus.request(Ping(namespace="me"), timeout_seconds=None)

@@ -62,6 +62,7 @@ MESSAGES: dict[str, type[BaseModel]] = {
     "dead_letters": requests.DeadLettersRequest,
     "get_dead_letter": requests.DeadLetterRequest,
     "replay_dead_letters": requests.ReplayRequest,
+    "discard_dead_letters": requests.DiscardRequest,
 }
 # Operations that send others' messages.
 WITHOUT_MESSAGE = {
@@ -125,6 +126,7 @@ COMMANDS_OF = {
     "dead_letters": "dead-letters list",
     "get_dead_letter": "dead-letters show",
     "replay_dead_letters": "dead-letters replay",
+    "discard_dead_letters": "dead-letters discard",
 }
 TOOLS_OF = {"add_concept": "describe", "add_relation": "relate", "spread": "related"}
 # By face and operation: names there that are others in the contract.
@@ -146,6 +148,8 @@ NAMES: dict[tuple[str, str], dict[str, str]] = {
     ("cli", "spread"): {"names": "active_concepts"},
     ("cli", "set_parameters"): {"values": "parameters"},
     ("cli", "replay_dead_letters"): {"place": "places", "all_": "all"},
+    ("cli", "discard_dead_letters"): {"place": "places", "all_": "all"},
+    ("mcp", "list"): {"type": "memory_type"},
     ("mcp", "add_concept"): {"type": "concept_type"},
     ("mcp", "spread"): {"concepts": "active_concepts"},
 }
@@ -192,20 +196,24 @@ EXCEPTIONS: dict[tuple[str, str, str], str] = {
     ("mcp", ANY, "idempotency_key"): "the client gives each call one of its own",
     **{
         ("mcp", ANY, field): "for programs: an assistant has no use for it"
-        for field in ("metadata", "record_access", "explain", "min_activation", "noise", "seed")
+        for field in (
+            *("metadata", "include_metadata", "record_access", "explain"),
+            *("min_activation", "noise", "seed"),
+        )
     },
     ("mcp", "search", "parameters"): "for programs: an assistant has no use for it",
     **{
         ("mcp", operation, ANY): "an assistant searches instead of paging through all there is"
-        for operation in ("list", "get_concept", "export_graph")
+        for operation in ("get_concept", "export_graph")
     },
+    ("mcp", "list", "offset"): "the cursor goes on",
     ("mcp", "used", ANY): "recalling is how an assistant says so",
     **{
         ("mcp", operation, ANY): "for operators"
         for operation in (
             *("runs", "start_run", "get_run", "cancel_run", "undo_run", "parameters"),
             *("set_parameters", "namespaces", "rebuild", "dead_letters", "get_dead_letter"),
-            "replay_dead_letters",
+            *("replay_dead_letters", "discard_dead_letters"),
         )
     },
 }

@@ -1,7 +1,11 @@
 """What the producer decides without Kafka."""
 
-import pytest
+import asyncio
 
+import pytest
+from aiokafka.errors import OutOfOrderSequenceNumber
+
+from human_memory.bus import producer as producer_module
 from human_memory.bus.producer import BATCH_BYTES_MAX, DurableProducer, Outgoing, partition_of
 from human_memory.bus.settings import KafkaSettings
 from schemas.errors import LimitExceeded, Unavailable
@@ -53,6 +57,26 @@ async def test_producer_that_was_not_started_says_so() -> None:
     producer = DurableProducer(KafkaSettings())
 
     with pytest.raises(Unavailable, match="never started"):
+        await producer.send("memory.events", b"x", key=b"acme")
+
+
+async def test_append_that_is_tried_again_and_again_ends_in_the_time_for_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def wedged(_: object, records: list[Outgoing]) -> list[BaseException]:
+        await asyncio.sleep(0.06)
+        return [OutOfOrderSequenceNumber() for _ in records]
+
+    async def replaced(*_: object) -> None:
+        """Another one, wedged like the first."""
+
+    producer = DurableProducer(KafkaSettings())
+    monkeypatch.setattr(producer_module, "SEND_SECONDS_MAX", 0.1)
+    monkeypatch.setattr(producer, "_started", lambda: None)
+    monkeypatch.setattr(producer, "_attempt", wedged)
+    monkeypatch.setattr(producer, "_replace", replaced)
+
+    with pytest.raises(Unavailable, match=r"did not acknowledge 1 records in 0\.1 s"):
         await producer.send("memory.events", b"x", key=b"acme")
 
 

@@ -205,6 +205,15 @@ async def test_all_tries_together_take_no_longer_than_the_timeout() -> None:
             await awaited(asked.close())
 
 
+@pytest.mark.parametrize("asked", ["²", "soon", "Wed, 21 Oct 2026 07:28:00 GMT"])
+def test_server_that_asks_for_patience_in_other_words_is_asked_again_soon(asked: str) -> None:
+    busy = Answer(503, {"detail": "busy"}, {"Retry-After": asked})
+    with serving(busy, Answer(201, CREATED)) as server, Memory(server.url) as memory:
+        memory.store("tea")
+
+    assert len(server.asked) == 2
+
+
 def test_server_that_asks_for_more_patience_than_there_is_is_asked_once() -> None:
     with (
         serving(Answer(503, {"detail": "busy"}, {"Retry-After": "2"})) as server,

@@ -61,12 +61,12 @@ def installed_with(distribution: str, extras: frozenset[str] = frozenset()) -> s
 def test_package_without_extras_needs_httpx_and_pydantic_alone() -> None:
     direct = {
         requirement.name
-        for requirement in map(Requirement, requires("human-memory") or [])
+        for requirement in map(Requirement, requires("human-memory-server") or [])
         if requirement.marker is None
     }
 
     assert direct == {"httpx", "pydantic"}
-    assert not HEAVY & installed_with("human-memory")
+    assert not HEAVY & installed_with("human-memory-server")
 
 
 def test_client_over_http_loads_nothing_heavy() -> None:

@@ -6,6 +6,7 @@ import math
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from typing import Any
 
@@ -120,6 +121,32 @@ def test_name_with_an_address_that_refuses_is_tried_at_the_next() -> None:
         Memory(server.url.replace("127.0.0.1", "localhost")) as memory,
     ):
         assert memory.stats().total == 0
+
+
+@contextmanager
+def swallowing(address: str, port: int) -> Iterator[None]:
+    """A place that answers no attempt to connect: its queue is full."""
+    with ExitStack() as open_:
+        listener = open_.enter_context(socket.create_server((address, port), backlog=0))
+        for _ in range(4):
+            waiting = open_.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        yield
+
+
+def test_name_with_an_address_that_swallows_is_tried_at_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with serving(Answer(200, STATS)) as server:
+        port = int(server.url.rsplit(":", 1)[1])
+        rows = [(2, 1, 6, "", (address, port)) for address in ("127.0.0.2", "127.0.0.1")]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: rows)
+        with (
+            swallowing("127.0.0.2", port),
+            Memory(f"http://memory.example:{port}", timeout=TIMEOUT_SECONDS) as memory,
+        ):
+            assert memory.stats().total == 0
 
 
 @pytest.mark.parametrize("client", CLIENTS)

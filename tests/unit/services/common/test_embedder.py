@@ -188,7 +188,37 @@ async def test_caller_whose_first_slice_failed_takes_no_more_of_the_model(
     with pytest.raises(ValueError, match="chokes on poison"):
         await open_model.embedder().embed(texts)
 
-    assert len(open_model.slices) == 1
+    assert open_model.slices[1:] == [[POISON]]
+
+
+async def test_text_that_the_model_fails_on_fails_nobody_who_shares_its_slice(
+    model: GatedModel,
+) -> None:
+    embedder = model.embedder()
+    first = asyncio.create_task(embedder.embed(["first"]))
+    await taken_up(model)
+    texts = (["one"], [POISON], ["two"])
+    others = [asyncio.create_task(embedder.embed(each)) for each in texts]
+    await asyncio.sleep(0)  # they share a slice
+
+    model.gate.set()
+    outcomes = await asyncio.gather(first, *others, return_exceptions=True)
+
+    assert sorted(model.slices[1]) == sorted(["one", POISON, "two"])
+    assert [type(each) for each in outcomes[1:]] == [np.ndarray, ValueError, np.ndarray]
+
+
+@pytest.mark.parametrize("number", [1e9, np.inf, np.nan])
+async def test_vector_that_16_bits_cannot_hold_is_an_error(number: float) -> None:
+    def wrong(texts: list[str]) -> NDArray[np.float32]:
+        return np.full((len(texts), DIMENSION), number, np.float32)
+
+    embedder = MicroBatchingEmbedder(
+        lambda: Encoders(beside=wrong, alone=wrong), model="wrong", dimension=DIMENSION
+    )
+
+    with pytest.raises(ValueError, match="wrong gave a vector that 16 bits can't hold"):
+        await embedder.embed(["any"])
 
 
 async def test_failed_load_is_told_to_who_asked_and_tried_again_later(

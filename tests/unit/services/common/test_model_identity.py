@@ -1,19 +1,28 @@
 """Models are told apart by what is in their files, and by the vectors they make."""
 
+import asyncio
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
 
+from schemas.errors import InvariantBroken
 from schemas.events import MemoryStored
+from services.common.embedding import identity
 from services.common.embedding.embedder import MicroBatchingEmbedder
 from services.common.embedding.encoder import Encode, Encoders
 from services.common.embedding.identity import EmbeddingModel, made_by
 from services.common.embedding.model_files import exported, folder_digest
+from services.common.redis import RedisClient
+from services.common.settings import EmbedderSettings
 from services.ingest.domain import embedding_of
 from tests.builders import stored_event
 from tests.fakes.hash_model import DIMENSION, hash_encode
+from tests.polling import eventually
 
 OURS, THEIRS = "a" * 64, "b" * 64
 
@@ -183,3 +192,96 @@ def test_name_says_nothing_about_a_models_content() -> None:
     assert known.is_surely(EmbeddingModel("another name", 384, OURS))
     assert not known.is_surely(EmbeddingModel("name", 384, THEIRS))
     assert not EmbeddingModel("name", 384, None).is_surely(EmbeddingModel("name", 384, None))
+
+
+class Key:
+    """The key in Redis that names the model, as commands see it."""
+
+    def __init__(self) -> None:
+        self.value: object = None
+        self.error: Exception | None = None
+        self.kept = 0
+
+    async def get(self, _: str) -> object:
+        if self.error is not None:
+            raise self.error
+        return self.value
+
+    async def set(self, _: str, value: bytes, *, nx: bool, ex: int | None) -> None:
+        assert nx
+        self.value = value if self.value is None else self.value
+
+    async def delete(self, _: str) -> None:
+        self.value = None
+
+    async def ttl(self, _: str) -> int:
+        return 1
+
+    async def expire(self, _: str, __: float, *, xx: bool) -> None:
+        assert xx
+        self.kept += self.value is not None
+
+
+@pytest.fixture
+def key(monkeypatch: pytest.MonkeyPatch) -> Key:
+    """The key of a log in which nothing is stored yet, looked at all the time."""
+
+    async def nothing_stored(_: object, *, count: int) -> list[MemoryStored]:
+        return []
+
+    monkeypatch.setattr(identity, "newest_memories", nothing_stored)
+    monkeypatch.setattr(identity, "LEASE_SECONDS", 0.01)
+    return Key()
+
+
+def admitted(key: Key) -> AbstractAsyncContextManager[None]:
+    """A service that begins with the model of this test."""
+    return identity.the_embedding_model(EmbedderSettings(), cast("RedisClient", key), embedder())
+
+
+@pytest.mark.parametrize("value", [b"no JSON", b"[1]", b"7", b'{"name": "x"}', b"\xff"])
+async def test_key_that_names_no_model_is_replaced_at_the_start_and_later(
+    key: Key, value: object
+) -> None:
+    key.value = value
+    async with admitted(key):
+        named = key.value
+        assert OURS in str(named)
+
+        key.value = value
+        await eventually(lambda: key.value == named)
+        kept = key.kept
+        await eventually(lambda: key.kept > kept)
+
+
+async def test_lease_is_held_again_after_redis_was_away(key: Key) -> None:
+    async with admitted(key):
+        key.error = RedisConnectionError("away")
+        await asyncio.sleep(0)
+        key.error, kept = None, key.kept
+
+        await eventually(lambda: key.kept > kept)
+
+
+async def test_service_whose_lease_is_not_looked_after_any_more_ends(key: Key) -> None:
+    async def run() -> None:
+        async with asyncio.timeout(20), admitted(key):
+            key.error = RuntimeError("a bug")
+            await asyncio.Event().wait()
+
+    with pytest.raises(RuntimeError, match="a bug"):
+        await run()
+
+
+async def test_service_ends_when_another_model_has_the_lease(
+    key: Key, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(identity, "POLL_SECONDS", 0.001)
+
+    async def run() -> None:
+        async with asyncio.timeout(20), admitted(key):
+            key.value = b'{"model": "theirs", "dimension": 3, "digest": null}'
+            await asyncio.Event().wait()
+
+    with pytest.raises(InvariantBroken, match="another service that runs now has"):
+        await run()

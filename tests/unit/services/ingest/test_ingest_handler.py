@@ -435,6 +435,28 @@ async def test_model_that_fails_to_load_is_tried_again() -> None:
     assert contents(member) == ["number 0"]
 
 
+@pytest.mark.parametrize("offsets", [(1,), (0, 1, 2)], ids=["alone", "among others"])
+async def test_text_that_the_model_fails_on_is_a_dead_letter_and_its_neighbours_are_appended(
+    member: Member, offsets: tuple[int, ...]
+) -> None:
+    embed = member.embedder.embed
+
+    async def choking(texts: list[str], **how: Any) -> Any:
+        if any("number 1" in text for text in texts):
+            raise IndexError("token out of range")
+        return await embed(texts, **how)
+
+    member.embedder.embed = choking  # type: ignore[method-assign] # the model's own failure
+
+    await member.handle(*stores(*offsets))
+
+    assert contents(member) == [f"number {at}" for at in offsets if at != 1]
+    assert member.consumer.offsets == {ZERO: max(offsets) + 1}
+    ((_, why),) = member.producer.dead_letters()
+    assert (why.offset, why.code) == (1, "internal")
+    assert "the embedding model fails on this text: IndexError" in why.reason
+
+
 async def test_failure_to_begin_is_tried_again() -> None:
     member = Member()
     begin, failures = member.ingest.ownership._assigned, [OSError("Kafka is away")] * 2

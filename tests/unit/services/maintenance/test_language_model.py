@@ -50,12 +50,25 @@ async def test_numbers_of_episodes_may_be_written_as_models_write_them() -> None
     [
         f"```json\n{GOOD}\n```",
         f'<think>Tea? {{"fact": 1}} or {{so}}</think>\n\n{GOOD}',
-        f"<think>It says {GOOD[:30]}\n{GOOD}",
+        f"It says {GOOD[:30]} ... {{}}\n</think>\n{GOOD}",
+        f'[THINK]{{"fact": "Ann hates tea.", "episodes": [1, 2]}}?[/THINK]{GOOD}',
+        f"<|channel|>analysis<|message|>{{}}<|end|><|channel|>final<|message|>{GOOD}",
+        f"{GOOD}<think>Was that right?",
         f"Here you are: {GOOD}\nI hope that {{this}} helps.",
         f'{{"result": {GOOD}}}',
         f"{GOOD}{{}}",
     ],
-    ids=["fenced", "thought aloud", "thought without an end", "explained", "wrapped", "trailing"],
+    ids=[
+        "fenced",
+        "thought aloud",
+        "end of a thought alone",
+        "thought in brackets",
+        "channels",
+        "thought behind",
+        "explained",
+        "wrapped",
+        "trailing",
+    ],
 )
 async def test_fact_is_found_in_what_a_model_says_around_it(content: str) -> None:
     async with LocalModel(lambda *_: said(content)) as api:
@@ -72,26 +85,79 @@ async def test_text_that_comes_in_parts_is_read_as_one() -> None:
         assert await model(api.url).fact(TEXTS) == "Ann likes tea."
 
 
-async def test_server_that_refuses_the_format_is_asked_without_it_from_then_on() -> None:
-    refused = http(b'{"error": "unknown field response_format"}', "400 Bad Request")
+@pytest.mark.parametrize("type_", ["text", "output_text"])
+async def test_parts_of_text_have_either_name(type_: str) -> None:
+    body = {"choices": [{"message": {"content": [{"type": type_, "text": GOOD}]}}]}
+    async with LocalModel(lambda *_: http(orjson.dumps(body))) as api:
+        assert await model(api.url).fact(TEXTS) == "Ann likes tea."
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"content": None, "reasoning_content": f"Perhaps {GOOD}"},
+        {"content": None, "refusal": "I can't help with that."},
+        {"content": "", "tool_calls": []},
+        {"content": []},
+        {"role": "assistant"},
+    ],
+)
+async def test_answer_without_text_is_no_fact_and_the_model_is_asked_for_the_next(
+    message: dict[str, object],
+) -> None:
+    body = http(orjson.dumps({"choices": [{"message": message}]}))
+    async with LocalModel(lambda *_: body) as api:
+        with pytest.raises(Nonsense, match="an answer without text"):
+            await model(api.url).fact(TEXTS)
+
+    assert len(api.asked) == 1
+
+
+@pytest.mark.parametrize("option", ["response_format", "temperature"])
+@pytest.mark.parametrize(
+    "refused",
+    [
+        http(b'{"error": "unknown field"}', "400 Bad Request"),
+        http(b"unknown field", "500 Internal Server Error"),
+        http(b"unknown field", "501 Not Implemented"),
+        http(b'{"error": {"message": "unknown field", "code": 400}}'),
+        http(b'{"error": "unknown field"}'),
+    ],
+    ids=["400", "500", "501", "400 in an answer", "error in an answer"],
+)
+async def test_server_that_refuses_an_option_is_asked_without_them_from_then_on(
+    option: str, refused: bytes
+) -> None:
     async with LocalModel(
-        lambda _, body: refused if b"response_format" in body else said(GOOD)
+        lambda _, body: refused if option.encode() in body else said(GOOD)
     ) as api:
         own = model(api.url)
         first, second = await own.fact(TEXTS), await own.fact(TEXTS)
 
     assert (first, second) == ("Ann likes tea.", "Ann likes tea.")
-    assert ["response_format" in orjson.loads(body) for body in api.asked] == [True, False, False]
+    assert [option in orjson.loads(body) for body in api.asked] == [True, False, False]
 
 
-async def test_server_that_refuses_the_request_is_not_asked_again() -> None:
-    async with LocalModel(lambda *_: http(b"no such key", "401 Unauthorized")) as api:
+@pytest.mark.parametrize(
+    "status", ["401 Unauthorized", "402 Payment Required", "403 Forbidden", "404 Not Found"]
+)
+async def test_key_or_model_that_is_refused_leaves_all_facts_for_the_next_run(status: str) -> None:
+    async with LocalModel(lambda *_: http(b"no such key", status)) as api:
+        with pytest.raises(WordingFailed, match=f"it answers {status[:3]}: 'no such key'"):
+            await model(api.url).fact(TEXTS)
+
+    assert len(api.asked) == 1
+
+
+async def test_text_that_is_refused_is_no_fact_and_the_next_one_is_asked_for() -> None:
+    refused = http(b"too long", "400 Bad Request")
+    async with LocalModel(lambda _, body: refused if b"Long" in body else said(GOOD)) as api:
         own = model(api.url)
-        for _ in range(3):
-            with pytest.raises(Nonsense, match="refuses the request with 401: 'no such key'"):
-                await own.fact(TEXTS)
+        with pytest.raises(Nonsense, match="it answers 400: 'too long'"):
+            await own.fact(["Long.", "Longer."])
+        fact = await own.fact(TEXTS)
 
-    assert len(api.asked) == 2  # with the format, and without
+    assert fact == "Ann likes tea."
 
 
 @pytest.mark.parametrize("content", ['{"fact": null, "episodes": []}', '{"fact": null}'])
@@ -105,6 +171,8 @@ async def test_episodes_that_have_nothing_in_common_give_no_fact(content: str) -
 @pytest.mark.parametrize(
     ("content", "why"),
     [
+        (f"<think>{GOOD} no, that is wrong.</think> I can not say.", "not the JSON"),
+        (f"<think>First idea: {GOOD} no, that is", "not the JSON"),
         ("I think that Ann likes tea!", "not the JSON that was asked for: 'I think"),
         ('{"fact": "Ann likes tea."}', "not the JSON"),
         ('{"answer": 42}', "not the JSON"),

@@ -1,11 +1,12 @@
 """An event that the fold fails on: passed whole, a dead letter, and its neighbours are folded."""
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.errors import KafkaConnectionError
 from prometheus_client import REGISTRY
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
@@ -19,13 +20,16 @@ from schemas.events import MemoryEvent
 from services.common import ownership
 from services.common.computing import computing
 from services.common.dead_letters import DeadLetters
+from services.common.settings import VectorSettings
 from services.projection import batch as folding
 from services.projection.adapters.redis_projection import RedisProjection
+from services.projection.batch import TRIES_MAX
 from services.projection.digest import digest_of_view
-from services.projection.fold.fold import fold_log
-from services.projection.fold.view import View
-from services.projection.live import LiveProjection
+from services.projection.fold.fold import fold, fold_log
+from services.projection.fold.view import Needs, View
+from services.projection.live import STUCK_TRIES, LiveProjection
 from services.projection.ports import Outcome
+from services.projection.rebuild import _Rebuild
 from tests.builders import accessed_event, concept_event, memory_id
 from tests.fakes.projection import MemoryProjection
 from tests.faults.failing_fold import BAD, failing_fold
@@ -42,6 +46,7 @@ class Store(MemoryProjection):
 
     def __init__(self) -> None:
         super().__init__()
+        self.load_fails: list[Exception] = []
         self.fails: list[Exception] = []
         self.refuses: set[int] = set()
 
@@ -50,6 +55,11 @@ class Store(MemoryProjection):
     async def expect(self, partition: int, offset: int) -> None: ...
 
     async def open(self, partition: int, version: int) -> None: ...
+
+    async def load(self, partition: int, version: int, needs: Needs) -> tuple[int, View]:
+        if self.load_fails:
+            raise self.load_fails.pop()
+        return await super().load(partition, version, needs)
 
     async def apply(
         self, partition: int, version: int, view: View, *, cursor: int, next_cursor: int
@@ -180,6 +190,70 @@ async def test_what_may_heal_by_itself_is_tried_again_and_never_a_dead_letter() 
 
     assert [offset for offset, _ in letters.sent] == [2]
     assert await store.digest(0, 1) == digest_of_view(fold_log(NEIGHBOURS))
+
+
+def fails_for(times: int) -> Callable[[View, MemoryEvent, int], None]:
+    """A fold that fails on the bad event so often, and then does not."""
+    left = times
+
+    def folded(view: View, event: MemoryEvent, offset: int) -> None:
+        nonlocal left
+        if event.subject == BAD and left:
+            left -= 1
+            raise ZeroDivisionError
+        fold(view, event, offset)
+
+    return folded
+
+
+@pytest.mark.parametrize(("fails", "passed"), [(TRIES_MAX - 1, False), (TRIES_MAX, True)])
+async def test_event_is_passed_after_three_failures_that_are_its_own(
+    monkeypatch: pytest.MonkeyPatch, fails: int, passed: bool
+) -> None:
+    store, letters = Store(), Letters()
+    projection = await live(store, letters)
+    store.load_fails = [KafkaConnectionError() for _ in range(TRIES_MAX)]
+    monkeypatch.setattr(folding, "fold", fails_for(fails))
+
+    await projection.handle(records([BAD_EVENT]))
+
+    assert [offset for offset, _ in letters.sent] == [0] * passed
+
+
+@pytest.mark.parametrize(("fails", "passed"), [(TRIES_MAX - 1, 0), (TRIES_MAX, 1)])
+async def test_rebuild_passes_what_the_live_fold_passes_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, fails: int, passed: int
+) -> None:
+    monkeypatch.setattr(
+        folding, "fold", fails_for(fails + 1)
+    )  # the first time, with its neighbours
+    rebuilding = _Rebuild(VectorSettings(), cast("Any", None), cast("Any", None))
+    store = Store()
+    version = await store.live_version(EVENTS.partition)
+    rebuilding._next = cast("RedisProjection", store)
+
+    await rebuilding._fold(EVENTS, version, list(records(log_with(BAD_EVENT))))
+
+    assert rebuilding._indigestible == passed
+
+
+async def test_what_redis_refuses_once_behind_an_outage_is_not_said_to_be_stuck(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store, letters = Store(), Letters()
+    projection = await live(store, letters)
+    store.fails = [ResponseError(REFUSAL), *(RedisConnectionError() for _ in range(STUCK_TRIES))]
+    said: list[str] = []
+
+    async def backoff(_: int) -> bool:
+        said.extend(projection.stuck.values())
+        return True
+
+    monkeypatch.setattr(projection.ownership, "backoff", backoff)
+
+    await projection.handle(records(log_with(BAD_EVENT)[:1]))
+
+    assert said == []
 
 
 async def test_what_redis_refuses_for_good_lets_its_neighbours_go_on_and_is_said(

@@ -16,6 +16,7 @@ from services.projection.fold.view import Needs, View
 from services.projection.live import LiveProjection
 from services.projection.ports import Outcome
 from tests.builders import concept_event
+from tests.polling import eventually
 
 EVENTS = TopicPartition("memory.events", 0)
 LOG_END = 500
@@ -252,3 +253,39 @@ async def test_member_that_comes_back_takes_no_lost_events_for_a_hole_it_has_see
 
     assert store.applied == []
     assert consumer.at == 0
+
+
+class HoldingStore(FallingStore):
+    """A Redis in which a rebuild holds the fold before an offset."""
+
+    async def apply(
+        self, partition: int, version: int, view: View, *, cursor: int, next_cursor: int
+    ) -> Outcome:
+        return Outcome("hold", cursor)
+
+
+async def test_fold_that_a_rebuild_holds_says_so_only_as_long_as_it_has_a_batch() -> None:
+    projection, _ = await folding(HoldingStore(10))
+    handling = asyncio.create_task(projection.handle((record(10),)))
+    await eventually(lambda: projection.held)
+
+    await projection.ownership.on_partitions_revoked([EVENTS])
+    await handling
+
+    assert not projection.held
+
+
+async def test_fold_is_not_held_while_redis_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = HoldingStore(10)
+    projection, _ = await folding(store)
+    handling = asyncio.create_task(projection.handle((record(10),)))
+    await eventually(lambda: projection.held)
+
+    async def away(*_: object) -> None:
+        raise RedisConnectionError
+
+    monkeypatch.setattr(store, "load", away)
+
+    await eventually(lambda: not projection.held)
+    await projection.ownership.on_partitions_revoked([EVENTS])
+    await handling

@@ -6,7 +6,9 @@ import pytest
 
 from human_memory.deadline import Deadline
 from schemas.errors import Unavailable
+from services.readside import visibility
 from services.readside.visibility import WAITING_MAX, Waits
+from tests.polling import eventually
 
 
 class ReadSide:
@@ -16,6 +18,7 @@ class ReadSide:
         self.at = [0, 0]
         self.looks = 0
         self.away = False
+        self.full: str | None = None
 
     async def cursor(self, partition: int) -> int:
         self.looks += 1
@@ -24,8 +27,16 @@ class ReadSide:
             raise Unavailable("Redis is away")
         return self.at[partition]
 
+    async def refusal(self) -> str | None:
+        return self.full
+
     def waits(self, *, waiting_max: int = WAITING_MAX) -> Waits:
-        return Waits(self.cursor, partitions=len(self.at), waiting_max=waiting_max)
+        return Waits(
+            self.cursor,
+            partitions=len(self.at),
+            waiting_max=waiting_max,
+            refusal=self.refusal,
+        )
 
 
 def soon() -> Deadline:
@@ -101,6 +112,19 @@ async def test_read_side_that_does_not_answer_is_said_at_once() -> None:
         await side.waits().until("0:7", late())
 
 
+async def test_place_of_the_fold_that_cannot_be_read_is_said_at_once_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def damaged(_: int) -> int:
+        return int(b"no number")
+
+    side = ReadSide()
+    monkeypatch.setattr(side, "cursor", damaged)
+
+    with pytest.raises(Unavailable, match="does not say how far it has come: ValueError"):
+        await side.waits().until("0:7", late())
+
+
 async def test_partition_that_does_not_exist_is_unavailable() -> None:
     with pytest.raises(Unavailable, match="no partition 2"):
         await ReadSide().waits().until("2:0", late())
@@ -118,3 +142,61 @@ async def test_no_more_wait_than_may() -> None:
 
         side.at = [1, 0]
         await asyncio.gather(*tasks)
+
+
+async def test_answer_that_is_visible_has_no_trouble() -> None:
+    side = ReadSide()
+    side.at = [8, 0]
+
+    assert await side.waits().trouble("0:7", late()) is None
+
+
+async def test_answer_does_not_wait_for_a_read_side_that_refuses_writes() -> None:
+    side = ReadSide()
+    side.full = "used memory > 'maxmemory'"
+
+    trouble = await side.waits().trouble("0:7", late())
+
+    assert trouble == "the read side takes no writes now: used memory > 'maxmemory'"
+
+
+async def test_answer_does_not_wait_for_a_fold_that_stands_still_and_the_next_not_at_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    side, forever = ReadSide(), 60.0
+    waits = side.waits()
+    monkeypatch.setattr(visibility, "STANDSTILL_SECONDS", 0.0)
+    first = await waits.trouble("0:7", late())
+    monkeypatch.setattr(visibility, "STANDSTILL_SECONDS", forever)
+
+    second = await waits.trouble("0:8", late())
+
+    assert first == second
+    assert "stands still at 0:0" in str(first)
+
+
+async def test_fold_that_moves_again_is_waited_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    side = ReadSide()
+    waits = side.waits()
+    monkeypatch.setattr(visibility, "STANDSTILL_SECONDS", 0.0)
+    await waits.trouble("0:7", late())
+    monkeypatch.setattr(visibility, "STANDSTILL_SECONDS", 60.0)
+    side.at = [3, 0]
+    waiting = asyncio.create_task(waits.trouble("0:7", late()))
+    looks = side.looks
+    await eventually(lambda: side.looks > looks + 10, seconds=20)
+    assert not waiting.done()
+
+    side.at = [8, 0]
+
+    assert await waiting is None
+
+
+@pytest.mark.parametrize("away", [True, False])
+async def test_answer_says_why_it_is_not_visible_in_time_or_ever(away: bool) -> None:
+    side = ReadSide()
+    side.away = away
+
+    trouble = await side.waits().trouble("0:7", soon())
+
+    assert trouble == ("Redis is away" if away else "the event at 0:7 is not folded yet; ask again")

@@ -303,7 +303,7 @@ async def test_snapshots_are_taken_now_and_then(tmp_path: Path) -> None:
         clock.seconds = seconds
         build.take(*numbered([*build.events, concept_event(f"new {number}")])[-1:])
         await cache.current(NAMESPACE)
-        await asyncio.gather(*cache._saves.values())
+        await cache._background.drain(20)
         sizes.append(len(snapshots.load(NAMESPACE)))
 
     assert sizes == [4, 4, 6]

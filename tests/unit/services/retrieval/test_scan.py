@@ -40,7 +40,7 @@ def statuses(candidates: Candidates, rows: np.ndarray) -> set[int]:
 
 @EXAMPLES
 @given(logs(), st.integers(1, 5))
-def test_nearest_are_the_active_ones_with_the_highest_cosines(
+def test_nearest_are_the_active_ones_with_the_highest_cosines_and_of_equals_the_first_ids(
     events: list[MemoryEvent], count: int
 ) -> None:
     view, candidates, plan = held(events)
@@ -51,14 +51,14 @@ def test_nearest_are_the_active_ones_with_the_highest_cosines(
     cosine = dict(zip(ids, evidence.cosines.tolist(), strict=True))
     columns = candidates.columns
     active = np.flatnonzero(columns.column("status", np.arange(len(columns))) == ACTIVE).tolist()
-    best = sorted((cosine[columns.ids[row]] for row in active), reverse=True)[:count]
-    assert sorted((cosine[name] for name in columns.names(found)), reverse=True) == best
+    best = sorted((-cosine[columns.ids[row]], columns.ids[row]) for row in active)[:count]
+    assert sorted(columns.names(found)) == sorted(name for _, name in best)
     assert statuses(candidates, found) <= {ACTIVE}
 
 
 @EXAMPLES
 @given(logs(), st.integers(1, 5))
-def test_matching_are_those_with_the_best_words_the_best_first(
+def test_matching_are_those_with_the_best_words_the_best_first_and_of_equals_the_first_ids(
     events: list[MemoryEvent], count: int
 ) -> None:
     view, candidates, plan = held(events)
@@ -69,9 +69,8 @@ def test_matching_are_those_with_the_best_words_the_best_first(
     score = dict(zip(ids, evidence.bm25.tolist(), strict=True))
     columns = candidates.columns
     active = np.flatnonzero(columns.column("status", np.arange(len(columns))) == ACTIVE).tolist()
-    scores = (score[columns.ids[row]] for row in active)
-    best = sorted((each for each in scores if each > 0), reverse=True)[:count]
-    assert [score[name] for name in columns.names(found)] == best
+    best = sorted((-score[columns.ids[row]], columns.ids[row]) for row in active)
+    assert columns.names(found) == [name for each, name in best if each < 0][:count]
 
 
 @EXAMPLES
