@@ -183,8 +183,8 @@ def _memory_rows(
 
 
 def _highest(scores: Fields, most: int) -> Fields:
-    ordered = sorted((float(score), _bytes(member)) for member, score in scores.items())
-    return {member: score for score, member in ordered[-most:]}
+    ordered = sorted(scores, key=lambda member: (float(scores[member]), _bytes(member)))
+    return {member: scores[member] for member in ordered[-most:]}
 
 
 def _parts(name: str, value: Value) -> Iterator[bytes]:
