@@ -43,7 +43,7 @@ Place = tuple[int, int, UUID]
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Stored:
-    """What Redis holds under one kind of key.
+    """All that Redis holds under one kind of key.
 
     `row`: its name in the digest, where that is another. `parts`: what it has keys for, one each,
     if it has not one for the whole namespace. `spell`: the name of a part, in a key; `spell_first`:

@@ -52,7 +52,7 @@ _STRUCT_CODES = {"u1": "B", "u2": "H", "u4": "I", "u8": "Q", "i8": "q", "f4": "f
 
 
 def struct_of(dtype: np.dtype) -> struct.Struct:
-    """What packs and unpacks one row of a structured type: for single rows faster than numpy."""
+    """A packer and unpacker of one row of a structured type: for single rows faster than numpy."""
     codes = [
         f"{each.itemsize}s" if each.kind == "V" else _STRUCT_CODES[each.str[1:]]
         for each, *_ in (dtype.fields or {}).values()
@@ -173,7 +173,7 @@ _HEAD = struct_of(np.dtype([("status", "u1"), ("pinned", "u1"), *_LENGTHS]))
 
 
 class RecordFormat(Generic[S]):
-    """How a memory is packed: its state, one row of `dtype`, then the parts one after the other.
+    """Packing of a memory: its state, one row of `dtype`, then the parts one after the other.
 
     What ranking needs of a memory lies in this one string. A candidate set is then one MGET
     (hashes, or a script that reads them, took three times as long) and decodes in one numpy call

@@ -64,8 +64,8 @@ async def load_view(
         )
     for name in needs.namespaces:
         view.namespace(name)
-    _queue_memories(reads, view, layout, needs.memories, contents.record)
-    _queue_collections(reads, view, layout, needs, contents)
+    _queue_memories(reads, view, layout, needs.memories, record=contents.record)
+    _queue_collections(reads, view, layout, needs, contents=contents)
     for name, session, time_ms in sorted(needs.places):
         key, use = SESSIONS.key(layout, name, session), partial(_places, view, name, session)
         reads.add(use, "ZREVRANGEBYSCORE", key, time_ms, "-inf", "WITHSCORES", "LIMIT", 0, 1)
@@ -76,14 +76,14 @@ async def load_view(
     for ref in documents.keys() & view.memories.keys():
         view.memories[ref].document = documents[ref]
     rest = _rest(view, needs)
-    _queue_memories(reads, view, layout, rest.memories, contents.record)
-    _queue_collections(reads, view, layout, rest, contents)
+    _queue_memories(reads, view, layout, rest.memories, record=contents.record)
+    _queue_collections(reads, view, layout, rest, contents=contents)
     await reads.run()
     return cursors[0], view
 
 
 def _rest(view: View, needs: Needs) -> Needs:
-    """What the first replies have named: neighbours, and how much forgotten memories count."""
+    """Reads that the first replies call for: neighbours, and the counts of what is counted out."""
     rest = Needs()
     for name, namespace in view.namespaces.items():
         for places in namespace.sessions.values():
@@ -98,7 +98,7 @@ def _rest(view: View, needs: Needs) -> Needs:
 
 
 def _queue_memories(
-    reads: _Reads, view: View, layout: Layout, refs: Iterable[Ref], record: RecordFormat[Any]
+    reads: _Reads, view: View, layout: Layout, refs: Iterable[Ref], *, record: RecordFormat[Any]
 ) -> None:
     wanted = list(refs)
 
@@ -128,7 +128,7 @@ def _queue_documents(
 
 
 def _queue_collections(
-    reads: _Reads, view: View, layout: Layout, needs: Needs, contents: Contents
+    reads: _Reads, view: View, layout: Layout, needs: Needs, *, contents: Contents
 ) -> None:
     for (collection, name), keys in needs.wanted(contents.collections).items():
         for part, fields in collection.places(keys).items():
