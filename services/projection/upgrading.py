@@ -17,9 +17,9 @@ from prometheus_client import Counter, Gauge
 from schemas.errors import InvariantBroken
 from services.common.redis import REDIS_ERRORS, RedisClient
 from services.common.settings import VectorSettings
-from services.projection.adapters.redis_projection import RedisProjection
 from services.projection.builds import BuildsBeside
 from services.projection.pause import Busy, is_rebuilding
+from services.projection.ports import Builds
 from services.projection.rebuild import rebuild
 from services.readside.fold_version import FOLD, unreadable
 
@@ -45,7 +45,7 @@ class Upgrade:
         self,
         settings: VectorSettings,
         redis: RedisClient,
-        store: RedisProjection,
+        store: Builds,
         *,
         let_pass: Callable[[float], Awaitable[None]],
     ) -> None:

@@ -68,8 +68,8 @@ SERVICES_MAY_IMPORT = (
     "human_memory.paths",
     "human_memory.routes",
 )
-# Wired by itself, as an `app.py` is: the command line runs it beside the services.
-PROGRAMS = ("services/projection/rebuild.py",)
+# Wired by themselves, as an `app.py` is: the command line runs them beside the services.
+PROGRAMS = ("services/projection/deletion.py", "services/projection/rebuild.py")
 # Every service has `common`; the read side's layout is for those that write or read it.
 SHARED_BY_SERVICES = ("services.common", "services.readside")
 # In folders that are pure else: a program; reads of Redis, and waiting for them.
