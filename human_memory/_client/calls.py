@@ -202,7 +202,7 @@ def correct(memory_id: str, content: str | None, more: CorrectMore) -> Call[mode
     given = _given(more, CorrectMore, "correct")
     fields = {"memory_id": memory_id, "content": content, **given}
     call = _write(routes.CORRECT, models.MemoryDetail, fields, more)
-    return replace(call, repeatable=not given.get("reversed"))
+    return replace(call, repeated="unsent") if given.get("reversed") else call
 
 
 def forget_matching(everything: bool, dry_run: bool, more: MatchingMore) -> Call[int]:

@@ -145,17 +145,15 @@ async def replay_dead_letters(request: ReplayRequest, context: RequestContext) -
             or discarded before.
     """
     settings = context.bus.settings
-    left = 0
+    wanted, left = _filter(request, settings), 0
     if request.all:
-        wanted = _filter(request, settings)
         commands = [each for each in await _all(settings) if _may_be_repeated(settings, each)]
         letters = list(filter(wanted, to_send(commands, again=request.again)))
         if not request.again:
             more = list(filter(wanted, to_send(commands, again=True)))
             left = len(more) - len({each.origin for each in letters})
     else:
-        _check_filters(request)
-        letters = await _at(settings, request.places)
+        letters = list(filter(wanted, await _at(settings, request.places)))
         if not request.again:
             _check_first_time(letters)
     sent = await _sent_back(settings, letters)
@@ -174,13 +172,11 @@ async def discard_dead_letters(
     """
     settings = context.bus.settings
     if request.all:
-        wanted = _filter(request, settings)
         letters = [each for each in await _all(settings) if each.state == "waiting"]
-        letters = list(filter(wanted, letters))
     else:
-        _check_filters(request)
         letters = await _at(settings, request.places)
-    letters = [each for each in letters if each.state != "discarded"]
+    wanted = _filter(request, settings)
+    letters = [each for each in letters if each.state != "discarded" and wanted(each)]
     async with DurableProducer(settings, client_id=CLIENT_ID) as producer:
         await producer.send_all(
             [_became(each, DeadLetterOutcome(of=each.place, state="discarded")) for each in letters]
@@ -269,11 +265,6 @@ def _filter(request: DeadLetterFilters, settings: KafkaSettings) -> Callable[[Le
     return wanted
 
 
-def _check_filters(request: DeadLetterFilters) -> None:
-    if given := request.filters():
-        raise Rejected(f"{', '.join(given)}: goes with all, not with places")
-
-
 def _check_first_time(letters: Iterable[Letter]) -> None:
     for each in letters:
         if each.state == "discarded":
@@ -286,9 +277,15 @@ def _check_first_time(letters: Iterable[Letter]) -> None:
 
 
 def _may_be_repeated(settings: KafkaSettings, letter: Letter) -> bool:
-    """True for commands: a query's sender has long gone, and the log takes no record twice."""
+    """True for commands: a query's sender has long gone, and the log takes no record twice.
+
+    A command that can't be sent holds up no other.
+    """
     topics = {settings.topic(topic) for topic in (INBOX, MAINTENANCE)}
-    return letter.reason is not None and letter.reason.topic in topics
+    reason = letter.reason
+    if reason is None or reason.topic not in topics:
+        return False
+    return letter.record.key is not None or not reason.value_was_null
 
 
 def _original(letter: Letter) -> Outgoing:

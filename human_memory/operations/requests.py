@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Collection
 from copy import copy
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
 from pydantic import (
@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core import CoreSchema
 
 from schemas import inbox, limits, queries, selection
 from schemas.errors import NotFound
@@ -292,17 +292,11 @@ class DeadLetterRequest(ApiRequest):
 
 
 class SomeDeadLetters(DeadLetterFilters):
-    """Dead letters at some places, or all that the filters let through."""
+    """Dead letters at some places, or all, of which the filters choose some."""
 
     model_config = _example(places=["3:17"])
     places: Annotated[list[str], Field(max_length=limits.DEAD_LETTERS_MAX)] = []
     all: bool = False
-
-    @model_validator(mode="after")
-    def _either(self) -> Self:
-        if self.places and self.all:
-            raise PydanticCustomError("places_or_all", "give either places or all")
-        return self
 
 
 class ReplayRequest(SomeDeadLetters):

@@ -50,7 +50,7 @@ async def misplaced(operation: Operation, request: Request) -> list[str]:
 
 
 def _hint(name: str, words: str) -> str:
-    """Where it goes, or what it is called, if the request has that; else the words."""
+    """The place or the name that the request has for a field; without one, the words."""
     other = _RENAMED.get(name, "")
     if other and re.search(rf"\b{other}\b", words):
         return f"is called {other} here"

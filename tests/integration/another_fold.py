@@ -58,7 +58,7 @@ async def tidied(self: Any, marks: dict[int, str]) -> None:
     await tidy(self, marks)
 
 
-domain.document_of = document_of_this_version  # type: ignore[assignment, attr-defined]
+domain.document_of = document_of_this_version  # type: ignore[assignment,attr-defined]
 rebuild._Rebuild._switch = switched  # type: ignore[method-assign]
 rebuild._Rebuild._tidy = tidied  # type: ignore[method-assign]
 

@@ -4,6 +4,7 @@ The messages are made from the schemas, so this also holds the schemas to what t
 """
 
 import json
+import re
 from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
@@ -82,7 +83,8 @@ def strings(node: Json, _: Json) -> Strategy:
         return st.text(CHARACTERS, min_size=node.get("minLength", 0), max_size=most)
     found = st.from_regex(node["pattern"], alphabet=CHARACTERS)
     # In Python `$` also matches before a last line break, in a JSON Schema it does not.
-    return found.map(lambda text: text.rstrip("\n")[: node.get("maxLength", 200)])
+    cut = found.map(lambda text: text.rstrip("\n")[: node.get("maxLength", 200)])
+    return cut.filter(lambda text: re.search(node["pattern"], text) is not None)
 
 
 def numbers(node: Json, _: Json) -> Strategy:

@@ -1,5 +1,6 @@
 """A real HTTP server that answers as it was told, and remembers what it was asked."""
 
+import inspect
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -89,3 +90,8 @@ def serving(*answers: Answer | Callable[[Asked], Answer], port: int = 0) -> Iter
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+async def awaited(value: Any) -> Any:
+    """The answer of either client's method."""
+    return await value if inspect.isawaitable(value) else value

@@ -22,7 +22,7 @@ DIMENSION = 8
 
 def document(memory_type: str) -> Document:
     """What is said of no matter."""
-    return Document("", memory_type, START_MS, [], None, None, [], [], None, {})
+    return Document("", memory_type, START_MS, [], None, None, [], [], None, {}, [])
 
 
 def lived(
