@@ -28,6 +28,7 @@ with program_needs("services", "gateway" if sys.argv[1:2] == ["gateway"] else "s
 
     from human_memory.bus.errors import unavailable
     from human_memory.bus.services import SERVICES
+    from human_memory.bus.settings import settings_refused
     from human_memory.bus.topics import require_topics
     from schemas.errors import MemoryServiceError, Unavailable
     from services.common.background import first_of
@@ -253,10 +254,7 @@ def _one_line(error: Exception) -> str:
     if isinstance(error, KafkaError):
         error = unavailable(ServiceSettings(), "starting", error)
     if isinstance(error, ValidationError):
-        return "; ".join(
-            f"{'_'.join(['HUMAN_MEMORY', *map(str, e['loc'])]).upper()}: {e['msg']}"
-            for e in error.errors()
-        )
+        return settings_refused(error)
     return " ".join(str(error).split())
 
 

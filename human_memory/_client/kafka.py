@@ -7,6 +7,7 @@ import weakref
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError, to_json
 
 from human_memory._client.calls import Call
@@ -15,7 +16,7 @@ from human_memory._client.loops import closed, running_loop
 from human_memory._client.repeating import Repeating
 from human_memory.bus.bus import Bus
 from human_memory.bus.complaints import complain_less
-from human_memory.bus.settings import KafkaSettings
+from human_memory.bus.settings import KafkaSettings, settings_refused
 from human_memory.deadline import Deadline
 from human_memory.exceptions import HumanMemoryError, MemoryNotFound, ServiceUnavailable
 from human_memory.exceptions import ValidationError as Refused
@@ -51,7 +52,10 @@ class _Kafka:
     """
 
     def __init__(self, address: str, timeout: float, namespace: str) -> None:
-        self._settings = KafkaSettings(kafka=address)
+        try:
+            self._settings = KafkaSettings(kafka=address)
+        except ValidationError as error:
+            raise HumanMemoryError(settings_refused(error)) from None
         self._timeout = timeout
         self._close_seconds = min(timeout, CLOSE_SECONDS_MAX)
         self._namespace = namespace
@@ -270,7 +274,7 @@ async def _started(settings: KafkaSettings) -> Bus:
     bus = Bus(settings, client_id="human-memory-sdk")
     try:
         await bus.start()
-    except OSError as error:  # of a certificate or key that can't be read, now or later
+    except (OSError, ValueError) as error:  # such as a certificate that can't be read, now or later
         words = f"connecting to Kafka at {settings.kafka}: {error}"
         raise ServiceUnavailable(words) from error
     return bus

@@ -1,14 +1,18 @@
 """Settings for reaching Kafka, and for the names of our topics there."""
 
+import re
 from ssl import SSLContext
 from typing import Any, Literal, Self
 
 from aiokafka.helpers import create_ssl_context
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from human_memory.bus.connections import mend_connections
 from schemas.topics import PARTITIONS_DEFAULT, Topic
+
+_SERVER = re.compile(r"(\[[^\s\[\]]+\]|[^\s\[\]:/,@]+)(:(?P<port>[0-9]{1,5}))?")
+_PORT_MAX = 65_535
 
 mend_connections()  # here, as nobody connects without these settings
 
@@ -45,6 +49,15 @@ class KafkaSettings(BaseSettings):
     kafka_ssl_certfile: str | None = Field(None, description="File with our own certificate.")
     kafka_ssl_keyfile: str | None = Field(None, description="File with its private key.")
     kafka_ssl_password: SecretStr | None = Field(None, description="Password of the key file.")
+
+    @field_validator("kafka")
+    @classmethod
+    def _servers(cls, kafka: str) -> str:
+        for server in kafka.split(","):
+            found = _SERVER.fullmatch(server.strip())
+            if found is None or not 0 < int(found["port"] or 1) <= _PORT_MAX:
+                raise ValueError(f"{server!r} is no host:port; several have commas between them")
+        return kafka
 
     @model_validator(mode="after")
     def _credentials_complete(self) -> Self:
@@ -86,6 +99,14 @@ class KafkaSettings(BaseSettings):
             password=_plain(self.kafka_ssl_password),
         )
         return context
+
+
+def settings_refused(error: ValidationError) -> str:
+    """A sentence for each setting that was refused, by its name in the environment."""
+    return "; ".join(
+        f"{'_'.join(['HUMAN_MEMORY', *map(str, each['loc'])]).upper()}: {each['msg']}"
+        for each in error.errors()
+    )
 
 
 def _plain(secret: SecretStr | None) -> str | None:

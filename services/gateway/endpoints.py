@@ -3,7 +3,8 @@
 import asyncio
 import inspect
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import Annotated, Any, get_args
 from urllib.parse import unquote_to_bytes
@@ -15,6 +16,7 @@ from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.responses import Response
 
 from human_memory import routes
+from human_memory.deadline import Deadline
 from human_memory.operations.context import RequestContext
 from human_memory.operations.reading import request_of
 from human_memory.operations.table import OPERATIONS, Operation, Right
@@ -28,6 +30,8 @@ from services.gateway.middleware import Visitor
 from services.gateway.openapi import described
 from services.gateway.parts import Parts
 
+# The bus's own limits know what was waited for, so they come first.
+GRACE_SECONDS = 0.2
 # By name, wherever it is in a path.
 _EXAMPLES = {
     "memory_id": "1b8c8c95-c312-59f9-aea0-47bf740dd29e",
@@ -165,15 +169,28 @@ def _endpoint(operation: Operation) -> Callable[..., Any]:
             warnings=visitor.warnings,
             call=request.headers.get(CALL_HEADER),
         )
-        if context.idempotency_key is not None:
-            return await _once(operation, request, asked, context)
-        if operation.route is routes.GET_CONCEPT:
-            return await _concept(operation, request, context)
-        return await operation.perform(asked, context)
+        async with _until(visitor.deadline):
+            if context.idempotency_key is not None:
+                return await _once(operation, request, asked, context)
+            if operation.route is routes.GET_CONCEPT:
+                return await _concept(operation, request, context)
+            return await operation.perform(asked, context)
 
     signature = inspect.Signature(_parameters(operation))
     endpoint.__signature__ = signature  # type: ignore[attr-defined] # functions take it
     return endpoint
+
+
+@asynccontextmanager
+async def _until(deadline: Deadline) -> AsyncIterator[None]:
+    """An end to waits that know no deadline of the caller's: for Redis, and for topics of Kafka."""
+    try:
+        async with asyncio.timeout(deadline.remaining_seconds() + GRACE_SECONDS) as limit:
+            yield
+    except TimeoutError:
+        if limit.expired():
+            raise DeadlineExceeded("no answer in time; the outcome is unknown") from None
+        raise
 
 
 def _parameters(operation: Operation) -> list[inspect.Parameter]:

@@ -26,6 +26,7 @@ from services.projection.pause import (
     held,
     require_held,
 )
+from services.projection.ports import Builds
 
 # A rebuild that was killed leaves its lock behind for a while.
 PATIENCE_SECONDS = 1.5 * HOLD_SECONDS
@@ -54,7 +55,7 @@ async def drop_read_side(settings: VectorSettings) -> int:
         return await drop_builds(redis, store, settings.partitions)
 
 
-async def drop_builds(redis: RedisClient, store: RedisProjection, partitions: int) -> int:
+async def drop_builds(redis: RedisClient, store: Builds, partitions: int) -> int:
     """The same, where nobody else rebuilds."""
     async with AsyncExitStack() as holds:
         lives = {
@@ -96,7 +97,7 @@ async def rebuild_from_empty(settings: VectorSettings, *, progress: Progress) ->
     )
 
 
-async def _digest(redis: RedisClient, store: RedisProjection, number: int, live: Held) -> str:
+async def _digest(redis: RedisClient, store: Builds, number: int, live: Held) -> str:
     """Of the build that is live now, where it is held."""
     layout = store.layout(number, await store.live_version(number))
     digest = await digest_of_build(redis, layout)
@@ -104,9 +105,7 @@ async def _digest(redis: RedisClient, store: RedisProjection, number: int, live:
     return digest
 
 
-async def _replaced_by_nothing(
-    redis: RedisClient, store: RedisProjection, lives: dict[int, Held]
-) -> int:
+async def _replaced_by_nothing(redis: RedisClient, store: Builds, lives: dict[int, Held]) -> int:
     builds = BuildsBeside(redis, store, len(lives))
     _, mark = await builds.begin()
     deleted = 0
@@ -119,7 +118,7 @@ async def _replaced_by_nothing(
 
 
 async def _arrivals(
-    store: RedisProjection, lives: dict[int, Held], progress: Progress
+    store: Builds, lives: dict[int, Held], progress: Progress
 ) -> AsyncIterator[int]:
     """The partitions, as they come back to where they are held."""
     total = sum(live.offset for live in lives.values())
@@ -146,7 +145,7 @@ async def _arrivals(
 
 
 @asynccontextmanager
-async def _alone(settings: VectorSettings) -> AsyncIterator[tuple[RedisClient, RedisProjection]]:
+async def _alone(settings: VectorSettings) -> AsyncIterator[tuple[RedisClient, Builds]]:
     redis = connect(settings.redis)
     prefix = redis_prefix(settings.topic_prefix)
     try:

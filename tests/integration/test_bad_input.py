@@ -299,7 +299,7 @@ async def test_answer_that_is_too_large_names_the_limit(agent: Agent) -> None:
     await asyncio.gather(*[agent.store(content) for _ in range(6)])
 
     with pytest.raises(Rejected, match=r"value_bytes: .* allowed"):
-        await agent.search(top_k=6)
+        await agent.search(top_k=6, collapse=False)
 
     assert len(await agent.search(top_k=1)) == 1
 
@@ -365,7 +365,7 @@ async def test_vector_of_another_model_disturbs_no_search_and_no_rebuild(
     at = await raw.send(EVENTS, encode(foreign), partition=partition)
     agent.position = f"{at.partition}:{at.offset}"
 
-    rows = await agent.search()
+    rows = await agent.search(collapse=False)
 
     assert ids(rows)[0] == stored
     assert len(rows) == 2

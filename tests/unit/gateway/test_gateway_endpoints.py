@@ -14,6 +14,7 @@ import pytest
 from fastapi import FastAPI
 
 from human_memory import routes
+from human_memory.bus.settings import KafkaSettings
 from human_memory.deadline import Deadline
 from human_memory.models import Readiness
 from human_memory.operations import maintenance as upkeep
@@ -26,6 +27,7 @@ from services.gateway.app import app as whole
 from services.gateway.endpoints import add_endpoints, admitted
 from services.gateway.idempotency_cache import Request as KeptRequest
 from services.gateway.middleware import Doors, Visitor
+from tests.unit.sdk.slow_server import never, slow
 
 MEMORY = uuid4()
 
@@ -74,6 +76,33 @@ async def client(bus: Bus, *keys: ApiKey, kept: Any = None) -> AsyncIterator[htt
     transport = httpx.ASGITransport(doors)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as speaking:
         yield speaking
+
+
+class Waiting(Kept):
+    """Kept replies that Redis does not hand out."""
+
+    async def find(self, request: KeptRequest) -> bytes | None:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+async def test_redis_that_does_not_answer_is_waited_for_until_the_deadline() -> None:
+    headers = {"X-Timeout-Ms": "20", "Idempotency-Key": "any"}
+    async with client(Bus(), kept=Waiting()) as speaking:
+        answer = await speaking.post("/v1/memories", json={"content": "a"}, headers=headers)
+
+    assert answer.status_code == 504
+    assert "no answer in time" in answer.json()["detail"]
+
+
+async def test_kafka_that_does_not_answer_is_waited_for_until_the_deadline() -> None:
+    bus = Bus()
+    with slow(never) as address:
+        bus.settings = KafkaSettings(kafka=address)
+        async with client(bus) as speaking:
+            answer = await speaking.get("/v1/dead-letters", headers={"X-Timeout-Ms": "20"})
+
+    assert answer.status_code == 504
 
 
 async def test_store_under_the_key_of_another_request_stores_nothing() -> None:

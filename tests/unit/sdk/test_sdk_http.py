@@ -257,6 +257,22 @@ def test_item_of_a_batch_with_what_would_be_ignored_is_refused(key: str, why: st
     assert repr(key) in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    "address", ["kafka://host:abc", "kafka://host:99999", "kafka://host:0", "kafka://a b:1"]
+)
+@pytest.mark.parametrize("kind", [Memory, AsyncMemory])
+def test_what_is_no_server_of_kafka_is_refused_at_once(kind: Any, address: str) -> None:
+    with pytest.raises(HumanMemoryError, match=r"HUMAN_MEMORY_KAFKA: .* is no host:port"):
+        kind(address)
+
+
+def test_wrong_setting_of_kafka_is_refused_with_our_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUMAN_MEMORY_PARTITIONS", "many")
+
+    with pytest.raises(HumanMemoryError, match="HUMAN_MEMORY_PARTITIONS: "):
+        Memory("kafka://127.0.0.1:1")
+
+
 @pytest.mark.parametrize("address", ["localhost:8000", "ftp://host", "", "kafka://"])
 def test_what_is_no_address_is_refused_at_once(address: str) -> None:
     with pytest.raises(HumanMemoryError, match="address"):
