@@ -246,7 +246,7 @@ RUNS_BY_OFFSET = Collection[UUID, Run](
     unpack=RUNS.unpack,
     of=RUNS,
 )
-# A session's memories by time; see `pack_place`.
+# A session's memories by time; see `pack_place`. Namespaces and sessions may have colons.
 SESSIONS = Collection[tuple[str, bytes], int](
     name="session",
     kind="sorted set",
