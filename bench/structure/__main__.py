@@ -160,7 +160,7 @@ def _engines(kafka: str | None, redis: str | None) -> Iterator[tuple[str, str]]:
     if kafka and redis:
         yield kafka, redis
         return
-    from stack import LocalStack
+    from stack.local import LocalStack
 
     with TemporaryDirectory() as folder:
         stack = LocalStack(Path(folder))

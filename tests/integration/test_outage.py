@@ -17,7 +17,8 @@ from schemas.errors import DeadlineExceeded, Unavailable
 from schemas.replies import Reply
 from schemas.topics import EVENTS, REPLIES
 from services.common.envelope import Replier, ReplyAddress
-from stack import LocalStack, UnsupportedPlatform
+from stack.errors import UnsupportedPlatform
+from stack.local import LocalStack
 from tests.builders import ping, store
 from tests.integration.responder import PONG, Responder
 from tests.polling import eventually

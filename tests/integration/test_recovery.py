@@ -17,7 +17,8 @@ from schemas.topics import DEAD_LETTERS, EVENTS
 from services.projection.batch import decode
 from services.projection.rebuild import live_digest
 from services.readside.layout import Control
-from stack import LocalStack, UnsupportedPlatform
+from stack.errors import UnsupportedPlatform
+from stack.local import LocalStack
 from tests import builders
 from tests.integration.agent import Agent
 from tests.integration.services_fixture import (

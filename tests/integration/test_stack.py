@@ -19,8 +19,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from redis import Redis
 
-from stack import LocalStack, StackError, UnsupportedPlatform
+from stack.errors import StackError, UnsupportedPlatform
 from stack.jars import Jar, ensure, read_lock
+from stack.local import LocalStack
 from stack.platforms import Platform, require_support
 from stack.processes import ProcessId, is_alive, wait_until
 from stack.redis_server import executable
