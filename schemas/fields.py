@@ -11,6 +11,7 @@ import orjson
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     JsonValue,
@@ -31,6 +32,15 @@ _RFC3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?"
     r"([Zz]|[+-][0-9]{2}:[0-9]{2})\Z"
 )
+
+
+def as_whole(value: Any) -> Any:
+    """The same, as an int where it is a float without a fraction: to JSON 7.0 is an integer."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+# Behind the bounds of a number: before them, these would not be in its JSON Schema.
+WHOLE = BeforeValidator(as_whole)
 
 
 class Message(BaseModel):

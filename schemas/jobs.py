@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from schemas import limits
-from schemas.fields import MemoryId, Message, QueryText
+from schemas.fields import WHOLE, MemoryId, Message, QueryText
 from schemas.problems import rejected
 
 HOUR_SECONDS = 3_600.0
@@ -27,13 +27,13 @@ class ConsolidationJob(Message):
     window_seconds: Annotated[float, Field(gt=0, le=366 * 24 * HOUR_SECONDS)] = Field(
         6 * HOUR_SECONDS, description="How far back memories are recent."
     )
-    replays_max: Annotated[int, Field(ge=0, le=1_000)] = Field(
+    replays_max: Annotated[int, Field(ge=0, le=1_000), WHOLE] = Field(
         50, description="At most so many memories are rehearsed."
     )
     cosine_min: Annotated[float, Field(ge=0, le=1)] = Field(
         0.6, description="Episodes of one cluster are at least this similar."
     )
-    support_min: Annotated[int, Field(ge=2, le=1_000)] = Field(
+    support_min: Annotated[int, Field(ge=2, le=1_000), WHOLE] = Field(
         3, description="So many sessions show a sequence before it is a skill."
     )
 
@@ -41,7 +41,7 @@ class ConsolidationJob(Message):
 class CapacityJob(Message):
     """Archive the weakest memories beyond a number of active ones; pinned ones are spared."""
 
-    capacity: Annotated[int, Field(ge=1, le=100_000_000)] = 10_000
+    capacity: Annotated[int, Field(ge=1, le=100_000_000), WHOLE] = 10_000
 
 
 class StrategicPruneJob(Message):

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from schemas.fields import Message
+from schemas.fields import WHOLE, Message
 
 DAY_SECONDS = 86_400.0
 # Nothing fades, and a moment of fading is none that can be written down, as a decay nears 0.
@@ -55,8 +55,8 @@ class Parameters(Message):
     source_weight: Annotated[float, Field(ge=0, le=100)] = 1.0
     associative_strength_max: Annotated[float, Field(ge=0, le=100)] = 5.0
     hop_discount: Annotated[float, Field(gt=0, le=1)] = 0.5
-    hops_max: Annotated[int, Field(ge=1, le=2)] = 2
-    focus_capacity: Annotated[int, Field(ge=0, le=50)] = 7
+    hops_max: Annotated[int, Field(ge=1, le=2), WHOLE] = 2
+    focus_capacity: Annotated[int, Field(ge=0, le=50), WHOLE] = 7
     focus_seconds: Seconds = 3_600.0
     superseded_nats: Annotated[float, Field(ge=-100, le=0)] = -2.0
     noise_scale: NoiseScale = 0.25
@@ -64,9 +64,9 @@ class Parameters(Message):
     latency_exponent: Annotated[float, Field(ge=0, le=10)] = 1.0
     # What runs by the clock: 0 switches it off; without a capacity nothing is too much.
     downscaling_factor: Annotated[float, Field(ge=0.5, le=1)] = 0.9
-    capacity: Annotated[int, Field(ge=0, le=100_000_000)] = 0
-    decay_scheduled: Annotated[int, Field(ge=0, le=1)] = 1
-    consolidation_scheduled: Annotated[int, Field(ge=0, le=1)] = 1
+    capacity: Annotated[int, Field(ge=0, le=100_000_000), WHOLE] = 0
+    decay_scheduled: Annotated[int, Field(ge=0, le=1), WHOLE] = 1
+    consolidation_scheduled: Annotated[int, Field(ge=0, le=1), WHOLE] = 1
 
 
 class ParameterOverrides(Message):

@@ -20,7 +20,7 @@ from pydantic_core import CoreSchema
 
 from schemas import inbox, limits, queries, selection
 from schemas.errors import NotFound
-from schemas.fields import ConceptType, MemoryType, Message, Milliseconds, Reason
+from schemas.fields import ConceptType, MemoryType, Message, Milliseconds, Reason, as_whole
 from schemas.maintenance import RunJob
 
 T = TypeVar("T", bound=BaseModel)
@@ -49,7 +49,7 @@ class ApiRequest(BaseModel):
     def _whole(cls, given: Any) -> Any:
         if not isinstance(given, dict):
             return given
-        return {name: _as_whole(value) for name, value in given.items()}
+        return {name: as_whole(value) for name, value in given.items()}
 
     @classmethod
     def __get_pydantic_json_schema__(
@@ -59,10 +59,6 @@ class ApiRequest(BaseModel):
         made = handler(schema)
         handler.resolve_ref_schema(made).pop("additionalProperties", None)
         return made
-
-
-def _as_whole(value: Any) -> Any:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def of(message: type[Message], *, without: Collection[str] = ()) -> Callable[[type[T]], type[T]]:

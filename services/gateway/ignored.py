@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import orjson
 from fastapi import Request
 from pydantic_core import from_json
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from human_memory import routes
 from human_memory.operations.table import Operation
@@ -73,8 +73,8 @@ def _names(body: bytes) -> list[str]:
 
 
 def told(response: Response, warnings: list[str]) -> Response:
-    """The answer with the warnings in its JSON, where that is an object."""
-    body = bytes(response.body)
+    """The answer with the warnings in its JSON, where that is an object; a stream has no end."""
+    body = b"" if isinstance(response, StreamingResponse) else bytes(response.body)
     if warnings and body.startswith(b"{") and response.status_code < 400:
         more = b'"warnings":' + orjson.dumps(warnings) + b"}"
         response.body = body[:-1] + (b"," if body != b"{}" else b"") + more

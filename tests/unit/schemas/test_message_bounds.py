@@ -9,7 +9,7 @@ import pytest
 from schemas import limits
 from schemas.codec import decode_event, decode_inbox, decode_query, encode
 from schemas.errors import LimitExceeded, Rejected
-from schemas.inbox import Store
+from schemas.inbox import SetParameters, Store
 from schemas.replies import Reply
 
 STORE = {"type": "store", "namespace": "acme/agent-7", "content": "Ana moved to Lisbon."}
@@ -290,3 +290,12 @@ def test_largest_memory_that_is_accepted_makes_an_event_that_fits_a_record() -> 
     twice_the_content = len(encode(store)) + len(json.dumps(worst)) + embedding_bytes
 
     assert twice_the_content + 16_384 < limits.VALUE_BYTES_MAX
+
+
+def test_number_without_a_fraction_is_a_parameter_that_counts() -> None:
+    command = '{"type": "parameters", "namespace": "a", "parameters": {"focus_capacity": 12.0}}'
+
+    found = decode_inbox(command.encode())
+
+    assert isinstance(found, SetParameters)
+    assert found.parameters.focus_capacity == 12

@@ -5,7 +5,7 @@ import inspect
 import math
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from typing import Any
@@ -149,6 +149,11 @@ def test_name_with_an_address_that_swallows_is_tried_at_the_next(
             assert memory.stats().total == 0
 
 
+def assert_told(headers: Mapping[str, str], timeout_ms: float) -> None:
+    """The server was told the whole time, but for what a busy machine took to send the request."""
+    assert timeout_ms - 1000 * PATIENCE_SECONDS < int(headers["x-timeout-ms"]) <= timeout_ms
+
+
 @pytest.mark.parametrize("client", CLIENTS)
 @pytest.mark.parametrize("timeout", [None, math.inf, 10**400, 3_600, 600.5])
 async def test_no_limit_is_the_longest_there_is(client: Any, timeout: Any) -> None:
@@ -158,11 +163,11 @@ async def test_no_limit_is_the_longest_there_is(client: Any, timeout: Any) -> No
         assert (await outcome(memory, "stats")).total == 0
 
         await outcome(memory, "close")
-    assert server.asked[0].headers["x-timeout-ms"] == str(TIMEOUT_MS_MAX)
+    assert_told(server.asked[0].headers, TIMEOUT_MS_MAX)
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-@pytest.mark.parametrize("timeout", [1, 1.5, Fraction(3, 2)])
+@pytest.mark.parametrize("timeout", [30, 30.5, Fraction(61, 2)])
 async def test_any_number_of_seconds_is_a_timeout(client: Any, timeout: Any) -> None:
     with serving(Answer(200, STATS)) as server:
         memory = client(server.url, timeout=timeout)
@@ -170,7 +175,7 @@ async def test_any_number_of_seconds_is_a_timeout(client: Any, timeout: Any) -> 
         await outcome(memory, "stats")
 
         await outcome(memory, "close")
-    assert server.asked[0].headers["x-timeout-ms"] == str(round(float(timeout) * 1000))
+    assert_told(server.asked[0].headers, 1000 * timeout)
 
 
 @pytest.mark.parametrize("client", CLIENTS)
