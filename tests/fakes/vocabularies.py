@@ -5,7 +5,6 @@ from collections.abc import Iterable
 
 from schemas.errors import Unavailable
 from services.ingest.vocabulary import Vocabulary
-from services.readside.collections import CONCEPTS, VOCABULARY
 from tests.fakes.folded_side import FoldedSide
 
 
@@ -30,10 +29,10 @@ class FoldedVocabularies:
         except Unavailable:
             return self._known[name]
         if self._side.cursor >= self._side.target:
-            seen = held[VOCABULARY].get(None, -1)
+            seen = -1 if held.vocabulary is None else held.vocabulary
             ahead = {n: each for n, each in self._ahead[name].items() if each[0] > seen}
             self._ahead[name], self._known[name] = ahead, Vocabulary()
-            for concept, each in held[CONCEPTS].items():
+            for concept, each in held.concepts.items():
                 self._known[name].learn(concept, each.aliases)
             for concept, (_, aliases) in ahead.items():
                 self._known[name].learn(concept, aliases)

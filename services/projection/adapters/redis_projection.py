@@ -12,7 +12,6 @@ from services.projection.adapters.redis_changes import changes
 from services.projection.adapters.redis_view import load_view
 from services.projection.fold.view import Needs, View
 from services.projection.ports import Outcome
-from services.readside.collections import CONTENTS, Contents
 from services.readside.fold_version import FOLD
 from services.readside.layout import INDEXED, Control, Layout
 
@@ -34,21 +33,12 @@ SCHEMA: tuple[Word, ...] = (
 class RedisProjection:
     """`Builds` on Redis with RediSearch."""
 
-    def __init__(
-        self,
-        redis: RedisClient,
-        prefix: str,
-        *,
-        dimension: int,
-        mark: str = "",
-        contents: Contents = CONTENTS,
-    ):
+    def __init__(self, redis: RedisClient, prefix: str, *, dimension: int, mark: str = ""):
         """With a `mark` writes go beside the live build, while it stands in `Control.next`."""
         self._redis = redis
         self.prefix = prefix
         self._dimension = dimension
         self._mark = mark
-        self._contents = contents
 
     def layout(self, partition: int, version: int) -> Layout:
         return Layout(self.prefix, version, partition)
@@ -101,8 +91,7 @@ class RedisProjection:
         await self._redis.eval(OPEN, 2, layout.cursor, layout.fold, FOLD)
 
     async def load(self, partition: int, version: int, needs: Needs) -> tuple[int, View]:
-        layout = self.layout(partition, version)
-        return await load_view(self._redis, layout, needs, self._contents)
+        return await load_view(self._redis, self.layout(partition, version), needs)
 
     async def apply(
         self, partition: int, version: int, view: View, *, cursor: int, next_cursor: int
@@ -113,7 +102,7 @@ class RedisProjection:
         words: list[Word] = [len(keys), *keys, self._mark or version]
         words += [cursor, next_cursor, FOLD, where]
         with computing():
-            for command in changes(view, layout, next_cursor, self._contents):
+            for command in changes(view, layout, next_cursor):
                 words.append(len(command))
                 words.extend(command)
         (reply,) = await execute(self._redis, [["EVALSHA", APPLY_SHA, *words]])
