@@ -194,7 +194,7 @@ async def strengthen(bus: Bus, asked: Asked) -> None:
 
 
 async def recalled(bus: Bus, namespace: str, memory_id: UUID) -> Table:
-    """What inspect shows before and after each of several recalls."""
+    """The rows of inspect before and after each of several recalls."""
     rows = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     rows.add_column("now")
     for column in ("activation", "count", "last access"):
@@ -227,7 +227,7 @@ async def lose_everything(settings: Any) -> bool:
 
 
 async def replay_beside(settings: Any) -> bool:
-    """What `human-memory replay` does: build beside the live one, compare, switch."""
+    """Do what `human-memory replay` does: build beside the live one, compare, switch."""
     headline("6. Replay the log beside the live read side, compare, switch")
     with progress_bar() as progress:
         report = await rebuild_module().rebuild(settings, progress=bar_of(progress))

@@ -57,8 +57,8 @@ class TurnMore(Keyed, total=False):
     occurred_at: Moment
 
 
-class SearchMore(Keyed, total=False):
-    """The arguments of `search` beyond the published client's, by name.
+class Conditions(TypedDict, total=False):
+    """The memories that are meant, by name.
 
     `filter`: what the metadata must say, such as `{"kind": "invoice", "total": {"$gte": 100}}`.
     """
@@ -70,6 +70,11 @@ class SearchMore(Keyed, total=False):
     speaker: str
     since: Moment
     until: Moment
+
+
+class SearchMore(Keyed, Conditions, total=False):
+    """The arguments of `search` beyond the published client's, by name."""
+
     as_of: Moment
     context: str
     active_concepts: Sequence[str]
@@ -124,16 +129,9 @@ class CorrectMore(Keyed, total=False):
     reversed: bool
 
 
-class MatchingMore(Keyed, total=False):
+class MatchingMore(Keyed, Conditions, total=False):
     """The conditions of `forget_matching`, by name; `reason`: for people who read the log."""
 
-    types: Sequence[str]
-    tags: Sequence[str]
-    filter: Mapping[str, Any]
-    session: str
-    speaker: str
-    since: Moment
-    until: Moment
     reason: str
 
 

@@ -39,11 +39,9 @@ NoRecordOption = Annotated[
 
 
 @dataclass(frozen=True, kw_only=True)
-class SearchOptions(QueryOptions):
-    """Options of `search`."""
+class ConditionOptions:
+    """Options that say which memories are meant."""
 
-    query: Annotated[str, typer.Argument(help="What to look for.")]
-    top_k: Annotated[int, typer.Option("-k", "--top-k", help="Show at most this many.")] = 7
     types: Annotated[
         list[str], typer.Option("--type", "-t", help="Only of this type; may be repeated.")
     ] = field(default_factory=list)
@@ -59,6 +57,14 @@ class SearchOptions(QueryOptions):
     until: Annotated[
         str | None, typer.Option(metavar="TIME", help="Only what happened before.")
     ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchOptions(ConditionOptions, QueryOptions):
+    """Options of `search`."""
+
+    query: Annotated[str, typer.Argument(help="What to look for.")]
+    top_k: Annotated[int, typer.Option("-k", "--top-k", help="Show at most this many.")] = 7
     concepts: Annotated[
         list[str],
         typer.Option("--concept", help="A concept that is active and lifts what belongs to it."),

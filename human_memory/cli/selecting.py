@@ -1,11 +1,11 @@
 """`forget-matching`: what is done to all memories that meet conditions."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
-from human_memory.cli.asking import FilterOption, SessionOption, SpeakerOption
+from human_memory.cli.asking import ConditionOptions
 from human_memory.cli.command import command
 from human_memory.cli.options import BusOptions, json_object, moment
 from human_memory.cli.output import out, print_json
@@ -19,24 +19,9 @@ app = typer.Typer()
 
 
 @dataclass(frozen=True, kw_only=True)
-class MatchingOptions(BusOptions):
+class MatchingOptions(ConditionOptions, BusOptions):
     """Options of `forget-matching`."""
 
-    types: Annotated[
-        list[str], typer.Option("--type", "-t", help="Only of this type; may be repeated.")
-    ] = field(default_factory=list)
-    tags: Annotated[
-        list[str], typer.Option("--tag", help="Only with this tag; repeated: with all of them.")
-    ] = field(default_factory=list)
-    filter: FilterOption = None
-    session: SessionOption = None
-    speaker: SpeakerOption = None
-    since: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Only what happened then or later.")
-    ] = None
-    until: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Only what happened before.")
-    ] = None
     all_: Annotated[bool, typer.Option("--all", help="Every memory of the namespace.")] = False
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count them.")] = False
     reason: ReasonOption = None

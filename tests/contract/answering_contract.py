@@ -47,3 +47,4 @@ class AnsweringContract:
         await projection.ensure_index(version)
 
         await fold_all(projection, [at_offsets([stored()])], partition=0)
+        assert await projection.cursor(0, version) == 1

@@ -31,6 +31,7 @@ async def test_consumer_that_has_lost_a_task_is_started_anew_and_works(system: S
     await eventually(lambda: restarts(service) == 1, seconds=PATIENCE_SECONDS)
 
     await service.ready()
+    assert (restarts(service), service.alive()) == (1, True)
 
 
 async def test_service_whose_consumers_lose_a_task_each_time_ends_with_an_error(

@@ -145,3 +145,4 @@ async def test_model_may_be_changed_while_nothing_is_stored(own: System, model: 
     second = own.start("ingest", **{MODEL: str(model)})
 
     await second.ready()
+    assert second.alive()

@@ -115,4 +115,5 @@ async def test_replies_are_given_up_while_kafka_does_not_answer(
 
         # Well again, it takes what comes next.
         async with asyncio.timeout(PATIENCE_SECONDS):
-            await producer.send(settings.topic(REPLIES), b"{}", key=b"q2")
+            sent = await producer.send(settings.topic(REPLIES), b"{}", key=b"q2")
+        assert sent.topic == settings.topic(REPLIES)

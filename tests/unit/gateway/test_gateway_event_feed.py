@@ -85,6 +85,7 @@ async def test_reading_ends_with_the_last_follower_however_it_goes(followers: Fo
             await anyio.sleep_forever()
 
     await nothing_is_read()
+    assert (Log.made, Log.open) == (1, 0)
 
 
 async def test_reading_ends_if_its_follower_goes_before_it_has_begun(followers: Followers) -> None:
@@ -95,6 +96,7 @@ async def test_reading_ends_if_its_follower_goes_before_it_has_begun(followers: 
     Log.answers = True
 
     await nothing_is_read()
+    assert Log.open == 0
 
 
 async def test_log_that_does_not_answer_is_unavailable(

@@ -361,7 +361,8 @@ async def test_what_a_server_ignores_is_a_warning_in_python() -> None:
     with serving(ignoring) as server:
         for memory in (Memory(server.url), AsyncMemory(server.url)):
             with pytest.warns(UserWarning, match="store: tags: was ignored"):
-                await awaited(memory.store("x", tags=["a"]))
+                stored = await awaited(memory.store("x", tags=["a"]))
+            assert stored.memory_id == CREATED["memory_id"]
             await awaited(memory.close())
 
 

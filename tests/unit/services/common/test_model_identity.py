@@ -261,6 +261,7 @@ async def test_lease_is_held_again_after_redis_was_away(key: Key) -> None:
         key.error, kept = None, key.kept
 
         await eventually(lambda: key.kept > kept)
+        assert OURS in str(key.value)
 
 
 async def test_service_whose_lease_is_not_looked_after_any_more_ends(key: Key) -> None:
