@@ -8,6 +8,8 @@ from human_memory.exceptions import ValidationError
 
 # Who says nothing that happened: instructions, and what programs answer a model.
 _PASSED_OVER = frozenset({"system", "developer", "tool", "function"})
+# What a model may send in place of a text.
+_NO_TEXT = frozenset({"tool_calls", "function_call", "refusal", "audio"})
 
 
 def turn_items(messages: Iterable[Mapping[str, Any]], more: TurnMore) -> list[dict[str, Any]]:
@@ -23,10 +25,16 @@ def turn_items(messages: Iterable[Mapping[str, Any]], more: TurnMore) -> list[di
         raise TypeError(f"add() got an unexpected keyword argument {unknown[0]!r}")
     shared = {k: v for k, v in more.items() if k not in ("idempotency_key", "namespace")}
     items = []
+    if isinstance(messages, str | Mapping):
+        raise ValidationError("messages: must be a list of messages")
     for number, message in enumerate(messages):
+        if not isinstance(message, Mapping):
+            raise ValidationError(f"messages.{number}: must be an object with role and content")
         role = message.get("role")
         if not isinstance(role, str) or not role:
             raise ValidationError(f"messages.{number}.role: who said it, such as user or assistant")
+        if role not in _PASSED_OVER and not {"content", *_NO_TEXT} & message.keys():
+            raise ValidationError(f"messages.{number}.content: is missing")
         text = _text(message.get("content"), f"messages.{number}.content")
         if role not in _PASSED_OVER and text.strip():
             items.append({"content": text, "speaker": message.get("name") or role, **shared})

@@ -156,4 +156,13 @@ def _shown(value: Any) -> str:
         return f"{value:.4f}"
     if not isinstance(value, list):
         return str(value)
-    return ", ".join(str(each["memory_id"] if isinstance(each, dict) else each) for each in value)
+    return ", ".join(map(_item, value))
+
+
+def _item(each: Any) -> str:
+    if not isinstance(each, dict):
+        return str(each)
+    # Of a memory its id; a correction is what was said before it.
+    if "memory_id" in each:
+        return str(each["memory_id"])
+    return ", ".join(f"{name}: {value}" for name, value in each.items() if value is not None)

@@ -146,7 +146,7 @@ async def replay_dead_letters(request: ReplayRequest, context: RequestContext) -
     """
     settings = context.bus.settings
     wanted, left = _filter(request, settings), 0
-    if request.all:
+    if request.all and not request.places:
         commands = [each for each in await _all(settings) if _may_be_repeated(settings, each)]
         letters = list(filter(wanted, to_send(commands, again=request.again)))
         if not request.again:
@@ -171,7 +171,7 @@ async def discard_dead_letters(
         NotFound: there is none at one of the places.
     """
     settings = context.bus.settings
-    if request.all:
+    if request.all and not request.places:
         letters = [each for each in await _all(settings) if each.state == "waiting"]
     else:
         letters = await _at(settings, request.places)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Collection
 from copy import copy
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 from uuid import UUID
 
 from pydantic import (
@@ -43,6 +43,8 @@ class ApiRequest(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
+    # Conditions choose many: one that is left out would choose more, so HTTP refuses it too.
+    chooses_many: ClassVar[bool] = False
 
     @model_validator(mode="before")
     @classmethod
@@ -57,7 +59,8 @@ class ApiRequest(BaseModel):
     ) -> JsonSchemaValue:
         """As HTTP has it: other fields are no reason to refuse a body."""
         made = handler(schema)
-        handler.resolve_ref_schema(made).pop("additionalProperties", None)
+        if not cls.chooses_many:
+            handler.resolve_ref_schema(made).pop("additionalProperties", None)
         return made
 
 
@@ -218,6 +221,7 @@ class ForgetMatchingRequest(ApiRequest):
     """Forget all active and decayed memories that meet conditions, or `all` of the namespace."""
 
     model_config = _example(filter={"ticket": 4711}, dry_run=True)
+    chooses_many = True
     all: bool = Field(False, description="Every memory: instead of conditions.")
     dry_run: bool = Field(False, description="Only count them.")
     reason: Reason | None = None
@@ -291,6 +295,7 @@ class SomeDeadLetters(DeadLetterFilters):
     """Dead letters at some places, or all, of which the filters choose some."""
 
     model_config = _example(places=["3:17"])
+    chooses_many = True
     places: Annotated[list[str], Field(max_length=limits.DEAD_LETTERS_MAX)] = []
     all: bool = False
 

@@ -28,7 +28,8 @@ async def forget_matching(
     limit = 0 if request.dry_run else SELECTED_MAX
     query = context.message(Select, request, limit=limit)
     given = query.model_dump(exclude_defaults=True, exclude={"namespace", "limit"})
-    if request.all == bool(given):
+    # An empty filter is no condition: all memories meet it.
+    if request.all == any(each not in ({}, []) for each in given.values()):
         raise Rejected(
             "say which memories to forget: give conditions, or all, and not both",
             problems=[{"field": "all", "problem": "give conditions, or all, and not both"}],

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, get_type_hints
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import TypeAdapter
 
 from human_memory import routes
 from human_memory.operations import (
@@ -19,6 +19,7 @@ from human_memory.operations import (
 )
 from human_memory.operations.context import RequestContext
 from human_memory.operations.examples import ANSWERS
+from human_memory.operations.requests import ApiRequest
 from human_memory.routes import Route
 
 Right = Literal["read", "write", "admin"]
@@ -35,9 +36,9 @@ class Operation:
     everywhere: bool = False
 
     @cached_property
-    def request(self) -> type[BaseModel]:
+    def request(self) -> type[ApiRequest]:
         """The model of its request."""
-        request: type[BaseModel] = get_type_hints(self.perform)["request"]
+        request: type[ApiRequest] = get_type_hints(self.perform)["request"]
         return request
 
     @cached_property

@@ -19,6 +19,7 @@ from human_memory import routes
 from human_memory.deadline import Deadline
 from human_memory.operations.context import RequestContext
 from human_memory.operations.reading import request_of
+from human_memory.operations.requests import ApiRequest
 from human_memory.operations.table import OPERATIONS, Operation, Right
 from human_memory.routes import CALL_HEADER, IDEMPOTENCY_HEADER, Route
 from schemas import limits
@@ -86,14 +87,14 @@ class BodyRoute(APIRoute):
         return handle
 
 
-def json_body(model: type[BaseModel]) -> Any:
+def json_body(model: type[ApiRequest]) -> Any:
     """The type of a body: JSON that is parsed and checked in one pass, strictly.
 
     The published schema is kept to the letter: "7" is not 7, though a time is text.
     """
 
     def read(value: bytes, _: Any) -> BaseModel:
-        return request_of(model, value, ignored=_ignored.get())
+        return request_of(model, value, ignored=None if model.chooses_many else _ignored.get())
 
     return Annotated[model, WrapValidator(read), Body()]
 
@@ -242,7 +243,9 @@ async def _concept(operation: Operation, request: Request, context: RequestConte
     """The rest of the path is the name: as decoded, then as it came."""
     for name in _names(request):
         try:
-            return await operation.perform(operation.request(name=name), context)
+            return await operation.perform(
+                operation.request.model_validate({"name": name}), context
+            )
         except NotFound as error:
             missing = error
     raise missing

@@ -11,6 +11,7 @@ from starlette.responses import Response, StreamingResponse
 from human_memory import routes
 from human_memory.operations.table import Operation
 from human_memory.routes import IDEMPOTENCY_HEADER, NAMESPACE_HEADER
+from schemas.errors import Rejected
 from schemas.problems import Problem, did_you_mean
 
 HEADER_CHARACTERS_MAX = 1_500
@@ -43,10 +44,13 @@ async def misplaced(operation: Operation, request: Request) -> list[str]:
         found = [(name, "body", "query") for name in request.query_params if name not in read]
     if not operation.has_body:
         found += [(name, "query", "body") for name in _names(await request.body())]
-    return [
-        f"{name}: was ignored: it {_hint(name, _words(name, own, here, there))}"
+    hints = [
+        (name, _hint(name, _words(name, own, here, there)))
         for name, here, there in found[:_PROBLEMS_MAX]
     ]
+    if hints and operation.request.chooses_many:
+        raise Rejected("; ".join(f"{name}: {hint}" for name, hint in hints))
+    return [f"{name}: was ignored: it {hint}" for name, hint in hints]
 
 
 def _hint(name: str, words: str) -> str:

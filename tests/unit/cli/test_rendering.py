@@ -78,3 +78,11 @@ def test_long_history_is_cut_and_says_by_how_much() -> None:
     assert "2026-01-11 00:00 recall" in printed
     assert "2026-01-10" not in printed
     assert "(10 older)" in printed
+
+
+def test_correction_is_shown_by_what_was_said_before() -> None:
+    corrections = [{"corrected_at": "2026-01-01", "content": "I live in Leeds.", "tags": None}]
+
+    shown = rendering._shown(corrections)
+
+    assert shown == "corrected_at: 2026-01-01, content: I live in Leeds."

@@ -465,3 +465,24 @@ async def test_key_for_all_namespaces_opens_what_is_about_all() -> None:
     request: Any = SimpleNamespace(state=SimpleNamespace(visitor=visitor))
 
     assert await admitted("admin", everywhere=True)(request) is visitor
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/memories/forget-matching", {"types": ["episodic"], "sesion": "s1"}),
+        ("/v1/memories/forget-matching?session=s1", {"types": ["episodic"]}),
+        ("/v1/memories/forget-matching", {"filter": {}}),
+        ("/v1/dead-letters/discard", {"all": True, "cod": "internal"}),
+        ("/v1/dead-letters/discard?code=internal", {"all": True}),
+        ("/v1/dead-letters/replay", {"all": True, "cod": "internal"}),
+    ],
+)
+async def test_condition_that_would_not_count_is_no_reason_to_take_all(
+    path: str, body: dict[str, Any]
+) -> None:
+    bus = Bus()
+    async with client(bus) as speaking:
+        answer = await speaking.post(path, json=body)
+
+    assert (answer.status_code, bus.asked) == (422, [])

@@ -37,6 +37,8 @@ def test_each_message_with_a_text_is_a_memory_of_who_said_it() -> None:
         ({"content": "x"}, "messages.0.role"),
         ({"role": 7, "content": "x"}, "messages.0.role"),
         ({"role": "user", "content": 7}, "messages.0.content"),
+        ({"role": "user", "contnt": "x"}, "messages.0.content: is missing"),
+        ("user: x", "messages.0: must be an object"),
         ({"role": "user", "content": ["x"]}, "messages.0.content"),
         ({"role": "user", "content": [{"type": "text"}]}, "messages.0.content"),
     ],
@@ -44,6 +46,12 @@ def test_each_message_with_a_text_is_a_memory_of_who_said_it() -> None:
 def test_what_is_no_message_is_refused_with_its_place(message: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         turn_items([message], {})
+
+
+@pytest.mark.parametrize("messages", ["x", {"role": "user", "content": "x"}])
+def test_what_is_no_list_of_messages_is_refused(messages: Any) -> None:
+    with pytest.raises(ValidationError, match="messages: must be a list"):
+        turn_items(messages, {})
 
 
 def test_unknown_argument_is_named() -> None:
