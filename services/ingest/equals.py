@@ -1,47 +1,80 @@
 """Equal memories: what is stored again can strengthen the memory that says it already."""
 
+import time
 from collections import OrderedDict
+from collections.abc import Callable
+from typing import Generic, TypeVar
 from uuid import UUID
 
-from schemas.inbox import Correct, Forget, InboxMessage, Store
+from schemas.inbox import Correct, Forget, InboxMessage, Restore, Store
 from services.ingest.domain import Equal
 from services.readside.documents import Said, said_by
 
-# Between an append and the moment when reads show it lie some hundreds at most.
+# Between an append and the moment when reads show it lie some hundreds, and a second at most. After
+# a minute reads decide alone: they know what maintenance and other members of the group have done.
 LATELY_MAX = 10_000
+LATELY_SECONDS = 60.0
+Ref = tuple[str, UUID]
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class _Recent(Generic[K, V]):
+    """A dict that forgets what is old, and the oldest of too many."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._held: OrderedDict[K, tuple[V, float]] = OrderedDict()
+
+    def get(self, key: K) -> V | None:
+        value, at = self._held.get(key, (None, 0.0))
+        return value if self._clock() - at < LATELY_SECONDS else None
+
+    def put(self, key: K, value: V) -> None:
+        self._held.pop(key, None)
+        self._held[key] = (value, self._clock())
+        if len(self._held) > LATELY_MAX:
+            self._held.popitem(last=False)
+
+    def drop(self, key: K) -> None:
+        self._held.pop(key, None)
 
 
 class Lately:
     """The memories stored, forgotten and corrected lately, which reads may not show yet."""
 
-    def __init__(self) -> None:
-        self._equal: OrderedDict[tuple[str, Said], Equal] = OrderedDict()
-        self._said: dict[UUID, tuple[str, Said]] = {}
-        self._gone: OrderedDict[UUID, None] = OrderedDict()
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._equal: _Recent[tuple[str, Said], Equal] = _Recent(clock)
+        self._said: _Recent[Ref, tuple[str, Said]] = _Recent(clock)
+        self._gone: _Recent[Ref, bool] = _Recent(clock)
 
     def equal_of(self, store: Store, cause: UUID, shown: Equal | None) -> Equal | None:
         """The memory to strengthen: one stored lately, or as reads show it, but never itself."""
-        lately = self._equal.get(_key(store))
-        if lately is not None and lately.memory_id != cause:
-            return lately
-        is_there = shown is not None and shown.memory_id not in self._gone
-        return shown if shown is not None and is_there and shown.memory_id != cause else None
+        for equal in (self._equal.get(_key(store)), shown):
+            if equal is None or equal.memory_id == cause:
+                continue
+            if not self._gone.get((store.namespace, equal.memory_id)):
+                return equal
+        return None
 
     def stored(self, store: Store, equal: Equal) -> None:
         """A memory says this now."""
-        self._equal[_key(store)] = equal
-        self._said[equal.memory_id] = _key(store)
-        while len(self._equal) > LATELY_MAX:
-            _, oldest = self._equal.popitem(last=False)
-            self._said.pop(oldest.memory_id, None)
+        self._equal.put(_key(store), equal)
+        self._said.put((store.namespace, equal.memory_id), _key(store))
 
     def changed(self, command: InboxMessage) -> None:
-        """A memory is forgotten, or says something else."""
-        if isinstance(command, Forget | Correct):
-            self._equal.pop(self._said.pop(command.memory_id, ("", ())), None)
-            self._gone[command.memory_id] = None
-            while len(self._gone) > LATELY_MAX:
-                self._gone.popitem(last=False)
+        """A memory is forgotten or brought back, or says something else."""
+        if isinstance(command, Restore):
+            self._gone.drop((command.namespace, command.memory_id))
+        if isinstance(command, Forget) or (isinstance(command, Correct) and _is_reworded(command)):
+            ref = (command.namespace, command.memory_id)
+            self._gone.put(ref, True)
+            if (said := self._said.get(ref)) is not None:
+                self._equal.drop(said)
+
+
+def _is_reworded(command: Correct) -> bool:
+    return command.content is not None or command.reversed
 
 
 def _key(store: Store) -> tuple[str, Said]:

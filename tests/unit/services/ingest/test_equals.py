@@ -2,10 +2,15 @@
 
 from typing import Any
 
+import pytest
+
 from schemas.events import MemoryAccessed
 from schemas.ids import cause_of_key
+from schemas.inbox import Store
+from services.ingest.domain import Equal
+from services.ingest.equals import LATELY_SECONDS, Lately
 from services.readside.documents import Document
-from tests.builders import NAMESPACE, TIME_MS, correct, forget, memory_id, store
+from tests.builders import NAMESPACE, TIME_MS, correct, forget, memory_id, restore, store
 from tests.fakes.memories import MemoryMemories
 from tests.unit.services.ingest.inbox import Member, asking, record
 
@@ -116,3 +121,48 @@ async def test_append_whose_answer_got_lost_does_not_make_a_memory_strengthen_it
     await member.handle(equal_to(5), equal_to(6))
 
     assert types(member) == ["memory.stored.v1", "memory.accessed.v1"]
+
+
+def lately(clock: Any = lambda: 0.0) -> tuple[Lately, Store, Equal]:
+    """A memory that was stored a moment ago, by the store of it."""
+    known, said = Lately(clock), store("Tea is at four!")
+    equal = Equal(ANN, TIME_MS)
+    known.stored(said, equal)
+    return known, said, equal
+
+
+def test_after_a_minute_reads_decide_alone() -> None:
+    now = [0.0]
+    known, said, equal = lately(lambda: now[0])
+
+    before = known.equal_of(said, memory_id("new"), None)
+    now[0] += LATELY_SECONDS
+
+    assert (before, known.equal_of(said, memory_id("new"), None)) == (equal, None)
+
+
+@pytest.mark.parametrize(
+    "commands",
+    [
+        [correct(ANN, tags=["x"])],
+        [forget(ANN), restore(ANN)],
+        [forget(ANN, namespace="other")],
+    ],
+    ids=["other tags", "brought back", "of another namespace"],
+)
+def test_memory_that_still_says_it_is_strengthened(commands: list[Any]) -> None:
+    known, said, equal = lately()
+
+    for command in commands:
+        known.changed(command)
+
+    assert known.equal_of(said, memory_id("new"), equal) == equal
+
+
+@pytest.mark.parametrize("command", [forget(ANN), correct(ANN, content="Coffee.")])
+def test_memory_that_no_longer_says_it_is_not_strengthened(command: Any) -> None:
+    known, said, equal = lately()
+
+    known.changed(command)
+
+    assert known.equal_of(said, memory_id("new"), equal) is None
