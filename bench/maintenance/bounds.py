@@ -16,6 +16,7 @@ from schemas.parameters import Parameters
 from services.common.redis import Word, execute
 from services.maintenance.events import RunContext, decayed_events, progressed_event
 from services.readside.activation import kernel_of
+from services.readside.collections import CHANGED
 from services.readside.columns import Memories
 from services.readside.due_index import lowest_threshold
 from services.readside.layout import split_record
@@ -62,7 +63,7 @@ async def read_newest(lab: Lab, namespace: str) -> Read:
     async def read() -> dict[str, bytes]:
         found: dict[str, bytes] = {}
         (ids,) = await execute(
-            lab.redis, [["ZRANGE", layout.changed(namespace), -LOOKED_AT_MAX, -1]]
+            lab.redis, [["ZRANGE", CHANGED.key(layout, namespace), -LOOKED_AT_MAX, -1]]
         )
         for start in range(0, len(ids), PAGE):
             names = [each.decode() for each in ids[start : start + PAGE]]

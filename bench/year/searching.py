@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from services.readside.layout import hash64, pack_record
+from services.readside.collections import COUNTS, TERMS
+from services.readside.layout import INDEXED, hash64, pack_record
 from services.retrieval.search.candidates import Candidates, Sources, Statistics
 from services.retrieval.search.column_cache import ColumnCache
 from services.retrieval.search.plan import SearchPlan
@@ -21,10 +22,10 @@ def columns_of(world: World) -> ColumnCache:
 def candidates_of(world: World, columns: ColumnCache, plan: SearchPlan) -> Candidates:
     """All of them, for one search."""
     known = world.view.namespace(world.namespace)
-    frequencies = [known.document_frequencies.get(hash64(term), 0) for term in plan.terms]
+    frequencies = [known[TERMS].get(hash64(term), 0) for term in plan.terms]
     statistics = Statistics(
-        memories=known.statuses["active"] + known.statuses["decayed"],
-        length=known.length,
+        memories=sum(known[COUNTS].get(status, 0) for status in INDEXED),
+        length=known[COUNTS].get("length", 0),
         frequencies=np.array(frequencies, np.float64),
     )
     return Candidates(columns, np.arange(len(columns)), statistics, Sources(), known.parameters)

@@ -15,7 +15,7 @@ from services.maintenance.ports import ReadSide
 from services.readside.activation import base_levels
 from services.readside.columns import DECAYED, DELETED, Memories, status_name
 from services.readside.documents import Document
-from services.readside.layout import KINDS, STATE, STATUSES, trace_id, unpack_changes
+from services.readside.layout import STATE, STATUSES, of_kinds, trace_id, unpack_changes
 
 # The memories that changed last. More would not fit into the minutes and the memory a run may take.
 LOOKED_AT_MAX = 20_000
@@ -165,8 +165,7 @@ def _archived_by(memories: Memories, run_id: UUID) -> np.ndarray:
 
 
 def _learnt_ms(memories: Memories) -> np.ndarray:
-    kinds = [KINDS.index(kind) + 1 for kind in ("creation", "rehearsal", "restore", "revival")]
-    taught = np.isin(memories.traces["id"] >> np.uint64(56), kinds)
+    taught = of_kinds(memories.traces["id"], "creation", "rehearsal", "restore", "revival")
     learnt = np.full(len(memories), np.iinfo(np.int64).min)
     np.maximum.at(learnt, memories.memory_of_trace[taught], memories.traces["time_ms"][taught])
     return learnt

@@ -8,26 +8,27 @@ say how far a fold has come, not what it built.
 import hashlib
 import struct
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from typing import Any
 
 import orjson
 
 from services.common.redis import RedisClient
-from services.projection.fold.sessions import pack_place
 from services.projection.fold.view import View
-from services.readside.concepts import pack_concept
-from services.readside.layout import (
-    RECENT_MAX,
-    STATUSES,
-    Layout,
-    Status,
-    hash64,
-    pack_record,
+from services.readside.collections import (
+    CHANGED,
+    CONCEPTS,
+    CONTENTS,
+    AnyCollection,
+    Contents,
+    Field,
+    MemoryList,
+    Packed,
+    Part,
 )
-from services.readside.parameters import pack_parameters
-from services.readside.runs import pack_run, pack_run_ids
-from services.readside.terms import concepts_of
+from services.readside.layout import STATUSES, Layout, Status, hash64
 
-Value = bytes | Mapping[bytes, bytes] | Mapping[bytes, float] | Mapping[str, float]
+Fields = Mapping[Any, Packed]  # by field or member
+Value = Packed | Fields
 Row = tuple[str, Value]
 _READ_AT_ONCE = 500
 
@@ -56,113 +57,104 @@ def combined_digest(partitions: Mapping[int, str]) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
-def digest_of_view(view: View) -> str:
+def digest_of_view(view: View, contents: Contents = CONTENTS) -> str:
     """Digest of a pure fold."""
     return partition_digest(
-        {name: namespace_digest(rows_of_view(view, name)) for name in view.touched}
+        {name: namespace_digest(rows_of_view(view, name, contents)) for name in view.touched}
     )
 
 
-async def digest_of_build(redis: RedisClient, layout: Layout) -> str:
+async def digest_of_build(redis: RedisClient, layout: Layout, contents: Contents = CONTENTS) -> str:
     """Digest of what Redis holds. The fold must not be running, see `Control.hold`."""
     digests = {}
     for name in await redis.smembers(layout.namespaces):
-        namespace = name.decode()
-        digests[namespace] = namespace_digest(await _rows_of_build(redis, layout, namespace))
+        rows = [row async for row in _rows_of_build(redis, layout, name.decode(), contents)]
+        digests[name.decode()] = namespace_digest(rows)
     return partition_digest(digests)
 
 
-def rows_of_view(view: View, name: str) -> Iterator[Row]:
+def rows_of_view(view: View, name: str, contents: Contents = CONTENTS) -> Iterator[Row]:
     """The rows of one namespace of a pure fold."""
     memories = {str(ref[1]): memory for ref, memory in view.memories.items() if ref[0] == name}
-    namespace = view.namespaces[name]
-    counts = {status.encode(): namespace.statuses[status] for status in STATUSES}
-    yield "counts", _numbers(counts | {b"length": namespace.length}) if memories else {}
-    yield "changed", {id_: float(memory.changed_at) for id_, memory in memories.items()}
-    yield "recent", _highest({id_: m.state.last_accessed_ms for id_, m in memories.items()})
-    used = {id_: m.state.use for id_, m in memories.items() if m.state.use > 1}
-    yield "frequent", _highest(used)
-    yield "terms", _numbers(namespace.document_frequencies)
-    yield "links", _numbers(namespace.links)
-    changed = view.touched[name].parameters
-    yield "parameters", pack_parameters(namespace.parameters) if changed else b""
-    yield "vocabulary", b"" if namespace.vocabulary is None else b"%d" % namespace.vocabulary
-    yield "concepts", {n.encode(): pack_concept(c) for n, c in namespace.concepts.items()}
-    for (concept, field), weight in namespace.relations.items():
-        yield f"relation:{concept}:{field.decode()}", repr(weight).encode()
-    yield "graph", {element: float(offset) for element, offset in namespace.graph.items()}
-    yield "made", {element: pack_run_ids(runs) for element, runs in namespace.made.items()}
-    yield "runs", {id_.hex.encode(): pack_run(run) for id_, run in namespace.runs.items()}
-    yield "runs by offset", {id_.hex: float(run.offset) for id_, run in namespace.runs.items()}
-    for session, places in namespace.sessions.items():
-        yield f"session:{session}", {pack_place(place): float(place[0]) for place in places}
-    linked: dict[str, dict[str, float]] = {}
+    for collection in contents.collections:
+        if isinstance(collection, MemoryList):
+            entries = collection.entries(memories)
+        else:
+            held = view.namespace(name)[collection.of or collection]
+            entries = collection.entries(held, held)
+        for part in entries if collection.parts else [""]:
+            yield from _rows(collection, part, entries.get(part, {}))
     for id_, memory in memories.items():
         document = {key.encode(): value for key, value in (memory.document or {}).items()}
-        record = pack_record(memory.state, memory.parts)
+        record = contents.record.pack(memory.state, memory.parts)
         yield from _memory_rows(id_, memory.state.status, (record, document, memory.contexts))
-        for concept_id in concepts_of(memory.parts.concepts):
-            if memory.state.status != "deleted":
-                linked.setdefault(concept_id.hex(), {})[id_] = float(memory.state.offset)
-    for concept_hex, ids in linked.items():
-        yield f"linked:{concept_hex}", ids
 
 
-async def _rows_of_build(redis: RedisClient, layout: Layout, namespace: str) -> list[Row]:
-    rows: list[Row] = [
-        (kind, await _sorted_set(redis, key))
-        for kind, key in (
-            ("changed", layout.changed(namespace)),
-            ("recent", layout.recent(namespace)),
-            ("frequent", layout.frequent(namespace)),
-            ("graph", layout.graph(namespace)),
-            ("runs by offset", layout.runs_by_offset(namespace)),
-        )
-    ]
-    for kind, key in (
-        ("counts", layout.counts(namespace)),
-        ("terms", layout.document_frequencies(namespace)),
-        ("links", layout.links(namespace)),
-        ("concepts", layout.concepts(namespace)),
-        ("made", layout.made(namespace)),
-        ("runs", layout.runs(namespace)),
-    ):
-        rows.append((kind, await redis.hgetall(key)))
-    rows.append(("parameters", await redis.get(layout.parameters(namespace)) or b""))
-    rows.append(("vocabulary", await redis.get(layout.vocabulary(namespace)) or b""))
-    for concept in await redis.hkeys(layout.concepts(namespace)):
-        relations = await redis.hgetall(layout.relations(namespace, hash64(concept.decode())))
-        for field, weight in relations.items():
-            rows.append((f"relation:{concept.decode()}:{field.decode()}", weight))
-    names = [name.decode() for name in await redis.zrange(layout.changed(namespace), 0, -1)]
-    sessions: set[str] = set()
-    links: set[bytes] = set()
-    for start in range(0, len(names), _READ_AT_ONCE):
-        async for row in _rows_of_memories(
-            redis, layout, namespace, names[start : start + _READ_AT_ONCE]
-        ):
-            rows.append(row)
+def _rows(
+    collection: AnyCollection, part: Part, entries: Mapping[Any, Packed | None]
+) -> Iterator[Row]:
+    name = collection.row or collection.name
+    name = f"{name}:{part}" if collection.parts else name
+    kept = {field: packed for field, packed in entries.items() if packed is not None}
+    if collection.by_entry:
+        for field, packed in kept.items():
+            yield f"{name}:{_bytes(field).decode()}", packed
+    elif collection.kind == "string":
+        yield name, kept.get(b"", b"")
+    elif collection.most is not None:
+        yield name, _highest(kept, collection.most)
+    elif kept or not collection.parts:
+        yield name, kept
+
+
+async def _rows_of_build(
+    redis: RedisClient, layout: Layout, namespace: str, contents: Contents
+) -> AsyncIterator[Row]:
+    concepts = await redis.hkeys(CONCEPTS.key(layout, namespace))
+    parts: dict[str, set[str]] = {
+        "concepts": {concept.decode() for concept in concepts},
+        "sessions": set(),
+        "links": set(),
+    }
+    names = [name.decode() for name in await redis.zrange(CHANGED.key(layout, namespace), 0, -1)]
+    for at in range(0, len(names), _READ_AT_ONCE):
+        some = names[at : at + _READ_AT_ONCE]
+        async for row in _rows_of_memories(redis, layout, namespace, some):
+            yield row
             if row[0].startswith("document:") and isinstance(row[1], dict):
-                found = _session_and_concepts(row[1].get(b"more", b""))
-                sessions |= found[0]
-                links |= found[1]
-    for session in sessions:
-        places = await _sorted_set(redis, layout.session(namespace, session))
-        rows.append((f"session:{session}", places))
-    for link in links:
-        ids = await _sorted_set(redis, layout.linked(namespace, link))
-        rows += [(f"linked:{link.hex()}", ids)] if ids else []
-    return rows
+                _note_parts(row[1].get(b"more", b""), parts)
+    places: list[tuple[AnyCollection, Part]] = [
+        (collection, part)
+        for collection in contents.collections
+        for part in (parts[collection.parts] if collection.parts else [""])
+    ]
+    for at in range(0, len(places), _READ_AT_ONCE):
+        pipe = redis.pipeline(transaction=False)
+        for collection, part in places[at : at + _READ_AT_ONCE]:
+            key = collection.key_of(layout, namespace, part)
+            match collection.kind:
+                case "hash":
+                    pipe.hgetall(key)
+                case "sorted set":
+                    pipe.zrange(key, 0, -1, withscores=True)
+                case "string":
+                    pipe.get(key)
+        for (collection, part), reply in zip(places[at:], await pipe.execute(), strict=False):
+            entries = {b"": reply} if collection.kind == "string" else dict(reply)
+            for row in _rows(collection, part, entries):
+                yield row
 
 
-def _session_and_concepts(more: bytes) -> tuple[set[str], set[bytes]]:
+def _note_parts(more: bytes, parts: dict[str, set[str]]) -> None:
+    """Note the session and the concepts of a document."""
     # Damage must give another digest, not an error: it is the replay that mends it.
     try:
         rest = dict(orjson.loads(more))
-        session = {str(rest["session"])} if "session" in rest else set()
-        return session, {hash64(str(concept)) for concept in rest.get("concepts", [])}
+        links = {hash64(str(concept)).hex() for concept in rest.get("concepts", [])}
     except (ValueError, TypeError):
-        return set(), set()
+        return
+    parts["links"] |= links
+    parts["sessions"] |= {str(rest["session"])} if "session" in rest else set()
 
 
 async def _rows_of_memories(
@@ -181,10 +173,6 @@ async def _rows_of_memories(
             yield row
 
 
-async def _sorted_set(redis: RedisClient, key: str) -> dict[bytes, float]:
-    return dict(await redis.zrange(key, 0, -1, withscores=True))
-
-
 def _memory_rows(
     memory_id: str, status: Status, parts: tuple[bytes, Value, Value]
 ) -> Iterator[Row]:
@@ -194,26 +182,25 @@ def _memory_rows(
     yield f"contexts:{memory_id}", contexts
 
 
-def _highest(scores: Mapping[str, float]) -> dict[str, float]:
-    ordered = sorted((float(score), name) for name, score in scores.items())
-    return {name: score for score, name in ordered[-RECENT_MAX:]}
-
-
-def _numbers(counts: Mapping[bytes, int]) -> dict[bytes, bytes]:
-    """Counts as Redis keeps them; zero among terms and links is kept by absence."""
-    always = {status.encode() for status in STATUSES} | {b"length"}
-    return {key: b"%d" % n for key, n in counts.items() if n or key in always}
+def _highest(scores: Fields, most: int) -> Fields:
+    ordered = sorted(scores, key=lambda member: (float(scores[member]), _bytes(member)))
+    return {member: scores[member] for member in ordered[-most:]}
 
 
 def _parts(name: str, value: Value) -> Iterator[bytes]:
     yield name.encode()
-    if isinstance(value, bytes):
-        yield value
+    if not isinstance(value, Mapping):
+        yield _bytes(value)
         return
-    pairs = [(key if isinstance(key, bytes) else key.encode(), item) for key, item in value.items()]
-    for key, item in sorted(pairs):
-        yield key
-        yield item if isinstance(item, bytes) else struct.pack("<d", item)
+    for field, item in sorted((_bytes(field), item) for field, item in value.items()):
+        yield field
+        yield _bytes(item)
+
+
+def _bytes(value: Field | Packed) -> bytes:
+    if isinstance(value, bytes):
+        return value
+    return value.encode() if isinstance(value, str) else struct.pack("<d", value)
 
 
 def _status_of(record: bytes | None) -> Status:

@@ -20,15 +20,14 @@ from cognition.base_level import (
 )
 from schemas.parameters import Parameters
 from services.readside.columns import Memories
-from services.readside.layout import KINDS
+from services.readside.layout import Kind, of_kinds
 from services.readside.parameters import downscaling_at
 
 # Over a fresh memory's, nats. What was massed together decays so fast that all of it is 0 as a
 # double after a while; no threshold is as low.
 LEVEL_LEAST = -700.0
-# By the code of a kind, which is a byte.
-_MEANT = np.ones(256, np.bool_)
-_MEANT[[KINDS.index(kind) + 1 for kind in ("search", "compacted", "inherited")]] = False
+# A presentation, but nobody turned to the memory itself.
+NOT_MEANT: tuple[Kind, ...] = ("search", "compacted", "inherited")
 
 
 @dataclass(frozen=True)
@@ -116,7 +115,7 @@ def last_used(memories: Memories, now_ms: int) -> np.ndarray:
     """The time when each memory was last created, recalled, used, restored or rehearsed, ms; shape
     (memories,). Being merely found, and inheriting, do not count."""
     traces = memories.traces
-    meant = _MEANT[traces["id"] >> np.uint64(56)] & (traces["time_ms"] <= now_ms)
+    meant = ~of_kinds(traces["id"], *NOT_MEANT) & (traces["time_ms"] <= now_ms)
     last: np.ndarray = np.full(len(memories), np.iinfo(np.int64).min)
     np.maximum.at(last, memories.memory_of_trace[meant], traces["time_ms"][meant])
     return last

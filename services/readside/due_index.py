@@ -5,14 +5,13 @@ time stays a lower bound. What lowers activation writes the entry anew.
 """
 
 import hashlib
-import struct
 from math import exp, log
 
 import orjson
 
 from schemas.parameters import Parameters
 from services.readside.activation import threshold_of
-from services.readside.layout import State
+from services.readside.layout import TRACE_STRUCT, State
 
 NEVER_MS = 10.0**18
 EXPONENT_MAX = 700.0  # e^709.8 is the largest double
@@ -20,7 +19,6 @@ EXPONENT_MAX = 700.0  # e^709.8 is the largest double
 TRACES_LOOKED_AT = 32
 # Traces from before decays had a lower bound may have any, also 0: they never fade.
 DECAY_RATE_LEAST = 1e-30
-_TRACE = struct.Struct("<qQff")
 _SHAPING = (
     "decay_rate",
     "onset_seconds",
@@ -39,7 +37,8 @@ def due_ms(state: State, traces: bytes, parameters: Parameters) -> float:
     threshold = lowest_threshold(state.bias, parameters)
     onset, fresh = parameters.onset_seconds, parameters.fresh_activation
     latest = 0.0
-    for time_ms, _, weight, decay in _TRACE.iter_unpack(traces[-TRACES_LOOKED_AT * _TRACE.size :]):
+    newest = traces[-TRACES_LOOKED_AT * TRACE_STRUCT.size :]
+    for time_ms, _, weight, decay in TRACE_STRUCT.iter_unpack(newest):
         needed = log(weight) + fresh - threshold if weight > 0 else 0.0
         exponent = needed / max(decay, DECAY_RATE_LEAST)
         if exponent > EXPONENT_MAX:

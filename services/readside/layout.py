@@ -7,77 +7,61 @@ the live one. Redis stores; only the fold (services/projection) writes.
 
 import hashlib
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Literal, cast
+from operator import attrgetter
+from typing import Annotated, Any, Generic, Literal, TypeVar, cast, get_args, get_type_hints
 from uuid import UUID
 
 import numpy as np
 import orjson
 
-from schemas.ids import in_key
-
 Status = Literal["active", "decayed", "deleted"]
-STATUSES: tuple[Status, ...] = ("active", "decayed", "deleted")
+STATUSES: tuple[Status, ...] = get_args(Status)
 # What searches find; a deleted memory is in no index.
 INDEXED: tuple[Status, ...] = ("active", "decayed")
-# The last stands for many old presentations that were compacted.
-KINDS = (
-    *("creation", "search", "recall", "used", "restore", "rehearsal", "compacted"),
+# Of a presentation. Traces hold the place in this list, from 1: a new kind comes last.
+Kind = Literal[
+    "creation",
+    "search",
+    "recall",
+    "used",
+    "restore",
+    "rehearsal",
+    "compacted",  # stands for many old presentations
     "inherited",  # from a memory it was made of
     "revival",  # by a run of maintenance that met what was archived
-)
+]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+_CODES: dict[str, int] = {kind: code for code, kind in enumerate(KINDS, 1)}
 # A presentation, but not an access: nobody asked for the memory.
-NOT_COUNTED = ("rehearsal", "compacted", "inherited", "revival")
+NOT_COUNTED: tuple[Kind, ...] = ("rehearsal", "compacted", "inherited", "revival")
 
-RECENT_MAX = 1_000
 SEEN_EVENTS_MAX = 100_000
 TAG_SEPARATOR = "\x1f"
 
 # One presentation. `id`: kind in the top byte, then 56 bits of the event's id.
 TRACE = np.dtype([("time_ms", "<i8"), ("id", "<u8"), ("weight", "<f4"), ("decay_rate", "<f4")])
-_TRACE = struct.Struct("<qQff")
-
-# What ranking needs of a memory lies in one string: this fixed state, the changes of its status
-# and bias, its vector, terms, concepts and traces. A candidate set is then one MGET (hashes, or a
-# script that reads them, took three times as long) and decodes in one numpy call per part.
-STATE = np.dtype(
-    [
-        ("status", "u1"),
-        ("pinned", "u1"),
-        ("dimension", "<u2"),
-        # Nobody bounds how often a memory is forgotten and restored.
-        ("changes", "<u4"),
-        ("terms", "<u4"),
-        ("concepts", "<u4"),
-        ("length", "<u4"),
-        ("access_count", "<u4"),
-        ("presentations", "<u4"),
-        ("created_ms", "<i8"),
-        ("recorded_ms", "<i8"),
-        ("last_accessed_ms", "<i8"),
-        ("offset", "<i8"),
-        ("superseded_ms", "<i8"),
-        ("use", "<f8"),
-        ("bias", "<f8"),
-        ("salience", "<f8"),
-        ("valence", "<f8"),
-        ("arousal", "<f8"),
-        ("previous", "V16"),
-        ("next", "V16"),
-        ("superseded_by", "V16"),
-    ]
-)
-_STATE = struct.Struct("<BBHIIIIIIqqqqqddddd16s16s16s")
-_HEAD = struct.Struct("<BBHIII")
-_CHANGE = struct.Struct("<qBd16s")
 # A term or concept is known by 64 bits of the hash of its name. `speaker`: 1 where the term is of
 # the speaker's name.
 TERM = np.dtype([("term", "<u8"), ("count", "<u2"), ("speaker", "<u2")])
 CONCEPT = np.dtype("<u8")
 NOBODY = bytes(16)  # as a neighbour or successor
-assert _STATE.size == STATE.itemsize
-assert _TRACE.size == TRACE.itemsize
+_STRUCT_CODES = {"u1": "B", "u2": "H", "u4": "I", "u8": "Q", "i8": "q", "f4": "f", "f8": "d"}
+
+
+def struct_of(dtype: np.dtype) -> struct.Struct:
+    """A packer and unpacker of one row of a structured type: for single rows faster than numpy."""
+    codes = [
+        f"{each.itemsize}s" if each.kind == "V" else _STRUCT_CODES[each.str[1:]]
+        for each, *_ in (dtype.fields or {}).values()
+    ]
+    return struct.Struct("<" + "".join(codes))
+
+
+TRACE_STRUCT = struct_of(TRACE)
+_CHANGE = struct.Struct("<qBd16s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,37 +77,43 @@ class Change:
 
 _CHANGES = (*STATUSES, "adjusted", "cleared", "superseded", "corrected")
 _CORRECTED = _CHANGES.index("corrected")
+Count = Annotated[int, "<u4"]
+Whole = Annotated[int, "<i8"]
+Real = Annotated[float, "<f8"]
+Id = Annotated[bytes, "V16"]
 
 
 @dataclass(slots=True)
 class State:
-    """A memory's mutable part. `changes` are in the order folded.
+    """A memory's mutable part, and the table of the fields that its record begins with.
 
-    `previous` and `next`: ids of its neighbours in its session, by time. `length`: its terms,
-    each as often as it occurs. `presentations`: its traces, also those that were compacted.
-    `use`: the summed weight of its accesses and of what it inherited; what runs of maintenance do
-    is in neither this nor `last_accessed_ms`, so that undoing one has nothing to lower there.
+    Each is packed in this order, as its type says; a new one comes before `changes`.
+    `changes`, which is packed behind them, is in the order folded. `previous` and `next`: ids of
+    its neighbours in its session, by time. `length`: its terms, each as often as it occurs.
+    `presentations`: its traces, also those that were compacted. `use`: the summed weight of its
+    accesses and of what it inherited; what runs of maintenance do is in neither this nor
+    `last_accessed_ms`, so that undoing one has nothing to lower there.
     """
 
-    created_ms: int
-    recorded_ms: int
-    offset: int
-    salience: float
-    valence: float
-    arousal: float
-    pinned: bool
-    last_accessed_ms: int
-    length: int = 0
-    status: Status = "active"
-    access_count: int = 0
-    presentations: int = 0
-    use: float = 0.0
-    bias: float = 0.0
-    superseded_ms: int = 0
-    superseded_by: bytes = NOBODY
-    previous: bytes = NOBODY
-    next: bytes = NOBODY
-    changes: list[Change] = field(default_factory=list)
+    status: Annotated[Status, "u1"] = "active"
+    pinned: Annotated[bool, "u1"] = False
+    length: Count = 0
+    access_count: Count = 0
+    presentations: Count = 0
+    created_ms: Whole = 0
+    recorded_ms: Whole = 0
+    last_accessed_ms: Whole = 0
+    offset: Whole = 0
+    superseded_ms: Whole = 0
+    use: Real = 0.0
+    bias: Real = 0.0
+    salience: Real = 0.0
+    valence: Real = 0.0
+    arousal: Real = 0.0
+    previous: Id = NOBODY
+    next: Id = NOBODY
+    superseded_by: Id = NOBODY
+    changes: list[Change] = field(default_factory=list, kw_only=True)
 
 
 def status_at(changes: list[Change], moment_ms: int) -> Status:
@@ -175,68 +165,71 @@ class Parts:
         return Parts(self.vector, self.terms, self.concepts, traces)
 
 
-def pack_record(state: State, parts: Parts) -> bytes:
-    """A memory's record."""
-    fixed = _STATE.pack(
-        STATUSES.index(state.status),
-        state.pinned,
-        len(parts.vector) // 2,
-        len(state.changes),
-        len(parts.terms) // TERM.itemsize,
-        len(parts.concepts) // CONCEPT.itemsize,
-        state.length,
-        state.access_count,
-        state.presentations,
-        state.created_ms,
-        state.recorded_ms,
-        state.last_accessed_ms,
-        state.offset,
-        state.superseded_ms,
-        state.use,
-        state.bias,
-        state.salience,
-        state.valence,
-        state.arousal,
-        state.previous,
-        state.next,
-        state.superseded_by,
-    )
-    changes = (
-        _CHANGE.pack(c.at_ms, _CHANGES.index(c.what), c.nats, c.other) for c in state.changes
-    )
-    return b"".join((fixed, *changes, parts.vector, parts.terms, parts.concepts, parts.traces))
+S = TypeVar("S", bound=State)
+# How many there are of each part but the traces, which are the rest. They stand behind status and
+# pinned. Nobody bounds how often a memory is forgotten and restored.
+_LENGTHS = (("dimension", "<u2"), ("changes", "<u4"), ("terms", "<u4"), ("concepts", "<u4"))
+_HEAD = struct_of(np.dtype([("status", "u1"), ("pinned", "u1"), *_LENGTHS]))
 
 
-def unpack_record(record: bytes) -> tuple[State, Parts]:
-    """Unpack the bytes of `pack_record`."""
-    (
-        status, pinned, _, changes, _, _, length, count, presentations, created, recorded, last,
-        offset, superseded_ms, use, bias, salience, valence, arousal, previous, following,
-        superseded_by,
-    ) = _STATE.unpack_from(record)  # fmt: skip
-    past = unpack_changes(record[_STATE.size : _STATE.size + changes * _CHANGE.size])
-    state = State(
-        created_ms=created,
-        recorded_ms=recorded,
-        offset=offset,
-        salience=salience,
-        valence=valence,
-        arousal=arousal,
-        pinned=bool(pinned),
-        last_accessed_ms=last,
-        length=length,
-        status=STATUSES[status],
-        access_count=count,
-        presentations=presentations,
-        use=use,
-        bias=bias,
-        superseded_ms=superseded_ms,
-        superseded_by=superseded_by,
-        previous=previous,
-        next=following,
-        changes=past,
-    )
-    return state, split_record(record)
+class RecordFormat(Generic[S]):
+    """Packing of a memory: its state, one row of `dtype`, then the parts one after the other.
+
+    What ranking needs of a memory lies in this one string. A candidate set is then one MGET
+    (hashes, or a script that reads them, took three times as long) and decodes in one numpy call
+    per part.
+    """
+
+    def __init__(self, state: type[S]) -> None:
+        """`state`: the table of the fields."""
+        types = [
+            (name, hint.__metadata__[0])
+            for name, hint in get_type_hints(state, include_extras=True).items()
+            if hasattr(hint, "__metadata__")
+        ]
+        self._make = state
+        self._rest: Callable[[S], tuple[Any, ...]] = attrgetter(*[name for name, _ in types[2:]])
+        self.dtype = np.dtype([*types[:2], *_LENGTHS, *types[2:]])
+        self._struct = struct_of(self.dtype)
+
+    def pack(self, state: S, parts: Parts) -> bytes:
+        """A memory's record."""
+        fixed = self._struct.pack(
+            STATUSES.index(state.status),
+            state.pinned,
+            len(parts.vector) // 2,
+            len(state.changes),
+            len(parts.terms) // TERM.itemsize,
+            len(parts.concepts) // CONCEPT.itemsize,
+            *self._rest(state),
+        )
+        changes = [
+            _CHANGE.pack(c.at_ms, _CHANGES.index(c.what), c.nats, c.other) for c in state.changes
+        ]
+        return b"".join((fixed, *changes, parts.vector, parts.terms, parts.concepts, parts.traces))
+
+    def unpack(self, record: bytes) -> tuple[S, Parts]:
+        """Unpack the bytes of `pack`."""
+        status, pinned, _, _, _, _, *rest = self._struct.unpack_from(record)
+        _, changes = self.split_head(record)
+        past = unpack_changes(changes)
+        return self._make(STATUSES[status], bool(pinned), *rest, changes=past), self.split(record)
+
+    def split_head(self, record: bytes) -> tuple[bytes, bytes]:
+        """A record's state, one row of `dtype`, and its changes."""
+        size, changes = self._struct.size, _HEAD.unpack_from(record)[3]
+        return record[:size], record[size : size + changes * _CHANGE.size]
+
+    def split(self, record: bytes) -> Parts:
+        """The parts of a record behind its state and changes."""
+        _, _, dimension, changes, terms, concepts = _HEAD.unpack_from(record)
+        vector = self._struct.size + changes * _CHANGE.size
+        words = vector + 2 * dimension
+        links = words + terms * TERM.itemsize
+        traces = links + concepts * CONCEPT.itemsize
+        return Parts(
+            record[vector:words], record[words:links], record[links:traces], record[traces:]
+        )
 
 
 def unpack_changes(packed: bytes) -> list[Change]:
@@ -252,20 +245,10 @@ def corrections_in(changes: bytes) -> int:
     return changes[8 :: _CHANGE.size].count(_CORRECTED)
 
 
-def split_head(record: bytes) -> tuple[bytes, bytes]:
-    """A record's state, one row of STATE, and its changes."""
-    changes = _HEAD.unpack_from(record)[3]
-    return record[: _STATE.size], record[_STATE.size : _STATE.size + changes * _CHANGE.size]
-
-
-def split_record(record: bytes) -> Parts:
-    """The parts of a record behind its state and changes."""
-    _, _, dimension, changes, terms, concepts = _HEAD.unpack_from(record)
-    vector = _STATE.size + changes * _CHANGE.size
-    words = vector + 2 * dimension
-    links = words + terms * TERM.itemsize
-    traces = links + concepts * CONCEPT.itemsize
-    return Parts(record[vector:words], record[words:links], record[links:traces], record[traces:])
+RECORD = RecordFormat(State)
+STATE = RECORD.dtype
+pack_record, unpack_record = RECORD.pack, RECORD.unpack
+split_head, split_record = RECORD.split_head, RECORD.split
 
 
 @lru_cache(100_000)
@@ -276,23 +259,40 @@ def hash64(name: str) -> bytes:
 
 def trace_id(kind: str, event_id: UUID) -> int:
     """The 64 bits that identify a presentation within its memory."""
-    return (KINDS.index(kind) + 1) << 56 | int.from_bytes(event_id.bytes[:7], "big")
+    return _CODES[kind] << 56 | int.from_bytes(event_id.bytes[:7], "big")
 
 
-def kind_of(identity: int) -> str:
+def numbered_ids(kind: Kind, count: int) -> np.ndarray:
+    """Ids of so many traces that stand for no single event, shape (count,)."""
+    return np.arange(count, dtype=np.uint64) | np.uint64(_CODES[kind] << 56)
+
+
+def kind_of(identity: int) -> Kind:
     """The kind of use behind a trace's id."""
     return KINDS[(identity >> 56) - 1]
 
 
+def of_kinds(identities: np.ndarray, *kinds: Kind) -> np.ndarray:
+    """A mask of the traces of some kinds, by their `id`, shape (traces,)."""
+    mask: np.ndarray = _mask(kinds)[identities >> np.uint64(56)]
+    return mask
+
+
+@lru_cache
+def _mask(kinds: tuple[Kind, ...]) -> np.ndarray:
+    mask = np.zeros(256, bool)
+    mask[[_CODES[kind] for kind in kinds]] = True
+    return mask
+
+
 def counted(identities: np.ndarray) -> np.ndarray:
     """A mask of the traces that are accesses, by their `id`, shape (traces,)."""
-    kinds = [KINDS.index(kind) + 1 for kind in NOT_COUNTED]
-    return ~np.isin(identities >> np.uint64(56), kinds)
+    return ~of_kinds(identities, *NOT_COUNTED)
 
 
 def pack_trace(time_ms: int, identity: int, weight: float, decay_rate: float) -> bytes:
     """One presentation's 24 bytes."""
-    return _TRACE.pack(time_ms, identity, weight, decay_rate)
+    return TRACE_STRUCT.pack(time_ms, identity, weight, decay_rate)
 
 
 def relation_field(direction: Literal["in", "out"], kind: str, other: str) -> bytes:
@@ -322,112 +322,50 @@ class Layout:
     version: int
     partition: int
 
+    def key(self, kind: str, *names: str) -> str:
+        """A key of this partition; those of collections are in `services.readside.collections`."""
+        build = f"{self.prefix}v{self.version}:{kind}:{{p{self.partition}}}"
+        return ":".join((build, *names)) if names else build
+
     def document(self, status: Status, namespace: str, memory_id: str | UUID) -> str:
-        return f"{self._kind(status)}:{namespace}:{memory_id}"
+        return f"{self.key(status)}:{namespace}:{memory_id}"
 
     def record(self, namespace: str, memory_id: str | UUID) -> str:
-        """String: what ranking needs, see `pack_record`."""
-        return f"{self._kind('record')}:{namespace}:{memory_id}"
+        """String: what ranking needs, see `RecordFormat`."""
+        return f"{self.key('record')}:{namespace}:{memory_id}"
 
     def contexts(self, namespace: str, memory_id: str | UUID) -> str:
-        return f"{self._kind('contexts')}:{namespace}:{memory_id}"
-
-    def counts(self, namespace: str) -> str:
-        """Hash: memories by status, and under `length` all terms of those not deleted."""
-        return f"{self._kind('counts')}:{namespace}"
-
-    def changed(self, namespace: str) -> str:
-        """Sorted set of all memories of a namespace by the offset of the last event on them."""
-        return f"{self._kind('changed')}:{namespace}"
-
-    def recent(self, namespace: str) -> str:
-        """Sorted set of the memories accessed last, by when."""
-        return f"{self._kind('recent')}:{namespace}"
-
-    def frequent(self, namespace: str) -> str:
-        """Sorted set of the memories used most, by `State.use`."""
-        return f"{self._kind('frequent')}:{namespace}"
-
-    def session(self, namespace: str, session: str) -> str:
-        """Sorted set of a session's memories by time; members are offset, then id."""
-        return f"{self._kind('session')}:{in_key(namespace)}:{session}"
-
-    def document_frequencies(self, namespace: str) -> str:
-        """Hash: in how many memories, the deleted ones apart, a term occurs."""
-        return f"{self._kind('terms')}:{namespace}"
-
-    def parameters(self, namespace: str) -> str:
-        """String: those of the model's parameters that are not at their default, as JSON."""
-        return f"{self._kind('parameters')}:{namespace}"
-
-    def concepts(self, namespace: str) -> str:
-        """Hash: concepts by name, as JSON."""
-        return f"{self._kind('concepts')}:{namespace}"
-
-    def vocabulary(self, namespace: str) -> str:
-        """String: offset of the last event on a concept."""
-        return f"{self._kind('vocabulary')}:{namespace}"
-
-    def graph(self, namespace: str) -> str:
-        """Sorted set of all concepts `[name]` and relations `[source, type, target]`, as JSON.
-
-        By the offset of the last event on each, which is no other's: what changed since.
-        """
-        return f"{self._kind('graph')}:{namespace}"
-
-    def relations(self, namespace: str, concept: bytes) -> str:
-        """Hash: the weights of all relations at a concept (its `hash64`); see `relation_field`."""
-        return f"{self._kind('relations')}:{namespace}:{concept.hex()}"
-
-    def made(self, namespace: str) -> str:
-        """Hash: elements of the graph that only runs of maintenance added; element to runs."""
-        return f"{self._kind('made')}:{namespace}"
-
-    def links(self, namespace: str) -> str:
-        """Hash: how many memories, the deleted ones apart, a concept is linked to."""
-        return f"{self._kind('links')}:{namespace}"
-
-    def linked(self, namespace: str, concept: bytes) -> str:
-        """Sorted set of the memories that a concept (its `hash64`) is linked to, by offset."""
-        return f"{self._kind('linked')}:{namespace}:{concept.hex()}"
-
-    def runs(self, namespace: str) -> str:
-        """Hash: runs of maintenance by id, as JSON."""
-        return f"{self._kind('runs')}:{namespace}"
-
-    def runs_by_offset(self, namespace: str) -> str:
-        """Sorted set of the ids of runs by the offset of their first event."""
-        return f"{self._kind('runs_by_offset')}:{namespace}"
+        return f"{self.key('contexts')}:{namespace}:{memory_id}"
 
     def due(self, namespace: str) -> str:
         """Sorted set of active memories by a time not later than when they will have faded.
 
         A hint outside the digest; only maintenance moves scores up.
         """
-        return f"{self._kind('due')}:{namespace}"
+        return self.key("due", namespace)
 
     def due_parameters(self, namespace: str) -> str:
         """String: fingerprint of the parameters that all entries of `due` allow for."""
-        return f"{self._kind('due_parameters')}:{namespace}"
+        return self.key("due_parameters", namespace)
 
     @property
     def namespaces(self) -> str:
-        return self._kind("namespaces")
+        return self.key("namespaces")
 
     @property
     def seen(self) -> str:
         """Sorted set of the last event ids by offset."""
-        return self._kind("seen")
+        return self.key("seen")
 
     @property
     def cursor(self) -> str:
         """Next offset to apply; written last, in the script that writes the data."""
-        return self._kind("cursor")
+        return self.key("cursor")
 
     @property
     def fold(self) -> str:
         """The FOLD that made this build; written with its first cursor, in the same script."""
-        return self._kind("fold")
+        return self.key("fold")
 
     def index(self, status: Status) -> str:
         """Name of the search index over the documents of one status, all partitions."""
@@ -439,9 +377,6 @@ class Layout:
     @property
     def _build(self) -> str:
         return f"{self.prefix}v{self.version}"
-
-    def _kind(self, kind: str) -> str:
-        return f"{self._build}:{kind}:{{p{self.partition}}}"
 
 
 @dataclass(frozen=True)

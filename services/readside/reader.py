@@ -6,6 +6,7 @@ All raise Unavailable while the read side cannot answer.
 from collections.abc import Sequence
 from uuid import UUID
 
+from services.readside.collections import RUNS
 from services.readside.documents import (
     ATTRIBUTES,
     DOCUMENT,
@@ -60,6 +61,7 @@ async def read_fields(
 async def read_run(build: LiveBuild, namespace: str, run_id: UUID) -> tuple[int, Run | None]:
     """The cursor, and what the fold knows of a run; None if the namespace has not got it."""
     cursor, (packed,) = await build.read(
-        build.partition(namespace), lambda layout: [["HGET", layout.runs(namespace), run_id.hex]]
+        build.partition(namespace),
+        lambda layout: [["HGET", RUNS.key(layout, namespace), run_id.hex]],
     )
     return cursor, unpack_run(packed) if packed is not None else None

@@ -5,13 +5,12 @@ import numpy as np
 from schemas.parameters import Parameters
 from services.readside.activation import activations
 from services.readside.columns import ACTIVE, Memories
-from services.readside.layout import KINDS
+from services.readside.layout import Kind, of_kinds
 
 # Memories accessed last. Reads of working memory and searches choose among the same.
 CHOSEN_FROM = 100
-_CREATION, _INHERITED = (KINDS.index(kind) + 1 for kind in ("creation", "inherited"))
 # What was merely found is not in anyone's focus: else a search would steer the next one.
-DELIBERATE = [_CREATION, *(KINDS.index(kind) + 1 for kind in ("recall", "used", "restore"))]
+DELIBERATE: tuple[Kind, ...] = ("creation", "recall", "used", "restore")
 
 
 def focus_of(memories: Memories, now_ms: int, parameters: Parameters) -> dict[int, float]:
@@ -25,11 +24,11 @@ def focus_of(memories: Memories, now_ms: int, parameters: Parameters) -> dict[in
     activation decides what is held, as in Anderson, Reder & Lebiere (1996), Cognitive Psychology
     30:221.
     """
-    kinds = memories.traces["id"] >> np.uint64(56)
+    ids = memories.traces["id"]
     derived = np.zeros(len(memories), np.bool_)
-    derived[memories.memory_of_trace[kinds == _INHERITED]] = True
-    meant = np.isin(kinds, DELIBERATE) & (memories.traces["time_ms"] <= now_ms)
-    meant &= ~((kinds == _CREATION) & derived[memories.memory_of_trace])
+    derived[memories.memory_of_trace[of_kinds(ids, "inherited")]] = True
+    meant = of_kinds(ids, *DELIBERATE) & (memories.traces["time_ms"] <= now_ms)
+    meant &= ~(of_kinds(ids, "creation") & derived[memories.memory_of_trace])
     last_ms = np.full(len(memories), np.iinfo(np.int64).min)
     np.maximum.at(last_ms, memories.memory_of_trace[meant], memories.traces["time_ms"][meant])
     since_ms = now_ms - parameters.focus_seconds * 1000

@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 
 from schemas.events import AccessKind, MemoryEvent
 from schemas.ids import effect_id
-from services.projection import digest
 from services.projection.adapters import redis_changes
 from services.projection.digest import digest_of_view
 from services.projection.fold import fold as domain
@@ -20,6 +18,8 @@ from services.projection.fold import presentations
 from services.projection.fold.fold import fold, fold_log
 from services.projection.fold.view import Namespace, Needs, Ref, View
 from services.projection.ports import Outcome
+from services.readside import collections
+from services.readside.collections import COUNTS
 from services.readside.layout import TRACE
 from tests.builders import (
     TIME_MS,
@@ -30,6 +30,7 @@ from tests.builders import (
     parameters_event,
     restored_event,
 )
+from tests.contract.corrections_contract import CorrectionsContract
 from tests.contract.fold_version_contract import FoldVersionContract
 from tests.contract.folding import Offsets, ProbedProjection, batch_of, fold_all, fold_into
 from tests.sequences import GRAPH, KINDS, TIMES, around, at_offsets, cuts, logs, small_stored
@@ -75,12 +76,11 @@ def small_limits() -> Iterator[None]:
         patch.setattr(presentations, "TRACES_MAX", 2 * SMALL_LIMIT)
         for module in (domain, redis_changes):
             patch.setattr(module, "SEEN_EVENTS_MAX", SMALL_LIMIT)
-        for module in (redis_changes, digest):
-            patch.setattr(module, "RECENT_MAX", SMALL_LIMIT)
+        patch.setattr(collections, "RECENT_MAX", SMALL_LIMIT)
         yield
 
 
-class ProjectionContract(FoldVersionContract):
+class ProjectionContract(FoldVersionContract, CorrectionsContract):
     """What every projection store must do. Subclasses give only the `projection` fixture."""
 
     @pytest.fixture
@@ -122,7 +122,8 @@ class ProjectionContract(FoldVersionContract):
         assert view.memories[REF].state == folded.memories[REF].state
         assert view.memories[REF].parts == folded.memories[REF].parts
         assert view.memories[REF].document_status == "deleted"
-        assert view.namespaces[NAMESPACE].statuses == Counter({"active": 1, "deleted": 1})
+        counts = view.namespaces[NAMESPACE][COUNTS]
+        assert (counts["active"], counts["decayed"], counts["deleted"]) == (1, 0, 1)
         assert view.seen == {events[0][1].id.bytes: 7}
 
     async def test_batch_sent_again_after_a_lost_reply_changes_nothing(

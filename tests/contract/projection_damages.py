@@ -1,16 +1,19 @@
 """What may go wrong with what Redis holds: one small damage for each thing it holds."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from schemas.ids import derive
 from services.common.redis import RedisClient
+from services.readside.collections import COLLECTIONS, RELATIONS
 from services.readside.layout import STATE, STATUSES, Layout, hash64, relation_field
 from tests.builders import memory_id
 
 NAMESPACE = "acme/one"
-ANN, BOB = memory_id("ann"), memory_id("bob")
+ANN, BOB, CID = memory_id("ann"), memory_id("bob"), memory_id("cid")
 RUN = derive("run")
 Damage = Callable[[RedisClient, Layout], Awaitable[object]]
+Key = Callable[[Layout], str]
 
 
 def flipped(value: bytes, at: int) -> bytes:
@@ -42,12 +45,12 @@ async def context(redis: RedisClient, layout: Layout) -> None:
         await redis.hset(key, name, flipped(value, 0))
 
 
-def bump(key: Callable[[Layout], str], field: bytes | str) -> Damage:
+def bump(key: Key, field: bytes | str) -> Damage:
     """One more in a hash of numbers."""
     return lambda redis, layout: redis.hincrbyfloat(key(layout), field, 1.0)
 
 
-def moved(key: Callable[[Layout], str]) -> Damage:
+def moved(key: Key) -> Damage:
     """Another score in a sorted set."""
 
     async def damage(redis: RedisClient, layout: Layout) -> None:
@@ -57,7 +60,7 @@ def moved(key: Callable[[Layout], str]) -> Damage:
     return damage
 
 
-def one_gone(key: Callable[[Layout], str]) -> Damage:
+def one_gone(key: Key) -> Damage:
     """A member less in a sorted set."""
 
     async def damage(redis: RedisClient, layout: Layout) -> None:
@@ -66,7 +69,7 @@ def one_gone(key: Callable[[Layout], str]) -> Damage:
     return damage
 
 
-def field_gone(key: Callable[[Layout], str]) -> Damage:
+def field_gone(key: Key) -> Damage:
     """A field less in a hash."""
 
     async def damage(redis: RedisClient, layout: Layout) -> None:
@@ -76,7 +79,7 @@ def field_gone(key: Callable[[Layout], str]) -> Damage:
     return damage
 
 
-def changed_text(key: Callable[[Layout], str], field: str | None = None) -> Damage:
+def changed_text(key: Key, field: str | None = None) -> Damage:
     """A bit changed in a string, or in a field of a hash."""
 
     async def damage(redis: RedisClient, layout: Layout) -> None:
@@ -88,33 +91,25 @@ def changed_text(key: Callable[[Layout], str], field: str | None = None) -> Dama
     return damage
 
 
-SORTED_SETS: dict[str, Callable[[Layout], str]] = {
-    "changed": lambda layout: layout.changed(NAMESPACE),
-    "recent": lambda layout: layout.recent(NAMESPACE),
-    "frequent": lambda layout: layout.frequent(NAMESPACE),
-    "session": lambda layout: layout.session(NAMESPACE, "monday"),
-    "linked": lambda layout: layout.linked(NAMESPACE, hash64("tea")),
-    "graph": lambda layout: layout.graph(NAMESPACE),
-    "runs by offset": lambda layout: layout.runs_by_offset(NAMESPACE),
-}
-HASHES: dict[str, Callable[[Layout], str]] = {
-    "counts": lambda layout: layout.counts(NAMESPACE),
-    "terms": lambda layout: layout.document_frequencies(NAMESPACE),
-    "links": lambda layout: layout.links(NAMESPACE),
-    "concepts": lambda layout: layout.concepts(NAMESPACE),
-    "made": lambda layout: layout.made(NAMESPACE),
-    "runs": lambda layout: layout.runs(NAMESPACE),
-    "relations out": lambda layout: layout.relations(NAMESPACE, hash64("tea")),
-    "relations in": lambda layout: layout.relations(NAMESPACE, hash64("cup")),
-}
-STRINGS: dict[str, Callable[[Layout], str]] = {
-    "parameters": lambda layout: layout.parameters(NAMESPACE),
-    "vocabulary": lambda layout: layout.vocabulary(NAMESPACE),
-}
+PARTS = {"": "", "concepts": "tea", "sessions": "monday", "links": hash64("tea").hex()}
+
+
+def keys_of(kind: str) -> dict[str, Key]:
+    """A key of each collection of a kind."""
+    return {
+        each.name: partial(each.key_of, namespace=NAMESPACE, part=PARTS[each.parts])
+        for each in COLLECTIONS
+        if each.kind == kind
+    }
+
+
+SORTED_SETS, HASHES, STRINGS = map(keys_of, ("sorted set", "hash", "string"))
+OTHER_END: Key = partial(RELATIONS.key_of, namespace=NAMESPACE, part="cup")
+HASHES["relations, other end"] = OTHER_END
 OFFSETS = {name: place[1] for name, place in (STATE.fields or {}).items()}
 
 
-def gone(key: Callable[[Layout], str]) -> Damage:
+def gone(key: Key) -> Damage:
     """The whole key."""
 
     async def damage(redis: RedisClient, layout: Layout) -> None:
@@ -155,9 +150,9 @@ DAMAGES: dict[str, Damage] = {
     "concept": changed_text(HASHES["concepts"], "tea"),
     "concept unknown": lambda redis, layout: redis.hset(HASHES["concepts"](layout), "x", "[]"),
     "relation, weight": changed_text(
-        HASHES["relations out"], relation_field("out", "served_in", "cup").decode()
+        HASHES["relations"], relation_field("out", "served_in", "cup").decode()
     ),
-    "relation unknown": bump(HASHES["relations in"], relation_field("in", "like", "cup")),
+    "relation unknown": bump(OTHER_END, relation_field("in", "like", "cup")),
     "session, unknown place": lambda redis, layout: redis.zadd(
         SORTED_SETS["session"](layout), {bytes(24): 1}
     ),

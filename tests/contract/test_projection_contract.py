@@ -3,16 +3,20 @@
 import secrets
 from collections.abc import AsyncIterator
 
+import numpy as np
 import pytest
 
 from schemas.errors import Unavailable
 from schemas.events import MemoryEvent
 from services.common.redis import RedisClient, connect
+from services.projection import batch
 from services.projection.adapters.redis_projection import RedisProjection
 from services.projection.builds import BuildsBeside
-from services.projection.digest import digest_of_build
+from services.projection.digest import digest_of_build, digest_of_view
+from services.projection.fold.view import Needs, View
 from services.projection.pause import unlink
 from services.projection.ports import Outcome
+from services.readside.collections import CONTENTS, Contents
 from services.readside.fold_version import FOLD
 from services.readside.layout import Status
 from services.readside.live_build import LiveBuild
@@ -31,7 +35,8 @@ from tests.builders import (
 from tests.contract.answering_contract import AnsweringContract
 from tests.contract.folding import fold_all, fold_into
 from tests.contract.projection_contract import ProjectionContract, digest_of
-from tests.contract.projection_damages import ANN, BOB, DAMAGES, NAMESPACE, RUN, Damage
+from tests.contract.projection_damages import ANN, BOB, CID, DAMAGES, NAMESPACE, RUN, Damage
+from tests.contract.wider_contents import MOODS, WIDER, fold, references
 from tests.engines import Engines
 from tests.fakes.projection import MemoryProjection
 from tests.sequences import DIMENSION, around, at_offsets, small_stored
@@ -40,13 +45,21 @@ from tests.sequences import DIMENSION, around, at_offsets, small_stored
 class RedisSide(RedisProjection):
     """The real store under keys of its own, with what a test must see of it."""
 
-    def __init__(self, redis: RedisClient, prefix: str, *, mark: str = "") -> None:
-        super().__init__(redis, prefix, dimension=DIMENSION, mark=mark)
+    def __init__(
+        self,
+        redis: RedisClient,
+        prefix: str,
+        *,
+        mark: str = "",
+        contents: Contents = CONTENTS,
+    ) -> None:
+        super().__init__(redis, prefix, dimension=DIMENSION, mark=mark, contents=contents)
         self.redis = redis
         self.prefix = prefix
+        self.contents = contents
 
     async def digest(self, partition: int, version: int) -> str:
-        return await digest_of_build(self.redis, self.layout(partition, version))
+        return await digest_of_build(self.redis, self.layout(partition, version), self.contents)
 
     async def answers(self, partition: int) -> bool:
         try:
@@ -253,3 +266,44 @@ async def test_digest_notices_damage(side: RedisSide, damage: Damage) -> None:
     await damage(side.redis, side.layout(0, 1))
 
     assert await side.digest(0, 1) != digest_of(events)
+
+
+@pytest.mark.integration
+async def test_collection_and_field_added_in_one_place_are_written_read_digested_and_rebuilt(
+    redis: RedisClient, side: RedisSide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch, "references", references)
+    monkeypatch.setattr(batch, "fold", fold)
+    glad, sad = ({"valence": number, "arousal": 0.5, "salience": 0.5} for number in (0.75, -0.5))
+    events = at_offsets(
+        [
+            small_stored(ANN, envelope=around(TIME_MS), emotion=glad),
+            small_stored(BOB, envelope=around(TIME_MS + 1, "bob"), emotion=sad),
+            small_stored(CID, envelope=around(TIME_MS + 2, "cid"), emotion=glad),
+            accessed_event(ANN, envelope=around(TIME_MS + 3)),
+        ]
+    )
+    live = RedisSide(redis, side.prefix, contents=WIDER)
+    whole = View()
+    for offset, event in events:
+        fold(whole, event, offset)
+    await live.live_version(0)
+    _, mark = await BuildsBeside(redis, live, 1).begin()
+    rebuilding = RedisSide(redis, side.prefix, contents=WIDER, mark=mark)
+
+    await fold_all(live, [[event] for event in events], partition=0)
+    await fold_all(rebuilding, [events], partition=0, version=2)
+
+    needs = Needs(memories={(NAMESPACE, ANN): None}, namespaces={NAMESPACE})
+    needs.of(MOODS, NAMESPACE).update(["glad", "sad", "none"])
+    _, view = await live.load(0, 1, needs)
+    assert view.namespaces[NAMESPACE][MOODS] == {"glad": 2, "sad": 1}
+    assert view.memories[NAMESPACE, ANN].state == whole.memories[NAMESPACE, ANN].state
+    record = await redis.get(live.layout(0, 1).record(NAMESPACE, ANN))
+    head, _ = WIDER.record.split_head(record)
+    assert np.frombuffer(head, WIDER.record.dtype)["mood"].tolist() == [0.75]
+    digest = digest_of_view(whole, WIDER)
+    assert (await live.digest(0, 1), await live.digest(0, 2)) == (digest, digest)
+    assert digest != digest_of_view(whole)
+    await redis.hincrby(MOODS.key(live.layout(0, 1), NAMESPACE), "sad")
+    assert await live.digest(0, 1) != digest

@@ -1,5 +1,6 @@
 """The reads of the graph in memory. It passes the port's contract."""
 
+from services.readside.collections import CONCEPTS, GRAPH, RELATIONS
 from services.readside.concepts import Concept
 from services.readside.layout import relation_field, unpack_element
 from services.retrieval.graph.cached_graph import Mark, Relation
@@ -36,14 +37,14 @@ class FoldedGraphReader:
     ) -> tuple[int, Concept | None, dict[tuple[str, str, str], float]]:
         known = self._side.view.namespace(namespace)
         relations = {}
-        for (end, field), weight in known.relations.items():
+        for (end, field), weight in known[RELATIONS].items():
             if end == name:
                 direction, kind, other = field.decode().split("\x1f", 2)
                 relations[direction, kind, other] = weight
-        return self._side.cursor, known.concepts.get(name), relations
+        return self._side.cursor, known[CONCEPTS].get(name), relations
 
     def _changes(self, namespace: str, since: int, mark: Mark | None, *, most: int) -> Changes:
-        graph, seen = self._side.view.namespace(namespace).graph, self._side.view.seen
+        graph, seen = self._side.view.namespace(namespace)[GRAPH], self._side.view.seen
         listed = sorted((at, element) for element, at in graph.items() if at >= since)[:most]
         elements = [unpack_element(element) for _, element in listed]
         newest = max(((at, event) for event, at in seen.items()), default=None)
@@ -66,9 +67,11 @@ class FoldedGraphReader:
             raise GraphMoved("another build is live")
         try:
             weights = {
-                (source, kind, target): known.relations[source, relation_field("out", kind, target)]
+                (source, kind, target): known[RELATIONS][
+                    source, relation_field("out", kind, target)
+                ]
                 for source, kind, target in changes.relations
             }
-            return {name: known.concepts[name] for name in changes.concepts}, weights
+            return {name: known[CONCEPTS][name] for name in changes.concepts}, weights
         except KeyError as gone:
             raise GraphMoved("the graph changed while it was read; ask again") from gone

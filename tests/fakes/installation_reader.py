@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from services.readside.collections import COUNTS
 from services.readside.layout import STATUSES, Status
 from services.readside.parameters import InForce
 from services.retrieval.ports import BuildState, Position
@@ -32,8 +33,8 @@ class FoldedInstallationReader:
 
     async def counts(self, names: Sequence[str]) -> dict[str, dict[Status, int]]:
         def counted(name: str) -> dict[Status, int]:
-            statuses = self._side(name).view.namespace(name).statuses
-            return {status: statuses[status] for status in STATUSES}
+            statuses = self._side(name).view.namespace(name)[COUNTS]
+            return {status: statuses.get(status, 0) for status in STATUSES}
 
         return {name: counted(name) for name in names}
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from schemas.events import MemoryEvent
 from services.maintenance.ports import PAGE, Page, Upkeep
+from services.readside.collections import CONCEPTS, COUNTS, MADE, RUNS
 from services.readside.documents import Document
 from services.readside.due_index import due_fingerprint, due_ms
 from services.readside.layout import STATUSES, Status, pack_element
@@ -71,10 +72,10 @@ class FoldedReadSide:
     async def upkeep(self, namespace: str) -> Upkeep:
         def facts() -> Upkeep:
             parameters = self._side.in_force(namespace)
-            statuses = self._side.view.namespace(namespace).statuses
+            counts = self._side.view.namespace(namespace)[COUNTS]
             return Upkeep(
                 parameters=parameters,
-                counts={status: statuses[status] for status in STATUSES},
+                counts={status: counts.get(status, 0) for status in STATUSES},
                 indexed=self._side.made_with[namespace] == due_fingerprint(parameters),
                 last_accessed_ms=self._side.used_ms[namespace],
             )
@@ -113,8 +114,8 @@ class FoldedReadSide:
     async def concepts(self, namespace: str, names: list[str]) -> dict[str, bool]:
         def known() -> dict[str, bool]:
             held = self._side.view.namespace(namespace)
-            there = [name for name in names if name in held.concepts]
-            return {name: pack_element(name) in held.made for name in there}
+            there = [name for name in names if name in held[CONCEPTS]]
+            return {name: pack_element(name) in held[MADE] for name in there}
 
         return await self._side.read(known)
 
@@ -133,7 +134,8 @@ class FoldedReadSide:
         self._side.made_with[namespace] = due_fingerprint(parameters)
 
     async def run(self, namespace: str, run_id: UUID) -> Run | None:
-        return await self._side.read(lambda: self._side.view.namespace(namespace).runs.get(run_id))
+        held = self._side.view.namespace(namespace)
+        return await self._side.read(lambda: held[RUNS].get(run_id))
 
     async def documents(
         self, namespace: str, ids: list[str], statuses: list[Status]

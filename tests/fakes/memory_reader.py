@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from services.readside.collections import COUNTS, RUNS
 from services.readside.columns import Memories
 from services.readside.documents import WHOLE_DOCUMENT, Attributes, Document, DocumentKey
 from services.readside.layout import STATUSES, Status, unpack_record
@@ -66,14 +67,14 @@ class FoldedMemoryReader:
 
     async def counts(self, namespace: str) -> tuple[Position, dict[Status, int]]:
         def counted() -> tuple[Position, dict[Status, int]]:
-            statuses = self._side.view.namespace(namespace).statuses
-            return self._side.position, {status: statuses[status] for status in STATUSES}
+            statuses = self._side.view.namespace(namespace)[COUNTS]
+            return self._side.position, {status: statuses.get(status, 0) for status in STATUSES}
 
         return await self._side.read(counted)
 
     async def runs(self, namespace: str, newest: int) -> tuple[Position, list[tuple[UUID, Run]]]:
         def latest() -> tuple[Position, list[tuple[UUID, Run]]]:
-            runs = self._side.view.namespace(namespace).runs
+            runs = self._side.view.namespace(namespace)[RUNS]
             ordered = sorted(runs, key=lambda each: -runs[each].offset)[:newest]
             return self._side.position, [(each, _copy(runs[each])) for each in ordered]
 
@@ -81,7 +82,7 @@ class FoldedMemoryReader:
 
     async def run(self, namespace: str, run_id: UUID) -> tuple[Position, Run | None]:
         def known() -> tuple[Position, Run | None]:
-            run = self._side.view.namespace(namespace).runs.get(run_id)
+            run = self._side.view.namespace(namespace)[RUNS].get(run_id)
             return self._side.position, None if run is None else _copy(run)
 
         return await self._side.read(known)

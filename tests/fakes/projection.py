@@ -3,17 +3,14 @@
 import asyncio
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
 
 from services.projection.digest import digest_of_view
-from services.projection.fold.view import Memory, Namespace, Needs, Place, Touched, View
+from services.projection.fold.view import Memory, Namespace, Needs, Touched, View
 from services.projection.ports import Outcome
+from services.readside.collections import COLLECTIONS, LINKS, SESSIONS, TERMS, unpack_place
 from services.readside.corrections import FIELD, counted_by
 from services.readside.fold_version import FOLD
 from services.readside.terms import concepts_of, names_of
-
-K = TypeVar("K")
-V = TypeVar("V")
 
 
 @dataclass
@@ -59,12 +56,11 @@ class MemoryProjection:
         build = self._build(partition, version)
         held = build.view
         view = View(
-            namespaces={
-                name: _known(held.namespaces.get(name, Namespace()), name, needs)
-                for name in needs.namespaces
-            },
+            namespaces={name: Namespace() for name in needs.namespaces},
             seen={each: held.seen[each] for each in needs.events if each in held.seen},
         )
+        _look_up(held, view, needs)
+        _find_places(held, view, needs)
         places = {
             (name, place[2])
             for name, namespace in view.namespaces.items()
@@ -76,14 +72,13 @@ class MemoryProjection:
                 view.memories[ref] = _as_loaded(held.memories[ref])
         for ref in needs.documents & view.memories.keys():
             view.memories[ref].document = dict(held.memories[ref].document or {})
+        counted = Needs()
         for ref in needs.counted & view.memories.keys():
-            namespace, memory = view.namespaces[ref[0]], view.memories[ref]
-            known = held.namespaces[ref[0]]
+            memory = view.memories[ref]
             terms, links = counted_by((memory.document or {}).get(FIELD))
-            for term in terms.union(names_of(memory.parts.terms)):
-                namespace.document_frequencies[term] = known.document_frequencies[term]
-            for link in links.union(concepts_of(memory.parts.concepts)):
-                namespace.links[link] = known.links[link]
+            counted.of(TERMS, ref[0]).update(terms, names_of(memory.parts.terms))
+            counted.of(LINKS, ref[0]).update(links, concepts_of(memory.parts.concepts))
+        _look_up(held, view, counted)
         return build.cursor, view
 
     async def apply(
@@ -139,73 +134,41 @@ class MemoryProjection:
         return self._builds.setdefault((partition, version), Build())
 
 
-def _known(held: Namespace, name: str, needs: Needs) -> Namespace:
-    """What the fold gets to see of a namespace: what it needs, and the places beside new ones."""
-    sessions: dict[str, list[Place]] = {}
-    for whose, session, time_ms in needs.places:
-        if whose == name:
-            places = held.sessions.get(session, [])
-            beside = {*[p for p in places if p[0] <= time_ms][-1:]}
-            beside |= {*[p for p in places if p[0] > time_ms][:1]}
-            sessions[session] = sorted(beside | {*sessions.get(session, [])})
-    return Namespace(
-        statuses=held.statuses.copy(),
-        length=held.length,
-        document_frequencies={
-            term: held.document_frequencies.get(term, 0) for term in needs.terms.get(name, ())
-        },
-        links={link: held.links.get(link, 0) for link in needs.links.get(name, ())},
-        sessions=sessions,
-        parameters=held.parameters,
-        runs={
-            run_id: deepcopy(held.runs[run_id])
-            for whose, run_id in needs.runs
-            if whose == name and run_id in held.runs
-        },
-        concepts={
-            concept: held.concepts[concept]
-            for whose, concept in needs.concepts
-            if whose == name and concept in held.concepts
-        },
-        relations={
-            (concept, field): weight
-            for (concept, field), weight in held.relations.items()
-            if (name, concept) in needs.related or (name, concept, field) in needs.relations
-        },
-        made={
-            element: held.made[element]
-            for whose, element in needs.made
-            if whose == name and element in held.made
-        },
-    )
+def _look_up(held: View, view: View, needs: Needs) -> None:
+    """The entries that the fold needs."""
+    for (collection, name), keys in needs.wanted(COLLECTIONS).items():
+        entries = held.namespace(name)[collection]
+        for key in keys & entries.keys():
+            view.namespace(name)[collection][key] = deepcopy(entries[key])
+    for (collection, name), parts in needs.parts.items():
+        for key, value in held.namespace(name)[collection].items():
+            if key[0] in parts:
+                view.namespace(name)[collection][key] = deepcopy(value)
+
+
+def _find_places(held: View, view: View, needs: Needs) -> None:
+    """The places in sessions on both sides of new ones."""
+    for name, session, time_ms in needs.places:
+        places = sorted(
+            unpack_place(at_ms, packed)
+            for (of, packed), at_ms in held.namespace(name)[SESSIONS].items()
+            if of == session
+        )
+        beside = {*[p for p in places if p[0] <= time_ms][-1:]}
+        beside |= {*[p for p in places if p[0] > time_ms][:1]}
+        sessions = view.namespace(name).sessions
+        sessions[session] = sorted(beside | {*sessions.get(session, [])})
 
 
 def _write(held: View, view: View, name: str, touched: Touched) -> None:
-    """The absolute values that a batch leaves behind."""
-    after, namespace = view.namespaces[name], held.namespace(name)
-    namespace.statuses, namespace.length = after.statuses.copy(), after.length
-    namespace.document_frequencies |= {t: after.document_frequencies[t] for t in touched.terms}
-    namespace.links |= {link: after.links[link] for link in touched.links}
-    _overwrite(namespace.concepts, after.concepts, touched.concepts)
-    _overwrite(namespace.relations, after.relations, touched.relations)
-    _overwrite(namespace.graph, after.graph, touched.graph)
-    _overwrite(namespace.made, after.made, touched.made)
-    if touched.concepts:
-        namespace.vocabulary = after.vocabulary
-    namespace.parameters = after.parameters
-    namespace.runs |= {run_id: deepcopy(after.runs[run_id]) for run_id in touched.runs}
-    for session, place in touched.places:
-        places = {*namespace.sessions.get(session, []), place}
-        namespace.sessions[session] = sorted(places)
-    held.touch(name).parameters |= touched.parameters
-
-
-def _overwrite(held: dict[K, V], after: dict[K, V], keys: set[K]) -> None:
-    """Make what is at some keys what it is afterwards, also nothing."""
-    for key in keys:
-        held.pop(key, None)
-        if key in after:
-            held[key] = after[key]
+    """Make what is at touched keys what it is after a batch, also nothing."""
+    held.touch(name)
+    for collection, keys in touched.keys.items():
+        entries, after = held.namespace(name)[collection], view.namespace(name)[collection]
+        for key in keys:
+            entries.pop(key, None)
+            if key in after:
+                entries[key] = deepcopy(after[key])
 
 
 def _as_loaded(memory: Memory) -> Memory:

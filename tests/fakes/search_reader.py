@@ -7,8 +7,9 @@ import numpy as np
 
 from schemas.errors import Unavailable
 from services.projection.fold.view import Memory
+from services.readside.collections import COUNTS, LINKS, RELATIONS, TERMS
 from services.readside.documents import Attributes, DocumentKey
-from services.readside.layout import Status, hash64
+from services.readside.layout import INDEXED, Status, hash64
 from services.readside.parameters import InForce
 from services.readside.terms import concepts_of, names_of
 from services.retrieval.ports import FirstRead, Known, Place
@@ -71,9 +72,9 @@ class FoldedSearchReader:
             recent=[name for _, name in recent[::-1]][: bounds.recent],
             frequent=[name for _, name in used[::-1]][: bounds.frequent],
             parameters=namespace.parameters,
-            memories=namespace.statuses["active"] + namespace.statuses["decayed"],
-            length=namespace.length,
-            frequencies=[namespace.document_frequencies.get(hash64(t), 0) for t in plan.terms],
+            memories=sum(namespace[COUNTS].get(status, 0) for status in INDEXED),
+            length=namespace[COUNTS].get("length", 0),
+            frequencies=[namespace[TERMS].get(hash64(t), 0) for t in plan.terms],
             nearest=self._nearest(plan, known.nearest),
             matching=self._matching(plan, bounds) if known.nearest else [],
         )
@@ -117,7 +118,7 @@ class FoldedSearchReader:
     ) -> tuple[dict[bytes, Fan], list[list[str]]]:
         namespace = self._side.view.namespace(name)
         relations: dict[bytes, dict[bytes, float]] = defaultdict(dict)
-        for (end, field), weight in namespace.relations.items():
+        for (end, field), weight in namespace[RELATIONS].items():
             others, other = relations[hash64(end)], hash64(field.split(b"\x1f", 2)[2].decode())
             others[other] = others.get(other, 0.0) + weight
         memories = self._side.memories(name).items()
@@ -130,5 +131,7 @@ class FoldedSearchReader:
                 and concept in concepts_of(memory.parts.concepts)
             ]
             lists.append([memory_id for _, memory_id in sorted(places)[::-1]][: linked + 1])
-        fans = {each: Fan(namespace.links.get(each, 0), dict(relations[each])) for each in concepts}
+        fans = {
+            each: Fan(namespace[LINKS].get(each, 0), dict(relations[each])) for each in concepts
+        }
         return fans, lists

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from schemas.errors import Unavailable
 from services.ingest.vocabulary import Vocabulary
+from services.readside.collections import CONCEPTS, VOCABULARY
 from tests.fakes.folded_side import FoldedSide
 
 
@@ -29,10 +30,10 @@ class FoldedVocabularies:
         except Unavailable:
             return self._known[name]
         if self._side.cursor >= self._side.target:
-            seen = -1 if held.vocabulary is None else held.vocabulary
+            seen = held[VOCABULARY].get(None, -1)
             ahead = {n: each for n, each in self._ahead[name].items() if each[0] > seen}
             self._ahead[name], self._known[name] = ahead, Vocabulary()
-            for concept, each in held.concepts.items():
+            for concept, each in held[CONCEPTS].items():
                 self._known[name].learn(concept, each.aliases)
             for concept, (_, aliases) in ahead.items():
                 self._known[name].learn(concept, aliases)

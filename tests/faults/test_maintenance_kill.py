@@ -30,6 +30,7 @@ from schemas.topics import EVENTS, MAINTENANCE
 from services.projection.batch import decode
 from services.projection.fold.fold import fold
 from services.projection.fold.view import View
+from services.readside.collections import CONCEPTS, RELATIONS, RUNS
 from services.readside.layout import TRACE, kind_of
 from tests import builders
 from tests.engines import Engines
@@ -148,10 +149,10 @@ async def _left(system: System, namespace: str) -> Left:
             )
         )
     known = view.namespace(namespace)
-    (run,) = known.runs.values()
+    (run,) = known[RUNS].values()
     return Left(
         memories={content: sorted(each, key=repr) for content, each in memories.items()},
-        graph=[sorted(known.concepts.items()), sorted(known.relations.items())],
+        graph=[sorted(known[CONCEPTS].items()), sorted(known[RELATIONS].items())],
         status=None if run.completed_ms is None else "completed",
         report={
             name: value for name, value in run.report.items() if name not in ("facts", "skills")

@@ -9,6 +9,7 @@ import structlog
 
 from schemas.errors import MemoryServiceError
 from services.ingest.vocabulary import Vocabulary
+from services.readside.collections import CONCEPTS, VOCABULARY
 from services.readside.concepts import unpack_concept
 from services.readside.layout import Layout
 from services.readside.live_build import Commands, LiveBuild
@@ -66,7 +67,7 @@ class RedisVocabularies:
     async def _refresh(self, partition: int, names: list[str]) -> None:
         try:
             _, offsets = await self._build.read(
-                partition, lambda layout: [["GET", layout.vocabulary(name)] for name in names]
+                partition, lambda layout: [["GET", VOCABULARY.key(layout, name)] for name in names]
             )
             for name, offset in zip(names, offsets, strict=True):
                 if self._version(partition, offset) != self._of(name).version:
@@ -76,7 +77,10 @@ class RedisVocabularies:
 
     async def _read(self, partition: int, name: str) -> None:
         def queue(layout: Layout) -> Commands:
-            return [["GET", layout.vocabulary(name)], ["HGETALL", layout.concepts(name)]]
+            return [
+                ["GET", VOCABULARY.key(layout, name)],
+                ["HGETALL", CONCEPTS.key(layout, name)],
+            ]
 
         # At one instant, and of the build that is live then: another may be by now.
         _, (offset, fields) = await self._build.read(partition, queue, atomic=True)

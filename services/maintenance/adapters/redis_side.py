@@ -10,6 +10,7 @@ import numpy as np
 from schemas.errors import Unavailable
 from services.common.redis import REDIS_ERRORS, RedisClient, Word, execute
 from services.maintenance.ports import PAGE, Page, Upkeep
+from services.readside.collections import CHANGED, CONCEPTS, COUNTS, MADE, PARAMETERS, RECENT
 from services.readside.documents import Document
 from services.readside.due_index import due_fingerprint
 from services.readside.layout import STATUSES, Layout, Status, pack_element
@@ -43,10 +44,10 @@ class RedisReadSide:
 
         def queue(layout: Layout) -> Commands:
             return [
-                ["GET", layout.parameters(namespace)],
-                ["HMGET", layout.counts(namespace), *STATUSES],
+                ["GET", PARAMETERS.key(layout, namespace)],
+                ["HMGET", COUNTS.key(layout, namespace), *STATUSES],
                 ["GET", layout.due_parameters(namespace)],
-                ["ZREVRANGE", layout.recent(namespace), 0, 0, "WITHSCORES"],
+                ["ZREVRANGE", RECENT.key(layout, namespace), 0, 0, "WITHSCORES"],
             ]
 
         _, (packed, counts, made_with, recent) = await self._read(namespace, queue)
@@ -75,7 +76,7 @@ class RedisReadSide:
         def queue(layout: Layout) -> Commands:
             return [
                 ["MGET", *(layout.record(namespace, each) for each in ids)],
-                ["ZMSCORE", layout.changed(namespace), *ids],
+                ["ZMSCORE", CHANGED.key(layout, namespace), *ids],
             ]
 
         _, (records, changed) = await self._read(namespace, queue, atomic=True)
@@ -93,8 +94,8 @@ class RedisReadSide:
         def queue(layout: Layout) -> Commands:
             elements = [pack_element(name) for name in names]
             return [
-                ["HMGET", layout.concepts(namespace), *names],
-                ["HMGET", layout.made(namespace), *elements],
+                ["HMGET", CONCEPTS.key(layout, namespace), *names],
+                ["HMGET", MADE.key(layout, namespace), *elements],
             ]
 
         _, (found, made) = await self._read(namespace, queue, atomic=True)
@@ -108,7 +109,7 @@ class RedisReadSide:
         """All memories of a namespace, or those that changed last, in the order of that."""
         first = 0 if newest is None else -newest
         _, (ids,) = await self._read(
-            namespace, lambda layout: [["ZRANGE", layout.changed(namespace), first, -1]]
+            namespace, lambda layout: [["ZRANGE", CHANGED.key(layout, namespace), first, -1]]
         )
         names = [each.decode() for each in ids]
         for start in range(0, len(names), PAGE):
@@ -124,7 +125,9 @@ class RedisReadSide:
             words += [memory_id, 0, ""]
         layout = self._layout(namespace)
         try:
-            await self._settle(keys=[layout.due(namespace), layout.changed(namespace)], args=words)
+            await self._settle(
+                keys=[layout.due(namespace), CHANGED.key(layout, namespace)], args=words
+            )
         except REDIS_ERRORS as error:
             raise Unavailable(f"Redis does not answer ({type(error).__name__})") from error
 
@@ -134,7 +137,7 @@ class RedisReadSide:
         due, cursor = layout.due(namespace), b"0"
         while True:
             ((cursor, found),) = await self._write(
-                [["ZSCAN", layout.changed(namespace), cursor, "COUNT", PAGE]]
+                [["ZSCAN", CHANGED.key(layout, namespace), cursor, "COUNT", PAGE]]
             )
             commands: Commands = [["ZADD", due, "LT", 0, each] for each in found[::2]]
             await self._write(commands)

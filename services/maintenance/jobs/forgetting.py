@@ -17,9 +17,8 @@ from services.maintenance.events import adjusted_event, decayed_events
 from services.maintenance.ports import Page
 from services.maintenance.work import Outcome, Work
 from services.readside.columns import ACTIVE
-from services.readside.layout import KINDS, hash64
+from services.readside.layout import hash64, of_kinds
 
-_SEARCH = np.uint64(KINDS.index("search") + 1)
 # Which memories of a page are lowered, and by how many nats each; 0: spared.
 Losses = Callable[[Page], np.ndarray]
 
@@ -159,7 +158,7 @@ async def _last_found(work: Work) -> list[str]:
     found, identity = _Latest(), 0
     async for page in work.side.pages(work.run.namespace):
         traces = page.memories.traces
-        for i in np.flatnonzero(traces["id"] >> np.uint64(56) == _SEARCH).tolist():
+        for i in np.flatnonzero(of_kinds(traces["id"], "search")).tolist():
             at_ms, own = int(traces["time_ms"][i]), int(traces["id"][i])
             if (at_ms, own) > (found.at_ms, identity):
                 found, identity = _Latest(at_ms, []), own

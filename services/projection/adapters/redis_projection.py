@@ -12,6 +12,7 @@ from services.projection.adapters.redis_changes import changes
 from services.projection.adapters.redis_view import load_view
 from services.projection.fold.view import Needs, View
 from services.projection.ports import Outcome
+from services.readside.collections import CONTENTS, Contents
 from services.readside.fold_version import FOLD
 from services.readside.layout import INDEXED, Control, Layout
 
@@ -33,12 +34,21 @@ SCHEMA: tuple[Word, ...] = (
 class RedisProjection:
     """`Builds` on Redis with RediSearch."""
 
-    def __init__(self, redis: RedisClient, prefix: str, *, dimension: int, mark: str = ""):
+    def __init__(
+        self,
+        redis: RedisClient,
+        prefix: str,
+        *,
+        dimension: int,
+        mark: str = "",
+        contents: Contents = CONTENTS,
+    ):
         """With a `mark` writes go beside the live build, while it stands in `Control.next`."""
         self._redis = redis
         self.prefix = prefix
         self._dimension = dimension
         self._mark = mark
+        self._contents = contents
 
     def layout(self, partition: int, version: int) -> Layout:
         return Layout(self.prefix, version, partition)
@@ -91,7 +101,8 @@ class RedisProjection:
         await self._redis.eval(OPEN, 2, layout.cursor, layout.fold, FOLD)
 
     async def load(self, partition: int, version: int, needs: Needs) -> tuple[int, View]:
-        return await load_view(self._redis, self.layout(partition, version), needs)
+        layout = self.layout(partition, version)
+        return await load_view(self._redis, layout, needs, self._contents)
 
     async def apply(
         self, partition: int, version: int, view: View, *, cursor: int, next_cursor: int
@@ -102,7 +113,7 @@ class RedisProjection:
         words: list[Word] = [len(keys), *keys, self._mark or version]
         words += [cursor, next_cursor, FOLD, where]
         with computing():
-            for command in changes(view, layout, next_cursor):
+            for command in changes(view, layout, next_cursor, self._contents):
                 words.append(len(command))
                 words.extend(command)
         (reply,) = await execute(self._redis, [["EVALSHA", APPLY_SHA, *words]])

@@ -12,6 +12,7 @@ import orjson
 from schemas.events import CorrectedText, MemoryCorrected
 from services.projection.fold.documents import count, vector_of
 from services.projection.fold.view import Memory, Needs, Ref, View
+from services.readside.collections import LINKS, TERMS
 from services.readside.corrections import (
     FIELD,
     KEPT_MAX,
@@ -34,8 +35,8 @@ def correction_references(event: MemoryCorrected, ref: Ref, needs: Needs) -> Non
     needs.documents.add(ref)
     text = event.data.text
     if text is not None:
-        needs.terms[ref[0]].update(terms_of(text.indexed_text, None).names)
-        needs.links[ref[0]].update(map(hash64, text.concepts))
+        needs.of(TERMS, ref[0]).update(terms_of(text.indexed_text, None).names)
+        needs.of(LINKS, ref[0]).update(map(hash64, text.concepts))
 
 
 def correct(view: View, ref: Ref, event: MemoryCorrected) -> bool:

@@ -10,6 +10,7 @@ import orjson
 from schemas.errors import Rejected
 from schemas.events import Embedding, MemoryStored
 from services.projection.fold.view import Ref, View
+from services.readside.collections import COUNTS, LINKS, TERMS
 from services.readside.layout import TAG_SEPARATOR, hash64
 from services.readside.terms import Terms, concepts_of, names_of
 
@@ -18,16 +19,10 @@ _UNSIGNED, _INFINITY = np.uint16(0x7FFF), 0x7C00  # float16
 
 def count(view: View, ref: Ref, by: int) -> None:
     """Count a memory's terms and links in, or out again."""
-    memory = view.memories[ref]
-    namespace, touched = view.namespace(ref[0]), view.touch(ref[0])
-    namespace.length += by * memory.state.length
-    for counts, changed, names in (
-        (namespace.document_frequencies, touched.terms, names_of(memory.parts.terms)),
-        (namespace.links, touched.links, concepts_of(memory.parts.concepts)),
-    ):
-        changed.update(names)
-        for name in names:
-            counts[name] = counts.get(name, 0) + by
+    name, memory = ref[0], view.memories[ref]
+    view.add(COUNTS, name, {"length": by * memory.state.length})
+    view.add(TERMS, name, dict.fromkeys(names_of(memory.parts.terms), by))
+    view.add(LINKS, name, dict.fromkeys(concepts_of(memory.parts.concepts), by))
 
 
 def packed_concepts(names: Iterable[str]) -> bytes:

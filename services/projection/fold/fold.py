@@ -42,6 +42,7 @@ from services.projection.fold.maintenance import (
 from services.projection.fold.presentations import present
 from services.projection.fold.sessions import put_into_session
 from services.projection.fold.view import Memory, Needs, Ref, View
+from services.readside.collections import COUNTED, COUNTS, LINKS, RUNS, TERMS
 from services.readside.layout import (
     NOBODY,
     SEEN_EVENTS_MAX,
@@ -55,6 +56,7 @@ from services.readside.layout import (
 )
 from services.readside.terms import terms_of
 
+NOTHING = dict.fromkeys(COUNTED, 0)
 ChangeOfOne = (
     MemoryForgotten
     | MemoryRestored
@@ -75,12 +77,13 @@ def references(event: MemoryEvent, needs: Needs) -> None:
     name = event.namespace
     needs.namespaces.add(name)
     if (run_id := run_of(event)) is not None:
-        needs.runs.add((name, run_id))
+        needs.of(RUNS, name).add(run_id)
     match event:
         case MemoryStored():
             needs.memories[name, _memory_id(event)] = None
-            needs.terms[name].update(terms_of(event.data.indexed_text, event.data.speaker).names)
-            needs.links[name].update(map(hash64, event.data.concepts))
+            terms = terms_of(event.data.indexed_text, event.data.speaker).names
+            needs.of(TERMS, name).update(terms)
+            needs.of(LINKS, name).update(map(hash64, event.data.concepts))
             needs.memories |= {(name, source.memory_id): None for source in event.data.derived_from}
             if event.data.session is not None:
                 needs.places.add((name, event.data.session, event.time))
@@ -106,7 +109,8 @@ def fold(view: View, event: MemoryEvent, offset: int) -> None:
     Raises:
         Rejected: the event is none of ours (a subject that is no id, a vector of no use).
     """
-    first = view.seen.get(event.id.bytes)
+    event_id = event.id.bytes
+    first = view.seen.get(event_id)
     if first is not None and first >= offset - SEEN_EVENTS_MAX:
         view.ignored["duplicate"] += 1
         return
@@ -132,7 +136,7 @@ def fold(view: View, event: MemoryEvent, offset: int) -> None:
             parameters_changed(view, event)
         case MaintenanceProgressed() | MaintenanceCompleted() | MaintenanceUndone():
             run_changed(view, event, offset)
-    view.seen[event.id.bytes] = view.seen_now[event.id.bytes] = offset
+    view.seen[event_id] = view.seen_now[event_id] = offset
 
 
 def fold_log(events: Iterable[tuple[int, MemoryEvent]]) -> View:
@@ -165,7 +169,7 @@ def _stored(view: View, event: MemoryStored, offset: int) -> None:
     concepts = packed_concepts(data.concepts)
     parts = Parts(vector, terms=terms.packed, concepts=concepts, traces=b"")
     view.memories[ref] = Memory(state, parts, document=document_of(event, vector, terms))
-    view.namespace(event.namespace).statuses["active"] += 1
+    view.add(COUNTS, ref[0], NOTHING | {"active": 1})
     count(view, ref, 1)
     if data.session is not None:
         put_into_session(view, ref, data.session)
@@ -266,11 +270,11 @@ def _change_status(
 def _count_status(view: View, ref: Ref, status: Status) -> None:
     """Count a memory that is about to have another status."""
     state = view.memories[ref].state
-    statuses = view.namespace(ref[0]).statuses
-    statuses[state.status] -= 1
-    statuses[status] += 1
-    if state.status != status and "deleted" in (state.status, status):
-        count(view, ref, -1 if status == "deleted" else 1)
+    if state.status != status:
+        moved: dict[str, int] = {state.status: -1, status: 1}
+        view.add(COUNTS, ref[0], moved)
+        if "deleted" in (state.status, status):
+            count(view, ref, -1 if status == "deleted" else 1)
 
 
 def _clear_bias(state: State, time_ms: int) -> None:

@@ -5,11 +5,10 @@ import numpy as np
 from schemas.events import MemoryStored
 from services.projection.fold.view import Ref, View
 from services.readside.activation import next_decay
-from services.readside.layout import KINDS, TRACE
+from services.readside.layout import TRACE, numbered_ids
 
 # The newest of all members together; older ones add next to nothing.
 INHERITED_MAX = 256
-_KIND = np.uint64((KINDS.index("inherited") + 1) << 56)
 
 
 def inherit(view: View, ref: Ref, event: MemoryStored) -> None:
@@ -30,7 +29,7 @@ def inherit(view: View, ref: Ref, event: MemoryStored) -> None:
     union = np.concatenate(histories)
     union = union[(union["time_ms"] <= event.time) & (union["weight"] > 0)]
     union = union[np.lexsort((union["id"], union["time_ms"]))][-INHERITED_MAX:]
-    union["id"] = np.arange(len(union), dtype=np.uint64) | _KIND
+    union["id"] = numbered_ids("inherited", len(union))
     own = np.frombuffer(memory.parts.traces, TRACE).copy()
     own["weight"] = parameters.weight_search
     traces = np.concatenate([union, own])

@@ -21,6 +21,7 @@ from schemas.ids import effect_id
 from schemas.limits import TIME_MS_MAX
 from services.projection.fold.view import Memory, Namespace, Ref, View
 from services.readside.activation import next_decay
+from services.readside.collections import PARAMETERS, RUNS
 from services.readside.layout import TRACE, Status, bias_at, trace_id
 from services.readside.parameters import InForce
 from services.readside.runs import BEGIN, Run
@@ -63,16 +64,14 @@ def run_of(event: MemoryEvent) -> UUID | None:
 def run_changed(view: View, event: RunEvent, offset: int) -> None:
     """A run is at work, done, or undone."""
     run_id = UUID(event.subject)
-    namespace, touched = view.namespace(event.namespace), view.touch(event.namespace)
-    run = namespace.runs.get(run_id)
+    namespace = view.namespace(event.namespace)
+    run = namespace[RUNS].get(run_id)
     if run is None:
         if isinstance(event, MaintenanceUndone):
             view.ignored["unknown_run"] += 1
             return
-        run = namespace.runs[run_id] = Run(
-            job=event.data.job, began_ms=event.data.began_at, offset=offset
-        )
-    touched.runs.add(run_id)
+        run = Run(job=event.data.job, began_ms=event.data.began_at, offset=offset)
+    view.put(RUNS, event.namespace, run_id, run)
     in_force = as_in_force(namespace)
     match event:
         case MaintenanceProgressed():
@@ -96,8 +95,7 @@ def run_changed(view: View, event: RunEvent, offset: int) -> None:
             run.undone_ms = event.time
             in_force = in_force.without_downscaling(run_id.hex)
     if in_force != as_in_force(namespace):
-        namespace.parameters = in_force
-        touched.parameters = True
+        view.put(PARAMETERS, event.namespace, None, in_force)
 
 
 def _is_late_failure(run: Run, event: MaintenanceCompleted) -> bool:
@@ -108,10 +106,10 @@ def _is_late_failure(run: Run, event: MaintenanceCompleted) -> bool:
 def count_effect(view: View, event: MemoryEvent) -> None:
     """A run has had an effect on a memory."""
     run_id = run_of(event)
-    run = view.namespace(event.namespace).runs.get(run_id) if run_id is not None else None
+    run = view.namespace(event.namespace)[RUNS].get(run_id) if run_id is not None else None
     if run_id is not None and run is not None:
         run.effects[event.type] += 1
-        view.touch(event.namespace).runs.add(run_id)
+        view.touch(event.namespace)[RUNS].add(run_id)
 
 
 def as_in_force(namespace: Namespace) -> InForce:

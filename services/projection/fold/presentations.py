@@ -8,7 +8,14 @@ from schemas.limits import ACCESS_HISTORY_MAX
 from schemas.parameters import Parameters
 from services.projection.fold.view import Memory, Ref, View
 from services.readside.activation import kernel_of, next_decay
-from services.readside.layout import KINDS, NOT_COUNTED, TRACE, pack_trace, trace_id
+from services.readside.layout import (
+    NOT_COUNTED,
+    TRACE,
+    numbered_ids,
+    of_kinds,
+    pack_trace,
+    trace_id,
+)
 
 # The newest half stays exact, so that all accesses that are ever shown do.
 TRACES_MAX = 2 * (ACCESS_HISTORY_MAX + 24)
@@ -61,7 +68,7 @@ def _compacted(packed: bytes, parameters: Parameters) -> bytes:
     The creation stays exact: at every moment since then the memory has a trace.
     """
     whole = np.frombuffer(packed, TRACE)
-    created = whole["id"] >> np.uint64(56) == KINDS.index("creation") + 1
+    created = of_kinds(whole["id"], "creation")
     traces = whole[~created]
     small = compacted(
         traces["time_ms"],
@@ -73,8 +80,7 @@ def _compacted(packed: bytes, parameters: Parameters) -> bytes:
     buckets = np.zeros(len(small.times_ms), TRACE)
     buckets["time_ms"], buckets["weight"] = small.times_ms, small.weights
     buckets["decay_rate"] = small.decay_rates
-    kind = (KINDS.index("compacted") + 1) << 56
-    buckets["id"] = np.arange(len(buckets), dtype=np.uint64) | np.uint64(kind)
+    buckets["id"] = numbered_ids("compacted", len(buckets))
     parts: list[bytes] = [each.tobytes() for each in (whole[created], buckets, traces[small.kept])]
     return b"".join(parts)
 

@@ -1,10 +1,9 @@
 """Sessions: which memory came before and after which."""
 
-import struct
 from bisect import bisect_right
-from uuid import UUID
 
-from services.projection.fold.view import Place, Ref, View
+from services.projection.fold.view import Ref, View
+from services.readside.collections import SESSIONS, Place, pack_place
 
 
 def put_into_session(view: View, ref: Ref, session: str) -> None:
@@ -20,8 +19,7 @@ def put_into_session(view: View, ref: Ref, session: str) -> None:
     before = places[at - 1] if at > 0 else None
     after = places[at] if at < len(places) else None
     places.insert(at, place)
-    touched = view.touch(namespace)
-    touched.places.append((session, place))
+    view.put(SESSIONS, namespace, (session, pack_place(place)), place[0])
     for neighbour, is_before in ((before, True), (after, False)):
         if neighbour is None:
             continue
@@ -31,15 +29,4 @@ def put_into_session(view: View, ref: Ref, session: str) -> None:
         else:
             state.next, other.state.previous = neighbour[2].bytes, memory_id.bytes
         other.changed_at = state.offset
-        touched.memories.add(neighbour[2])
-
-
-def pack_place(place: Place) -> bytes:
-    """Offset and id; Redis orders what has one time by these bytes."""
-    _, offset, memory_id = place
-    return struct.pack(">q", offset) + memory_id.bytes
-
-
-def unpack_place(time_ms: float, packed: bytes) -> Place:
-    """Unpack the bytes of `pack_place`, given the time."""
-    return int(time_ms), int.from_bytes(packed[:8], "big"), UUID(bytes=packed[8:])
+        view.touch(namespace).memories.add(neighbour[2])

@@ -1,20 +1,22 @@
 """The fold's view: the part of the read side that some events touch, and its changes."""
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any, TypeVar
 from uuid import UUID
 
 from schemas.parameters import Parameters
-from services.readside.concepts import Concept
+from services.readside.collections import PARAMETERS, AnyCollection, Collection, Place
 from services.readside.layout import Parts, State, Status
 from services.readside.parameters import InForce
-from services.readside.runs import Run
 
+K = TypeVar("K")
+V = TypeVar("V")
 Ref = tuple[str, UUID]
-ByNamespace = defaultdict[str, set[bytes]]
-# Where a memory lies in its session: when, offset of its event, id.
-Place = tuple[int, int, UUID]
+Wanted = tuple[Collection[Any, Any], str]
+DEFAULTS = InForce()
 
 
 @dataclass(slots=True)
@@ -35,31 +37,33 @@ class Memory:
     unlinked: set[bytes] = field(default_factory=set)
     changed_at: int = 0
 
+    @property
+    def moves(self) -> bool:
+        """True where its document is not yet what and where a memory of its status has it."""
+        return self.document is not None or self.document_status != self.state.status
+
 
 @dataclass(slots=True)
 class Namespace:
-    """Facts about a namespace as a whole, as far as they are known here.
+    """A namespace's collections, as far as they are known here.
 
-    `statuses` counts memories, `length` the terms of those that are not deleted. Of those
-    `document_frequencies` counts the ones with a term, `links` the ones linked to a concept.
-    `sessions` lists places by time. `relations` and `graph`, the offsets of the last events on
-    concepts and relations, are known only where they are being folded. `made`: which of those
-    runs of maintenance have added, and nobody else since; those runs, but for the undone.
+    `sessions` lists places by time, on both sides of each that is put there.
     """
 
-    statuses: Counter[Status] = field(default_factory=Counter)
-    length: int = 0
-    document_frequencies: dict[bytes, int] = field(default_factory=dict)
-    links: dict[bytes, int] = field(default_factory=dict)
+    held: dict[Collection[Any, Any], dict[Any, Any]] = field(default_factory=dict)
     sessions: dict[str, list[Place]] = field(default_factory=dict)
-    parameters: Parameters = field(default_factory=InForce)
-    runs: dict[UUID, Run] = field(default_factory=dict)
-    concepts: dict[str, Concept] = field(default_factory=dict)
-    relations: dict[tuple[str, bytes], float] = field(default_factory=dict)
-    graph: dict[bytes, int] = field(default_factory=dict)
-    made: dict[bytes, frozenset[UUID]] = field(default_factory=dict)
-    # Offset of the last event on a concept: who keeps their names knows when they changed.
-    vocabulary: int | None = None
+
+    def __getitem__(self, collection: Collection[K, V]) -> dict[K, V]:
+        try:
+            return self.held[collection]
+        except KeyError:
+            return self.held.setdefault(collection, {})
+
+    @property
+    def parameters(self) -> Parameters:
+        """The parameters in force."""
+        known = self.held.get(PARAMETERS)
+        return known[None] if known else DEFAULTS
 
 
 @dataclass(slots=True)
@@ -67,17 +71,15 @@ class Touched:
     """The namespace's changes by a batch: what has to be written."""
 
     memories: set[UUID] = field(default_factory=set)
-    terms: set[bytes] = field(default_factory=set)
-    links: set[bytes] = field(default_factory=set)
-    concepts: set[str] = field(default_factory=set)
-    relations: set[tuple[str, bytes]] = field(default_factory=set)
-    graph: set[bytes] = field(default_factory=set)
-    made: set[bytes] = field(default_factory=set)
-    places: list[tuple[str, Place]] = field(default_factory=list)
-    parameters: bool = False
-    runs: set[UUID] = field(default_factory=set)
     # Memories that may fade earlier than was known.
     due: set[UUID] = field(default_factory=set)
+    keys: dict[Collection[Any, Any], set[Any]] = field(default_factory=dict)
+
+    def __getitem__(self, collection: Collection[K, Any]) -> set[K]:
+        try:
+            return self.keys[collection]
+        except KeyError:
+            return self.keys.setdefault(collection, set())
 
 
 @dataclass(slots=True)
@@ -109,6 +111,23 @@ class View:
             known = self.touched[name] = Touched()
         return known
 
+    def put(self, collection: Collection[K, V], name: str, key: K, value: V) -> None:
+        """From here on a namespace has this value, or another one, at a key."""
+        self.namespace(name)[collection][key] = value
+        self.touch(name)[collection].add(key)
+
+    def add(self, collection: Collection[K, int], name: str, numbers: dict[K, int]) -> None:
+        """From here on a namespace has so much more at some keys."""
+        counts = self.namespace(name)[collection]
+        for key, number in numbers.items():
+            counts[key] = counts.get(key, 0) + number
+        self.touch(name)[collection].update(numbers)
+
+    def drop(self, collection: Collection[K, Any], name: str, key: K) -> None:
+        """From here on a namespace has nothing at a key."""
+        self.namespace(name)[collection].pop(key, None)
+        self.touch(name)[collection].add(key)
+
 
 @dataclass(slots=True)
 class Needs:
@@ -116,8 +135,7 @@ class Needs:
 
     `places`: sessions and the times at which something is put into them. `counted`: memories
     whose terms and links may be counted in or out. `documents`: those whose text may change.
-    `made`: elements of the graph that may be a run's. `relations`: fields of a concept; `related`:
-    concepts with all their relations.
+    `keys` and `parts`: of a collection in a namespace some keys, and some parts whole.
     """
 
     memories: dict[Ref, None] = field(default_factory=dict)
@@ -126,10 +144,24 @@ class Needs:
     events: list[bytes] = field(default_factory=list)
     namespaces: set[str] = field(default_factory=set)
     places: set[tuple[str, str, int]] = field(default_factory=set)
-    terms: ByNamespace = field(default_factory=partial(defaultdict, set))
-    links: ByNamespace = field(default_factory=partial(defaultdict, set))
-    concepts: set[tuple[str, str]] = field(default_factory=set)
-    runs: set[tuple[str, UUID]] = field(default_factory=set)
-    made: set[tuple[str, bytes]] = field(default_factory=set)
-    relations: set[tuple[str, str, bytes]] = field(default_factory=set)
-    related: set[tuple[str, str]] = field(default_factory=set)
+    keys: defaultdict[Wanted, set[Any]] = field(default_factory=partial(defaultdict, set))
+    parts: defaultdict[Wanted, set[str]] = field(default_factory=partial(defaultdict, set))
+
+    def of(self, collection: Collection[K, Any], name: str) -> set[K]:
+        """The keys of a collection that are needed."""
+        return self.keys[collection, name]
+
+    def all_of(self, collection: Collection[tuple[str, bytes], Any], name: str) -> set[str]:
+        """The parts of a collection that are needed whole."""
+        return self.parts[collection, name]
+
+    def wanted(self, collections: Iterable[AnyCollection]) -> dict[Wanted, set[Any]]:
+        """All keys that are needed, with those that every batch needs."""
+        always = {
+            (collection, name): {*collection.always}
+            for collection in collections
+            if isinstance(collection, Collection) and collection.always
+            for name in self.namespaces
+        }
+        some = {each: keys | always.get(each, set()) for each, keys in self.keys.items() if keys}
+        return always | some

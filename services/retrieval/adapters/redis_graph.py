@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 
+from services.readside.collections import CONCEPTS, GRAPH, RELATIONS
 from services.readside.concepts import Concept, unpack_concept
 from services.readside.layout import Layout, hash64, relation_field, unpack_element
 from services.readside.live_build import Commands, LiveBuild, position_of
@@ -23,8 +24,8 @@ class RedisGraphReader:
     ) -> tuple[int, Concept | None, dict[tuple[str, str, str], float]]:
         def queue(layout: Layout) -> Commands:
             return [
-                ["HGET", layout.concepts(namespace), name],
-                ["HGETALL", layout.relations(namespace, hash64(name))],
+                ["HGET", CONCEPTS.key(layout, namespace), name],
+                ["HGETALL", RELATIONS.key(layout, namespace, hash64(name).hex())],
             ]
 
         partition = self._build.partition(namespace)
@@ -37,7 +38,7 @@ class RedisGraphReader:
 
     async def changes(self, namespace: str, since: int, mark: Mark | None, *, most: int) -> Changes:
         def queue(layout: Layout) -> Commands:
-            graph = layout.graph(namespace)
+            graph = GRAPH.key(layout, namespace)
             return [
                 ["ZRANGEBYSCORE", graph, since, "+inf", "WITHSCORES", "LIMIT", 0, most],
                 ["ZCARD", graph],
@@ -67,11 +68,11 @@ class RedisGraphReader:
 
         def queue(layout: Layout) -> Commands:
             commands: Commands = [
-                ["HMGET", layout.relations(namespace, hash64(end)), *fields.values()]
+                ["HMGET", RELATIONS.key(layout, namespace, hash64(end).hex()), *fields.values()]
                 for end, fields in ends.items()
             ]
             if changes.concepts:
-                commands.append(["HMGET", layout.concepts(namespace), *changes.concepts])
+                commands.append(["HMGET", CONCEPTS.key(layout, namespace), *changes.concepts])
             return commands
 
         partition = self._build.partition(namespace)

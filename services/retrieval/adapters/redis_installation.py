@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 
+from services.readside.collections import COUNTS, PARAMETERS
 from services.readside.layout import STATUSES, Control, Layout, Status, rebuilding_key
 from services.readside.live_build import Commands, LiveBuild, position_of
 from services.readside.parameters import InForce, unpack_parameters
@@ -20,7 +21,7 @@ class RedisInstallationReader:
     async def parameters(self, namespace: str) -> tuple[Position, InForce]:
         partition = self._build.partition(namespace)
         cursor, (packed,) = await self._build.read(
-            partition, lambda layout: [["GET", layout.parameters(namespace)]]
+            partition, lambda layout: [["GET", PARAMETERS.key(layout, namespace)]]
         )
         return position_of(partition, cursor), unpack_parameters(packed)
 
@@ -49,7 +50,7 @@ class RedisInstallationReader:
     async def _counted(self, partition: int, names: list[str]) -> dict[str, dict[Status, int]]:
         _, rows = await self._build.read(
             partition,
-            lambda layout: [["HMGET", layout.counts(name), *STATUSES] for name in names],
+            lambda layout: [["HMGET", COUNTS.key(layout, name), *STATUSES] for name in names],
         )
         return {
             name: {s: int(count or 0) for s, count in zip(STATUSES, row, strict=True)}

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from uuid import UUID
 
+from services.readside.collections import CHANGED, COUNTS, PARAMETERS, RECENT, RUNS, RUNS_BY_OFFSET
 from services.readside.columns import Memories
 from services.readside.documents import (
     WHOLE_DOCUMENT,
@@ -38,8 +39,8 @@ class RedisMemoryReader:
 
             def queue(layout: Layout) -> Commands:
                 return [
-                    ["ZRANGE", layout.changed(namespace), 0, -1],
-                    ["GET", layout.parameters(namespace)],
+                    ["ZRANGE", CHANGED.key(layout, namespace), 0, -1],
+                    ["GET", PARAMETERS.key(layout, namespace)],
                 ]
 
             cursor, (members, parameters) = await self._build.read(partition, queue)
@@ -56,8 +57,8 @@ class RedisMemoryReader:
 
         def queue(layout: Layout) -> Commands:
             return [
-                ["ZREVRANGE", layout.recent(namespace), 0, count - 1],
-                ["GET", layout.parameters(namespace)],
+                ["ZREVRANGE", RECENT.key(layout, namespace), 0, count - 1],
+                ["GET", PARAMETERS.key(layout, namespace)],
             ]
 
         cursor, (members, parameters) = await self._build.read(partition, queue)
@@ -74,7 +75,7 @@ class RedisMemoryReader:
             commands: Commands = [["HMGET", key, *WHOLE_DOCUMENT] for key in documents]
             return [
                 ["GET", layout.record(namespace, memory_id)],
-                ["GET", layout.parameters(namespace)],
+                ["GET", PARAMETERS.key(layout, namespace)],
                 ["HGETALL", layout.contexts(namespace, memory_id)],
                 *commands,
             ]
@@ -124,7 +125,7 @@ class RedisMemoryReader:
     async def counts(self, namespace: str) -> tuple[Position, dict[Status, int]]:
         partition = self._build.partition(namespace)
         cursor, (counts,) = await self._build.read(
-            partition, lambda layout: [["HMGET", layout.counts(namespace), *STATUSES]]
+            partition, lambda layout: [["HMGET", COUNTS.key(layout, namespace), *STATUSES]]
         )
         by_status = {s: int(count or 0) for s, count in zip(STATUSES, counts, strict=True)}
         return position_of(partition, cursor), by_status
@@ -133,12 +134,12 @@ class RedisMemoryReader:
         partition = self._build.partition(namespace)
         cursor, (ids,) = await self._build.read(
             partition,
-            lambda layout: [["ZREVRANGE", layout.runs_by_offset(namespace), 0, newest - 1]],
+            lambda layout: [["ZREVRANGE", RUNS_BY_OFFSET.key(layout, namespace), 0, newest - 1]],
         )
         packed: list[bytes | None] = []
         if ids:
             cursor, (packed,) = await self._build.read(
-                partition, lambda layout: [["HMGET", layout.runs(namespace), *ids]]
+                partition, lambda layout: [["HMGET", RUNS.key(layout, namespace), *ids]]
             )
         runs = [
             (UUID(id_.decode()), unpack_run(each))

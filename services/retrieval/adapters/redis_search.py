@@ -4,6 +4,17 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
+from services.readside.collections import (
+    CHANGED,
+    COUNTS,
+    FREQUENT,
+    LINKED,
+    LINKS,
+    PARAMETERS,
+    RECENT,
+    RELATIONS,
+    TERMS,
+)
 from services.readside.documents import Attributes, DocumentKey
 from services.readside.filters import Filters
 from services.readside.layout import Layout, hash64
@@ -69,10 +80,12 @@ class RedisSearchReader:
         self, namespace: str, concepts: Sequence[bytes], *, linked: int
     ) -> tuple[dict[bytes, Fan], list[list[str]]]:
         def queue(layout: Layout) -> Commands:
-            commands: Commands = [["HMGET", layout.links(namespace), *concepts]]
+            commands: Commands = [["HMGET", LINKS.key(layout, namespace), *concepts]]
             for concept in concepts:
-                commands.append(["HGETALL", layout.relations(namespace, concept)])
-                commands.append(["ZREVRANGE", layout.linked(namespace, concept), 0, linked])
+                commands.append(["HGETALL", RELATIONS.key(layout, namespace, concept.hex())])
+                commands.append(
+                    ["ZREVRANGE", LINKED.key(layout, namespace, concept.hex()), 0, linked]
+                )
             return commands
 
         _, (links, *rest) = await self._build.read(self._build.partition(namespace), queue)
@@ -87,17 +100,17 @@ def _namespace_reads(layout: Layout, plan: SearchPlan, known: Known, bounds: Bou
     namespace = plan.namespace
     records = [layout.record(namespace, name) for name in known.expected]
     limit = bounds.whole if known.since is None else bounds.changes
-    changed = layout.changed(namespace)
+    changed = CHANGED.key(layout, namespace)
     commands: Commands = [
         ["ZRANGEBYSCORE", changed, known.since or 0, "+inf", "LIMIT", 0, limit],
         ["MGET", layout.cursor, *records],
-        ["ZREVRANGE", layout.recent(namespace), 0, bounds.recent - 1],
-        ["ZREVRANGE", layout.frequent(namespace), 0, bounds.frequent - 1],
-        ["GET", layout.parameters(namespace)],
-        ["HMGET", layout.counts(namespace), "active", "decayed", "length"],
+        ["ZREVRANGE", RECENT.key(layout, namespace), 0, bounds.recent - 1],
+        ["ZREVRANGE", FREQUENT.key(layout, namespace), 0, bounds.frequent - 1],
+        ["GET", PARAMETERS.key(layout, namespace)],
+        ["HMGET", COUNTS.key(layout, namespace), "active", "decayed", "length"],
     ]
     if plan.terms:
-        frequencies = layout.document_frequencies(namespace)
+        frequencies = TERMS.key(layout, namespace)
         commands.append(["HMGET", frequencies, *(hash64(term) for term in plan.terms)])
     return commands
 

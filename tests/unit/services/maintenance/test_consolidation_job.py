@@ -18,6 +18,7 @@ from services.maintenance.decisions import levels_of
 from services.maintenance.events import RunContext
 from services.maintenance.jobs.undo import UndoJob
 from services.maintenance.phrasing import Nonsense, WordingFailed
+from services.readside.collections import CONCEPTS
 from tests.builders import accessed_event
 from tests.fakes.maintenance_side import FoldedReadSide
 from tests.unit.services.maintenance.living import (
@@ -77,7 +78,7 @@ async def test_consolidation_makes_one_fact_of_what_was_said_again_and_again() -
     assert sources == set(said)
     # The fact begins with the uses of its episodes: it is stronger than any of them.
     assert await level(own, UUID(stored.subject)) > max([await level(own, each) for each in said])
-    assert count(result, "concepts_added") == len(own.view.namespace(own.namespace).concepts) == 2
+    assert count(result, "concepts_added") == len(own.view.namespace(own.namespace)[CONCEPTS]) == 2
 
 
 async def test_fact_seen_again_is_strengthened_and_not_stored_twice() -> None:

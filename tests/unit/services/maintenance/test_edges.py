@@ -8,6 +8,7 @@ import pytest
 from schemas.inbox import Concept, SetParameters
 from schemas.maintenance import Job
 from schemas.parameters import Parameters
+from services.readside.collections import RUNS
 from tests.extremes import MOMENTS_MS, MOST_MS, edges
 from tests.unit.services.maintenance.living import store, use, world
 
@@ -51,7 +52,7 @@ async def test_job_comes_to_its_end_whatever_was_stored_when_under_which_paramet
         own.now_ms = now_ms
         results.append(await own.run(job, **told))
 
-    runs = own.view.namespace(own.namespace).runs.values()
+    runs = own.view.namespace(own.namespace)[RUNS].values()
     assert [run.error for run in runs] == [None, None]
     for result in results:
         assert b"null" not in orjson.dumps(result.report)

@@ -15,6 +15,7 @@ from services.maintenance.jobs.undo import UndoJob
 from services.maintenance.ports import Page
 from services.maintenance.runner import Runner
 from services.projection.fold.fold import fold_log
+from services.readside.collections import RUNS
 from services.readside.runs import Run, pack_run, unpack_run
 from services.retrieval.queries.runs import summary_of
 from tests.fakes.maintenance_side import FoldedReadSide
@@ -57,7 +58,7 @@ async def execute(own: World, side: FoldedReadSide, run: RunContext) -> None:
 
 
 def run_of(own: World, run_id: UUID) -> Run:
-    return own.view.namespace(own.namespace).runs[run_id]
+    return own.view.namespace(own.namespace)[RUNS][run_id]
 
 
 async def test_run_that_meets_a_bug_is_failed_with_its_error_and_a_replay_knows() -> None:
@@ -68,7 +69,7 @@ async def test_run_that_meets_a_bug_is_failed_with_its_error_and_a_replay_knows(
     with pytest.raises(MemoryServiceError, match="ZeroDivisionError"):
         await execute(own, BrokenSide(own), run)
 
-    replayed = fold_log(enumerate(own.events)).namespace(own.namespace).runs[run.run_id]
+    replayed = fold_log(enumerate(own.events)).namespace(own.namespace)[RUNS][run.run_id]
     for known in (run_of(own, run.run_id), replayed, unpack_run(pack_run(replayed))):
         summary = summary_of(run.run_id, known)
         assert summary.status == "failed"
@@ -124,7 +125,7 @@ async def test_failed_run_can_be_undone_and_says_afterwards_why_it_failed() -> N
     await store(own, "Something else.")
     with pytest.raises(NotFound):
         await own.run("interference", memory_id=str(derive("nobody")))
-    (failed,) = own.view.namespace(own.namespace).runs
+    (failed,) = own.view.namespace(own.namespace)[RUNS]
     undo = context(own, job="undo")
 
     await own.execute(undo, UndoJob(run_id=failed))

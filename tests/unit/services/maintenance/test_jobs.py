@@ -9,6 +9,7 @@ from schemas.ids import derive
 from schemas.inbox import SetParameters
 from schemas.jobs import parameters_of
 from schemas.parameters import Parameters
+from services.readside.collections import RUNS
 from tests.fakes.maintenance_side import FoldedReadSide
 from tests.unit.services.maintenance.living import (
     DAY_MS,
@@ -160,7 +161,7 @@ async def test_what_cannot_be_done_is_refused_and_reported() -> None:
         decode_maintenance(b'{"type": "run", "namespace": "year", "job": "hypnosis"}')
     with pytest.raises(NotFound):
         await own.run("interference", memory_id=str(derive("nobody")))
-    failed = next(iter(own.view.namespace(own.namespace).runs.values()))
+    failed = next(iter(own.view.namespace(own.namespace)[RUNS].values()))
     assert failed.error is not None
     assert failed.error["code"] == "not_found"
     assert "not in namespace" in failed.error["message"]

@@ -1,5 +1,6 @@
 """Episodes and sentences that a fact or a concept cannot hold: the rest is learnt all the same."""
 
+from services.readside.collections import CONCEPTS
 from tests.unit.services.maintenance.living import HOUR_MS, contents, count, store, world
 
 
@@ -25,7 +26,7 @@ async def test_key_of_many_characters_is_no_topic_and_the_fact_is_learnt() -> No
     result = await own.run("consolidation")
 
     assert count(result, "facts_extracted") == 1
-    names = own.view.namespace(own.namespace).concepts
+    names = own.view.namespace(own.namespace)[CONCEPTS]
     assert max(map(len, names)) <= 64
     assert "key" in names
 
@@ -39,7 +40,7 @@ async def test_number_is_no_topic() -> None:
     result = await own.run("consolidation")
 
     assert count(result, "facts_extracted") == 1
-    names = own.view.namespace(own.namespace).concepts
+    names = own.view.namespace(own.namespace)[CONCEPTS]
     assert "tram" in names
     assert "42" not in names
 

@@ -14,6 +14,7 @@ from services.maintenance.events import RunContext, progressed_event
 from services.maintenance.jobs.undo import UndoJob
 from services.maintenance.runner import Runner
 from services.maintenance.work import Work
+from services.readside.collections import CONCEPTS, MADE, RELATIONS, RUNS
 from services.readside.runs import BEGIN
 from tests.fakes.maintenance_side import FoldedReadSide
 from tests.fakes.world import FoldedLog, World
@@ -59,7 +60,7 @@ async def test_undone_run_leaves_nothing(job: Any, parameters: dict[str, Any]) -
 
     assert [await level(own, each) for each in said] == levels
     assert digest(own) == before
-    assert own.view.namespace(own.namespace).runs[result.run_id].undone_ms is not None
+    assert own.view.namespace(own.namespace)[RUNS][result.run_id].undone_ms is not None
 
 
 @pytest.mark.parametrize("job", ["decay", "capacity", "strategic_prune", "consolidation"])
@@ -116,16 +117,16 @@ async def test_undo_keeps_what_the_graph_had_before_and_what_others_use_since() 
     own.now_ms += HOUR_MS
     first = await own.run("consolidation")
     graph = own.view.namespace(own.namespace)
-    added = set(graph.concepts) - {"drinks"}
+    added = set(graph[CONCEPTS]) - {"drinks"}
     assert first.report["concepts_added"] == len(added) == 1
-    assert len(graph.relations) == 2  # one, at both ends
+    assert len(graph[RELATIONS]) == 2  # one, at both ends
 
     undo = await own.execute(_undo_of(own, first.run_id), UndoJob(run_id=first.run_id))
 
     assert undo.report["concepts_removed"] == 1
-    assert set(graph.concepts) == {"drinks"}
-    assert graph.concepts["drinks"].concept_type == "deed"
-    assert graph.relations == {}
+    assert set(graph[CONCEPTS]) == {"drinks"}
+    assert graph[CONCEPTS]["drinks"].concept_type == "deed"
+    assert graph[RELATIONS] == {}
 
 
 @pytest.mark.parametrize("first_undone", [0, 1])
@@ -138,18 +139,18 @@ async def test_topic_of_two_runs_is_there_until_both_are_undone(first_undone: in
             await store(own, f"{kind} harbour {when} {kind}")
         own.now_ms += HOUR_MS
         runs.append(await own.run("consolidation", phases=["extract"]))
-    topics = set(graph.concepts)
+    topics = set(graph[CONCEPTS])
     assert [count(run, "facts_extracted") for run in runs] == [1, 1]
     assert [count(run, "concepts_added") for run in runs] == [2, 1]  # they share one
     assert len(topics) == 3
 
     one, other = runs[first_undone], runs[1 - first_undone]
     await own.execute(_undo_of(own, one.run_id), UndoJob(run_id=one.run_id))
-    shared = set(graph.concepts)
+    shared = set(graph[CONCEPTS])
     await own.execute(_undo_of(own, other.run_id), UndoJob(run_id=other.run_id))
 
     assert len(shared) == 2
-    assert (graph.concepts, graph.relations, graph.made) == ({}, {}, {})
+    assert (graph[CONCEPTS], graph[RELATIONS], graph[MADE]) == ({}, {}, {})
 
 
 async def test_undo_leaves_a_concept_that_somebody_related_since() -> None:
@@ -158,7 +159,7 @@ async def test_undo_leaves_a_concept_that_somebody_related_since() -> None:
     own.now_ms += HOUR_MS
     result = await own.run("consolidation")
     graph = own.view.namespace(own.namespace)
-    one, other = sorted(graph.concepts)
+    one, other = sorted(graph[CONCEPTS])
     await own.tell(
         Relation(namespace=own.namespace, source=one, target=one, relation_type="like", weight=0.3)
     )
@@ -166,9 +167,9 @@ async def test_undo_leaves_a_concept_that_somebody_related_since() -> None:
     undo = await own.execute(_undo_of(own, result.run_id), UndoJob(run_id=result.run_id))
 
     assert undo.report["concepts_removed"] == 1
-    assert set(graph.concepts) == {one}
-    assert other not in graph.concepts
-    assert set(graph.relations.values()) == {0.3}
+    assert set(graph[CONCEPTS]) == {one}
+    assert other not in graph[CONCEPTS]
+    assert set(graph[RELATIONS].values()) == {0.3}
 
 
 async def test_what_anybody_sends_with_the_id_of_a_run_at_work_is_undone_with_it() -> None:
@@ -181,7 +182,7 @@ async def test_what_anybody_sends_with_the_id_of_a_run_at_work_is_undone_with_it
 
     await own.execute(_undo_of(own, run.run_id), UndoJob(run_id=run.run_id))
 
-    assert set(own.view.namespace(own.namespace).concepts) == {"ours"}
+    assert set(own.view.namespace(own.namespace)[CONCEPTS]) == {"ours"}
 
 
 async def test_cancelled_run_says_so_and_can_be_undone() -> None:
@@ -196,7 +197,7 @@ async def test_cancelled_run_says_so_and_can_be_undone() -> None:
     result, _ = await runner.execute(work, parameters_of("consolidation", {}))
 
     assert result.cancelled
-    assert own.view.namespace(own.namespace).runs[context.run_id].cancelled
+    assert own.view.namespace(own.namespace)[RUNS][context.run_id].cancelled
     assert digest(own) == before
 
 

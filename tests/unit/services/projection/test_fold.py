@@ -8,6 +8,7 @@ from schemas.events import MemoryEvent
 from schemas.limits import ACCESS_HISTORY_MAX
 from services.projection.fold.fold import fold, references
 from services.projection.fold.view import Needs, View
+from services.readside.collections import CONCEPTS, COUNTS, LINKS, TERMS
 from services.readside.layout import NOBODY, hash64
 from services.readside.terms import terms_of
 from tests.builders import (
@@ -48,7 +49,7 @@ def test_stored_memory_begins_with_its_creation() -> None:
     assert memory.state.last_accessed_ms == memory.state.created_ms == TIME_MS
     assert memory.state.pinned
     assert list(memory.contexts.values()) == [b"at home"]
-    assert view.namespaces[NAMESPACE].statuses == {"active": 1}
+    assert view.namespaces[NAMESPACE][COUNTS]["active"] == 1
 
 
 def test_document_holds_what_was_said() -> None:
@@ -181,7 +182,12 @@ def test_forgotten_memory_is_not_strengthened_any_more() -> None:
     assert memory.state.status == "deleted"
     assert memory.state.bias == 0.0
     assert kinds(memory) == ["creation"]
-    assert view.namespaces[NAMESPACE].statuses == {"active": 0, "deleted": 1}
+    assert view.namespaces[NAMESPACE][COUNTS] == {
+        "active": 0,
+        "decayed": 0,
+        "deleted": 1,
+        "length": 0,
+    }
 
 
 @pytest.mark.parametrize("gone", [forgotten_event, decayed_event])
@@ -284,8 +290,10 @@ def test_needs_are_what_the_fold_of_an_event_reads() -> None:
     assert list(needed(accessed_event(ANN, BOB)).memories) == [(NAMESPACE, ANN), (NAMESPACE, BOB)]
     stored = needed(stored_event(ANN, "Tea, tea.", session="monday", concepts=["tea", "cup"]))
     assert list(stored.memories) == [(NAMESPACE, ANN)]
-    assert stored.terms == {NAMESPACE: {hash64("tea")}}
-    assert stored.links == {NAMESPACE: {hash64("tea"), hash64("cup")}}
+    assert stored.keys == {
+        (TERMS, NAMESPACE): {hash64("tea")},
+        (LINKS, NAMESPACE): {hash64("tea"), hash64("cup")},
+    }
     assert stored.places == {(NAMESPACE, "monday", TIME_MS)}
     for changed in (forgotten_event(ANN), restored_event(ANN)):
         assert needed(changed).counted == {(NAMESPACE, ANN)}
@@ -294,11 +302,8 @@ def test_needs_are_what_the_fold_of_an_event_reads() -> None:
     for other in (decayed_event(ANN), adjusted_event(ANN)):
         assert list(needed(other).memories) == [(NAMESPACE, ANN)]
         assert needed(other).counted == set()
-    assert needed(concept_event("tea")).concepts == {(NAMESPACE, "tea")}
-    assert needed(relation_event("tea", "cup")).concepts == {
-        (NAMESPACE, "tea"),
-        (NAMESPACE, "cup"),
-    }
+    assert needed(concept_event("tea")).of(CONCEPTS, NAMESPACE) == {"tea"}
+    assert needed(relation_event("tea", "cup")).of(CONCEPTS, NAMESPACE) == {"tea", "cup"}
 
 
 def test_terms_are_those_of_the_indexed_text_and_know_the_speaker() -> None:

@@ -12,6 +12,7 @@ from services.projection.digest import digest_of_view
 from services.projection.fold.fold import fold
 from services.projection.fold.view import View
 from services.readside import corrections
+from services.readside.collections import COUNTS, LINKS, TERMS
 from services.readside.corrections import unpack_corrections
 from services.readside.layout import hash64
 from tests.builders import (
@@ -63,10 +64,10 @@ def test_corrected_memory_says_something_else_and_keeps_its_uses() -> None:
 def test_counts_of_a_namespace_are_of_what_its_memories_say_now() -> None:
     namespace = folded(STORED, CORRECTED).namespaces[NAMESPACE]
 
-    assert namespace.length == 4
-    assert namespace.links == {hash64("tea"): 0, hash64("cup"): 1}
-    assert namespace.document_frequencies[hash64("four")] == 0
-    assert namespace.document_frequencies[hash64("x")] == 1
+    assert namespace[COUNTS]["length"] == 4
+    assert namespace[LINKS] == {hash64("tea"): 0, hash64("cup"): 1}
+    assert namespace[TERMS][hash64("four")] == 0
+    assert namespace[TERMS][hash64("x")] == 1
 
 
 def test_tags_and_metadata_are_corrected_alone() -> None:
@@ -82,11 +83,9 @@ def test_correction_taken_back_leaves_text_and_counts_as_if_it_had_never_been() 
 
     assert only(view).document == only(expected).document
     assert only(view).parts == only(expected).parts
-    assert view.namespaces[NAMESPACE].length == expected.namespaces[NAMESPACE].length
-    counts = view.namespaces[NAMESPACE].document_frequencies
-    assert {k: n for k, n in counts.items() if n} == (
-        expected.namespaces[NAMESPACE].document_frequencies
-    )
+    held, known = view.namespaces[NAMESPACE], expected.namespaces[NAMESPACE]
+    assert held[COUNTS] == known[COUNTS]
+    assert {term: n for term, n in held[TERMS].items() if n} == known[TERMS]
 
 
 def test_corrections_are_taken_back_one_by_one_the_latest_first() -> None:

@@ -16,6 +16,15 @@ from services.projection.digest import digest_of_view
 from services.projection.fold.fold import fold, fold_log
 from services.projection.fold.graph import RUNS_KEPT_MAX
 from services.projection.fold.view import View
+from services.readside.collections import (
+    CONCEPTS,
+    GRAPH,
+    MADE,
+    PARAMETERS,
+    RELATIONS,
+    RUNS,
+    VOCABULARY,
+)
 from services.readside.concepts import Concept, pack_concept, unpack_concept
 from services.readside.layout import relation_field
 from services.readside.parameters import InForce, pack_parameters, unpack_parameters
@@ -56,9 +65,9 @@ def test_concept_is_what_its_newest_event_says() -> None:
         concept_event("tea", concept_type="herb", activation=0.7),
     )
 
-    assert view.namespaces[NAMESPACE].concepts == {"tea": Concept("herb", 0.7, ())}
-    assert view.namespaces[NAMESPACE].vocabulary == 1
-    assert view.touched[NAMESPACE].concepts == {"tea"}
+    assert view.namespaces[NAMESPACE][CONCEPTS] == {"tea": Concept("herb", 0.7, ())}
+    assert view.namespaces[NAMESPACE][VOCABULARY] == {None: 1}
+    assert view.touched[NAMESPACE][CONCEPTS] == {"tea"}
 
 
 def test_relation_of_known_concepts_stands_at_both_ends_with_its_newest_weight() -> None:
@@ -70,7 +79,7 @@ def test_relation_of_known_concepts_stands_at_both_ends_with_its_newest_weight()
         relation_event("tea", "cup", relation_type="like", weight=1.0),
     )
 
-    assert view.namespaces[NAMESPACE].relations == {
+    assert view.namespaces[NAMESPACE][RELATIONS] == {
         ("tea", relation_field("out", "served_in", "cup")): 0.75,
         ("cup", relation_field("in", "served_in", "tea")): 0.75,
         ("tea", relation_field("out", "like", "cup")): 1.0,
@@ -82,7 +91,7 @@ def test_relation_of_known_concepts_stands_at_both_ends_with_its_newest_weight()
 def test_relation_to_an_unknown_concept_is_ignored_and_counted(known: list[str]) -> None:
     view = folded(*(concept_event(name) for name in known), relation_event("tea", "cup"))
 
-    assert view.namespaces[NAMESPACE].relations == {}
+    assert view.namespaces[NAMESPACE][RELATIONS] == {}
     assert view.ignored == {"unknown_concept": 1}
     assert (NAMESPACE in view.touched) == bool(known)
 
@@ -131,7 +140,7 @@ def test_parameters_not_named_have_their_defaults_again() -> None:
     view = folded(parameters_event(spacing_scale=0.0), parameters_event(cosine_weight=3.0))
 
     assert view.namespaces[NAMESPACE].parameters == InForce(cosine_weight=3.0)
-    assert view.touched[NAMESPACE].parameters
+    assert view.touched[NAMESPACE][PARAMETERS]
 
 
 def test_parameters_of_one_namespace_leave_the_others_alone() -> None:
@@ -197,10 +206,12 @@ def test_what_a_run_adds_is_its_own_and_gone_when_it_is_taken_back() -> None:
     removed = folded(*ADDED, *REMOVED)
 
     graph = removed.namespaces[NAMESPACE]
-    assert set(added.namespaces[NAMESPACE].made.values()) == {frozenset({RUN})}
-    assert len(added.namespaces[NAMESPACE].made) == 3
-    assert (graph.concepts, graph.relations, graph.graph, graph.made) == ({}, {}, {}, {})
-    assert graph.vocabulary == len(ADDED) + len(REMOVED) - 1  # whoever keeps names looks again
+    assert set(added.namespaces[NAMESPACE][MADE].values()) == {frozenset({RUN})}
+    assert len(added.namespaces[NAMESPACE][MADE]) == 3
+    assert (graph[CONCEPTS], graph[RELATIONS], graph[GRAPH], graph[MADE]) == ({}, {}, {}, {})
+    assert (
+        graph[VOCABULARY][None] == len(ADDED) + len(REMOVED) - 1
+    )  # whoever keeps names looks again
     assert removed.ignored == {}
 
 
@@ -214,9 +225,9 @@ def test_run_overwrites_nothing_that_is_there_and_takes_nothing_of_it_away() -> 
     view = folded(*own, *ADDED, *REMOVED)
 
     kept = folded(*own).namespaces[NAMESPACE]
-    assert view.namespaces[NAMESPACE].concepts == kept.concepts
-    assert view.namespaces[NAMESPACE].relations == kept.relations
-    assert view.namespaces[NAMESPACE].graph == kept.graph
+    assert view.namespaces[NAMESPACE][CONCEPTS] == kept[CONCEPTS]
+    assert view.namespaces[NAMESPACE][RELATIONS] == kept[RELATIONS]
+    assert view.namespaces[NAMESPACE][GRAPH] == kept[GRAPH]
     assert view.ignored == {"already_there": 3, "no_effect": 3}
 
 
@@ -233,15 +244,15 @@ def test_run_overwrites_nothing_that_is_there_and_takes_nothing_of_it_away() -> 
 def test_concept_that_is_used_by_others_stays(used: MemoryEvent) -> None:
     view = folded(*ADDED, used, *REMOVED)
 
-    assert set(view.namespaces[NAMESPACE].concepts) == {"tea"}
+    assert set(view.namespaces[NAMESPACE][CONCEPTS]) == {"tea"}
     assert view.ignored == {"no_effect": 1}
 
 
 def test_relation_that_was_upserted_since_stays_with_its_ends() -> None:
     view = folded(*ADDED, relation_event(weight=0.9), *REMOVED)
 
-    assert set(view.namespaces[NAMESPACE].concepts) == {"tea", "cup"}
-    assert set(view.namespaces[NAMESPACE].relations.values()) == {0.9}
+    assert set(view.namespaces[NAMESPACE][CONCEPTS]) == {"tea", "cup"}
+    assert set(view.namespaces[NAMESPACE][RELATIONS].values()) == {0.9}
     assert view.ignored == {"no_effect": 3}
 
 
@@ -250,7 +261,7 @@ def test_concept_is_free_to_go_once_its_memory_is_forgotten() -> None:
 
     view = folded(*ADDED, linked, forgotten_event(ANN), *REMOVED)
 
-    assert view.namespaces[NAMESPACE].concepts == {}
+    assert view.namespaces[NAMESPACE][CONCEPTS] == {}
 
 
 def test_another_run_takes_nothing_away() -> None:
@@ -258,7 +269,7 @@ def test_another_run_takes_nothing_away() -> None:
 
     view = folded(*ADDED, concept_removed_event("tea", other), relation_removed_event(run_id=other))
 
-    assert len(view.namespaces[NAMESPACE].graph) == 3
+    assert len(view.namespaces[NAMESPACE][GRAPH]) == 3
     assert view.ignored == {"no_effect": 2}
 
 
@@ -283,11 +294,11 @@ def test_what_several_runs_add_is_there_until_the_last_of_them_is_undone(order: 
     events = [event for added, _ in runs for event in added]
 
     for number in order:
-        assert len(folded(*events).namespaces[NAMESPACE].graph) == 3
+        assert len(folded(*events).namespaces[NAMESPACE][GRAPH]) == 3
         events += runs[number][1]
 
     graph = folded(*events).namespaces[NAMESPACE]
-    assert (graph.concepts, graph.relations, graph.graph, graph.made) == ({}, {}, {}, {})
+    assert (graph[CONCEPTS], graph[RELATIONS], graph[GRAPH], graph[MADE]) == ({}, {}, {}, {})
 
 
 def test_what_another_run_meets_again_is_no_effect_of_it_and_keeps_its_place_in_the_log() -> None:
@@ -298,8 +309,8 @@ def test_what_another_run_meets_again_is_no_effect_of_it_and_keeps_its_place_in_
 
     alone, both = folded(*began, *one), folded(*began, *one, *other)
 
-    assert both.namespaces[NAMESPACE].graph == alone.namespaces[NAMESPACE].graph
-    effects = [run.effects.total() for run in both.namespaces[NAMESPACE].runs.values()]
+    assert both.namespaces[NAMESPACE][GRAPH] == alone.namespaces[NAMESPACE][GRAPH]
+    effects = [run.effects.total() for run in both.namespaces[NAMESPACE][RUNS].values()]
     assert effects == [3, 0]
 
 
@@ -309,15 +320,15 @@ def test_what_too_many_runs_have_met_is_nobodys_own_and_stays() -> None:
 
     view = folded(*added, *[event for _, events in runs for event in events])
 
-    assert set(view.namespaces[NAMESPACE].concepts) == {"tea", "cup"}
-    assert view.namespaces[NAMESPACE].made == {}
+    assert set(view.namespaces[NAMESPACE][CONCEPTS]) == {"tea", "cup"}
+    assert view.namespaces[NAMESPACE][MADE] == {}
 
 
 def test_what_is_gone_may_come_again() -> None:
     view = folded(*ADDED, *REMOVED, concept_event("tea", activation=0.9))
 
-    assert view.namespaces[NAMESPACE].concepts == {"tea": Concept("concept", 0.9, ())}
-    assert view.namespaces[NAMESPACE].made == {}
+    assert view.namespaces[NAMESPACE][CONCEPTS] == {"tea": Concept("concept", 0.9, ())}
+    assert view.namespaces[NAMESPACE][MADE] == {}
 
 
 @settings(max_examples=60)

@@ -13,6 +13,7 @@ from services.projection.fold import fold as domain
 from services.projection.fold import presentations
 from services.projection.fold.fold import fold_log
 from services.projection.fold.view import View
+from services.readside.collections import COUNTS
 from services.readside.layout import NOT_COUNTED, STATUSES, kind_of, pack_record, unpack_record
 from tests.builders import TIME_MS, accessed_event, memory_id
 from tests.sequences import ALL, TIMES, around, at_offsets, logs, small_stored
@@ -49,11 +50,10 @@ def test_counts_are_those_of_the_statuses(events: list[MemoryEvent]) -> None:
     view = fold_log(at_offsets(events))
 
     for namespace, known in view.namespaces.items():
-        counts = known.statuses
         statuses = Counter(
             memory.state.status for ref, memory in view.memories.items() if ref[0] == namespace
         )
-        assert {status: counts[status] for status in STATUSES} == {
+        assert {status: known[COUNTS].get(status, 0) for status in STATUSES} == {
             status: statuses[status] for status in STATUSES
         }
 

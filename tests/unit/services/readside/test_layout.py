@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from schemas.limits import TIME_MS_MAX, TIME_MS_MIN
 from services.common.redis import redis_prefix
+from services.readside.collections import COLLECTIONS, SESSIONS
 from services.readside.layout import (
     CONCEPT,
     KINDS,
@@ -25,7 +26,6 @@ from services.readside.layout import (
     State,
     Status,
     bias_at,
-    hash64,
     kind_of,
     pack_record,
     pack_trace,
@@ -43,7 +43,7 @@ TIMES = st.integers(TIME_MS_MIN, TIME_MS_MAX)
 STATUS = st.sampled_from(STATUSES)
 FLOATS = st.floats(-1e6, 1e6)
 IDS = st.just(NOBODY) | st.binary(min_size=16, max_size=16)
-COUNTS = st.integers(0, 2**32 - 1)
+U32 = st.integers(0, 2**32 - 1)
 CHANGES = st.lists(
     st.builds(Change, TIMES, STATUS | st.sampled_from(["adjusted", "cleared"]), FLOATS), max_size=5
 )
@@ -58,9 +58,9 @@ STATES = st.builds(
     pinned=st.booleans(),
     last_accessed_ms=TIMES,
     status=STATUS,
-    length=COUNTS,
-    access_count=COUNTS,
-    presentations=COUNTS,
+    length=U32,
+    access_count=U32,
+    presentations=U32,
     bias=FLOATS,
     superseded_ms=TIMES,
     superseded_by=IDS,
@@ -206,22 +206,14 @@ def test_keys_of_a_partition_carry_it_as_hash_tag_and_never_collide() -> None:
         *(layout.document(status, *names) for status in STATUSES),
         layout.record(*names),
         layout.contexts(*names),
-        layout.counts("a/b"),
-        layout.changed("a/b"),
-        layout.recent("a/b"),
-        layout.frequent("a/b"),
-        layout.session("a/b", "monday"),
-        layout.session("a", "b:monday"),
-        layout.session("a:b", "monday"),
-        layout.document_frequencies("a/b"),
-        layout.parameters("a/b"),
-        layout.concepts("a/b"),
-        layout.vocabulary("a/b"),
-        layout.graph("a/b"),
-        layout.made("a/b"),
-        layout.relations("a/b", hash64("tea")),
-        layout.links("a/b"),
-        layout.linked("a/b", hash64("tea")),
+        *(
+            collection.key(layout, "a/b", *(["part"] if collection.parts else []))
+            for collection in COLLECTIONS
+        ),
+        SESSIONS.key(layout, "a", "b:monday"),
+        SESSIONS.key(layout, "a:b", "monday"),
+        layout.due("a/b"),
+        layout.due_parameters("a/b"),
         layout.namespaces,
         layout.seen,
         layout.cursor,

@@ -7,8 +7,9 @@ import numpy as np
 
 from schemas.ids import derive
 from schemas.queries import Search
-from services.projection.fold.view import Memory, Ref, View
-from services.readside.layout import hash64
+from services.projection.fold.view import Memory, Namespace, Ref, View
+from services.readside.collections import COUNTS, LINKS, RELATIONS, TERMS
+from services.readside.layout import INDEXED, hash64
 from services.retrieval.search.candidates import Candidates, Fan, Sources, Statistics
 from services.retrieval.search.evidence import Evidence
 from services.retrieval.search.plan import SearchPlan, plan_of
@@ -38,17 +39,22 @@ def sources_of(view: View, concepts: Iterable[str], name: str = NAMESPACE) -> So
     """Active concepts with what they and those related to them are connected to."""
     known = view.namespaces[name]
     relations: dict[bytes, dict[bytes, float]] = {}
-    for (concept, field), weight in known.relations.items():
+    for (concept, field), weight in known[RELATIONS].items():
         others = relations.setdefault(hash64(concept), {})
         other = hash64(field.split(b"\x1f", 2)[2].decode())
         others[other] = others.get(other, 0.0) + weight
     active = tuple(dict.fromkeys(hash64(concept) for concept in concepts))
     near = [other for concept in active for other in relations.get(concept, {})]
     fans = {
-        concept: Fan(known.links.get(concept, 0), relations.get(concept, {}))
+        concept: Fan(known[LINKS].get(concept, 0), relations.get(concept, {}))
         for concept in (*active, *near)
     }
-    return Sources(active, fans, known.statuses["active"] + known.statuses["decayed"])
+    return Sources(active, fans, memory_count(known))
+
+
+def memory_count(known: Namespace) -> int:
+    """The number of memories that searches may find."""
+    return sum(known[COUNTS].get(status, 0) for status in INDEXED)
 
 
 def candidates_of(
@@ -58,15 +64,14 @@ def candidates_of(
     memories, known = of_namespace(view, name), view.namespaces[name]
     columns = columns_of(memories)
     wanted = list(memories) if names is None else [(name, each) for each in names]
-    statuses = known.statuses
     return Candidates(
         columns=columns,
         rows=np.array([columns.row_of[str(each)] for _, each in wanted], np.intp),
         statistics=Statistics(
-            statuses["active"] + statuses["decayed"],
-            known.length,
+            memory_count(known),
+            known[COUNTS].get("length", 0),
             np.array(
-                [known.document_frequencies.get(hash64(term), 0) for term in plan.terms],
+                [known[TERMS].get(hash64(term), 0) for term in plan.terms],
                 np.float64,
             ),
         ),

@@ -11,6 +11,7 @@ from schemas.errors import Unavailable
 from schemas.events import MemoryEvent
 from schemas.ids import derive
 from services.projection.fold.fold import fold_log
+from services.readside.collections import CONCEPTS, RELATIONS
 from services.readside.concepts import Concept
 from services.retrieval.adapters import redis_graph
 from services.retrieval.adapters.graph_snapshots import FileSnapshots
@@ -66,10 +67,10 @@ def folded(events: list[MemoryEvent]) -> Graph:
     namespace = fold_log(enumerate(events)).namespace(NAMESPACE)
     out = {
         (end, *field.decode().split("\x1f", 2)[1:]): weight
-        for (end, field), weight in namespace.relations.items()
+        for (end, field), weight in namespace[RELATIONS].items()
         if field.startswith(b"out")
     }
-    return namespace.concepts, {(s, kind, t): weight for (s, kind, t), weight in out.items()}
+    return namespace[CONCEPTS], {(s, kind, t): weight for (s, kind, t), weight in out.items()}
 
 
 def copied(graph: CachedGraph) -> Graph:

@@ -15,6 +15,7 @@ from schemas.parameters import ParameterOverrides, Parameters
 from schemas.queries import Search
 from services.projection.fold.fold import fold_log
 from services.readside.activation import activations, threshold_of
+from services.readside.collections import PARAMETERS
 from services.readside.columns import DELETED
 from services.retrieval.queries.memory import with_access
 from services.retrieval.search.rows import explanation_of
@@ -268,7 +269,8 @@ def test_noise_is_the_same_for_the_same_seed_and_another_for_another_query() -> 
 
 def test_parameters_of_the_namespace_and_those_of_the_search_both_count() -> None:
     view = folded(stored())
-    view.namespace("acme/one").parameters = Parameters(cosine_weight=10.0, length_weight=0.0)
+    changed = Parameters(cosine_weight=10.0, length_weight=0.0)
+    view.put(PARAMETERS, "acme/one", None, changed)
 
     own = ranked(view)
     overridden = ranked(view, search(parameters=ParameterOverrides(cosine_weight=20.0)))
