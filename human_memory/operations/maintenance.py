@@ -17,6 +17,7 @@ from human_memory.operations.requests import (
     run_id_of,
 )
 from schemas.errors import DeadlineExceeded, Unavailable
+from schemas.jobs import parameters_of
 from schemas.maintenance import CancelRun, RunJob, UndoRun
 from schemas.queries import RunQuery, Runs, WorkingMemoryQuery
 
@@ -75,7 +76,12 @@ async def forget_strategy(
 
 
 async def start_run(request: StartRunRequest, context: RequestContext) -> models.RunReport:
-    """A run of any job, now. Past the deadline it goes on."""
+    """A run of any job, now. Past the deadline it goes on.
+
+    Raises:
+        Rejected: the job has no such parameter, or not with this value.
+    """
+    parameters_of(request.job, request.parameters)  # its sender is told, instead of a dead letter
     command = context.message(RunJob, request, idempotency_key=context.idempotency_key)
     return await _report(context, command)
 
