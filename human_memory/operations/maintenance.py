@@ -81,8 +81,8 @@ async def start_run(request: StartRunRequest, context: RequestContext) -> models
     Raises:
         Rejected: the job has no such parameter, or not with this value.
     """
-    parameters_of(request.job, request.parameters)  # its sender is told, instead of a dead letter
     command = context.message(RunJob, request, idempotency_key=context.idempotency_key)
+    parameters_of(command.job, command.parameters)  # refused here, it leaves no dead letter
     return await _report(context, command)
 
 

@@ -13,11 +13,7 @@ _OTHERS = {"API_KEY", "CACHE", "DATA", "KAFKA_HEAP", "NAMESPACE"}
 
 
 def misspelt(environment: Mapping[str, str]) -> list[str]:
-    """A sentence for each variable that nobody reads.
-
-    >>> misspelt({"HUMAN_MEMORY_KAFKA_": "", "HUMAN_MEMORY_KAFKA": ""})
-    ['HUMAN_MEMORY_KAFKA_ sets nothing; did you mean HUMAN_MEMORY_KAFKA?']
-    """
+    """A sentence for each variable that nobody reads, with the one that was meant."""
     ours = sorted(name for name in environment if name.startswith(PREFIX))
     known = _known() if ours else set()
     return [_sentence(name, known) for name in ours if name not in known]

@@ -204,22 +204,16 @@ def event_of(
         "time": time_ms,
         "namespace": command.namespace,
     }
-    stored = isinstance(command, Store) and (worked_out is None or worked_out.equal is None)
-    if is_bound_to_its_key(command) and not stored:
-        around["bodyhash"] = body_hash_of(command)
-    match command:
-        case Store():
-            assert worked_out is not None
-            if worked_out.equal is not None:
-                used = AccessedMemory(memory_id=worked_out.equal.memory_id, kind="used")
-                accessed = AccessedData(accesses=[used], context=command.context or None)
-                return MemoryAccessed(**around, subject=str(cause), data=accessed)
+    if isinstance(command, Store):
+        assert worked_out is not None
+        if worked_out.equal is None:
             data = _stored_data(command, received, time_ms, worked_out)
             return MemoryStored(**around, subject=str(cause), data=data)
-        case Access():
-            ids = dict.fromkeys(command.memory_ids)
-            accesses = [AccessedMemory(memory_id=each, kind=command.kind) for each in ids]
-            accessed = AccessedData(accesses=accesses, context=command.context)
+    if is_bound_to_its_key(command):
+        around["bodyhash"] = body_hash_of(command)
+    match command:
+        case Store() | Access():
+            accessed = _accessed_data(command, worked_out)
             return MemoryAccessed(**around, subject=str(cause), data=accessed)
         case Forget():
             reason = ReasonData(reason=command.reason)
@@ -255,6 +249,17 @@ def event_of(
             changed = command.parameters.model_dump(exclude_defaults=True)
             parameters = ParametersData(parameters=changed)
             return ParametersChanged(**around, subject=command.namespace, data=parameters)
+
+
+def _accessed_data(command: Store | Access, worked_out: WorkedOut | None) -> AccessedData:
+    if isinstance(command, Store):
+        assert worked_out is not None
+        assert worked_out.equal is not None
+        ids, kind = [worked_out.equal.memory_id], "used"
+    else:
+        ids, kind = list(dict.fromkeys(command.memory_ids)), command.kind
+    accesses = [AccessedMemory(memory_id=each, kind=kind) for each in ids]
+    return AccessedData(accesses=accesses, context=command.context or None)
 
 
 def _stored_data(

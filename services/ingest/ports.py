@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
-from schemas.events import MemoryAccessed, MemoryEvent, MemoryStored
+from schemas.events import Commanded, MemoryAccessed, MemoryEvent, MemoryStored
 from services.ingest.vocabulary import Vocabulary
 from services.readside.documents import Document
 
@@ -32,8 +32,10 @@ def appended_of(event: MemoryEvent, position: str) -> Appended:
             return Appended(position, event.data.body_hash)
         case MemoryAccessed():
             return Appended(position, event.bodyhash, event.data.accesses[0].memory_id)
-        case _:
+        case Commanded():
             return Appended(position, event.bodyhash)
+        case _:
+            return Appended(position)
 
 
 class EventLog(Protocol):
