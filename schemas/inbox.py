@@ -66,8 +66,8 @@ class Store(InboxCommand):
     pinned: bool = Field(False, description="Never decays.")
     if_equal: Literal["add", "strengthen"] = Field(
         "add",
-        description="Where a memory of the same words, speaker and type is there: add another, or "
-        "strengthen that one.",
+        description="Where a memory that says the same, of the same speaker and type, is there: "
+        "add another, or strengthen that one.",
     )
     derived_from: list[Source] = Field(
         [], max_length=limits.DERIVED_FROM_MAX, description="The memories it was made from."

@@ -79,7 +79,9 @@ class Search(QueryBase):
         None, description="The same seed gives the same noise."
     )
     explain: bool = Field(False, description="Add the parts of each activation.")
-    collapse: bool = Field(True, description="Memories that say the same words count as one.")
+    collapse: bool = Field(
+        True, description="Memories that say the same in nearly the same words count as one."
+    )
     parameters: ParameterOverrides = Field(
         ParameterOverrides(), description="Parameters of the model, for this search only."
     )

@@ -77,7 +77,7 @@ class StoreOptions(BusOptions):
         typer.Option("--derived-from", help="A memory that it was made from; may be repeated."),
     ] = field(default_factory=list)
     if_equal: Annotated[
-        str, typer.Option(help="add another memory of the same words, or strengthen that one.")
+        str, typer.Option(help="add another memory that says the same, or strengthen that one.")
     ] = "add"
     wait: WaitOption = False
 

@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import orjson
 
-from cognition.language.text import words
+from cognition.language.wording import wording
 from services.readside.corrections import FIELD as CORRECTIONS
 from services.readside.corrections import Correction, unpack_corrections
 from services.readside.layout import TAG_SEPARATOR, Status
@@ -81,13 +81,12 @@ class Document:
 
 
 def said_by(content: str, speaker: str | None, memory_type: str) -> Said:
-    """The words of a memory with who says them and as what: equal for memories that say the same.
+    """The wording of a memory, who says it and as what: equal for memories that say the same.
 
     >>> said_by("Tea, at four!", None, "episodic") == said_by("tea at FOUR", None, "episodic")
     True
     """
-    # What has no words, such as a sign, says what it is.
-    return (memory_type, speaker, *(words(content) or [content]))
+    return (memory_type, speaker, *wording(content))
 
 
 def tags_of(packed: bytes | None) -> list[str]:
