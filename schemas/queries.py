@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 from schemas import limits
 from schemas.corrections import CorrectionRecord
 from schemas.fields import (
+    WHOLE,
     ConceptName,
     Concepts,
     ConceptType,
@@ -52,7 +53,9 @@ class Search(QueryBase):
 
     type: Literal["search"] = "search"
     query: QueryText
-    top_k: int = Field(7, ge=1, le=limits.TOP_K_MAX, description="At most so many results.")
+    top_k: Annotated[int, Field(ge=1, le=limits.TOP_K_MAX), WHOLE] = Field(
+        7, description="At most so many results."
+    )
     min_activation: Annotated[float, Field(ge=-1e6, le=1e6)] | None = Field(
         None, description="Replaces the retrieval threshold, in nats."
     )
@@ -75,7 +78,7 @@ class Search(QueryBase):
     include_decayed: bool = Field(False, description="Search decayed memories too.")
     include_metadata: bool = _INCLUDE_METADATA
     noise: bool = Field(False, description="Add ACT-R's noise to each activation.")
-    seed: Annotated[int, Field(ge=0, lt=2**63)] | None = Field(
+    seed: Annotated[int, Field(ge=0, lt=2**63), WHOLE] | None = Field(
         None, description="The same seed gives the same noise."
     )
     explain: bool = Field(False, description="Add the parts of each activation.")
@@ -124,8 +127,8 @@ class ListMemories(QueryBase):
     """
 
     type: Literal["list"] = "list"
-    offset: Annotated[int, Field(ge=0, le=limits.LIST_OFFSET_MAX)] = 0
-    limit: Annotated[int, Field(ge=1, le=limits.LIST_LIMIT_MAX)] = 50
+    offset: Annotated[int, Field(ge=0, le=limits.LIST_OFFSET_MAX), WHOLE] = 0
+    limit: Annotated[int, Field(ge=1, le=limits.LIST_LIMIT_MAX), WHOLE] = 50
     cursor: Annotated[str, Field(max_length=256)] | None = Field(
         None, description="The last page's `next_cursor`."
     )
@@ -150,8 +153,8 @@ class ConceptQuery(QueryBase):
 
     type: Literal["concept"] = "concept"
     name: ConceptName
-    offset: Annotated[int, Field(ge=0, le=limits.LIST_OFFSET_MAX)] = 0
-    limit: Annotated[int, Field(ge=1, le=limits.LIST_OFFSET_MAX)] | None = Field(
+    offset: Annotated[int, Field(ge=0, le=limits.LIST_OFFSET_MAX), WHOLE] = 0
+    limit: Annotated[int, Field(ge=1, le=limits.LIST_OFFSET_MAX), WHOLE] | None = Field(
         None, description="At most so many relations; absent: all, if a record can hold them."
     )
 
@@ -161,22 +164,22 @@ class Spread(QueryBase):
 
     type: Literal["spread"] = "spread"
     active_concepts: Concepts
-    depth: Annotated[int, Field(ge=1, le=limits.SPREAD_DEPTH_MAX)] = 2
-    limit: Annotated[int, Field(ge=1, le=limits.SPREAD_LIMIT_MAX)] = 10
+    depth: Annotated[int, Field(ge=1, le=limits.SPREAD_DEPTH_MAX), WHOLE] = 2
+    limit: Annotated[int, Field(ge=1, le=limits.SPREAD_LIMIT_MAX), WHOLE] = 10
 
 
 class GraphExport(QueryBase):
     """Concepts and the relations among them."""
 
     type: Literal["graph_export"] = "graph_export"
-    limit: Annotated[int, Field(ge=1, le=limits.EXPORT_LIMIT_MAX)] = 200
+    limit: Annotated[int, Field(ge=1, le=limits.EXPORT_LIMIT_MAX), WHOLE] = 200
 
 
 class Runs(QueryBase):
     """The runs of maintenance, newest first."""
 
     type: Literal["runs"] = "runs"
-    limit: Annotated[int, Field(ge=1, le=limits.LIST_LIMIT_MAX)] = 50
+    limit: Annotated[int, Field(ge=1, le=limits.LIST_LIMIT_MAX), WHOLE] = 50
     job: Job | None = None
 
 
@@ -209,7 +212,7 @@ class Namespaces(QueryBase):
     prefix: Annotated[str, Field(max_length=128)] | None = Field(
         None, description="Only those that begin so."
     )
-    limit: Annotated[int, Field(ge=1, le=limits.LIST_LIMIT_MAX)] = 50
+    limit: Annotated[int, Field(ge=1, le=limits.LIST_LIMIT_MAX), WHOLE] = 50
     cursor: Annotated[str, Field(max_length=128)] | None = Field(
         None, description="The last page's `next_cursor`."
     )

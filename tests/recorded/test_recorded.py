@@ -56,7 +56,7 @@ def found_by(question: Question) -> list[str]:
 def has_copies(question: Question) -> bool:
     """True where a search has found memories that say the same."""
     said = [
-        said_by(row["content"], row.get("speaker"), row["memory_type"])
+        said_by(row["content"], row.get("speaker"), row["memory_type"])[1:]
         for row in question.answer.get("result", {}).get("results", [])
     ]
     return len(set(said)) < len(said)
