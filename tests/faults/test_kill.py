@@ -17,8 +17,8 @@ from schemas.errors import DeadlineExceeded, Unavailable
 from schemas.events import MemoryAccessed, MemoryStored
 from schemas.ids import cause_of_key, event_id, query_cause
 from schemas.topics import DEAD_LETTERS, EVENTS
+from services.projection.app import rebuild
 from services.projection.batch import decode
-from services.projection.rebuild import rebuild
 from tests import builders
 from tests.engines import Engines
 from tests.integration.agent import NO_THRESHOLD, Agent
