@@ -5,9 +5,17 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from schemas import limits
-from schemas.fields import MemoryId, MemoryType, Message, Milliseconds, Session, Speaker, Tags
+from schemas.fields import (
+    MemoryId,
+    MemoryType,
+    Message,
+    Milliseconds,
+    QueryBase,
+    Session,
+    Speaker,
+    Tags,
+)
 from schemas.filters import MetadataFilter
-from schemas.query_base import QueryBase
 
 
 class Select(QueryBase):

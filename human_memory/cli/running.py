@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from human_memory._client.addresses import without_password
+from human_memory._client.connecting import without_password
 from human_memory.bus.settings import KafkaSettings
 from human_memory.cli.command import command
 from human_memory.cli.options import DataOptions, JsonOption, ServerOptions

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from human_memory._client.addresses import without_password
+from human_memory._client.connecting import without_password
 from human_memory.bus.groups import members_of
 from human_memory.bus.reader import group_progress
 from human_memory.bus.services import SERVICES, group_of

@@ -12,8 +12,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 from structlog.testing import capture_logs
 
-from human_memory.bus.backoff import Backoff
 from human_memory.bus.consumer import LogConsumer
+from human_memory.deadline import Backoff
 from schemas.codec import encode
 from schemas.errors import Indigestible, MemoryServiceError, Unavailable
 from schemas.events import MemoryEvent
