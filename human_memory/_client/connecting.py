@@ -1,4 +1,4 @@
-"""From an address to a transport, without the libraries of the others; an address as it is shown."""
+"""From an address to a transport, whose library alone is loaded; an address as people may see it."""
 
 from numbers import Real
 from typing import TYPE_CHECKING, Protocol, TypeVar

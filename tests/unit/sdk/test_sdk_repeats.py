@@ -125,7 +125,7 @@ def test_each_try_tells_the_server_the_time_that_is_left() -> None:
 
 
 def test_waiting_for_a_server_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
-    answers = [BUSY] * 3
+    answers = [BUSY] * 6
     with serving(*answers, Answer(201, CREATED)) as server, Memory(server.url) as memory:
         memory.store("x")
 
