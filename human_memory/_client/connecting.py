@@ -1,4 +1,4 @@
-"""From an address to a transport, whose library alone is loaded; an address as people may see it."""
+"""From an address to a transport, with no library but its own; an address as it may be shown."""
 
 from numbers import Real
 from typing import TYPE_CHECKING, Protocol, TypeVar
