@@ -20,8 +20,8 @@ FilterOption = Annotated[
         help='Only what metadata say, such as {"total": {"$gte": 100}, "from.city": "Bern"}.',
     ),
 ]
-SessionOption = Annotated[str | None, typer.Option(help="Only of this conversation.")]
-SpeakerOption = Annotated[str | None, typer.Option(help="Only what they said.")]
+SessionOption = Annotated[str | None, typer.Option(help="Only from this conversation.")]
+SpeakerOption = Annotated[str | None, typer.Option(help="Only from this speaker.")]
 AsOfOption = Annotated[
     str | None, typer.Option(metavar="TIME", help="Answer as of this past moment (ISO 8601).")
 ]
@@ -65,7 +65,7 @@ class SearchOptions(ConditionOptions, QueryOptions):
     top_k: Annotated[int, typer.Option("-k", "--top-k", help="Show at most this many.")] = 7
     concepts: Annotated[
         list[str],
-        typer.Option("--concept", help="A concept that is active and lifts what belongs to it."),
+        typer.Option("--concept", help="An active concept: memories about it rank higher."),
     ] = field(default_factory=list)
     as_of: AsOfOption = None
     no_record: NoRecordOption = False
@@ -149,7 +149,7 @@ class InspectOptions(QueryOptions):
 
 @command(app)
 async def inspect(options: InspectOptions) -> None:
-    """Everything about one memory, in any status, without touching it.
+    """Show everything about one memory, in any status, without strengthening it.
 
     Example: `human-memory inspect 5a0f... --json`
     """
@@ -178,7 +178,7 @@ class ListOptions(QueryOptions):
 
 @command(app, "list")
 async def list_(options: ListOptions) -> None:
-    """The memories of a namespace by activation, without touching them.
+    """List the memories of a namespace by activation, without strengthening them.
 
     Example: `human-memory list -n acme/agent-7 --status active --limit 20`
     """
@@ -212,7 +212,7 @@ class NamespacesOptions(QueryOptions):
 
 @command(app)
 async def namespaces(options: NamespacesOptions) -> None:
-    """The namespaces of the installation by name, with their memories by status.
+    """List the namespaces of the installation, with their memories by status.
 
     Example: `human-memory namespaces --prefix acme/`
     """

@@ -89,7 +89,7 @@ class SpreadOptions(QueryOptions):
 
 @command(app)
 async def spread(options: SpreadOptions) -> None:
-    """Concepts near some others, by the strongest path of relations between them.
+    """List the concepts near some others, by the strongest path of relations.
 
     Example: `human-memory spread Python --depth 3`
     """
@@ -105,7 +105,7 @@ class GraphOptions(QueryOptions):
 
 @command(app)
 async def graph(options: GraphOptions) -> None:
-    """The concepts of a namespace and the relations among them.
+    """List the concepts of a namespace and the relations among them.
 
     Example: `human-memory graph -n acme/agent-7 --json > graph.json`
     """

@@ -43,7 +43,7 @@ class RunOptions(BusOptions):
 
 @command(app)
 async def run(options: RunOptions) -> None:
-    """Run a job now. Waits until it is done, or says its id if that takes too long.
+    """Run a job now. Waits until it is done, or prints its id if that takes too long.
 
     Example: `human-memory maintenance run capacity --set capacity=1000`
     """
@@ -61,7 +61,7 @@ class RunsOptions(QueryOptions):
 
 @command(app)
 async def runs(options: RunsOptions) -> None:
-    """The runs of a namespace, newest first.
+    """List the runs of a namespace, newest first.
 
     Example: `human-memory maintenance runs --job decay`
     """
@@ -77,7 +77,7 @@ class ShowOptions(QueryOptions):
 
 @command(app)
 async def show(options: ShowOptions) -> None:
-    """One run: how far it is, or what it did and why.
+    """Show one run: how far it is, or what it did and why.
 
     Example: `human-memory maintenance show 8b0f...`
     """
@@ -111,7 +111,7 @@ async def undo(options: OneRunOptions) -> None:
 
 @command(others)
 async def focus(options: QueryOptions) -> None:
-    """Working memory: what the namespace is busy with right now, the strongest first.
+    """Show working memory: the memories in focus right now, the strongest first.
 
     Example: `human-memory focus -n acme/agent-7`
     """

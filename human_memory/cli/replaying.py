@@ -80,7 +80,7 @@ async def replay(options: ReplayOptions) -> None:
 
 @command(app)
 async def digest(options: ReadSideOptions) -> None:
-    """The digest of the live read side at the end of the log: equal states, equal digests.
+    """Print the digest of the live read side at the end of the log: equal states, equal digests.
 
     Example: `human-memory digest`
     """

@@ -71,9 +71,9 @@ def up(options: UpOptions) -> None:
     """Start Kafka, Redis, the topics and all services, and keep them running.
 
     Stays in the foreground until Ctrl-C, or with --detach goes to the background and returns when
-    all services are ready. What dies is restarted. Where HUMAN_MEMORY_KAFKA and HUMAN_MEMORY_REDIS
-    (or --kafka and --redis) name servers, those are used instead of local ones. The gateway keeps
-    its port from start to start.
+    all services are ready. A process that dies is restarted. Where HUMAN_MEMORY_KAFKA and
+    HUMAN_MEMORY_REDIS (or --kafka and --redis) name servers, those are used instead of local ones.
+    The gateway keeps its port from start to start.
 
     Example: `human-memory up --detach`
     """
@@ -94,7 +94,7 @@ def up(options: UpOptions) -> None:
 
 @command(app)
 def down(options: DataOptions) -> None:
-    """Stop what `up` started in this data folder. Data stays. Nothing running is no error.
+    """Stop what `up` started in this data folder. The data stays; no error if nothing runs.
 
     Example: `human-memory down`
     """

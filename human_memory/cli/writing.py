@@ -18,9 +18,7 @@ app = typer.Typer()
 
 MemoryIdArgument = Annotated[UUID, typer.Argument(metavar="ID", help="The memory's id.")]
 ReasonOption = Annotated[str | None, typer.Option(help="The reason, for people who read the log.")]
-WaitOption = Annotated[
-    bool, typer.Option("--wait", help="Return when searches see it, not once it is safe.")
-]
+WaitOption = Annotated[bool, typer.Option("--wait", help="Wait until searches find it, too.")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +35,7 @@ class StoreOptions(BusOptions):
     tags: Annotated[
         list[str], typer.Option("--tag", help="A label to filter by; may be repeated.")
     ] = field(default_factory=list)
-    speaker: Annotated[str | None, typer.Option(help="Who said it.")] = None
+    speaker: Annotated[str | None, typer.Option(help="The speaker.")] = None
     session: Annotated[str | None, typer.Option(help="The conversation that it belongs to.")] = None
     at: Annotated[
         str | None, typer.Option(metavar="TIME", help="When it happened, if not now (ISO 8601).")
@@ -66,7 +64,8 @@ class StoreOptions(BusOptions):
         typer.Option("--derived-from", help="A memory that it was made from; may be repeated."),
     ] = field(default_factory=list)
     if_equal: Annotated[
-        str, typer.Option(help="add another memory of the same words, or strengthen that one.")
+        str,
+        typer.Option(help="If there is one with the same words: add another, or strengthen it."),
     ] = "add"
     wait: WaitOption = False
 
@@ -216,9 +215,7 @@ class ParametersOptions(BusOptions):
         list[str],
         typer.Argument(metavar="NAME=NUMBER...", help="Parameters that differ from the defaults."),
     ] = field(default_factory=list)
-    defaults: Annotated[bool, typer.Option(help="Set all parameters back to their defaults.")] = (
-        False
-    )
+    defaults: Annotated[bool, typer.Option(help="Set all parameters to their defaults.")] = False
 
 
 @command(app)
