@@ -13,6 +13,7 @@ from human_memory.cli.command import command
 from human_memory.cli.options import BusOptions, QueryOptions
 from human_memory.cli.output import table
 from human_memory.cli.rendering import print_indented, when
+from schemas.jobs import parameters_of
 from schemas.maintenance import CancelRun, RunJob, UndoRun
 from schemas.queries import RunQuery, Runs, WorkingMemoryQuery
 
@@ -48,7 +49,9 @@ async def run(options: RunOptions) -> None:
     Example: `human-memory maintenance run capacity --set capacity=1000`
     """
     parameters = dict(map(_parameter, options.parameters))
-    await options.answer(options.message(RunJob, parameters=parameters), _print_outcome)
+    message = options.message(RunJob, parameters=parameters)
+    parameters_of(message.job, message.parameters)  # refused here, it leaves no dead letter
+    await options.answer(message, _print_outcome)
 
 
 @dataclass(frozen=True, kw_only=True)

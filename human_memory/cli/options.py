@@ -204,6 +204,8 @@ class BusOptions(KafkaOptions, NamespaceOption, JsonOption):
         async with self.bus() as bus:
             reply = await bus.request(message, timeout_seconds=self.timeout, visible=visible)
         reply.unwrap()
+        if reply.warning is not None:
+            typer.echo(f"warning: {reply.warning}", err=True)
         return reply
 
     async def answer(self, query: Request, show: Show) -> None:
