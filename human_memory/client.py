@@ -163,7 +163,7 @@ class Memory:
 
     def used(self, memory_ids: Iterable[str], **more: Unpack[UsedMore]) -> None:
         """Say that memories were of use, for example in an answer; they get stronger."""
-        self._send(calls.used(builtins.list(memory_ids), more))
+        return self._send(calls.used(builtins.list(memory_ids), more))
 
     def forget(self, memory_id: str, **more: Unpack[ReasonMore]) -> bool:
         """Soft-delete a memory; `restore` undoes it."""
@@ -192,7 +192,7 @@ class Memory:
         **more: Unpack[Keyed],
     ) -> None:
         """Say that a newer memory holds instead of an older one; `reversed` takes it back."""
-        self._send(calls.supersede(memory_id, superseded_by, reversed, more))
+        return self._send(calls.supersede(memory_id, superseded_by, reversed, more))
 
     def correct(
         self, memory_id: str, content: str | None = None, **more: Unpack[CorrectMore]
@@ -310,7 +310,7 @@ class Memory:
 
     def set_parameters(self, parameters: Mapping[str, float], **more: Unpack[Keyed]) -> None:
         """Set the model's parameters; all that are not named get their defaults."""
-        self._send(calls.set_parameters(parameters, more))
+        return self._send(calls.set_parameters(parameters, more))
 
     def namespaces(self, **more: Unpack[NamespacesMore]) -> Namespaces:
         """The namespaces of the installation, each with its counts; `cursor` goes on."""

@@ -20,6 +20,7 @@ from schemas.fields import (
     Message,
     Metadata,
     Milliseconds,
+    QueryBase,
     QueryText,
     Session,
     Source,
@@ -30,7 +31,6 @@ from schemas.fields import (
 from schemas.filters import MetadataFilter
 from schemas.maintenance import Job
 from schemas.parameters import ParameterOverrides
-from schemas.query_base import QueryBase
 from schemas.replies import ErrorReply
 from schemas.selection import Select
 

@@ -11,12 +11,12 @@ from schemas.fields import (
     MemoryType,
     Message,
     Milliseconds,
+    QueryBase,
     Session,
     Speaker,
     Tags,
 )
 from schemas.filters import MetadataFilter
-from schemas.query_base import QueryBase
 
 
 class Select(QueryBase):

@@ -1,7 +1,6 @@
 """Answers of the read side, as people read them."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 from rich.console import Console
@@ -10,7 +9,6 @@ from rich.text import Text
 
 from human_memory.cli.output import table
 
-Show = Callable[[Console, dict[str, Any]], None]
 _INDENT = 4
 _HISTORY_SHOWN = 10
 

@@ -6,12 +6,12 @@ from schemas import limits
 from schemas.errors import LimitExceeded, NotFound
 from schemas.events import MemoryEvent
 from schemas.queries import ConceptQuery, GraphExport, Spread
-from services.retrieval.adapters.graph_snapshots import FileSnapshots
 from services.retrieval.graph.cache import GraphCache
 from services.retrieval.graph.queries import GraphQueries
 from tests.builders import NAMESPACE, concept_event, relation_event
 from tests.fakes.folded_side import FoldedSide
 from tests.fakes.graph_reader import FoldedGraphReader
+from tests.fakes.graph_snapshots import MemorySnapshots
 
 README: list[MemoryEvent] = [
     concept_event("Python", concept_type="language", activation=0.9),
@@ -26,7 +26,7 @@ README: list[MemoryEvent] = [
 
 def graph_of(*events: MemoryEvent, value_bytes_max: int = limits.VALUE_BYTES_MAX) -> GraphQueries:
     reader = FoldedGraphReader(FoldedSide(*events))
-    cache = GraphCache(reader, FileSnapshots(None, ""))
+    cache = GraphCache(reader, MemorySnapshots())
     return GraphQueries(reader, cache, value_bytes_max=value_bytes_max)
 
 
