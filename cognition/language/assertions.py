@@ -177,7 +177,9 @@ def _of_speaker(said: list[str], names: set[str]) -> list[str]:
         if owner in names:
             if told and told[-1] == "the":
                 told.pop()
-            told.append("my" if owner != word else "i" if english.OPENERS.issuperset(told) else word)
+            told.append(
+                "my" if owner != word else "i" if english.OPENERS.issuperset(told) else word
+            )
         else:
             told.append(word)
     return told
@@ -205,7 +207,7 @@ def _assertion(said: list[str], names: frozenset[str], *, renewed: bool) -> Asse
     more = english.AS_WELL.search(text) or not english.MORE.isdisjoint(said)
     text, news = english.NEWS.subn(" ", english.DENIED.sub("not", text))
     said = text.split()
-    said = list(takewhile(lambda word: word not in english.ASIDES, said[_start(said) :]))
+    said = _without_asides(said[_start(said) :])
     parts = _parts(said) if english.SUPPOSED.isdisjoint(said) else None
     if parts is None:
         return None
@@ -228,6 +230,15 @@ def _assertion(said: list[str], names: frozenset[str], *, renewed: bool) -> Asse
         ends=parts.ends,
         more=bool(more),
     )
+
+
+def _without_asides(said: list[str]) -> list[str]:
+    ends = (
+        i
+        for i, word in enumerate(said)
+        if word in english.ASIDES and said[i - 1] not in english.BE  # "insured with", "is with"
+    )
+    return said[: next(ends, len(said))]
 
 
 def _circumstances(value: list[str]) -> frozenset[str]:
@@ -318,8 +329,9 @@ def _of_change(subject: list[str], group: frozenset[str], rest: list[str]) -> _P
 
 def _of_ending(subject: list[str], group: frozenset[str], rest: list[str]) -> _Parts | None:
     """As "I gave up coffee", "the party is cancelled"."""
-    over = rest == ["died"] or english.APART.search(" ".join(rest))
-    if over or (rest[-1] in english.ENDED and not group.isdisjoint(english.BE)):
+    if english.APART.search(" ".join(rest)):
+        return _Parts(subject, group, "part", [], ends=True)
+    if rest == ["died"] or (rest[-1] in english.ENDED and not group.isdisjoint(english.BE)):
         return _Parts(subject, group, "end", [], ends=True)
     text = " ".join(rest)
     found = english.ENDS.match(text) if group.isdisjoint(english.NOT) else None
@@ -351,7 +363,7 @@ def _of_being(subject: list[str], group: frozenset[str], rest: list[str]) -> _Pa
 
 def _of_verb(subject: list[str], group: frozenset[str], rest: list[str]) -> _Parts:
     head, value = rest[0], rest[1:]
-    ended = head.endswith("ed") or head in english.PAST
+    ended = bool(english.PAST_ENDING.search(head)) or head in english.PAST
     if not group.isdisjoint(english.HAVE) and not ended:
         return _Parts(subject, group, "have", rest)
     verb = _verb(head)
@@ -359,8 +371,9 @@ def _of_verb(subject: list[str], group: frozenset[str], rest: list[str]) -> _Par
         verb = english.WORKS.get(value[0], verb)
     elif verb in english.LIKED:
         verb = "like"
-    elif verb in english.DISLIKED and group.isdisjoint(english.NOT):
-        verb, group = "like", group | {"not"}
+    elif verb in english.OPPOSITES:
+        verb = english.OPPOSITES[verb]
+        group = group - english.NOT if english.NOT & group else group | {"not"}
     past = ended or not group.isdisjoint(english.WAS)
     return _Parts(subject, group, verb, value, past=past)
 

@@ -17,6 +17,7 @@ REDATED_COSINE_MIN = 0.45
 SHARED_TERMS_MIN = 2  # Beside the value that is replaced; one may be chance.
 NAMED_TERMS_MIN = 2  # "the Aire Valley half" is one race; "May" may be many things.
 DENIED_TERMS_MIN = 2  # "I'm not afraid" of this does not contradict "I'm afraid" of that.
+SHORT_TERMS_MAX = 4  # Of a longer value the rest may be another matter.
 
 _SINGLE = frozenset({"work for", "work as"})  # One value at a time.
 _CHANGED_AT_ALL = english.stems(
@@ -89,7 +90,7 @@ def _replaces(old: Assertion, new: Assertion) -> bool:
         return False
     if new.changes:
         return _holds(old) and not new.negated and _changes(old, new)
-    named = {old.verb, new.verb} == _NAMING and old.named and new.named
+    named = {old.verb, new.verb} == _NAMING and old.named and new.named and old.subject != SPEAKER
     if new.past or (old.verb != new.verb and not named):
         return False
     if old.negated != new.negated:
@@ -116,6 +117,12 @@ def _revalues(old: Assertion, new: Assertion) -> bool:
     """Same subject and verb: whether another value of the same kind takes the place of the old."""
     if new.more or not (old.value - new.value and new.value - old.value) or _beside(old, new):
         return False
+    if (
+        {old.verb, new.verb} == {"be"}
+        and new.renewed
+        and not old.subject.isdisjoint(english.ONE_AT_A_TIME)
+    ):
+        return True
     if old.measured and new.measured and not (old.named and new.named):
         return _remeasures(old, new)
     if bool(old.measured) != bool(new.measured):
@@ -128,7 +135,8 @@ def _revalues(old: Assertion, new: Assertion) -> bool:
         return True
     if bool(old.named) != bool(new.named):
         return False
-    if "call" in {old.verb, new.verb} or _is_attribute(old) or (_is_role(old) and old.named):
+    attribute = _is_attribute(old) and old.subject.isdisjoint(english.CODES)
+    if "call" in {old.verb, new.verb} or attribute or (_is_role(old) and old.named):
         return True
     alike = bool(old.named) or not old.value.isdisjoint(new.value)
     return new.renewed and alike and old.subject != SPEAKER
@@ -149,11 +157,18 @@ def _core(said: Assertion) -> frozenset[str]:
 
 def _substitutes(old: Assertion, new: Assertion) -> bool:
     """True where the newer one says that it is new, and one at a time is likely."""
+    short = max(len(old.value), len(new.value)) <= SHORT_TERMS_MAX
+    alike = short and bool((old.value & new.value) - old.measured)
     if old.verb in english.WISHES:  # "light mode" instead of "dark mode", not of "short answers"
-        return bool(old.value & new.value) or (new.renewed and old.verb == "prefer")
+        alike = alike and old.value.isdisjoint(
+            english.MOODS
+        )  # "I want to be sure" of this and that
+        return (new.renewed and alike) or (old.verb == "prefer" and (new.renewed or alike))
     if not new.renewed or old.verb in english.CHATTY | english.SEVERAL:
         return False
-    return old.verb in english.KNOWN or old.placed or bool(old.value & new.value)
+    if old.subject == SPEAKER:  # "I use Git now" says nothing of Flask.
+        return alike or old.verb in english.ONE_BY_ONE
+    return old.verb in english.KNOWN or old.placed or alike
 
 
 def _remeasures(old: Assertion, new: Assertion) -> bool:
@@ -172,6 +187,11 @@ def _changes(old: Assertion, new: Assertion) -> bool:
     other = bool(new.value - old.value)
     if old.verb in {"live", "call"} or _is_attribute(old):
         return other or (_is_attribute(old) and not new.value)
+    # "runs Ubuntu 20" and "upgraded to Ubuntu 24", "is on the Pro plan" and "to the free plan"
+    if other and old.value & new.value and old.value - new.value:
+        return True
+    if old.verb == "work" and new.verb in english.TRANSFERS:
+        return other and old.placed
     # What can move has a place or a time; "my sister has changed" says nothing of her age.
     movable = old.placed or not old.measured.isdisjoint(english.CALENDAR)
     if old.verb not in english.QUANTITIES or old.subject == SPEAKER:
@@ -216,22 +236,44 @@ def _denies(old: Assertion, new: Assertion) -> bool:
 def _ends(before: Reading, new: Assertion) -> bool:
     """True where the newer text says that what the older one says has ended."""
     current = [old for old in before.assertions if _holds(old)]
+    if new.verb == "part":
+        return any(old.mine and _couples(old, new) for old in current)
     if not new.value:
         return new.subject != SPEAKER and any(
             old.subject == new.subject or (old.mine and _names(old, new)) for old in current
         )
     if new.verb == "leave":
         named = len(new.value) >= NAMED_TERMS_MIN or new.named
-        current = [old for old in current if named and old.verb in english.MEMBERSHIPS]
+        current = [
+            old
+            for old in current
+            if (named and old.verb in english.MEMBERSHIPS)
+            or (old.verb == "live" and old.value == new.value)
+        ]
     # "I gave up coffee", "I sold the Volvo": of one's own habits and things.
     own = [old for old in current if old.subject == new.subject or _both_mine(old, new)]
-    if any(new.value <= old.value | {old.verb} for old in own):
+    over = new.value - english.SUBSCRIPTIONS or new.value
+    if any(over <= old.value | {old.verb} and _is_over(old, new) for old in own):
         return True
+    if any(old.value == new.subject and new.value <= old.subject for old in current):
+        return True  # "The CEO is Vogel", "Vogel resigned as CEO"
     if new.subject != SPEAKER or new.verb == "leave":
         return False
     if any(old.ends and not new.value.isdisjoint(old.value) for old in before.assertions):
         return False  # It was over before.
     return len(new.named) >= NAMED_TERMS_MIN and new.value <= before.terms
+
+
+def _is_over(old: Assertion, new: Assertion) -> bool:
+    """True but where only a subscription is over, and the older one likes what it is for."""
+    return new.value.isdisjoint(english.SUBSCRIPTIONS) or old.verb not in english.SEVERAL
+
+
+def _couples(old: Assertion, new: Assertion) -> bool:
+    told = old.subject | old.value | {old.verb}
+    return not told.isdisjoint(english.PARTNERS) and (
+        new.subject == SPEAKER or not new.subject.isdisjoint(told)
+    )
 
 
 def _both_mine(old: Assertion, new: Assertion) -> bool:
@@ -245,7 +287,11 @@ def _names(old: Assertion, new: Assertion) -> bool:
 
 def _displaces(before: Reading, after: Reading, gone: frozenset[str]) -> bool:
     """True where the older text has a value that the newer one names as wrong or gone."""
-    if not gone <= before.terms or any(gone & value for value in before.gone):
+    if (
+        not gone <= before.terms
+        or gone <= english.CHATTY
+        or any(gone & value for value in before.gone)
+    ):
         return False
     if gone == measures(gone):
         return len((before.terms & after.terms) - gone) >= SHARED_TERMS_MIN
