@@ -312,8 +312,9 @@ def _pivot(said: list[str]) -> int:
 
 
 def _is_verb(said: list[str], i: int) -> bool:
-    ends = said[i] in english.ENDING and said[i - 1] not in english.DETERMINERS
-    return ends or said[i] in english.VERBS
+    if said[i] in english.PRESENT | english.ENDING and said[i - 1] in english.BEFORE_NOUNS:
+        return False  # "after work", "the run"
+    return said[i] in english.VERBS or said[i] in english.ENDING
 
 
 def _of_change(subject: list[str], group: frozenset[str], rest: list[str]) -> _Parts | None:

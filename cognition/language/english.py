@@ -75,6 +75,7 @@ REPORTED = _set("i we my our that the")
 SPEAKERS = _set("i we")
 OWNERS = _set("i we my our")
 DETERMINERS = _set("a an the my our")
+BEFORE_NOUNS = DETERMINERS | {"after", "at", "before", "from", "for"}
 USER = "user"  # Those who write about the speaker call him so.
 DIRECTIONS = _set("from to")  # "the train from Rome" is not the one to it.
 # What these stand for was said elsewhere.

@@ -42,7 +42,7 @@ LANGUAGES = {
         _set(
             "the and is are am was were i i'm i've you my it it's this that of to in on with for"
             " not have has be so what a an we our he she they at but your me don't just"
-            " would will can than if go"
+            " would will can than if go do does did went"
         ),
         {},
     ),

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from cognition.base_level import IntArray
 from cognition.clustering import ClusterRule, key_terms, medoid, mutual_clusters, nearest_elsewhere
 from cognition.consolidation import fact_confidence
+from cognition.language.lasting import lasting
 from cognition.language.text import terms, words
 from schemas.fields import Emotion, Source
 from schemas.inbox import Concept, InboxMessage, Relation, Store
@@ -170,7 +171,7 @@ def fact_key(gathered: Gathered, cluster: Cluster) -> str:
 
 
 async def _worded(work: Work, gathered: Gathered, cluster: Cluster) -> Worded:
-    """The language model's sentence; without one, or where it makes no sense, the middle episode.
+    """The language model's sentence; without one, or where it makes no sense, an episode's own.
 
     Raises:
         WordingFailed: it does not answer now. Its sentence is worth waiting for.
@@ -182,7 +183,18 @@ async def _worded(work: Work, gathered: Gathered, cluster: Cluster) -> Worded:
             return Worded(await work.wording.fact(texts), work.wording.name)
         except Nonsense as error:
             problem = str(error)
-    return Worded(gathered.documents[cluster.middle].content, EXTRACTION, problem)
+    return Worded(_own_words(gathered, cluster), EXTRACTION, problem)
+
+
+def _own_words(gathered: Gathered, cluster: Cluster) -> str | None:
+    """What holds beyond its occasion of the episode nearest to the middle, and is of what the
+    episodes have in common; none if they only greet, ask or tell what happened."""
+    closeness = gathered.vectors[cluster.rows] @ gathered.vectors[cluster.middle]
+    for at in np.argsort(-closeness, kind="stable").tolist():
+        text = lasting(gathered.documents[cluster.rows[at]].content)
+        if not cluster.terms or not set(cluster.terms).isdisjoint(terms(text)):
+            return text
+    return None
 
 
 async def _store(work: Work, gathered: Gathered, cluster: Cluster, worded: Worded) -> str:
