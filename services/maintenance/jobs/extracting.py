@@ -59,11 +59,15 @@ class Extracted:
 
 @dataclass(frozen=True)
 class Worded:
-    """A fact's sentence, None if there is none; who found it, and why not the language model."""
+    """A fact's sentence, None if there is none; who found it, and why not the language model.
+
+    `row`: of the episode whose own words it is.
+    """
 
     text: str | None
     by: str
     problem: str | None = None
+    row: int | None = None
 
 
 @dataclass(frozen=True)
@@ -183,18 +187,19 @@ async def _worded(work: Work, gathered: Gathered, cluster: Cluster) -> Worded:
             return Worded(await work.wording.fact(texts), work.wording.name)
         except Nonsense as error:
             problem = str(error)
-    return Worded(_own_words(gathered, cluster), EXTRACTION, problem)
+    return _own_words(gathered, cluster, problem)
 
 
-def _own_words(gathered: Gathered, cluster: Cluster) -> str | None:
+def _own_words(gathered: Gathered, cluster: Cluster, problem: str | None) -> Worded:
     """What holds beyond its occasion of the episode nearest to the middle, and is of what the
     episodes have in common; none if they only greet, ask or tell what happened."""
     closeness = gathered.vectors[cluster.rows] @ gathered.vectors[cluster.middle]
     for at in np.argsort(-closeness, kind="stable").tolist():
-        text = lasting(gathered.documents[cluster.rows[at]].content)
-        if not cluster.terms or not set(cluster.terms).isdisjoint(terms(text)):
-            return text
-    return None
+        row = cluster.rows[at]
+        text = lasting(gathered.documents[row].content)
+        if text and (not cluster.terms or not set(cluster.terms).isdisjoint(terms(text))):
+            return Worded(text, EXTRACTION, problem, row)
+    return Worded(None, EXTRACTION, problem)
 
 
 async def _store(work: Work, gathered: Gathered, cluster: Cluster, worded: Worded) -> str:
@@ -203,7 +208,8 @@ async def _store(work: Work, gathered: Gathered, cluster: Cluster, worded: Worde
     centre = vectors.mean(axis=0)
     cosines = vectors @ (centre / max(float(np.linalg.norm(centre)), 1e-9))
     states = gathered.states[cluster.rows]
-    speakers = {gathered.documents[row].speaker for row in cluster.rows}
+    told = cluster.rows if worded.row is None else [worded.row]
+    speakers = {gathered.documents[row].speaker for row in told}
     concepts = Counter(name for row in cluster.rows for name in gathered.documents[row].concepts)
     command = Store(
         namespace=work.run.namespace,

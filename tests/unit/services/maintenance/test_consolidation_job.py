@@ -270,7 +270,8 @@ async def test_what_only_happened_or_greets_becomes_no_fact_and_a_habit_does() -
     own = world()
     for told in ("The lamp was repaired", "Thanks for your help", "Ann plays the cello"):
         for when in ("at noon", "in winter", "after work"):
-            await store(own, f"{told} {when}")
+            await store(own, f"{told} {when}", speaker="Noemi")
+    await store(own, "Hi Ann, thanks for the cello", speaker="Ann")
     own.now_ms += HOUR_MS
 
     result = await own.run("consolidation")
