@@ -67,11 +67,6 @@ class _Lexicon:
     negations: frozenset[str]
     beginnings: Mapping[str, float] = field(default_factory=dict)
 
-    def strength(self, word: str) -> float:
-        if found := self.strengths.get(word):
-            return found
-        return next((v for stem, v in self.beginnings.items() if word.startswith(stem)), 0.0)
-
 
 @cache
 def _emoji() -> Mapping[str, float]:
@@ -154,7 +149,7 @@ def appraise(text: str) -> Appraisal:
 
 
 def _arousal(strengths: list[float], length: int, exclamations: int) -> float:
-    share = min(1.0, (LENGTH_WORDS / max(1, length)) ** LENGTH_POWER)
+    share: float = min(1.0, (LENGTH_WORDS / max(1, length)) ** LENGTH_POWER)
     felt, ordinary = max(
         ((abs(v) * share, ORDINARY_PLEASANT if v > 0 else ORDINARY_UNPLEASANT) for v in strengths),
         key=lambda pair: pair[0] / pair[1],
@@ -178,9 +173,14 @@ def _words(text: str) -> tuple[list[str], list[float]]:
     return [word for word in words if word], pictured
 
 
+def _looked_up(word: str, lexicon: _Lexicon) -> float:
+    begun = (v for stem, v in lexicon.beginnings.items() if word.startswith(stem))
+    return lexicon.strengths.get(word) or next(begun, 0.0)
+
+
 def _strength(lowered: list[str], i: int, lexicon: _Lexicon, *, capitals: bool) -> float:
     """Strength of the emotion word at `i`, as the words before it and its capitals change it."""
-    strength = lexicon.strength(lowered[i])
+    strength = _looked_up(lowered[i], lexicon)
     if not strength:
         return 0.0
     sign = 1.0 if strength > 0 else -1.0

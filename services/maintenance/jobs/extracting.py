@@ -191,8 +191,10 @@ async def _worded(work: Work, gathered: Gathered, cluster: Cluster) -> Worded:
 
 
 def _own_words(gathered: Gathered, cluster: Cluster, problem: str | None) -> Worded:
-    """What holds beyond its occasion of the episode nearest to the middle, and is of what the
-    episodes have in common; none if they only greet, ask or tell what happened."""
+    """The sentence of the episode nearest to the middle that holds beyond its occasion.
+
+    It has a term of what the episodes have in common; none if they only greet, ask or tell.
+    """
     closeness = gathered.vectors[cluster.rows] @ gathered.vectors[cluster.middle]
     for at in np.argsort(-closeness, kind="stable").tolist():
         row = cluster.rows[at]
