@@ -207,7 +207,7 @@ async def test_without_its_language_model_the_phase_says_so_and_the_rest_runs() 
 async def test_where_the_language_model_answers_nonsense_an_episode_stands_for_the_fact() -> None:
     own = world()
     own.wording = Told(Nonsense("42"))
-    for thing in ("green tea daily", "kites in wind"):
+    for thing in ("green tea daily", "kites fly high"):
         for when in ("now", "then", "soon"):
             await store(own, f"{thing} {when}")
     own.now_ms += HOUR_MS
@@ -218,16 +218,31 @@ async def test_where_the_language_model_answers_nonsense_an_episode_stands_for_t
     assert result.report["extract_error"] == "the language model answers nonsense: 42"
     assert {text.rpartition(" ")[0] for text in contents(own, "semantic")} == {
         "green tea daily",
-        "kites in wind",
+        "kites fly high",
     }
     assert count(result, "memories_downscaled") > 0
+
+
+async def test_what_only_happened_or_greets_becomes_no_fact_and_a_habit_does() -> None:
+    own = world()
+    for told in ("The lamp was repaired", "Thanks for your help", "Ann plays the cello"):
+        for when in ("at noon", "in winter", "after work"):
+            await store(own, f"{told} {when}", speaker="Noemi")
+    await store(own, "Hi Ann, thanks for the cello", speaker="Ann")
+    own.now_ms += HOUR_MS
+
+    result = await own.run("consolidation")
+
+    (fact,) = contents(own, "semantic")
+    assert fact.startswith("Ann plays the cello")
+    assert count(result, "facts_extracted") == 1
 
 
 async def test_language_model_that_is_down_half_way_leaves_what_it_said_and_the_rest_runs() -> None:
     own = world()
     tired = WordingFailed("nobody answers any more")
     own.wording = Told(Nonsense("42"), "Ann likes tea.", tired)
-    for thing in ("green tea daily", "kites in wind", "the bridge closed", "red boats at sea"):
+    for thing in ("green tea daily", "kites fly high", "old bridge repairs", "red boats sailing"):
         for when in ("now", "then", "soon"):
             await store(own, f"{thing} {when}")
     own.now_ms += HOUR_MS
