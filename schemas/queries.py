@@ -14,6 +14,7 @@ from schemas.fields import (
     ConceptType,
     Context,
     Fraction,
+    LocalMilliseconds,
     MemoryId,
     MemoryType,
     Message,
@@ -299,7 +300,7 @@ class Found(Message):
     memory_type: MemoryType
     activation: float
     similarity: float
-    created_at: Milliseconds
+    created_at: LocalMilliseconds
     last_accessed: Milliseconds
     access_count: int
     status: Status
@@ -323,7 +324,7 @@ class RecallResult(Message):
     content: str
     activation: float
     memory_type: MemoryType
-    created_at: Milliseconds
+    created_at: LocalMilliseconds
     last_accessed: Milliseconds
     access_count: int
     explanation: Explanation | None = None
@@ -369,7 +370,7 @@ class Listed(Message):
     salience: Fraction
     status: Status
     access_count: int
-    created_at: Milliseconds
+    created_at: LocalMilliseconds
     last_accessed: Milliseconds
     tags: Tags
     metadata: Metadata | None = Field(None, description="With `include_metadata`.")

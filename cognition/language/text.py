@@ -9,6 +9,8 @@ from itertools import chain, pairwise
 import regex
 import Stemmer
 
+from cognition.language.dates import cardinal, with_months, without_groups
+from cognition.language.spelling import SPACED, UNSPACED, folded, without_particle
 from cognition.language.tongues import (
     ENGLISH,
     STOP_WORDS,
@@ -24,33 +26,19 @@ CACHED_WORDS_MAX = 65_536
 # Of texts in ASCII, by the standard library: three times as fast. An apostrophe belongs to the word
 # it stands in.
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
-# Scripts that set no space between words: what has no cut in it is a run of them.
-_UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}ー\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}--\p{N}--\p{P}]"
-_LETTER = rf"[\p{{L}}\p{{N}}--{_UNSPACED}]"
-_ANY_WORD = regex.compile(
-    rf"(?V1)(?:{_UNSPACED}\p{{M}}*)+|{_LETTER}[{_LETTER}\p{{M}}]*(?:'{_LETTER}[{_LETTER}\p{{M}}]*)*"
-)
-_RUN = regex.compile(rf"(?V1){_UNSPACED}")
+_ANY_WORD = regex.compile(rf"(?V1)(?:{UNSPACED}\p{{M}}*)+|{SPACED}(?:'{SPACED})*")
+_RUN = regex.compile(rf"(?V1){UNSPACED}")
 _CHARACTER = regex.compile(r"\P{M}\p{M}*")
 _IDEOGRAPH = regex.compile(r"\p{Han}")
 _HANGUL = regex.compile(r"\p{Hangul}")
-_KANA = regex.compile(r"[\p{Hiragana}\p{Katakana}ー]")
-# Nobody sees them; vowels and lengths that Arabic and Hebrew mostly leave out.
-_UNSEEN = regex.compile(
-    r"[\p{Default_Ignorable_Code_Point}\u0640\u064b-\u065f\u0670\u0591-\u05bd\u05bf\u05c1-\u05c7]"
-)
-# What Turkish writes for I, and Russian may leave the points off.
-_FOLDED = str.maketrans({"’": "'", "ё": "е"})
-_PARTICLES = regex.compile(
-    "(?:에서|으로|에게|한테|부터|까지|이랑|하고|은|는|이|가|을|를|에|의|도|로|와|과|만|랑)$"
-)
 _CONTRACTED = re.compile(r"(?:n't|'(?:s|d|m|t|ll|re|ve))$")
+
 
 def words(text: str) -> list[str]:
     """The words of a text in their order, case folded, none left out.
 
-    Spellings that Unicode calls compatible give the same words; a number loses leading zeros, so
-    that "8 May" finds what is dated 08 May.
+    Spellings that Unicode calls compatible give the same words; a number loses leading zeros,
+    commas and the ending of an ordinal, so that "8 May" finds what is dated 08 May.
 
     Args:
         text: any text.
@@ -63,20 +51,17 @@ def words(text: str) -> list[str]:
     >>> words("[08 May 2023] Zoë: Don’t stop!")
     ['8', 'may', '2023', 'zoë', "don't", 'stop']
     """
-    found: list[str] = (
-        _WORD.findall(text.lower()) if text.isascii() else _ANY_WORD.findall(_folded(text))
-    )
+    return _cut(without_groups(folded(text)))
+
+
+def _cut(said: str) -> list[str]:
+    found: list[str] = (_WORD if said.isascii() else _ANY_WORD).findall(said)
     return [_number(word) if word[0].isdecimal() else word for word in found]
-
-
-def _folded(text: str) -> str:
-    """A text whose spellings that mean the same are one."""
-    folded = unicodedata.normalize("NFKC", _UNSEEN.sub("", text)).casefold().replace("i\u0307", "i")
-    return unicodedata.normalize("NFKC", folded).translate(_FOLDED)
 
 
 def _number(word: str) -> str:
     """A number in the digits and without the zeros that others write; any other word as it is."""
+    word = cardinal(word)
     if not word.isdecimal():
         return word
     digits = word if word.isascii() else "".join(str(unicodedata.decimal(each)) for each in word)
@@ -122,7 +107,7 @@ def terms_by_word(text: str) -> list[tuple[str, ...]]:
     >>> terms_by_word("Wo sind meine Fahrräder?")
     [('fahrräder', 'fahrrad')]
     """
-    said = words(text)
+    said = _cut(with_months(without_groups(folded(text))))
     language = language_of(said)
     return [found for word in said if (found := _terms(word, language))]
 
@@ -162,6 +147,6 @@ def _terms_of_run(run: str) -> tuple[str, ...]:
 
 def _terms_of_hangul(word: str) -> tuple[str, ...]:
     """As of a run, without a particle at its end; a syllable before one may be a word by itself."""
-    stem = _PARTICLES.sub("", word) or word
+    stem = without_particle(word)
     alone = stem if len(stem) == 1 else ""
     return (*alone, *map("".join, pairwise(word if alone else stem)))

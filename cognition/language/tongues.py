@@ -32,90 +32,96 @@ STOP_WORDS = frozenset(_STOP_WORDS.split())
 # By the name of the stemmer. In Latin letters they also tell the language.
 _FUNCTION_WORDS = {
     "german": """
-        ich du er sie es wir ihr mich mir dich dir ihn ihm uns euch ihnen sich mein meine meinem
-        meinen meiner meines dein deine deinen deinem unser unsere unseren unserem sein seine seinen
-        seinem ihre ihren ihrem der die das den dem des ein eine einen einem einer eines kein keine
-        keinen und oder aber doch denn weil dass ob wenn als wie wo was wer wen wem wann warum wieso
-        welche welcher welches welchen bin bist ist sind seid war waren wird werden habe hast hat
-        haben hatte hatten nicht auch noch nur sehr schon mit von vom zu zum zur bei beim nach aus
-        auf für über unter vor im am ins ans dieses dieser diese diesen jeden jeder jedes man""",
+        ich du er sie es wir ihr mich mir dich dir ihn ihm uns euch ihnen sich mein meine
+        meinem meinen meiner meines dein deine deinen deinem unser unsere unseren unserem
+        sein seine seinen seinem ihre ihren ihrem der die das den dem des ein eine einen
+        einem einer eines kein keine keinen und oder aber doch denn weil dass ob wenn als
+        wie wo was wer wen wem wann warum wieso welche welcher welches welchen bin bist
+        ist sind seid war waren wird werden habe hast hat haben hatte hatten nicht auch
+        noch nur sehr schon mit von vom zu zum zur bei beim nach aus auf für über unter
+        vor im am ins ans dieses dieser diese diesen jeden jeder jedes man""",
     "french": """
-        je tu il elle on nous vous ils elles me te se moi toi lui leur mon ma mes ton ta tes son sa
-        ses notre nos votre vos le la les un une des du de au aux et ou mais donc car que qui quoi
-        dont où quand comment pourquoi quel quelle quels quelles est es suis sommes êtes sont était
-        ai as avons avez ont avait ne pas plus dans en sur sous avec pour par chez ce cet cette ces
-        ça très aussi""",
+        je tu il elle on nous vous ils elles me te se moi toi lui leur mon ma mes ton ta
+        tes son sa ses notre nos votre vos le la les un une des du de au aux et ou mais
+        donc car que qui quoi dont où quand comment pourquoi quel quelle quels quelles est
+        es suis sommes êtes sont était ai as avons avez ont avait ne pas plus dans en sur
+        sous avec pour par chez ce cet cette ces ça très aussi""",
     "spanish": """
-        yo tú él ella nosotros ellos ellas me te se nos le les lo la los las mi mis tu tus su sus
-        nuestro nuestra nuestros nuestras el un una unos unas y o pero que quien quién qué cuál cuándo
-        dónde donde cómo como por para porque de del al a en con sin sobre es soy eres somos son era
-        fue está estoy están hay he ha han no muy también ya este esta estos estas eso esa""",
+        yo tú él ella nosotros ellos ellas me te se nos le les lo la los las mi mis tu tus
+        su sus nuestro nuestra nuestros nuestras el un una unos unas y o pero que quien
+        quién qué cuál cuándo dónde donde cómo como por para porque de del al a en con sin
+        sobre es soy eres somos son era fue está estoy están hay he ha han no muy también
+        ya este esta estos estas eso esa""",
     "italian": """
-        io tu lui lei noi voi loro mi ti si ci vi mio mia miei mie tuo tua suo sua nostro nostra il lo
-        la i gli le un uno una e o ma che chi cosa quale quando dove come perché di del della dei
-        delle al alla ai alle da dal dalla in nel nella con su sul sulla per è sono sei siamo siete
-        era ho hai ha abbiamo hanno non più anche questo questa questi queste molto""",
+        io tu lui lei noi voi loro mi ti si ci vi mio mia miei mie tuo tua suo sua nostro
+        nostra il lo la i gli le un uno una e o ma che chi cosa quale quando dove come
+        perché di del della dei delle al alla ai alle da dal dalla in nel nella con su sul
+        sulla per è sono sei siamo siete era ho hai ha abbiamo hanno non più anche questo
+        questa questi queste molto""",
     "portuguese": """
-        eu tu ele ela nós eles elas você vocês me te se nos meu minha meus minhas teu tua seu sua
-        nosso nossa o a os as um uma uns umas e ou mas que quem qual quando onde como porque por para
-        de do da dos das ao à no na nos nas em com sem sobre é sou são era foi está estou estão há
-        tenho tem não muito também já este esta isso essa""",
+        eu tu ele ela nós eles elas você vocês me te se nos meu minha meus minhas teu tua
+        seu sua nosso nossa o a os as um uma uns umas e ou mas que quem qual quando onde
+        como porque por para de do da dos das ao à no na nos nas em com sem sobre é sou
+        são era foi está estou estão há tenho tem não muito também já este esta isso essa""",
     "dutch": """
-        ik jij je hij zij ze wij we jullie mij me hem haar ons hen mijn jouw zijn onze hun de het een
-        en of maar want dat die dit deze wie wat waar wanneer waarom hoe welke ben bent is was waren
-        heb hebt heeft hebben had niet ook nog er naar van met voor op bij uit over aan te geen zeer
-        onder""",
+        ik jij je hij zij ze wij we jullie mij me hem haar ons hen mijn jouw zijn onze hun
+        de het een en of maar want dat die dit deze wie wat waar wanneer waarom hoe welke
+        ben bent is was waren heb hebt heeft hebben had niet ook nog er naar van met voor
+        op bij uit over aan te geen zeer onder""",
     "swedish": """
-        jag du han hon vi ni de dem mig dig sig oss min mitt mina din ditt vår vårt sin en ett den det
-        och eller men att som vad vem var när hur varför vilken vilket är var har hade inte också på i
-        av för med till från om under efter mycket""",
+        jag du han hon vi ni de dem mig dig sig oss min mitt mina din ditt vår vårt sin en
+        ett den det och eller men att som vad vem var när hur varför vilken vilket är var
+        har hade inte också på i av för med till från om under efter mycket""",
     "danish": """
-        jeg du han hun vi de dem mig dig sig os min mit mine din dit vores en et den det og eller men
-        at som hvad hvem hvor hvornår hvordan hvorfor hvilken er var har havde ikke også på i af for
-        med til fra om efter meget""",
+        jeg du han hun vi de dem mig dig sig os min mit mine din dit vores en et den det
+        og eller men at som hvad hvem hvor hvornår hvordan hvorfor hvilken er var har
+        havde ikke også på i af for med til fra om efter meget""",
     "norwegian": """
-        jeg du han hun vi de dem meg deg seg oss min mitt mine din ditt vår vårt en et ei den det og
-        eller men at som hva hvem hvor når hvordan hvorfor hvilken er var har hadde ikke også på i av
-        for med til fra om etter veldig""",
+        jeg du han hun vi de dem meg deg seg oss min mitt mine din ditt vår vårt en et ei
+        den det og eller men at som hva hvem hvor når hvordan hvorfor hvilken er var har
+        hadde ikke også på i av for med til fra om etter veldig""",
     "finnish": """
-        minä sinä hän me te he minun sinun hänen meidän minulla minulle on ovat oli olen olet ja tai
-        mutta että joka mikä mitä kuka missä milloin miten miksi ei en myös kun niin se ne tämä nämä
-        hyvin""",
+        minä sinä hän me te he minun sinun hänen meidän minulla minulle on ovat oli olen
+        olet ja tai mutta että joka mikä mitä kuka missä milloin miten miksi ei en myös
+        kun niin se ne tämä nämä hyvin""",
     "polish": """
-        ja ty on ona my wy oni mnie mi mój moja moje moją mojego nasz nasza nasze się i lub ale że
-        który która które co kto gdzie kiedy jak dlaczego jaki jaka jest są był była było mam ma nie
-        tak też na w we z ze do od dla po przez o u za pod bardzo""",
+        ja ty on ona my wy oni mnie mi mój moja moje moją mojego nasz nasza nasze się i
+        lub ale że który która które co kto gdzie kiedy jak dlaczego jaki jaka jest są był
+        była było mam ma nie tak też na w we z ze do od dla po przez o u za pod bardzo""",
     "czech": """
-        já ty on ona my vy oni mě mi můj moje moji náš naše se si a nebo ale že který která které co
-        kdo kde kdy jak proč jaký jaká je jsou byl byla bylo jsem mám má ne také na v ve z ze do od
-        pro po o u za pod velmi""",
+        já ty on ona my vy oni mě mi můj moje moji náš naše se si a nebo ale že který
+        která které co kdo kde kdy jak proč jaký jaká je jsou byl byla bylo jsem mám má ne
+        také na v ve z ze do od pro po o u za pod velmi""",
     "romanian": """
-        eu tu el ea noi voi ei ele mă te se mea meu mei mele nostru noastră un o unei unui și sau dar
-        că care ce cine unde când cum este sunt era am ai are au nu mai la în pe cu de din pentru
-        foarte""",
+        eu tu el ea noi voi ei ele mă te se mea meu mei mele nostru noastră un o unei unui
+        și sau dar că care ce cine unde când cum este sunt era am ai are au nu mai la în
+        pe cu de din pentru foarte""",
     "hungarian": """
-        én te ő mi ti ők az egy és vagy de hogy aki ami mit ki hol mikor hogyan miért milyen van volt
-        vannak nem is nagyon már még meg ez ezt azt""",
+        én te ő mi ti ők az egy és vagy de hogy aki ami mit ki hol mikor hogyan miért
+        milyen van volt vannak nem is nagyon már még meg ez ezt azt""",
     "indonesian": """
-        saya aku kamu dia kami kita mereka yang dan atau tetapi ini itu di ke dari untuk dengan pada
-        adalah apa siapa mana kapan bagaimana mengapa tidak ada sudah akan juga sangat""",
+        saya aku kamu dia kami kita mereka yang dan atau tetapi ini itu di ke dari untuk
+        dengan pada adalah apa siapa mana kapan bagaimana mengapa tidak ada sudah akan
+        juga sangat""",
     "turkish": """
-        ben sen o biz siz onlar beni bana benim senin onun bizim sizin ve veya ama fakat çünkü bir bu
-        şu ile için gibi kadar da de ki ne neye neyi kim nerede nereye nereden nasıl neden hangi kaç
-        mı mi mu mü var yok değil çok daha en her mıyım miyim musun misin""",
+        ben sen o biz siz onlar beni bana benim senin onun bizim sizin ve veya ama fakat
+        çünkü bir bu şu ile için gibi kadar da de ki ne neye neyi kim nerede nereye
+        nereden nasıl neden hangi kaç mı mi mu mü var yok değil çok daha en her mıyım
+        miyim musun misin""",
     "russian": """
-        я ты он она оно мы вы они меня мне тебя тебе его ему её ее ей нас нам вас вам их им мой моя
-        моё мое мои моей моего моему моим твой твоя наш наша наше наши нашу свой своя своё свои и а но
-        или что чтобы кто кого кому кем чём чем где куда когда как какой какая какое какие какого
-        почему в во на с со к ко о об от из за под над по для до у при не ни ли же бы это этот эта эти
-        был была было были есть""",
+        я ты он она оно мы вы они меня мне тебя тебе его ему её ее ей нас нам вас вам их
+        им мой моя моё мое мои моей моего моему моим твой твоя наш наша наше наши нашу
+        свой своя своё свои и а но или что чтобы кто кого кому кем чём чем где куда когда
+        как какой какая какое какие какого почему в во на с со к ко о об от из за под над
+        по для до у при не ни ли же бы это этот эта эти был была было были есть""",
     "arabic": """
-        أنا انا أنت انت هو هي نحن هم في من على عن إلى الى مع هذا هذه ذلك تلك التي الذي ما ماذا متى
-        أين اين كيف لماذا كم هل أي اي و أو او لكن لكني ثم إن ان أن لا لم لن كان كانت كل قد مم""",
+        أنا انا أنت انت هو هي نحن هم في من على عن إلى الى مع هذا هذه ذلك تلك التي الذي ما
+        ماذا متى أين اين كيف لماذا كم هل أي اي و أو او لكن لكني ثم إن ان أن لا لم لن كان
+        كانت كل قد مم""",
     "hindi": """
-        मैं मैंने मुझे मेरा मेरी मेरे हम हमने हमारा हमारी हमारे तुम आप वह वे यह ये उसे उसका उसकी को का की के में से
-        पर और या लेकिन कि जो क्या कौन कब कहाँ कैसे क्यों किसे किससे किसके किस कितना कितने कितनी है हैं था थी
-        थे हूँ हो ने भी नहीं ही तो एक""",
+        मैं मैंने मुझे मेरा मेरी मेरे हम हमने हमारा हमारी हमारे तुम आप वह वे यह ये उसे
+        उसका उसकी को का की के में से पर और या लेकिन कि जो क्या कौन कब कहाँ कैसे क्यों किसे
+        किससे किसके किस कितना कितने कितनी है हैं था थी थे हूँ हो ने भी नहीं ही तो एक""",
 }
 # In these a word in front of the apostrophe is no word of its own, or one behind it is an ending.
 _ELIDING = {"french", "italian", "portuguese"}

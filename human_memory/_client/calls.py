@@ -459,7 +459,9 @@ def _value(value: Any) -> Any:
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise TypeError("a time needs its zone: use datetime.now(UTC), or text with a zone")
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        whole = value.utcoffset() % timedelta(minutes=1) == timedelta()  # as RFC 3339 has them
+        there = value if whole else value.astimezone(UTC)
+        return there.isoformat().replace("+00:00", "Z")
     if isinstance(value, tuple):
         return list(value)
     return value

@@ -22,8 +22,8 @@ class Terms:
     """A text's terms.
 
     `packed`: with their counts, in the order of their hashes (see TERM). `names`: the hashes
-    alone. `length`: how many words they are of, each as often as it occurs. `searchable`: what the index gets to see
-    of the text: the terms that it is scored by, and no others.
+    alone. `length`: how many words they are of, each as often as it occurs. `searchable`: what the
+    index gets to see of the text: the terms that it is scored by, and no others.
     """
 
     packed: bytes
