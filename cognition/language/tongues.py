@@ -196,8 +196,19 @@ def language_of(words: Sequence[str]) -> str:
 def stemmers_of(word: str, language: str) -> tuple[str, ...]:
     """The stemmers for a word: its script's; in Latin letters English's, and its text's.
 
-    English's always: a word that is asked for alone does not tell its language. None for scripts
-    that have no stemmer.
+    English's always: a word that is asked for alone does not tell its language.
+
+    Args:
+        word: one word.
+        language: of its text, by `language_of`.
+
+    Returns:
+        Names of Snowball's stemmers; none for a script that has none.
+
+    Source: none.
+
+    >>> stemmers_of("häuser", "german"), stemmers_of("कमल", "german"), stemmers_of("שלום", "german")
+    (('english', 'german'), ('hindi',), ())
     """
     if word.isascii() or _LATIN.search(word):
         return (ENGLISH,) if language == ENGLISH else (ENGLISH, language)
@@ -207,14 +218,40 @@ def stemmers_of(word: str, language: str) -> tuple[str, ...]:
 
 
 def says_nothing(word: str, language: str) -> bool:
-    """True for a word of no subject, in its text's language or in its script's."""
+    """True for a word of no subject, in its text's language or in its script's.
+
+    Args:
+        word: one word.
+        language: of its text, by `language_of`.
+
+    Returns:
+        False for English ones in English: those are STOP_WORDS.
+
+    Source: none.
+
+    >>> says_nothing("die", "german"), says_nothing("die", "english"), says_nothing("и", "english")
+    (True, False, True)
+    """
     return any(each == language or each in _BY_SCRIPT for each in _LANGUAGES.get(word, ()))
 
 
 def without_prefix(word: str, language: str) -> str:
-    """A word without what is written together with it: "l'eau", "Ankara'da", the Arabic article."""
+    """A word without what is written together with it: an article, a preposition, an ending.
+
+    Args:
+        word: one word.
+        language: of its text, by `language_of`.
+
+    Returns:
+        The word alone.
+
+    Source: none.
+
+    >>> without_prefix("l'eau", "french"), without_prefix("ankara'da", "turkish")
+    ('eau', 'ankara')
+    """
     if _ARTICLE.match(word):
-        return _ARTICLE.sub("", word)
+        return str(_ARTICLE.sub("", word))
     if "'" not in word or language == ENGLISH:
         return word
     before, _, behind = word.partition("'")
