@@ -30,7 +30,7 @@ def with_months(text: str) -> str:
     Source: ISO 8601 for dates in digits.
 
     >>> with_months("on march 8th, that is 2026-03-08")
-    'on 8 march mar, that is 8 march mar 2026'
+    'on 8 march mar, that is 08 march mar 2026'
     """
     return _DATE.sub(_spelled, text)
 

@@ -59,7 +59,7 @@ class Document:
 
     @property
     def created_at(self) -> int:
-        """When it happened, with the offset of the clocks there."""
+        """The moment it happened, with the offset of the clocks there."""
         return Moment(self.created_ms, self.utc_offset)
 
     @property
