@@ -104,6 +104,9 @@ class StoredData(Message):
     pinned: bool = False
     derived_from: Annotated[list[Source], Field(max_length=limits.DERIVED_FROM_MAX)] = []
     recorded_at: Milliseconds = Field(description="When the broker got the command.")
+    utc_offset: Annotated[int, Field(ge=-1439, le=1439)] | None = Field(
+        None, description="Minutes that clocks were ahead of UTC where it happened, if told."
+    )
     body_hash: str = Field(
         pattern=r"^[0-9a-f]{64}$",
         description="SHA-256 of the command, so that another body under its key can be refused.",

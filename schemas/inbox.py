@@ -16,11 +16,11 @@ from schemas.fields import (
     Emotion,
     Fraction,
     IdempotencyKey,
+    LocalMilliseconds,
     MemoryId,
     MemoryType,
     Message,
     Metadata,
-    Milliseconds,
     Namespace,
     Reason,
     RelationType,
@@ -45,8 +45,10 @@ class InboxCommand(Message):
 
     namespace: Namespace
     idempotency_key: IdempotencyKey | None = None
-    occurred_at: Milliseconds | None = Field(
-        None, description="When it happened; absent: when the broker got the record."
+    occurred_at: LocalMilliseconds | None = Field(
+        None,
+        description="When it happened; absent: when the broker got the record. Its date is the one "
+        "there: give the offset of the clock that it was read off.",
     )
 
 

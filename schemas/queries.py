@@ -15,6 +15,7 @@ from schemas.fields import (
     ConceptType,
     Context,
     Fraction,
+    LocalMilliseconds,
     MemoryId,
     MemoryType,
     Message,
@@ -304,7 +305,7 @@ class Found(Message):
     memory_type: MemoryType
     activation: float
     similarity: float
-    created_at: Milliseconds
+    created_at: LocalMilliseconds
     last_accessed: Milliseconds
     access_count: int
     status: Status
@@ -328,7 +329,7 @@ class RecallResult(Message):
     content: str
     activation: float
     memory_type: MemoryType
-    created_at: Milliseconds
+    created_at: LocalMilliseconds
     last_accessed: Milliseconds
     access_count: int
     explanation: Explanation | None = None
@@ -374,7 +375,7 @@ class Listed(Message):
     salience: Fraction
     status: Status
     access_count: int
-    created_at: Milliseconds
+    created_at: LocalMilliseconds
     last_accessed: Milliseconds
     tags: Tags
     metadata: Metadata | None = Field(None, description="With `include_metadata`.")

@@ -8,7 +8,7 @@ import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, Generic, Literal, TypeVar
 from uuid import uuid4
@@ -464,7 +464,10 @@ def _value(value: Any) -> Any:
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise TypeError("a time needs its zone: use datetime.now(UTC), or text with a zone")
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        ahead = value.utcoffset() or timedelta()
+        whole = not ahead % timedelta(minutes=1)  # as RFC 3339 has them
+        there = value if whole else value.astimezone(UTC)
+        return there.isoformat().replace("+00:00", "Z")
     if isinstance(value, tuple):
         return list(value)
     return value

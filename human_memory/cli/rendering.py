@@ -88,7 +88,7 @@ def print_parameters(console: Console, result: dict[str, Any]) -> None:
 
 
 def when(time: str) -> str:
-    """A time of a reply, to the minute, in UTC.
+    """A time of a reply, to the minute: in UTC, or where it happened if that was told.
 
     >>> when("2026-01-11T18:42:08.000Z")
     '2026-01-11 18:42'

@@ -95,7 +95,7 @@ class Texts:
         refs = dict.fromkeys(_ref(each) for each, _ in some if isinstance(each, Correct))
         documents = await self._memories.of(refs) if refs else {}
         originals = {
-            ref: Original(each.created_ms, each.speaker) for ref, each in documents.items()
+            ref: Original(each.created_at, each.speaker) for ref, each in documents.items()
         }
         each_vector, known = await asyncio.gather(
             self._vectors([_indexed(each, time_ms, originals) for each, time_ms in some]),

@@ -6,6 +6,7 @@ from typing import Any, Self
 import orjson
 
 from cognition.language.wording import wording
+from schemas.fields import Moment
 from services.readside.corrections import FIELD as CORRECTIONS
 from services.readside.corrections import Correction, unpack_corrections
 from services.readside.layout import TAG_SEPARATOR, Status
@@ -54,6 +55,12 @@ class Document:
     context: str | None
     metadata: dict[str, Any]
     corrections: list[Correction]
+    utc_offset: int = 0
+
+    @property
+    def created_at(self) -> int:
+        """The moment it happened, with the offset of the clocks there."""
+        return Moment(self.created_ms, self.utc_offset)
 
     @property
     def said(self) -> Said:
@@ -77,6 +84,7 @@ class Document:
             context=rest.get("context"),
             metadata=rest.get("metadata", {}),
             corrections=unpack_corrections(corrections[0]) if corrections else [],
+            utc_offset=rest.get("utc_offset", 0),
         )
 
 

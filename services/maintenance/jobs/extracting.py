@@ -290,8 +290,11 @@ def _topics(gathered: Gathered, cluster: Cluster) -> list[str]:
     written: dict[str, Counter[str]] = {}
     for row in cluster.rows:
         for word in _named(words(gathered.documents[row].content)):
-            for term in terms(word):
-                written.setdefault(term, Counter())[word] += 1
+            of_word = terms(word)
+            for term in of_word:
+                # What is written without spaces is a sentence: of it, the term alone.
+                label = term if len(of_word) > 2 else word
+                written.setdefault(term, Counter())[label] += 1
     named = [written[term] for term in cluster.terms[:TOPICS] if term in written]
     return [min((-count, word) for word, count in forms.items())[1] for forms in named]
 

@@ -36,6 +36,7 @@ WORDS_OF_A_FIELD = {b"HSET": 2, b"ZADD": 2, b"HDEL": 1, b"ZREM": 1}
 # By FOLD: the state that the recorded logs come to, and the names and values in Redis.
 MEANT = {
     1: "ef6743726956efde3a637d183ca11c198531795a6b92df873d3adf40319712c2",
+    2: "0f56bda06f11c9d329ee8d8b3dc1298b9bafd5a6ba859736b450bff1bae00e09",
 }
 REMEDY = """
 The fold of the recorded logs is not what it was: every read side there is differs from what this
