@@ -8,6 +8,7 @@ from typing import Any, Self, TypeVar, Unpack
 from human_memory._client import calls
 from human_memory._client.arguments import (
     ConceptMore,
+    DeleteConceptMore,
     CorrectMore,
     InspectMore,
     Keyed,
@@ -233,6 +234,22 @@ class AsyncMemory:
     async def get_concept(self, name: str, *, namespace: str | None = None) -> Concept:
         """A concept and all relations at it."""
         return await self._send(calls.get_concept(name, {"namespace": namespace}))
+
+    async def rename_concept(self, name: str, new_name: str, **more: Unpack[Keyed]) -> Concept:
+        """Give a concept another name. The old one still means it, in texts and in calls.
+
+        Raises:
+            ValidationFailed: another concept has that name; merge it into that one instead.
+        """
+        return await self._send(calls.rename_concept(name, new_name, more))
+
+    async def merge_concept(self, name: str, into: str, **more: Unpack[Keyed]) -> Concept:
+        """Make a concept one with another, which stays and takes over memories and relations."""
+        return await self._send(calls.merge_concept(name, into, more))
+
+    async def delete_concept(self, name: str, **more: Unpack[DeleteConceptMore]) -> None:
+        """Delete a concept, its relations and its links to memories. The memories stay."""
+        await self._send(calls.delete_concept(name, more))
 
     async def add_relation(
         self,

@@ -1,18 +1,22 @@
 """Operations on the graph of concepts."""
 
 import asyncio
+from contextlib import suppress
 
 from human_memory import models
 from human_memory.operations.context import Json, RequestContext
 from human_memory.operations.requests import (
     ConceptByName,
     ConceptRequest,
+    DeleteConceptRequest,
     ExportRequest,
+    MergeConceptRequest,
     RelationRequest,
+    RenameConceptRequest,
     SpreadRequest,
 )
 from schemas.errors import NotFound, Rejected
-from schemas.inbox import Concept, Relation
+from schemas.inbox import Concept, DeleteConcept, MergeConcept, Relation, RenameConcept
 from schemas.queries import ConceptQuery, GraphExport, Spread
 
 # Where one record can't hold all; halved until a page fits, however long the names are.
@@ -48,6 +52,77 @@ async def get_concept(request: ConceptByName, context: RequestContext) -> models
     return await _concept(query, context)
 
 
+async def rename_concept(request: RenameConceptRequest, context: RequestContext) -> models.Concept:
+    """The concept under its new name.
+
+    Raises:
+        NotFound: there is no such concept.
+        Rejected: another one has that name.
+    """
+    command = context.message(
+        RenameConcept,
+        request,
+        type="rename_concept",
+        idempotency_key=context.idempotency_key,
+    )
+    old = await _name(command.name, context)
+    with suppress(NotFound):
+        if old != (taken := await _name(command.new_name, context)):
+            raise Rejected(f"new_name: {taken!r} is another concept; merge {old!r} into it instead")
+    return await _changed(command, command.new_name, context)
+
+
+async def merge_concept(request: MergeConceptRequest, context: RequestContext) -> models.Concept:
+    """The concept that stays.
+
+    Raises:
+        NotFound: one of the two does not exist.
+        Rejected: both names mean one concept.
+    """
+    command = context.message(
+        MergeConcept,
+        request,
+        type="merge_concept",
+        idempotency_key=context.idempotency_key,
+    )
+    old, into = await _name(command.name, context), await _name(command.into, context)
+    if old == into:
+        raise Rejected(f"into: {command.name!r} and {command.into!r} are one concept already")
+    return await _changed(command, into, context)
+
+
+async def delete_concept(request: DeleteConceptRequest, context: RequestContext) -> models.Accepted:
+    """Delete a concept; the memories that were linked to it stay.
+
+    Raises:
+        NotFound: there is no such concept.
+    """
+    command = context.message(
+        DeleteConcept,
+        request,
+        type="delete_concept",
+        idempotency_key=context.idempotency_key,
+    )
+    await _name(command.name, context)
+    await context.write(command)
+    return models.Accepted(accepted=True)
+
+
+async def _name(said: str, context: RequestContext) -> str:
+    """The name that a concept has."""
+    name: str = (await context.ask(context.message(ConceptQuery, name=said, limit=1)))["name"]
+    return name
+
+
+async def _changed(
+    command: RenameConcept | MergeConcept, name: str, context: RequestContext
+) -> models.Concept:
+    reply = await context.request(command)
+    reply.unwrap()
+    query = context.message(ConceptQuery, name=name, after=reply.position)
+    return await _concept(query, context)
+
+
 async def add_relation(request: RelationRequest, context: RequestContext) -> models.Relation:
     """A relation, new or with another weight.
 
@@ -56,12 +131,11 @@ async def add_relation(request: RelationRequest, context: RequestContext) -> mod
     """
     command = context.message(Relation, request, idempotency_key=context.idempotency_key)
     ends = dict.fromkeys((command.source, command.target))
-    queries = [context.message(ConceptQuery, name=name, limit=1) for name in ends]
-    await asyncio.gather(*(context.ask(query) for query in queries))
+    names = dict(zip(ends, await asyncio.gather(*(_name(each, context) for each in ends)), strict=True))
     await context.write(command)
     return models.Relation(
-        source=command.source,
-        target=command.target,
+        source=names[command.source],
+        target=names[command.target],
         relation_type=command.relation_type,
         weight=command.weight,
     )

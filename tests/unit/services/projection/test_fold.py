@@ -293,6 +293,7 @@ def test_needs_are_what_the_fold_of_an_event_reads() -> None:
     assert stored.keys == {
         (TERMS, NAMESPACE): {hash64("tea")},
         (LINKS, NAMESPACE): {hash64("tea"), hash64("cup")},
+        (NAMES, NAMESPACE): {"tea", "cup"},
     }
     assert stored.places == {(NAMESPACE, "monday", TIME_MS)}
     for changed in (forgotten_event(ANN), restored_event(ANN)):
