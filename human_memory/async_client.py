@@ -8,8 +8,8 @@ from typing import Any, Self, TypeVar, Unpack
 from human_memory._client import calls
 from human_memory._client.arguments import (
     ConceptMore,
-    DeleteConceptMore,
     CorrectMore,
+    DeleteConceptMore,
     InspectMore,
     Keyed,
     LetterFilters,

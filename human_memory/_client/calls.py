@@ -328,9 +328,10 @@ def merge_concept(name: str, into: str, more: Keyed) -> Call[models.Concept]:
 
 
 def delete_concept(name: str, more: DeleteConceptMore) -> Call[models.Accepted]:
-    """A concept that is no more."""
+    """A concept that is no more. Not repeatable: a second time it is not found."""
     fields = {"name": name, **_given(more, DeleteConceptMore, "delete_concept")}
-    return _write(routes.DELETE_CONCEPT, models.Accepted, fields, more)
+    call = _write(routes.DELETE_CONCEPT, models.Accepted, fields, more)
+    return replace(call, repeated="unsent")
 
 
 def add_relation(relation: Mapping[str, Any], more: Keyed) -> Call[models.Relation]:

@@ -1,6 +1,7 @@
 """Operations on the graph of concepts."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from human_memory import models
@@ -19,6 +20,8 @@ from schemas.errors import NotFound, Rejected
 from schemas.inbox import Concept, DeleteConcept, MergeConcept, Relation, RenameConcept
 from schemas.queries import ConceptQuery, GraphExport, Spread
 
+NamingCommand = RenameConcept | MergeConcept | DeleteConcept
+Ask = Callable[[ConceptQuery], Awaitable[Json]]
 # Where one record can't hold all; halved until a page fits, however long the names are.
 PAGE_RELATIONS_MAX = 8_192
 _KEY_FIELDS = ("source", "relation_type", "target", "direction")
@@ -53,42 +56,22 @@ async def get_concept(request: ConceptByName, context: RequestContext) -> models
 
 
 async def rename_concept(request: RenameConceptRequest, context: RequestContext) -> models.Concept:
-    """The concept under its new name.
+    """A concept under its new name.
 
     Raises:
         NotFound: there is no such concept.
         Rejected: another one has that name.
     """
-    command = context.message(
-        RenameConcept,
-        request,
-        type="rename_concept",
-        idempotency_key=context.idempotency_key,
-    )
-    old = await _name(command.name, context)
-    with suppress(NotFound):
-        if old != (taken := await _name(command.new_name, context)):
-            raise Rejected(f"new_name: {taken!r} is another concept; merge {old!r} into it instead")
-    return await _changed(command, command.new_name, context)
+    return await _changed(context.message(RenameConcept, request, **_keyed(context)), context)
 
 
 async def merge_concept(request: MergeConceptRequest, context: RequestContext) -> models.Concept:
-    """The concept that stays.
+    """The concept that another one is merged into.
 
     Raises:
         NotFound: one of the two does not exist.
-        Rejected: both names mean one concept.
     """
-    command = context.message(
-        MergeConcept,
-        request,
-        type="merge_concept",
-        idempotency_key=context.idempotency_key,
-    )
-    old, into = await _name(command.name, context), await _name(command.into, context)
-    if old == into:
-        raise Rejected(f"into: {command.name!r} and {command.into!r} are one concept already")
-    return await _changed(command, into, context)
+    return await _changed(context.message(MergeConcept, request, **_keyed(context)), context)
 
 
 async def delete_concept(request: DeleteConceptRequest, context: RequestContext) -> models.Accepted:
@@ -97,30 +80,53 @@ async def delete_concept(request: DeleteConceptRequest, context: RequestContext)
     Raises:
         NotFound: there is no such concept.
     """
-    command = context.message(
-        DeleteConcept,
-        request,
-        type="delete_concept",
-        idempotency_key=context.idempotency_key,
-    )
-    await _name(command.name, context)
+    command = context.message(DeleteConcept, request, **_keyed(context))
+    await name_after(command, context.ask)
     await context.write(command)
     return models.Accepted(accepted=True)
 
 
-async def _name(said: str, context: RequestContext) -> str:
+async def name_after(command: NamingCommand, ask: Ask) -> str:
+    """The name that is left when a command is done. The log takes any; the fold would ignore some.
+
+    Raises:
+        NotFound: a concept that it names does not exist.
+        Rejected: the new name is another concept's.
+    """
+    old = await _name(command.name, command.namespace, ask)
+    match command:
+        case RenameConcept():
+            with suppress(NotFound):
+                taken = await _name(command.new_name, command.namespace, ask)
+                if taken != old:
+                    words = f"is another concept's name; merge {old!r} into {taken!r} instead"
+                    problems = [{"field": "new_name", "problem": words}]
+                    raise Rejected(f"new_name: {words}", problems=problems)
+            return command.new_name
+        case MergeConcept():
+            return await _name(command.into, command.namespace, ask)
+        case DeleteConcept():
+            return old
+
+
+async def _name(said: str, namespace: str, ask: Ask) -> str:
     """The name that a concept has."""
-    name: str = (await context.ask(context.message(ConceptQuery, name=said, limit=1)))["name"]
+    query = ConceptQuery.model_construct(namespace=namespace, name=said, limit=1)
+    name: str = (await ask(query))["name"]
     return name
 
 
 async def _changed(
-    command: RenameConcept | MergeConcept, name: str, context: RequestContext
+    command: RenameConcept | MergeConcept, context: RequestContext
 ) -> models.Concept:
+    name = await name_after(command, context.ask)
     reply = await context.request(command)
     reply.unwrap()
-    query = context.message(ConceptQuery, name=name, after=reply.position)
-    return await _concept(query, context)
+    return await _concept(context.message(ConceptQuery, name=name, after=reply.position), context)
+
+
+def _keyed(context: RequestContext) -> Json:
+    return {"idempotency_key": context.idempotency_key}
 
 
 async def add_relation(request: RelationRequest, context: RequestContext) -> models.Relation:
@@ -131,7 +137,13 @@ async def add_relation(request: RelationRequest, context: RequestContext) -> mod
     """
     command = context.message(Relation, request, idempotency_key=context.idempotency_key)
     ends = dict.fromkeys((command.source, command.target))
-    names = dict(zip(ends, await asyncio.gather(*(_name(each, context) for each in ends)), strict=True))
+    names = dict(
+        zip(
+            ends,
+            await asyncio.gather(*(_name(each, context.namespace, context.ask) for each in ends)),
+            strict=True,
+        )
+    )
     await context.write(command)
     return models.Relation(
         source=names[command.source],

@@ -8,7 +8,7 @@ from schemas.events import MemoryEvent
 from schemas.limits import ACCESS_HISTORY_MAX
 from services.projection.fold.fold import fold, references
 from services.projection.fold.view import Needs, View
-from services.readside.collections import CONCEPTS, COUNTS, LINKS, TERMS
+from services.readside.collections import CONCEPTS, COUNTS, LINKS, NAMES, TERMS
 from services.readside.layout import NOBODY, hash64
 from services.readside.terms import terms_of
 from tests.builders import (
