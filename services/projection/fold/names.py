@@ -25,9 +25,11 @@ def name_of(view: View, namespace: str, said: str) -> str:
 
 def meant(view: View, namespace: str, said: Iterable[str]) -> list[str]:
     """The names of the concepts that are meant, each once; from now on they are names of some."""
-    names = {name_of(view, namespace, each): None for each in said}
-    for name in names:
-        call(view, namespace, name, name)
+    names: dict[str, None] = {}
+    for each in said:
+        name = name_of(view, namespace, each)
+        call(view, namespace, each, name)  # before the next: it may be the same in another spelling
+        names[name] = None
     return list(names)
 
 
