@@ -251,15 +251,8 @@ def event_of(
                 run_id=command.run_id,
             )
             return ConceptUpserted(**around, subject=command.name, data=concept)
-        case RenameConcept():
-            renamed = ConceptRenamedData(name=command.new_name)
-            return ConceptRenamed(**around, subject=command.name, data=renamed)
-        case MergeConcept():
-            merged = ConceptMergedData(into=command.into)
-            return ConceptMerged(**around, subject=command.name, data=merged)
-        case DeleteConcept():
-            reason = ReasonData(reason=command.reason)
-            return ConceptDeleted(**around, subject=command.name, data=reason)
+        case RenameConcept() | MergeConcept() | DeleteConcept():
+            return _naming_event(command, around)
         case Relation():
             relation = RelationData(
                 target=command.target,
@@ -272,6 +265,21 @@ def event_of(
             changed = command.parameters.model_dump(exclude_defaults=True)
             parameters = ParametersData(parameters=changed)
             return ParametersChanged(**around, subject=command.namespace, data=parameters)
+
+
+def _naming_event(
+    command: RenameConcept | MergeConcept | DeleteConcept, around: dict[str, Any]
+) -> MemoryEvent:
+    match command:
+        case RenameConcept():
+            renamed = ConceptRenamedData(name=command.new_name)
+            return ConceptRenamed(**around, subject=command.name, data=renamed)
+        case MergeConcept():
+            merged = ConceptMergedData(into=command.into)
+            return ConceptMerged(**around, subject=command.name, data=merged)
+        case DeleteConcept():
+            reason = ReasonData(reason=command.reason)
+            return ConceptDeleted(**around, subject=command.name, data=reason)
 
 
 def _stored_data(

@@ -13,7 +13,7 @@ from services.readside.terms import concepts_of, names_of
 
 
 def further(view: View, asked: Needs) -> Needs:
-    """What else the fold needs, given what it asked for and got; nothing at last."""
+    """The other needs of the fold, given what it asked for and got; none at last."""
     more = Needs()
     for name, namespace in view.namespaces.items():
         for places in namespace.sessions.values():

@@ -66,7 +66,7 @@ async def test_name_of_another_concept_is_refused_with_the_advice_to_merge(
     await memory.add_concept("Acme")
     await memory.add_concept("Acme Inc.")
 
-    with pytest.raises(ValidationError, match="merge 'Acme Inc.' into 'Acme' instead"):
+    with pytest.raises(ValidationError, match=r"merge 'Acme Inc\.' into 'Acme' instead"):
         await memory.rename_concept("acme inc.", "ACME")
     with pytest.raises(MemoryNotFound, match="'Acmo'"):
         await memory.rename_concept("Acmo", "Acmi")

@@ -35,10 +35,10 @@ def naming_changed(view: View, event: NamingEvent, offset: int) -> None:
     if old not in concepts or not possible:
         view.ignored["no_effect"] += 1
         return
-    _concept_moved(view, name, old, new, offset)
+    _concept_moved(view, name, old, new, offset=offset)
     for said in (old, before):
         call(view, name, said, new)
-    _relations_moved(view, name, old, new, offset)
+    _relations_moved(view, name, old, new, offset=offset)
     view.put(VOCABULARY, name, None, offset)
     links = {hash64(old), hash64(before)}
     for ref, memory in view.memories.items():
@@ -59,7 +59,7 @@ def new_names(event: NamingEvent) -> list[str]:
             return []
 
 
-def _concept_moved(view: View, name: str, old: str, new: str, offset: int) -> None:
+def _concept_moved(view: View, name: str, old: str, new: str, *, offset: int) -> None:
     concepts = view.namespace(name)[CONCEPTS]
     concept, there = concepts[old], concepts.get(new)
     view.drop(CONCEPTS, name, old)
@@ -77,7 +77,7 @@ def _concept_moved(view: View, name: str, old: str, new: str, offset: int) -> No
     view.drop(MADE, name, pack_element(new))  # it is somebody's
 
 
-def _relations_moved(view: View, name: str, old: str, new: str, offset: int) -> None:
+def _relations_moved(view: View, name: str, old: str, new: str, *, offset: int) -> None:
     """The relations at a concept are at another one; where both had one the stronger stays."""
     relations = view.namespace(name)[RELATIONS]
     moved: dict[Relation, float] = {}

@@ -168,7 +168,7 @@ class Needs:
         self.said.update((name, each) for each in said)
 
     def without(self, asked: "Needs") -> "Needs":
-        """What is needed and was not asked for yet."""
+        """The needs that were not asked for yet."""
         rest = Needs(
             memories={ref: None for ref in self.memories if ref not in asked.memories},
             documents=self.documents - asked.documents,
