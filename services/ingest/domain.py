@@ -243,6 +243,19 @@ def event_of(
         case Correct():
             corrected = _corrected_data(command, worked_out)
             return MemoryCorrected(**around, subject=str(command.memory_id), data=corrected)
+        case Concept() | RenameConcept() | MergeConcept() | DeleteConcept() | Relation():
+            return _graph_event(command, around)
+        case SetParameters():
+            changed = command.parameters.model_dump(exclude_defaults=True)
+            parameters = ParametersData(parameters=changed)
+            return ParametersChanged(**around, subject=command.namespace, data=parameters)
+
+
+def _graph_event(
+    command: Concept | RenameConcept | MergeConcept | DeleteConcept | Relation,
+    around: dict[str, Any],
+) -> MemoryEvent:
+    match command:
         case Concept():
             concept = ConceptData(
                 concept_type=command.concept_type,
@@ -251,26 +264,6 @@ def event_of(
                 run_id=command.run_id,
             )
             return ConceptUpserted(**around, subject=command.name, data=concept)
-        case RenameConcept() | MergeConcept() | DeleteConcept():
-            return _naming_event(command, around)
-        case Relation():
-            relation = RelationData(
-                target=command.target,
-                relation_type=command.relation_type,
-                weight=command.weight,
-                run_id=command.run_id,
-            )
-            return RelationUpserted(**around, subject=command.source, data=relation)
-        case SetParameters():
-            changed = command.parameters.model_dump(exclude_defaults=True)
-            parameters = ParametersData(parameters=changed)
-            return ParametersChanged(**around, subject=command.namespace, data=parameters)
-
-
-def _naming_event(
-    command: RenameConcept | MergeConcept | DeleteConcept, around: dict[str, Any]
-) -> MemoryEvent:
-    match command:
         case RenameConcept():
             renamed = ConceptRenamedData(name=command.new_name)
             return ConceptRenamed(**around, subject=command.name, data=renamed)
@@ -280,6 +273,14 @@ def _naming_event(
         case DeleteConcept():
             reason = ReasonData(reason=command.reason)
             return ConceptDeleted(**around, subject=command.name, data=reason)
+        case Relation():
+            relation = RelationData(
+                target=command.target,
+                relation_type=command.relation_type,
+                weight=command.weight,
+                run_id=command.run_id,
+            )
+            return RelationUpserted(**around, subject=command.source, data=relation)
 
 
 def _stored_data(
