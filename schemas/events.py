@@ -278,7 +278,7 @@ class ConceptRenamedData(Message):
     name: ConceptName = Field(description="What it is called from here on.")
 
 
-class ConceptRenamed(Event):
+class ConceptRenamed(Commanded):
     """A concept has another name; the old one still means it. Subject: the old name."""
 
     type: Literal["concept.renamed.v1"] = "concept.renamed.v1"
@@ -289,14 +289,14 @@ class ConceptMergedData(Message):
     into: ConceptName = Field(description="The concept that stays.")
 
 
-class ConceptMerged(Event):
+class ConceptMerged(Commanded):
     """A concept is another one: its memories, relations and names are. Subject: its name."""
 
     type: Literal["concept.merged.v1"] = "concept.merged.v1"
     data: ConceptMergedData
 
 
-class ConceptDeleted(Event):
+class ConceptDeleted(Commanded):
     """A concept is gone by wish, with relations and links to memories. Subject: its name."""
 
     type: Literal["concept.deleted.v1"] = "concept.deleted.v1"
