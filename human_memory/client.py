@@ -9,6 +9,7 @@ from human_memory._client import calls
 from human_memory._client.arguments import (
     ConceptMore,
     CorrectMore,
+    DeleteConceptMore,
     InspectMore,
     Keyed,
     LetterFilters,
@@ -231,6 +232,22 @@ class Memory:
     def get_concept(self, name: str, *, namespace: str | None = None) -> Concept:
         """A concept and all relations at it."""
         return self._send(calls.get_concept(name, {"namespace": namespace}))
+
+    def rename_concept(self, name: str, new_name: str, **more: Unpack[Keyed]) -> Concept:
+        """Give a concept another name. The old one still means it, in texts and in calls.
+
+        Raises:
+            ValidationFailed: another concept has that name; merge it into that one instead.
+        """
+        return self._send(calls.rename_concept(name, new_name, more))
+
+    def merge_concept(self, name: str, into: str, **more: Unpack[Keyed]) -> Concept:
+        """Make a concept one with another, which stays and takes over memories and relations."""
+        return self._send(calls.merge_concept(name, into, more))
+
+    def delete_concept(self, name: str, **more: Unpack[DeleteConceptMore]) -> None:
+        """Delete a concept, its relations and its links to memories. The memories stay."""
+        return self._send(calls.delete_concept(name, more))
 
     def add_relation(
         self,

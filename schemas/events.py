@@ -277,6 +277,35 @@ class ConceptRemoved(Event):
     data: ConceptRemovedData
 
 
+class ConceptRenamedData(Message):
+    name: ConceptName = Field(description="What it is called from here on.")
+
+
+class ConceptRenamed(Commanded):
+    """A concept has another name; the old one still means it. Subject: the old name."""
+
+    type: Literal["concept.renamed.v1"] = "concept.renamed.v1"
+    data: ConceptRenamedData
+
+
+class ConceptMergedData(Message):
+    into: ConceptName = Field(description="The concept that stays.")
+
+
+class ConceptMerged(Commanded):
+    """A concept is another one: its memories, relations and names are. Subject: its name."""
+
+    type: Literal["concept.merged.v1"] = "concept.merged.v1"
+    data: ConceptMergedData
+
+
+class ConceptDeleted(Commanded):
+    """A concept is gone by wish, with relations and links to memories. Subject: its name."""
+
+    type: Literal["concept.deleted.v1"] = "concept.deleted.v1"
+    data: ReasonData
+
+
 class RelationRemovedData(Message):
     """`run_id`: the run that added it, and is undone."""
 
@@ -370,6 +399,9 @@ MemoryEvent = Annotated[
     | ConceptUpserted
     | RelationUpserted
     | ConceptRemoved
+    | ConceptRenamed
+    | ConceptMerged
+    | ConceptDeleted
     | RelationRemoved
     | ParametersChanged
     | MaintenanceProgressed

@@ -114,6 +114,30 @@ class Concept(InboxCommand):
     run_id: UUID | None = _ADDED_BY
 
 
+class RenameConcept(InboxCommand):
+    """Give a concept another name. The old one still means it, in texts and in requests."""
+
+    type: Literal["rename_concept"] = "rename_concept"
+    name: ConceptName
+    new_name: ConceptName = Field(description="A name that no other concept has.")
+
+
+class MergeConcept(InboxCommand):
+    """Make a concept one with another: memories, relations and names of both are the other's."""
+
+    type: Literal["merge_concept"] = "merge_concept"
+    name: ConceptName = Field(description="The concept that is gone afterwards.")
+    into: ConceptName = Field(description="The concept that stays, with its type and activation.")
+
+
+class DeleteConcept(InboxCommand):
+    """Delete a concept, its relations and its links to memories. The memories stay."""
+
+    type: Literal["delete_concept"] = "delete_concept"
+    name: ConceptName
+    reason: Reason | None = None
+
+
 class Relation(InboxCommand):
     """Create a typed, weighted, directed relation of two concepts, or overwrite its weight."""
 
@@ -176,7 +200,18 @@ class SetParameters(InboxCommand):
 
 
 InboxMessage = Annotated[
-    Store | Access | Forget | Restore | Supersede | Correct | Concept | Relation | SetParameters,
+    Store
+    | Access
+    | Forget
+    | Restore
+    | Supersede
+    | Correct
+    | Concept
+    | RenameConcept
+    | MergeConcept
+    | DeleteConcept
+    | Relation
+    | SetParameters,
     Field(discriminator="type"),
 ]
 INBOX_MESSAGE: TypeAdapter[InboxMessage] = TypeAdapter(InboxMessage)

@@ -18,6 +18,7 @@ from human_memory._client.arguments import (
     STRATEGY_PARAMETERS,
     ConceptMore,
     CorrectMore,
+    DeleteConceptMore,
     InspectMore,
     Keyed,
     LetterFilters,
@@ -311,6 +312,26 @@ def add_concept(name: str, kind: str, activation: float, more: ConceptMore) -> C
 def get_concept(name: str, whose: Whose) -> Call[models.Concept]:
     """A concept with its relations."""
     return _call(routes.GET_CONCEPT, models.Concept, {"name": name}, whose)
+
+
+def rename_concept(name: str, new_name: str, more: Keyed) -> Call[models.Concept]:
+    """A concept under another name."""
+    _given(more, Keyed, "rename_concept")
+    fields = {"name": name, "new_name": new_name}
+    return _write(routes.RENAME_CONCEPT, models.Concept, fields, more)
+
+
+def merge_concept(name: str, into: str, more: Keyed) -> Call[models.Concept]:
+    """The concept that another one is merged into."""
+    _given(more, Keyed, "merge_concept")
+    return _write(routes.MERGE_CONCEPT, models.Concept, {"name": name, "into": into}, more)
+
+
+def delete_concept(name: str, more: DeleteConceptMore) -> Call[models.Accepted]:
+    """A concept that is no more. Not repeatable: a second time it is not found."""
+    fields = {"name": name, **_given(more, DeleteConceptMore, "delete_concept")}
+    call = _write(routes.DELETE_CONCEPT, models.Accepted, fields, more)
+    return replace(call, repeated="unsent")
 
 
 def add_relation(relation: Mapping[str, Any], more: Keyed) -> Call[models.Relation]:

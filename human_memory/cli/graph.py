@@ -10,7 +10,8 @@ from rich.text import Text
 from human_memory.cli.command import command
 from human_memory.cli.options import BusOptions, QueryOptions
 from human_memory.cli.output import table
-from schemas.inbox import Concept, Relation
+from human_memory.operations.graph import NamingCommand, name_after
+from schemas.inbox import Concept, DeleteConcept, MergeConcept, Relation, RenameConcept
 from schemas.queries import ConceptQuery, GraphExport, Spread
 
 app = typer.Typer()
@@ -52,6 +53,75 @@ async def concept(options: ConceptOptions) -> None:
     if options.concept_type is not None or options.activation is not None or options.aliases:
         raise typer.BadParameter("--type, --activation and --alias need --create")
     await options.answer(options.message(ConceptQuery), print_concept)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneConceptOptions(BusOptions):
+    """Options of commands about a concept that is there."""
+
+    name: Annotated[str, typer.Argument(help="A name of the concept.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenameOptions(OneConceptOptions):
+    """Options of `rename-concept`."""
+
+    new_name: Annotated[str, typer.Argument(help="A name that no other concept has.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MergeOptions(OneConceptOptions):
+    """Options of `merge-concept`."""
+
+    into: Annotated[str, typer.Argument(help="A name of the concept that stays.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeleteOptions(OneConceptOptions):
+    """Options of `delete-concept`."""
+
+    reason: Annotated[str | None, typer.Option(help="For people who read the log.")] = None
+
+
+@command(app)
+async def rename_concept(options: RenameOptions) -> None:
+    """Give a concept another name. The old one still means it, in texts and in commands.
+
+    Example: `human-memory rename-concept Twitter X`
+    """
+    message = options.message(RenameConcept)
+    await _renamed(options, message, f"{options.name} is called {options.new_name}")
+
+
+@command(app)
+async def merge_concept(options: MergeOptions) -> None:
+    """Make a concept one with another, which takes over its memories, relations and names.
+
+    This can't be taken back: nobody knows afterwards what was at which.
+
+    Example: `human-memory merge-concept "Acme Inc." Acme`
+    """
+    message = options.message(MergeConcept)
+    await _renamed(options, message, f"{options.name} is {options.into}")
+
+
+@command(app)
+async def delete_concept(options: DeleteOptions) -> None:
+    """Delete a concept, its relations and its links to memories. The memories stay.
+
+    Example: `human-memory delete-concept Acmee --reason "a typing error"`
+    """
+    message = options.message(DeleteConcept)
+    await _renamed(options, message, f"deleted {options.name}")
+
+
+async def _renamed(options: BusOptions, message: NamingCommand, done: str) -> None:
+    async def ask(query: ConceptQuery) -> dict[str, Any]:
+        return (await options.request(query)).unwrap()
+
+    # What the log would take and the fold ignore is refused before.
+    await name_after(message, ask)
+    await options.write(message, done, visible=True)  # the next command may be about it
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,11 @@ from schemas.events import (
     AccessedData,
     AccessedMemory,
     ConceptData,
+    ConceptDeleted,
+    ConceptMerged,
+    ConceptMergedData,
+    ConceptRenamed,
+    ConceptRenamedData,
     ConceptUpserted,
     CorrectedData,
     CorrectedText,
@@ -42,9 +47,12 @@ from schemas.inbox import (
     Access,
     Concept,
     Correct,
+    DeleteConcept,
     Forget,
     InboxMessage,
+    MergeConcept,
     Relation,
+    RenameConcept,
     Restore,
     SetParameters,
     Store,
@@ -61,6 +69,9 @@ _EVENT_TYPES = {
     "forget": "memory.forgotten.v1",
     "restore": "memory.restored.v1",
     "concept": "concept.upserted.v1",
+    "rename_concept": "concept.renamed.v1",
+    "merge_concept": "concept.merged.v1",
+    "delete_concept": "concept.deleted.v1",
     "relation": "relation.upserted.v1",
     "supersede": "memory.superseded.v1",
     "correct": "memory.corrected.v1",
@@ -237,6 +248,19 @@ def event_of(
         case Correct():
             corrected = _corrected_data(command, worked_out)
             return MemoryCorrected(**around, subject=str(command.memory_id), data=corrected)
+        case Concept() | RenameConcept() | MergeConcept() | DeleteConcept() | Relation():
+            return _graph_event(command, around)
+        case SetParameters():
+            changed = command.parameters.model_dump(exclude_defaults=True)
+            parameters = ParametersData(parameters=changed)
+            return ParametersChanged(**around, subject=command.namespace, data=parameters)
+
+
+def _graph_event(
+    command: Concept | RenameConcept | MergeConcept | DeleteConcept | Relation,
+    around: dict[str, Any],
+) -> MemoryEvent:
+    match command:
         case Concept():
             concept = ConceptData(
                 concept_type=command.concept_type,
@@ -245,6 +269,15 @@ def event_of(
                 run_id=command.run_id,
             )
             return ConceptUpserted(**around, subject=command.name, data=concept)
+        case RenameConcept():
+            renamed = ConceptRenamedData(name=command.new_name)
+            return ConceptRenamed(**around, subject=command.name, data=renamed)
+        case MergeConcept():
+            merged = ConceptMergedData(into=command.into)
+            return ConceptMerged(**around, subject=command.name, data=merged)
+        case DeleteConcept():
+            reason = ReasonData(reason=command.reason)
+            return ConceptDeleted(**around, subject=command.name, data=reason)
         case Relation():
             relation = RelationData(
                 target=command.target,
@@ -253,10 +286,6 @@ def event_of(
                 run_id=command.run_id,
             )
             return RelationUpserted(**around, subject=command.source, data=relation)
-        case SetParameters():
-            changed = command.parameters.model_dump(exclude_defaults=True)
-            parameters = ParametersData(parameters=changed)
-            return ParametersChanged(**around, subject=command.namespace, data=parameters)
 
 
 def _accessed_data(command: Store | Access, worked_out: WorkedOut | None) -> AccessedData:

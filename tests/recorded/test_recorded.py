@@ -29,7 +29,12 @@ from tests.recorded.recording import (
 
 GOLDEN = FOLDER.parents[1] / "schemas" / "golden"
 # Events that the log is older than.
-LATER = {"memory.corrected.v1"}
+LATER = {
+    "memory.corrected.v1",
+    "concept.renamed.v1",
+    "concept.merged.v1",
+    "concept.deleted.v1",
+}
 RANKINGS_MIN = 120
 JOBS = {"decay", "consolidation", "capacity", "strategic_prune", "interference", "rif", "undo"}
 SHOWN, CHARACTERS_SHOWN = 10, 200
