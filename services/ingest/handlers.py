@@ -119,6 +119,7 @@ class Ingest:
 
     async def _assigned(self, _: list[TopicPartition]) -> None:
         self._progress.begin()
+        self._texts.begin()
         self._found.clear()
         self._looked_up.clear()
 

@@ -83,6 +83,10 @@ class Texts:
         self._probes = count()
         self._lately = Lately()
 
+    def begin(self) -> None:
+        """Forget what was lately: while others had our partitions, they may have changed it."""
+        self._lately = Lately()
+
     async def of(self, commands: Sequence[tuple[InboxMessage, int]]) -> BatchTexts:
         """The texts of commands, each given with when it happened."""
         some = [(each, time_ms) for each, time_ms in commands if _content(each) is not None]
