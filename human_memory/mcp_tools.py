@@ -54,6 +54,14 @@ PastMoment = Annotated[
     str | None,
     Field(description="Answer as of this past moment. Such as 2026-01-31T09:30:00Z, with a zone."),
 ]
+MetadataConditions = Annotated[
+    dict[str, Any] | None,
+    Field(
+        description="Only memories whose metadata say so, such as "
+        '{"kind": "invoice", "total": {"$gte": 100}, "from.city": {"$in": ["Bern", "Basel"]}}. '
+        "Also $eq, $ne, $gt, $lt, $lte and $exists (true or false). All must hold."
+    ),
+]
 _OF_MEMORY = {"memory_id": MemoryId, "as_of": PastMoment}
 
 
@@ -125,7 +133,6 @@ TOOLS = (
                 "explain",
                 "parameters",
                 "include_metadata",
-                "filter",
             }
         ),
         kinds={
@@ -133,6 +140,7 @@ TOOLS = (
             "created_after": moment("Happened at this moment or later."),
             "created_before": moment("Happened before this."),
             "as_of": PastMoment,
+            "filter": MetadataConditions,
         },
         renamed={"created_after": "since", "created_before": "until"},
     ),

@@ -1,10 +1,9 @@
 """memory.queries: questions to the read side, and the results it answers with."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field, JsonValue, TypeAdapter, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, JsonValue, TypeAdapter
 
 from schemas import limits
 from schemas.corrections import CorrectionRecord
@@ -33,7 +32,7 @@ from schemas.filters import MetadataFilter
 from schemas.maintenance import Job
 from schemas.parameters import ParameterOverrides
 from schemas.replies import ErrorReply
-from schemas.selection import Select
+from schemas.selection import Conditions, Select
 
 Status = Literal["active", "decayed", "deleted"]
 RunStatus = Literal["running", "completed", "cancelled", "failed", "undone"]
@@ -49,7 +48,7 @@ Wait = Annotated[
 _INCLUDE_METADATA = Field(False, description="Add the metadata of each memory.")
 
 
-class Search(QueryBase):
+class Search(Conditions):
     """Ask what is remembered about something, here and now. Ranked by activation."""
 
     type: Literal["search"] = "search"
@@ -60,17 +59,6 @@ class Search(QueryBase):
     min_activation: Annotated[float, Field(ge=-1e6, le=1e6)] | None = Field(
         None, description="Replaces the retrieval threshold, in nats."
     )
-    types: list[MemoryType] = Field(
-        [], max_length=limits.TAGS_MAX, description="Memories of one of these types; empty: all."
-    )
-    tags: Tags = Field([], description="Memories that have all of these tags.")
-    filter: MetadataFilter | None = None
-    session: Session | None = None
-    speaker: Speaker | None = None
-    created_after: Milliseconds | None = Field(
-        None, description="Happened at this moment or later."
-    )
-    created_before: Milliseconds | None = Field(None, description="Happened before this.")
     context: Context | None = None
     active_concepts: Concepts = Field([], description="Concepts that spread activation.")
     as_of: Milliseconds | None = Field(None, description="Answer as of this past moment.")
@@ -89,16 +77,6 @@ class Search(QueryBase):
     parameters: ParameterOverrides = Field(
         ParameterOverrides(), description="Parameters of the model, for this search only."
     )
-
-    @model_validator(mode="after")
-    def _window(self) -> Self:
-        if (
-            self.created_after is not None
-            and self.created_before is not None
-            and self.created_after >= self.created_before
-        ):
-            raise PydanticCustomError("window", "created_after must be before created_before")
-        return self
 
 
 class Recall(QueryBase):

@@ -217,10 +217,11 @@ EXCEPTIONS: dict[tuple[str, str, str], str] = {
     **{
         ("mcp", ANY, field): "for programs: an assistant has no use for it"
         for field in (
-            *("metadata", "include_metadata", "filter", "record_access", "explain"),
+            *("metadata", "include_metadata", "record_access", "explain"),
             *("min_activation", "noise", "seed"),
         )
     },
+    ("mcp", "list", "filter"): "an assistant searches instead of listing what metadata say",
     ("mcp", "search", "parameters"): "for programs: an assistant has no use for it",
     **{
         ("mcp", operation, ANY): "an assistant searches instead of paging through all there is"

@@ -55,6 +55,22 @@ async def test_search_tells_who_said_it_and_that_it_no_longer_holds() -> None:
         assert found[name] == FOUND[name]
 
 
+async def test_search_chooses_by_metadata() -> None:
+    wanted = {"kind": "invoice", "total": {"$gte": 100}}
+    with serving(NOTHING) as memory:
+        failed, _ = await told(memory, "search", query="x", filter=wanted)
+
+    assert not failed
+    assert memory.asked[0].body["filter"] == wanted
+
+
+async def test_search_names_a_condition_that_there_is_not() -> None:
+    with serving(NOTHING) as memory:
+        words = await refused(memory, "search", query="x", filter={"total": {"$above": 100}})
+
+    assert "$above is no operator" in words
+
+
 async def test_search_that_finds_nothing_says_so() -> None:
     with serving(NOTHING) as memory:
         failed, words = await told(memory, "search", query="x")
