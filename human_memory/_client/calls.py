@@ -327,11 +327,11 @@ def merge_concept(name: str, into: str, more: Keyed) -> Call[models.Concept]:
     return _write(routes.MERGE_CONCEPT, models.Concept, {"name": name, "into": into}, more)
 
 
-def delete_concept(name: str, more: DeleteConceptMore) -> Call[models.Accepted]:
+def delete_concept(name: str, more: DeleteConceptMore) -> Call[None]:
     """A concept that is no more. Not repeatable: a second time it is not found."""
     fields = {"name": name, **_given(more, DeleteConceptMore, "delete_concept")}
-    call = _write(routes.DELETE_CONCEPT, models.Accepted, fields, more)
-    return replace(call, repeated="unsent")
+    call = _unsent(_write(routes.DELETE_CONCEPT, models.Accepted, fields, more))
+    return call.giving(lambda _: None)
 
 
 def add_relation(relation: Mapping[str, Any], more: Keyed) -> Call[models.Relation]:
