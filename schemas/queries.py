@@ -72,7 +72,11 @@ class Search(QueryBase):
     as_of: Milliseconds | None = Field(None, description="Answer as of this past moment.")
     record_access: bool = Field(True, description="The memories it returns get stronger.")
     wait: Wait = "none"
-    include_decayed: bool = Field(False, description="Search decayed memories too.")
+    include_decayed: bool | None = Field(
+        None,
+        description="Decayed memories: all above the threshold, or none; null: those for which the "
+        "cue is strong.",
+    )
     include_metadata: bool = _INCLUDE_METADATA
     noise: bool = Field(False, description="Add ACT-R's noise to each activation.")
     seed: Annotated[int, Field(ge=0, lt=2**63)] | None = Field(

@@ -10,7 +10,7 @@ import numpy as np
 from cognition.base_level import IntArray
 from cognition.noise import logistic_noise
 from schemas.ids import derive
-from services.readside.activation import Activations, activations, threshold_of
+from services.readside.activation import Activations, activations
 from services.readside.columns import ACTIVE, DECAYED, Memories, status_name
 from services.readside.documents import DocumentKey
 from services.readside.layout import Status, corrections_in
@@ -65,9 +65,25 @@ class Ranking:
 
     def best(self, count: int) -> "Ranking":
         """The best `count` of all that passed."""
+        return _ordered(self, np.flatnonzero(self._passed()), count)
+
+    def _passed(self) -> np.ndarray:
+        """Those above the threshold that their status asks for.
+
+        What has faded does not come to mind by itself, but a strong cue finds it, unless the query
+        says otherwise.
+        """
+        query, parameters = self.plan.query, self.candidates.parameters
+        least = query.min_activation
+        if least is None:
+            least = parameters.retrieval_threshold
         codes = self.memories.states["status"]
-        decayed = (codes == DECAYED) & self.plan.query.include_decayed
-        return _ordered(self, np.flatnonzero((codes == ACTIVE) | decayed), count)
+        passed: np.ndarray = (codes == ACTIVE) & (self.total > least)
+        if query.include_decayed is None:
+            least = max(least, parameters.faded_threshold)
+        if query.include_decayed is not False:
+            passed |= (codes == DECAYED) & (self.total > least)
+        return passed
 
     def with_successions(self, successors: Mapping[int, int]) -> "Ranking":
         """The same memories, where some turn out to supersede others: newer by older."""
@@ -95,6 +111,8 @@ def rank(candidates: Candidates, plan: SearchPlan) -> Ranking:
         match=evidence.match,
         spreading=evidence.spreading,
     )
+    weight = parameters.base_level_weight
+    parts = replace(parts, base=weight * parts.base, emotion=weight * parts.emotion)
     if query.noise:
         parts = replace(parts, noise=_noise(plan, memories.ids, parameters.noise_scale))
     return Ranking(
@@ -110,11 +128,9 @@ def rank(candidates: Candidates, plan: SearchPlan) -> Ranking:
 
 
 def _ordered(ranking: Ranking, rows: IntArray, count: int) -> Ranking:
-    """With the best `count` of some rows that are above the threshold."""
-    total, least = ranking.total, ranking.plan.query.min_activation
-    if least is None:
-        least = threshold_of(ranking.candidates.parameters)
-    rows = _best(rows[total[rows] > least], total, count)
+    """With the best `count` of some rows."""
+    total = ranking.total
+    rows = _best(rows, total, count)
     ids = np.array([ranking.memories.ids[i] for i in rows], dtype=str)
     best = rows[np.lexsort((ids, -ranking.evidence.cosines[rows], -total[rows]))]
     return replace(ranking, order=best[:count].tolist())
