@@ -22,6 +22,8 @@ BACKGROUND_MEMORIES = 100.0
 BM25_MAX = 25.0
 # Terms with which a text says neither that it holds an answer nor that it does not.
 NEUTRAL_TERMS = 10.0
+# With these it is long enough.
+ENOUGH_TERMS = 30.0
 LENGTH_EVIDENCE_MIN = -1.0
 
 
@@ -189,9 +191,9 @@ def bounded(scores: FloatArray) -> FloatArray:
 def length_evidence(lengths: FloatArray) -> FloatArray:
     """The evidence in the length of a memory alone: "Thanks, bye!" holds no answers.
 
-    max(ln(2 L / (L + 10)), -1), L the terms: 0 at ten, and from -1 to ln 2. In terms, not against
-    the mean of the namespace: what else is stored must not hide a short fact, and a text that is
-    long enough for a statement wins nothing by being longer.
+    max(ln(2 L / (L + 10)), -1), L the terms, 30 at most: 0 at ten, and from -1 to ln 1.5. In terms,
+    not against the mean of the namespace: what else is stored must not hide a short fact, and a
+    text that is long enough for a statement wins nothing by being longer.
 
     Args:
         lengths: L, terms of each memory, shape (memories,).
@@ -202,9 +204,10 @@ def length_evidence(lengths: FloatArray) -> FloatArray:
     Source: the scope hypothesis of Robertson & Walker (1994), SIGIR, as a log odds with bounds.
 
     >>> length_evidence(np.array([0.0, 5.0, 10.0, 1000.0])).round(3).tolist()
-    [-1.0, -0.405, 0.0, 0.683]
+    [-1.0, -0.405, 0.0, 0.405]
     """
+    enough = np.minimum(lengths, ENOUGH_TERMS)
     with np.errstate(divide="ignore"):
-        evidence = np.log(2.0 * lengths / (lengths + NEUTRAL_TERMS))
+        evidence = np.log(2.0 * enough / (enough + NEUTRAL_TERMS))
     least: FloatArray = np.maximum(evidence, LENGTH_EVIDENCE_MIN)
     return least

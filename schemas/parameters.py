@@ -64,7 +64,7 @@ class Parameters(Message):
     focus_seconds: Seconds = 3_600.0
     superseded_nats: Annotated[float, Field(ge=-100, le=0)] = -2.0
     # What a search finds is above the first; what has faded comes to mind above the second.
-    retrieval_threshold: Nats = -8.5
+    retrieval_threshold: Nats = -8.2
     faded_threshold: Nats = -6.0
     noise_scale: NoiseScale = 0.25
     latency_factor: Annotated[float, Field(gt=0, le=1_000)] = 1.0

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.quality.material import MOMENTS, Asked, Loaded, asked, loaded
+from bench.quality.material import Asked, Loaded, asked, loaded
 from bench.quality.vectors import vectors_of
 from cognition.base_level import FloatArray
 from cognition.language.emoji import named
