@@ -320,6 +320,11 @@ class Found(Message):
 class SearchResult(Message):
     results: list[Found]
     count: int
+    best_below: float | None = Field(
+        None,
+        description="Activation of the best memory, where none is above the threshold; absent from "
+        "an empty answer: nothing is stored that the filters admit.",
+    )
 
 
 class RecallResult(Message):

@@ -1,15 +1,17 @@
-"""Short facts and questions about them, alone, among others, beside a long text, and after months."""
+"""Short facts and questions about them: alone, among others, beside a long text, after months."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.quality.material import DAY_MS
 from bench.quality.offline import Namespace
 from bench.quality.vectors import vectors_of
 from schemas.inbox import Store
-from schemas.parameters import ParameterOverrides
 from services.ingest.domain import indexed_text
 from services.retrieval.search.ranking import rank
 
@@ -70,39 +72,36 @@ CASES = (
 )
 
 
-def facts(folder: Path) -> list[dict[str, object]]:
-    """By case: how many questions have their fact first, and found, and unrelated ones nothing."""
-    questions = [*SAID.values(), *UNRELATED]
-    asked = dict(zip(questions, vectors_of(questions, folder), strict=True))
-    rows: list[dict[str, object]] = []
-    for case in CASES:
-        sets = [[fact] for fact in SAID] if case.alone else [list(SAID)]
-        first = found = empty = looked = 0
-        for some in sets:
-            namespace = _stored(case, some, folder)
-            at_ms = TOLD_MS + DAY_MS * case.days + 60_000
+def facts(folder: Path) -> list[dict[str, Any]]:
+    """By case: the shares of facts that come first, and are found, and of unrelated questions
+    that are answered with nothing."""
+    asked = _vectors([*SAID.values(), *UNRELATED], folder)
+    return [_measured(case, asked, folder) for case in CASES]
 
-            def answer(
-                text: str, namespace: Namespace = namespace, at_ms: int = at_ms
-            ) -> list[int]:
-                plan = namespace.plan(text, asked[text], at_ms)
-                return rank(namespace.candidates(plan, ParameterOverrides()), plan).order
 
-            for number, fact in enumerate(some):
-                order = answer(SAID[fact])
-                first += order[:1] == [number]
-                found += number in order
-            empty += sum(not answer(text) for text in UNRELATED)
-            looked += len(UNRELATED)
-        rows.append(
-            {
-                "case": case.name,
-                "first": first / len(SAID),
-                "found": found / len(SAID),
-                "unrelated empty": empty / looked,
-            }
-        )
-    return rows
+def _vectors(texts: list[str], folder: Path) -> dict[str, NDArray[np.float16]]:
+    return dict(zip(texts, vectors_of(texts, folder), strict=True))
+
+
+def _measured(case: Case, asked: Mapping[str, NDArray[np.float16]], folder: Path) -> dict[str, Any]:
+    at_ms = TOLD_MS + DAY_MS * case.days + 60_000
+    first, found, empty = [], [], []
+    for some in [[fact] for fact in SAID] if case.alone else [list(SAID)]:
+        namespace = _stored(case, some, folder)
+        for number, fact in enumerate(some):
+            order = _answer(namespace, SAID[fact], asked, at_ms)
+            first.append(order[:1] == [number])
+            found.append(number in order)
+        empty += [not _answer(namespace, text, asked, at_ms) for text in UNRELATED]
+    shares = {"first": first, "found": found, "unrelated: nothing": empty}
+    return {"case": case.name} | {name: float(np.mean(each)) for name, each in shares.items()}
+
+
+def _answer(
+    namespace: Namespace, text: str, asked: Mapping[str, NDArray[np.float16]], at_ms: int
+) -> list[int]:
+    plan = namespace.plan(text, asked[text], at_ms)
+    return rank(namespace.seen(plan), plan).order
 
 
 def _stored(case: Case, some: list[str], folder: Path) -> Namespace:
@@ -113,4 +112,4 @@ def _stored(case: Case, some: list[str], folder: Path) -> Namespace:
         for i, text in enumerate(texts)
     ]
     vectors = vectors_of([indexed_text(each, TOLD_MS) for each in stores], folder)
-    return Namespace(stores, np.asarray(vectors))
+    return Namespace(stores, vectors)

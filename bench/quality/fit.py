@@ -8,6 +8,7 @@ import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,6 +25,7 @@ from cognition.base_level import FloatArray
 from cognition.retrieval import need_probability
 from schemas.parameters import Parameters
 
+VECTORS = Path(tempfile.gettempdir()) / "human-memory-vectors"
 FIRST = 10
 FITTED = ("base_level_weight", "cosine_weight", "lexical_weight", "speaker_weight", "length_weight")
 _COLUMNS = ("base", "meaning", "told", "speaker", "length")
@@ -152,7 +154,7 @@ def reliability(features: Sequence[Features], score: Score) -> list[dict[str, An
     for kind, some in by_kind.items():
         scores = np.concatenate([score(each) for each in some])
         needed = np.concatenate([each.needed for each in some])
-        for low, high in zip(BINS[:-1], BINS[1:], strict=True):
+        for low, high in pairwise(BINS):
             inside = (scores > low) & (scores <= high)
             if inside.any():
                 rows.append(
@@ -170,10 +172,7 @@ def reliability(features: Sequence[Features], score: Score) -> list[dict[str, An
 @app.command()
 def fit(
     files: Annotated[list[Path], typer.Argument(help="Conversation files, each of one kind.")],
-    vectors: Annotated[Path, typer.Option(help="Where vectors are kept between runs.")] = Path(
-        tempfile.gettempdir()
-    )
-    / "human-memory-vectors",
+    vectors: Annotated[Path, typer.Option(help="Where vectors are kept between runs.")] = VECTORS,
     json_file: Annotated[Path | None, typer.Option("--json", help="Where the figures go.")] = None,
 ) -> None:
     """Fit the weights of a search's evidence, and measure them on kinds they have not seen."""

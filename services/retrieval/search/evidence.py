@@ -38,7 +38,8 @@ class Evidence:
     """Evidence of a cue for some candidates.
 
     Shapes are (candidates,), and units nats, but for `cosines` (-1 to 1) and `bm25` (no unit).
-    `match` is P, with the prior; `spreading`, S, the sum of `context` and of `associations` over the sources.
+    `match` is P, with the prior; `spreading`, S, the sum of `context` and of `associations` over
+    the sources.
     """
 
     match: FloatArray

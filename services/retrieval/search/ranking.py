@@ -63,6 +63,12 @@ class Ranking:
             for i in self.order
         ]
 
+    @property
+    def best_below(self) -> float | None:
+        """Activation of the best that may be found, where none is above the threshold."""
+        found = self.total[self._findable()]
+        return None if self.order or not len(found) else float(found.max())
+
     def best(self, count: int) -> "Ranking":
         """The best `count` of all that passed."""
         return _ordered(self, np.flatnonzero(self._passed()), count)
@@ -77,13 +83,15 @@ class Ranking:
         least = query.min_activation
         if least is None:
             least = parameters.retrieval_threshold
+        faded = least if query.include_decayed else max(least, parameters.faded_threshold)
         codes = self.memories.states["status"]
-        passed: np.ndarray = (codes == ACTIVE) & (self.total > least)
-        if query.include_decayed is None:
-            least = max(least, parameters.faded_threshold)
-        if query.include_decayed is not False:
-            passed |= (codes == DECAYED) & (self.total > least)
-        return passed
+        passed: np.ndarray = self.total > np.where(codes == DECAYED, faded, least)
+        return passed & self._findable()
+
+    def _findable(self) -> np.ndarray:
+        codes = self.memories.states["status"]
+        found: np.ndarray = codes == ACTIVE
+        return found if self.plan.query.include_decayed is False else found | (codes == DECAYED)
 
     def with_successions(self, successors: Mapping[int, int]) -> "Ranking":
         """The same memories, where some turn out to supersede others: newer by older."""
