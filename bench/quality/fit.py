@@ -19,11 +19,13 @@ from rich.console import Console
 from rich.table import Table
 from scipy.optimize import minimize
 
+from bench.quality.facts import facts
 from bench.quality.material import MOMENTS
 from bench.quality.offline import Features, features_of
 from cognition.base_level import FloatArray
 from cognition.retrieval import need_probability
 from schemas.parameters import Parameters
+from services.readside.activation import threshold_of
 
 VECTORS = Path(tempfile.gettempdir()) / "human-memory-vectors"
 FIRST = 10
@@ -104,10 +106,10 @@ def calibrated(scores: Sequence[tuple[FloatArray, np.ndarray, float]]) -> tuple[
     return float(best.x[0] / spread), float(best.x[1])
 
 
-def recall(each: Features, scores: FloatArray, *, least: float = -np.inf) -> float:
-    """The share of the evidence among the first ten that are above `least`."""
+def recall(each: Features, scores: FloatArray) -> float:
+    """The share of the evidence among the first ten; what scores -inf is not found."""
     order = np.argsort(-scores, kind="stable")[:FIRST]
-    order = order[scores[order] > least]
+    order = order[np.isfinite(scores[order])]
     return float(each.needed[order].sum()) / len(each.question.evidence)
 
 
@@ -123,6 +125,21 @@ def means(features: Sequence[Features], score: Score) -> dict[str, dict[str, flo
         kind: {name: float(np.mean(values)) for name, values in by_moment.items()}
         for kind, by_moment in found.items()
     }
+
+
+def faded(features: Sequence[Features]) -> dict[str, dict[str, float]]:
+    """Recall@10 as users have it: nothing was used in between, what has faded was archived."""
+    parameters = Parameters()
+    horizon = threshold_of(parameters)
+
+    def score(each: Features) -> FloatArray:
+        activation = each.activation(parameters)
+        least = np.where(
+            each.base > horizon, parameters.retrieval_threshold, parameters.faded_threshold
+        )
+        return np.where(activation > least, activation, -np.inf)
+
+    return means(features, score)
 
 
 def arms() -> dict[str, Score]:
@@ -186,14 +203,17 @@ def fit(
         weights[f"without {kind}"] = fitted([each for each in features if each.kind != kind])
     for name, each in weights.items():
         tables[f"fitted on {name}"] = means(features, each.score)
+    tables["full, decay at work"] = faded(features)
     curve = reliability(features, arms()["full"])
+    short = facts(vectors)
     _show(console, tables, weights, curve)
+    _rows(console, short)
     if json_file is not None:
         fits = {
             name: dict(zip(FITTED, each.weights.tolist(), strict=True)) | {"prior": each.prior}
             for name, each in weights.items()
         }
-        figures = {"recall@10": tables, "fits": fits, "reliability": curve}
+        figures = {"recall@10": tables, "fits": fits, "reliability": curve, "facts": short}
         json_file.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
 
@@ -215,15 +235,13 @@ def _show(
     for name, each in weights.items():
         table.add_row(name, *(f"{value:.2f}" for value in [*each.weights, each.prior]))
     console.print(table)
-    table = Table("kind", "activation above", "memories", "claimed", "needed", box=SIMPLE_HEAD)
-    for row in curve:
-        table.add_row(
-            row["kind"],
-            f"{row['above']:g}",
-            f"{row['memories']:,}",
-            f"{row['claimed']:.4f}",
-            f"{row['needed']:.4f}",
-        )
+    _rows(console, curve)
+
+
+def _rows(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
+    table = Table(*rows[0], box=SIMPLE_HEAD)
+    for row in rows:
+        table.add_row(*(f"{v:.4f}" if isinstance(v, float) else str(v) for v in row.values()))
     console.print(table)
 
 
