@@ -19,12 +19,14 @@ from rich.console import Console
 from rich.table import Table
 from scipy.optimize import minimize
 
+from bench.quality.arms import ARMS, FULL
 from bench.quality.facts import facts
 from bench.quality.material import MOMENTS
 from bench.quality.offline import Features, features_of
+from bench.quality.plot import draw_reliability
 from cognition.base_level import FloatArray
 from cognition.retrieval import need_probability
-from schemas.parameters import Parameters
+from schemas.parameters import ParameterOverrides, Parameters
 from services.readside.activation import threshold_of
 
 VECTORS = Path(tempfile.gettempdir()) / "human-memory-vectors"
@@ -144,22 +146,16 @@ def faded(features: Sequence[Features]) -> dict[str, dict[str, float]]:
 
 def arms() -> dict[str, Score]:
     """The rankings that are compared, and the defaults without one part at a time."""
-    full = Parameters()
-    scores: dict[str, Score] = {
-        "cosine": lambda each: each.cosine,
-        "BM25": lambda each: each.bm25,
-        "P": _scored(full, neighbour_weight=0.0, base_level_weight=0.0),
-        "P + B": _scored(full, neighbour_weight=0.0),
-        "full": _scored(full),
+    without = {
+        f"{FULL} without {name.removesuffix('_weight')}": ParameterOverrides(**{name: 0.0})
+        for name in (*FITTED, "neighbour_weight")
     }
-    for name in (*FITTED, "neighbour_weight"):
-        scores[f"full without {name.removesuffix('_weight')}"] = _scored(full, **{name: 0.0})
-    return scores
+    return {name: _scored(each) for name, each in (ARMS | without).items()}
 
 
-def _scored(parameters: Parameters, **changed: float) -> Score:
-    changed_parameters = parameters.model_copy(update=changed)
-    return lambda each: each.activation(changed_parameters)
+def _scored(overrides: ParameterOverrides) -> Score:
+    parameters = overrides.applied_to(Parameters())
+    return lambda each: each.activation(parameters)
 
 
 def reliability(features: Sequence[Features], score: Score) -> list[dict[str, Any]]:
@@ -191,6 +187,9 @@ def fit(
     files: Annotated[list[Path], typer.Argument(help="Conversation files, each of one kind.")],
     vectors: Annotated[Path, typer.Option(help="Where vectors are kept between runs.")] = VECTORS,
     json_file: Annotated[Path | None, typer.Option("--json", help="Where the figures go.")] = None,
+    plot_file: Annotated[
+        Path | None, typer.Option("--plot", help="Where the plot of the reliability goes.")
+    ] = None,
 ) -> None:
     """Fit the weights of a search's evidence, and measure them on kinds they have not seen."""
     console = Console(width=160)
@@ -203,11 +202,13 @@ def fit(
         weights[f"without {kind}"] = fitted([each for each in features if each.kind != kind])
     for name, each in weights.items():
         tables[f"fitted on {name}"] = means(features, each.score)
-    tables["full, decay at work"] = faded(features)
-    curve = reliability(features, arms()["full"])
+    tables[f"{FULL}, decay at work"] = faded(features)
+    curve = reliability(features, arms()[FULL])
     short = facts(vectors)
     _show(console, tables, weights, curve)
     _rows(console, short)
+    if plot_file is not None:
+        draw_reliability(curve, plot_file)
     if json_file is not None:
         fits = {
             name: dict(zip(FITTED, each.weights.tolist(), strict=True)) | {"prior": each.prior}

@@ -53,14 +53,13 @@ class Features:
     """What each kind of evidence says of the memories a question sees at one moment.
 
     Arrays have shape (memories,). `cosine` and `words` are a memory's own, `meaning` and `told`
-    the same in its context; `bm25` has no bound. `all`: how many hold evidence, seen or not.
+    the same in its context.
     """
 
     kind: str
     question: Asked
     moment: int
     cosine: FloatArray
-    bm25: FloatArray
     words: FloatArray
     meaning: FloatArray
     told: FloatArray
@@ -185,7 +184,6 @@ def _evidence(namespace: Namespace, plan: SearchPlan) -> dict[str, FloatArray]:
     return {
         "cosine": meaning.cosines,
         "meaning": meaning.cosines + meaning.context,
-        "bm25": words.bm25,
         "words": bounded(words.bm25),
         "told": bounded(words.bm25) + words.context,
         "speaker": meaning.speaker,
