@@ -99,7 +99,8 @@ def bm25_in_context(
     [3.0, 2.8]
     """
     total = np.zeros(len(neighbours))
-    shares = np.broadcast_to(shares, neighbours.shape)
+    if shares.ndim == 1:
+        shares = np.broadcast_to(shares, neighbours.shape)
     for first in range(0, matches.terms, BLOCK_TERMS):
         best = _terms_in_context(matches, contributions, neighbours, (first, shares))
         total += best.sum(axis=1)

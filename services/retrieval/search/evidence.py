@@ -62,16 +62,17 @@ class Evidence:
         near = _Nearby(candidates, plan)
         words = _Words.of(candidates, near, plan.terms)
         cosines, scores = near.cosines[:count], bm25(words.matches, words.contributions)[:count]
+        said = bounded(scores)
         speaker = parameters.speaker_weight * near.spoken_by(plan.terms)
         length = parameters.length_weight * length_evidence(near.lengths[:count])
         own = evidence_match(
             cosines,
-            bounded(scores),
+            said,
             cosine_weight=parameters.cosine_weight,
             lexical_weight=parameters.lexical_weight,
             neutral=parameters.cosine_neutral,
         )
-        context = _context(near, words, scores, parameters)
+        context = _context(near, words, said, parameters)
         associations = parameters.spreading_weight * association(
             memories, candidates.sources, parameters
         )
@@ -133,10 +134,10 @@ class _Words:
 
 
 def _context(
-    near: "_Nearby", words: _Words, scores: FloatArray, parameters: Parameters
+    near: "_Nearby", words: _Words, said: FloatArray, parameters: Parameters
 ) -> FloatArray:
-    """Spreading from the neighbours of each candidate; `scores` are its own words'."""
-    count = len(scores)
+    """Spreading from the neighbours of each candidate; `said` is the evidence of its own words."""
+    count = len(said)
     if parameters.neighbour_weight == 0:
         return np.zeros(count)
     together = bm25_in_context(
@@ -147,7 +148,7 @@ def _context(
     )
     meaning = near.cosines_in_context(parameters)
     # Two ways of summing differ in the last digit; neighbours never take words away.
-    lexical = parameters.lexical_weight * np.maximum(0.0, bounded(together) - bounded(scores))
+    lexical = parameters.lexical_weight * np.maximum(0.0, bounded(together) - said)
     context: FloatArray = lexical + parameters.cosine_weight * (meaning - near.cosines[:count])
     return context
 
