@@ -47,6 +47,17 @@ class Event(Message):
     namespace: Namespace
 
 
+class Commanded(Event):
+    """An event that a command led to."""
+
+    bodyhash: str | None = Field(
+        default=None,
+        pattern=r"^[0-9a-f]{64}$",
+        description="SHA-256 of the command, if it came with a key: another body under that key "
+        "is refused.",
+    )
+
+
 class Embedding(Message):
     """A vector and what made it: `data` is base64 of little-endian numbers of `dtype`."""
 
@@ -117,7 +128,7 @@ class AccessedData(Message):
     context: Context | None = None
 
 
-class MemoryAccessed(Event):
+class MemoryAccessed(Commanded):
     """Memories were used. Subject: the query or report that used them."""
 
     type: Literal["memory.accessed.v1"] = "memory.accessed.v1"
@@ -128,14 +139,14 @@ class ReasonData(Message):
     reason: Reason | None = None
 
 
-class MemoryForgotten(Event):
+class MemoryForgotten(Commanded):
     """A memory was deleted by wish. Subject: its id."""
 
     type: Literal["memory.forgotten.v1"] = "memory.forgotten.v1"
     data: ReasonData
 
 
-class MemoryRestored(Event):
+class MemoryRestored(Commanded):
     """A decayed or forgotten memory is active again. Subject: its id."""
 
     type: Literal["memory.restored.v1"] = "memory.restored.v1"
@@ -180,7 +191,7 @@ class SupersededData(Message):
     reversed: bool = False
 
 
-class MemorySuperseded(Event):
+class MemorySuperseded(Commanded):
     """A newer memory replaces this one. Subject: the older memory's id."""
 
     type: Literal["memory.superseded.v1"] = "memory.superseded.v1"
@@ -208,7 +219,7 @@ class CorrectedData(Message):
     reversed: bool = False
 
 
-class MemoryCorrected(Event):
+class MemoryCorrected(Commanded):
     """A memory says something else from here on; its uses stay. Subject: its id."""
 
     type: Literal["memory.corrected.v1"] = "memory.corrected.v1"
@@ -224,7 +235,7 @@ class ConceptData(Message):
     run_id: UUID | None = None
 
 
-class ConceptUpserted(Event):
+class ConceptUpserted(Commanded):
     """A concept exists with this type and activation. Subject: its name."""
 
     type: Literal["concept.upserted.v1"] = "concept.upserted.v1"
@@ -240,7 +251,7 @@ class RelationData(Message):
     run_id: UUID | None = None
 
 
-class RelationUpserted(Event):
+class RelationUpserted(Commanded):
     """A relation exists with this weight. Subject: the name of its source."""
 
     type: Literal["relation.upserted.v1"] = "relation.upserted.v1"
@@ -282,7 +293,7 @@ class ParametersData(Message):
     parameters: dict[str, float]
 
 
-class ParametersChanged(Event):
+class ParametersChanged(Commanded):
     """A namespace's model parameters from here on. Subject: the namespace."""
 
     type: Literal["parameters.changed.v1"] = "parameters.changed.v1"

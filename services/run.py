@@ -21,6 +21,7 @@ from typing import Annotated, Any, NoReturn
 from human_memory.extras import NotInstalled, needs, program_needs
 
 with program_needs("services", "gateway" if sys.argv[1:2] == ["gateway"] else "services"):
+    import structlog
     import typer
     import uvicorn
     from aiokafka.errors import KafkaError
@@ -34,6 +35,9 @@ with program_needs("services", "gateway" if sys.argv[1:2] == ["gateway"] else "s
     from services.common.background import first_of
     from services.common.logs import configure_logs
     from services.common.settings import EmbedderSettings, ServiceSettings
+    from services.common.variables import misspelt
+
+    log = structlog.get_logger("services.run")
 
 # They embed no texts, so they need not wait for the model, nor hold it.
 WITHOUT_MODEL = {"gateway", "projection"}
@@ -98,6 +102,8 @@ def run(
     try:
         settings = EmbedderSettings() if set(names) - WITHOUT_MODEL else ServiceSettings()
         configure_logs(settings)
+        for sentence in misspelt(os.environ):
+            log.warning(sentence)
         services = _load(names, _ports(names, port, settings), settings)
         gc.collect()
         gc.freeze()  # what is imported stays

@@ -202,14 +202,14 @@ def correct(memory_id: str, content: str | None, more: CorrectMore) -> Call[mode
     given = _given(more, CorrectMore, "correct")
     fields = {"memory_id": memory_id, "content": content, **given}
     call = _write(routes.CORRECT, models.MemoryDetail, fields, more)
-    return replace(call, repeated="unsent") if given.get("reversed") else call
+    return _unsent(call) if given.get("reversed") else call
 
 
 def forget_matching(everything: bool, dry_run: bool, more: MatchingMore) -> Call[int]:
-    """Memories that meet conditions, forgotten. Repeatable: what is forgotten stays so."""
+    """Memories that meet conditions, forgotten. A second try would count only what is left."""
     given = _between(_given(more, MatchingMore, "forget_matching"))
     fields = {"all": everything, "dry_run": dry_run, **given}
-    call = _write(routes.FORGET_MATCHING, models.ForgottenMany, fields, more)
+    call = _unsent(_write(routes.FORGET_MATCHING, models.ForgottenMany, fields, more))
     return call.giving(lambda forgotten: forgotten.count)
 
 
@@ -278,20 +278,20 @@ def get_dead_letter(place: str) -> Call[models.DeadLetter]:
 def replay_dead_letters(
     places: Sequence[str], everything: bool, again: bool, more: LetterFilters
 ) -> Call[list[models.SentBack]]:
-    """Dead letters, sent again."""
+    """Dead letters, sent again. A second try would refuse what the first has sent."""
     filters = _given(more, LetterFilters, "replay_dead_letters")
     fields = {"places": places, "all": everything, "again": again, **filters}
-    call = _write(routes.REPLAY_DEAD_LETTERS, models.Replayed, fields, {})
+    call = _unsent(_write(routes.REPLAY_DEAD_LETTERS, models.Replayed, fields, {}))
     return call.giving(lambda done: done.replayed)
 
 
 def discard_dead_letters(
     places: Sequence[str], everything: bool, more: LetterFilters
 ) -> Call[list[str]]:
-    """Dead letters that are done with."""
+    """Dead letters that are done with. A second try would name only what is left."""
     filters = _given(more, LetterFilters, "discard_dead_letters")
     fields = {"places": places, "all": everything, **filters}
-    call = _write(routes.DISCARD_DEAD_LETTERS, models.Discarded, fields, {})
+    call = _unsent(_write(routes.DISCARD_DEAD_LETTERS, models.Discarded, fields, {}))
     return call.giving(lambda done: done.discarded)
 
 
@@ -442,6 +442,11 @@ def _given(more: Mapping[str, Any], kind: type, method: str) -> dict[str, Any]:
 def _counted_once(call: Call[T]) -> Call[T]:
     """The same, strengthening what it finds once: the server knows all its tries by their id."""
     return replace(call, id=uuid4().hex)
+
+
+def _unsent(call: Call[T]) -> Call[T]:
+    """The same, repeated only while nothing was sent: its answer depends on what it did before."""
+    return replace(call, repeated="unsent")
 
 
 def _between(given: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from human_memory.cli.command import command
 from human_memory.cli.options import BusOptions, QueryOptions
 from human_memory.cli.output import out, table
 from human_memory.cli.rendering import print_indented, when
+from schemas.jobs import parameters_of
 from schemas.maintenance import CancelRun, RunJob, UndoRun
 from schemas.queries import RunQuery, Runs, WorkingMemoryQuery
 
@@ -54,6 +55,7 @@ async def run(options: RunOptions) -> None:
             "parameters": dict(map(_parameter, options.parameters)),
         }
     )
+    parameters_of(message.job, message.parameters)  # refused here, it leaves no dead letter
     await _done(options, message)
 
 

@@ -192,6 +192,8 @@ class BusOptions(KafkaOptions, NamespaceOption, JsonOption):
         async with self.bus() as bus:
             reply = await bus.request(message, timeout_seconds=self.timeout)
         reply.unwrap()
+        if reply.warning is not None:
+            typer.echo(f"warning: {reply.warning}", err=True)
         return reply
 
     def print_reply(self, reply: Reply) -> None:

@@ -9,6 +9,7 @@ import threading
 import time
 from contextlib import nullcontext
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -121,14 +122,14 @@ def plan_of(options: UpOptions) -> Plan:
     kafka = options.kafka or os.environ.get("HUMAN_MEMORY_KAFKA")
     redis = options.redis or os.environ.get("HUMAN_MEMORY_REDIS")
     ours = states.load(options.folder / "stack.json").ports
-    notes: tuple[str, ...] = ()
+    notes = tuple(import_module("services.common.variables").misspelt(os.environ))
     # What `up` has printed may be in the environment; it is no server of somebody else.
     if kafka and _is_local(kafka, ours.get("kafka")):
         kafka = None
     if redis and _is_local(redis, ours.get("redis")):
         redis = None
     if kafka and not redis and not options.kafka and _is_left_over(kafka):
-        notes = (
+        notes += (
             f"HUMAN_MEMORY_KAFKA={kafka}: nobody listens there; Kafka is started here instead",
         )
         kafka = None

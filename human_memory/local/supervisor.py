@@ -203,7 +203,7 @@ def supervised(
     """The plan's system for as long as the body runs, ready when it begins.
 
     Raises:
-        StackError, MemoryServiceError: it did not start.
+        StackError, MemoryServiceError: it did not start, or ended before the body did.
     """
     stop, failures = threading.Event(), list[Exception]()
 
@@ -212,6 +212,7 @@ def supervised(
             Supervisor(plan, say=say, doing=doing).run(stop)
         except Exception as error:  # noqa: BLE001 (raised where it is waited for)
             failures.append(error)
+            say(f"{error}; nothing is supervised from here on")
 
     thread = threading.Thread(target=supervise, name="supervisor")
     thread.start()
@@ -224,6 +225,8 @@ def supervised(
     finally:
         stop.set()
         thread.join()
+    if failures:
+        raise failures[0]
 
 
 def _graph_snapshots(data: Path) -> dict[str, str]:

@@ -129,7 +129,11 @@ async def get_dead_letter(request: DeadLetterRequest, context: RequestContext) -
     Raises:
         NotFound: there is none at that place.
     """
-    (letter,) = await _at(context.bus.settings, [request.place])
+    settings = context.bus.settings
+    (letter,) = await _at(settings, [request.place])
+    if letter.state == "sent_back":  # it may have been refused again, in another partition
+        again = {each.place: each for each in await _all(settings)}
+        letter = again.get(letter.place, letter)
     return _shown(letter)
 
 
@@ -146,7 +150,7 @@ async def replay_dead_letters(request: ReplayRequest, context: RequestContext) -
     """
     settings = context.bus.settings
     wanted, left = _filter(request, settings), 0
-    if request.all and not request.places:
+    if not request.places:
         commands = [each for each in await _all(settings) if _may_be_repeated(settings, each)]
         letters = list(filter(wanted, to_send(commands, again=request.again)))
         if not request.again:
@@ -171,7 +175,7 @@ async def discard_dead_letters(
         NotFound: there is none at one of the places.
     """
     settings = context.bus.settings
-    if request.all and not request.places:
+    if not request.places:
         letters = [each for each in await _all(settings) if each.state == "waiting"]
     else:
         letters = await _at(settings, request.places)

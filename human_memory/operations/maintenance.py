@@ -17,6 +17,7 @@ from human_memory.operations.requests import (
     run_id_of,
 )
 from schemas.errors import DeadlineExceeded, Unavailable
+from schemas.jobs import parameters_of
 from schemas.maintenance import CancelRun, RunJob, UndoRun
 from schemas.queries import RunQuery, Runs, WorkingMemoryQuery
 
@@ -75,8 +76,13 @@ async def forget_strategy(
 
 
 async def start_run(request: StartRunRequest, context: RequestContext) -> models.RunReport:
-    """A run of any job, now. Past the deadline it goes on."""
+    """A run of any job, now. Past the deadline it goes on.
+
+    Raises:
+        Rejected: the job has no such parameter, or not with this value.
+    """
     command = context.message(RunJob, request, idempotency_key=context.idempotency_key)
+    parameters_of(command.job, command.parameters)  # refused here, it leaves no dead letter
     return await _report(context, command)
 
 

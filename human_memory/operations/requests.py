@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Collection
 from copy import copy
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 from uuid import UUID
 
 from pydantic import (
@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from schemas import inbox, limits, queries, selection
 from schemas.errors import NotFound
@@ -296,8 +296,20 @@ class SomeDeadLetters(DeadLetterFilters):
 
     model_config = _example(places=["3:17"])
     chooses_many = True
-    places: Annotated[list[str], Field(max_length=limits.DEAD_LETTERS_MAX)] = []
-    all: bool = False
+    places: Annotated[list[str], Field(max_length=limits.DEAD_LETTERS_MAX)] = Field(
+        [], description="PARTITION:OFFSET of each; else say `all`."
+    )
+    all: bool = Field(False, description="All, or those that the filters choose.")
+
+    @model_validator(mode="after")
+    def _chosen(self) -> Self:
+        if not self.places and not self.all:
+            raise PydanticCustomError(
+                "nothing_chosen",
+                "no dead letter is chosen: name some in places (PARTITION:OFFSET), or say all: "
+                "true, of which topic, code and the other filters choose some",
+            )
+        return self
 
 
 class ReplayRequest(SomeDeadLetters):

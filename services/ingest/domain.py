@@ -204,19 +204,16 @@ def event_of(
         "time": time_ms,
         "namespace": command.namespace,
     }
-    match command:
-        case Store():
-            assert worked_out is not None
-            if worked_out.equal is not None:
-                used = AccessedMemory(memory_id=worked_out.equal.memory_id, kind="used")
-                accessed = AccessedData(accesses=[used], context=command.context or None)
-                return MemoryAccessed(**around, subject=str(cause), data=accessed)
+    if isinstance(command, Store):
+        assert worked_out is not None
+        if worked_out.equal is None:
             data = _stored_data(command, received, time_ms, worked_out)
             return MemoryStored(**around, subject=str(cause), data=data)
-        case Access():
-            ids = dict.fromkeys(command.memory_ids)
-            accesses = [AccessedMemory(memory_id=each, kind=command.kind) for each in ids]
-            accessed = AccessedData(accesses=accesses, context=command.context)
+    if is_bound_to_its_key(command):
+        around["bodyhash"] = body_hash_of(command)
+    match command:
+        case Store() | Access():
+            accessed = _accessed_data(command, worked_out)
             return MemoryAccessed(**around, subject=str(cause), data=accessed)
         case Forget():
             reason = ReasonData(reason=command.reason)
@@ -252,6 +249,17 @@ def event_of(
             changed = command.parameters.model_dump(exclude_defaults=True)
             parameters = ParametersData(parameters=changed)
             return ParametersChanged(**around, subject=command.namespace, data=parameters)
+
+
+def _accessed_data(command: Store | Access, worked_out: WorkedOut | None) -> AccessedData:
+    if isinstance(command, Store):
+        assert worked_out is not None
+        assert worked_out.equal is not None
+        ids, kind = [worked_out.equal.memory_id], "used"
+    else:
+        ids, kind = list(dict.fromkeys(command.memory_ids)), command.kind
+    accesses = [AccessedMemory(memory_id=each, kind=kind) for each in ids]
+    return AccessedData(accesses=accesses, context=command.context or None)
 
 
 def _stored_data(
@@ -297,13 +305,22 @@ def _corrected_data(correct: Correct, worked_out: WorkedOut | None) -> Corrected
     )
 
 
-def body_hash_of(store: Store) -> str:
+def body_hash_of(command: InboxMessage) -> str:
     """SHA-256 of a command, by which another body under its key is told from a repeat.
 
     Without what is as by default: a field that comes with a later version changes no hash.
     """
-    body = store.model_dump_json(exclude={"idempotency_key"}, exclude_defaults=True)
+    body = command.model_dump_json(exclude={"idempotency_key"}, exclude_defaults=True)
     return hashlib.sha256(body.encode()).hexdigest()
+
+
+def is_bound_to_its_key(command: InboxMessage) -> bool:
+    """True where another body under the same key is refused.
+
+    A run of maintenance that is repeated may find other numbers for what it adds to the graph.
+    """
+    of_a_run = isinstance(command, Concept | Relation) and command.run_id is not None
+    return command.idempotency_key is not None and not of_a_run
 
 
 def _concepts(given: list[str], worked_out: WorkedOut) -> list[str]:

@@ -29,6 +29,7 @@ from services.ingest.domain import (
     cause_of,
     event_id_of,
     event_of,
+    is_bound_to_its_key,
     occurred_ms,
 )
 from services.ingest.ports import Appended, EventLog, Memories, Vocabularies, appended_of
@@ -41,8 +42,8 @@ COMMANDS = Counter("human_memory_commands_total", "Inbox commands", ["type", "ou
 FRESH_ACTIVATION = 1.0
 APPENDED_MAX = 100_000
 OTHER_BODY = (
-    "idempotency_key: was used before for a store with other content; the first one counts: send "
-    "this one with a key of its own"
+    "idempotency_key: was used before for the same command with another body; the first one "
+    "counts: send this one with a key of its own"
 )
 
 
@@ -246,8 +247,8 @@ class Ingest:
 
 
 def _is_another_body(command: InboxMessage | None, appended: Appended) -> bool:
-    """True where its key was used before for something else; only what is stored has a hash."""
-    if not isinstance(command, Store) or command.idempotency_key is None:
+    """True where its key was used before for something else."""
+    if command is None or not is_bound_to_its_key(command):
         return False
     return appended.body_hash not in (None, body_hash_of(command))
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
-from schemas.events import MemoryAccessed, MemoryEvent, MemoryStored
+from schemas.events import Commanded, MemoryAccessed, MemoryEvent, MemoryStored
 from services.ingest.vocabulary import Vocabulary
 from services.readside.documents import Document
 
@@ -15,7 +15,7 @@ Ref = tuple[str, UUID]
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """The place of an event; of a memory also the hash of the command that it was made of.
+    """The place of an event, and the hash of the command that it was made of, if it has one.
 
     `accessed`: the memory that it strengthens, the first if there are several.
     """
@@ -31,7 +31,9 @@ def appended_of(event: MemoryEvent, position: str) -> Appended:
         case MemoryStored():
             return Appended(position, event.data.body_hash)
         case MemoryAccessed():
-            return Appended(position, accessed=event.data.accesses[0].memory_id)
+            return Appended(position, event.bodyhash, event.data.accesses[0].memory_id)
+        case Commanded():
+            return Appended(position, event.bodyhash)
         case _:
             return Appended(position)
 

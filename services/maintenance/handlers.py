@@ -22,7 +22,7 @@ from schemas.errors import (
     Unavailable,
 )
 from schemas.fields import Message, rfc3339
-from schemas.ids import cause_of_record, derive, run_id_of_key
+from schemas.ids import cause_of_record, cause_of_replay, derive, run_id_of_key
 from schemas.ids import run_id as run_id_of_slot
 from schemas.jobs import parameters_of
 from schemas.maintenance import CancelRun, MaintenanceCommand, RunJob, UndoRun
@@ -128,7 +128,7 @@ class Commands:
         caller = self._caller(envelope)
         try:
             command = decode_maintenance(record.value)
-            self._begin(command, record, caller)
+            self._begin(command, record, envelope.replayed_from, caller)
         except MemoryServiceError as error:
             self._later(self._refuse(record, error, caller))
 
@@ -141,7 +141,13 @@ class Commands:
             deadline = Deadline.after(1.0)
         return _Caller(envelope.reply_to, deadline)
 
-    def _begin(self, command: MaintenanceCommand, record: Any, caller: _Caller | None) -> None:
+    def _begin(
+        self,
+        command: MaintenanceCommand,
+        record: Any,
+        replayed_from: str | None,
+        caller: _Caller | None,
+    ) -> None:
         match command:
             case CancelRun():
                 self._later(self._cancel(command, record, caller))
@@ -156,7 +162,7 @@ class Commands:
                 self._queue(run, UndoJob(run_id=command.run_id), record, caller)
             case RunJob():
                 parameters = parameters_of(command.job, command.parameters)
-                self._queue(_context(command, record), parameters, record, caller)
+                self._queue(_context(command, record, replayed_from), parameters, record, caller)
 
     def _queue(
         self, run: RunContext, parameters: Message, record: Any, caller: _Caller | None
@@ -309,7 +315,7 @@ class RunOwnership(Ownership):
         await self._commands.stop()
 
 
-def _context(command: RunJob, record: Any) -> RunContext:
+def _context(command: RunJob, record: Any, replayed_from: str | None) -> RunContext:
     """The run that a command asks for.
 
     Raises:
@@ -323,6 +329,8 @@ def _context(command: RunJob, record: Any) -> RunContext:
         now_ms = command.slot
     elif command.idempotency_key is not None:
         run_id = run_id_of_key(command.job, command.namespace, command.idempotency_key)
+    elif replayed_from is not None:
+        run_id = cause_of_replay(command.namespace, replayed_from)
     else:
         run_id = cause_of_record(record.topic, record.partition, record.offset, record.timestamp)
     return RunContext(

@@ -70,6 +70,6 @@ def _ours(value: bytes | None) -> tuple[UUID, str | None, UUID | None] | None:
             return None
         data = event["data"]
         accessed = UUID(data["accesses"][0]["memory_id"]) if "accesses" in data else None
-        return UUID(event["id"]), data.get("body_hash"), accessed
+        return UUID(event["id"]), data.get("body_hash") or event.get("bodyhash"), accessed
     except (ValueError, LookupError, TypeError, AttributeError):
         return None  # no event of ours; the projection deals with it

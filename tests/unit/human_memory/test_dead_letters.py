@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from human_memory.operations.dead_letters import Letter, letters_of, to_send
+from human_memory.operations.requests import DiscardRequest, ReplayRequest, SomeDeadLetters
 from schemas.dead_letters import DeadLetterOutcome, DeadLetterReason
 from schemas.topics import REPLAYED_FROM
 
@@ -165,3 +166,9 @@ def test_outcome_is_read_as_it_was_written(outcome: DeadLetterOutcome) -> None:
 def test_other_headers_are_no_outcome(headers: dict[str, bytes]) -> None:
     with pytest.raises(ValidationError):
         DeadLetterOutcome.from_headers(headers)
+
+
+@pytest.mark.parametrize("request_", [ReplayRequest, DiscardRequest])
+def test_request_that_chooses_no_dead_letter_is_refused(request_: type[SomeDeadLetters]) -> None:
+    with pytest.raises(ValidationError, match="say all: true"):
+        request_.model_validate({"code": "validation"})

@@ -114,6 +114,18 @@ async def test_repeat_under_a_key_strengthens_once_and_is_told_the_same() -> Non
     assert replies["q5"].unwrap()["memory_id"] == replies["q6"].unwrap()["memory_id"] == str(ANN)
 
 
+async def test_key_that_strengthened_is_refused_for_another_text() -> None:
+    member = await member_of(ann=KNOWN)
+    await member.handle(equal_to(5, idempotency_key="k"))
+
+    await member.handle(equal_to(6, "Tea is at five.", idempotency_key="k"))
+
+    assert types(member) == ["memory.accessed.v1"]
+    error = member.producer.replies()["q6"].error
+    assert error is not None
+    assert error.message.startswith("idempotency_key: ")
+
+
 async def test_append_whose_answer_got_lost_does_not_make_a_memory_strengthen_itself() -> None:
     member = await member_of()
     member.log.refusals = 1

@@ -1,20 +1,35 @@
 """An idempotency key that comes again with another body: refused by name, and nothing appended."""
 
 import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
 
 from schemas.events import MemoryStored
-from schemas.ids import cause_of_key
-from schemas.inbox import Store
+from schemas.ids import cause_of_key, derive
+from schemas.inbox import InboxMessage
 from schemas.replies import Reply
 from services.ingest.domain import body_hash_of
-from tests.builders import NAMESPACE, forget, store
+from tests.builders import (
+    NAMESPACE,
+    access,
+    concept,
+    correct,
+    forget,
+    memory_id,
+    relation,
+    restore,
+    store,
+    supersede,
+)
 from tests.unit.services.ingest.inbox import Member, Record, asking, record
 
 FIRST = store("Tea is at four.", idempotency_key="k")
 OTHER = store("Tea is at five.", idempotency_key="k")
 
 
-def asked(offset: int, command: Store, **fields: int) -> Record:
+def asked(offset: int, command: InboxMessage, **fields: int) -> Record:
     return record(offset, command, headers=asking(f"q{offset}"), **fields)
 
 
@@ -74,6 +89,52 @@ async def test_other_body_is_refused_though_kafka_lost_the_answer_to_the_first()
     replies = member.producer.replies()
     assert replies["q0"].position == member.log.positions[0]
     assert_refused(member, replies["q1"])
+
+
+@pytest.mark.parametrize(
+    ("command", "other"),
+    [
+        (access, {"kind": "recall"}),
+        (concept, {"activation": 0.25}),
+        (correct, {"content": "Tea is at six."}),
+        (forget, {"reason": "wrong"}),
+        (relation, {"weight": 0.25}),
+        (restore, {"reason": "needed"}),
+        (supersede, {"superseded_by": memory_id("m3")}),
+    ],
+)
+async def test_other_body_of_any_command_is_refused_also_by_a_successor(
+    command: Callable[..., InboxMessage], other: dict[str, Any]
+) -> None:
+    now_ms = time.time_ns() // 1_000_000
+    keyed = command().model_copy(update={"idempotency_key": "k"})
+    changed = keyed.model_copy(update=other)
+    member = await Member().begin()
+    await member.handle(record(0, keyed, timestamp=now_ms))
+    successor = await member.successor().begin()
+
+    records = [
+        record(n, each, headers=asking(f"q{n}"), timestamp=now_ms)
+        for n, each in ((1, changed), (2, keyed))
+    ]
+    await successor.handle(*records)
+
+    assert len(member.log.events) == 1
+    replies = member.producer.replies()
+    assert replies["q1"].error is not None
+    assert replies["q1"].error.message.startswith("idempotency_key: ")
+    assert replies["q2"].unwrap()["accepted"] is True
+
+
+async def test_repeated_run_may_add_other_numbers_to_the_graph() -> None:
+    run = derive("run")
+    member = await Member().begin()
+    first = concept(run_id=run, idempotency_key="k")
+    await member.handle(asked(0, first))
+
+    await member.handle(asked(1, first.model_copy(update={"activation": 0.25})))
+
+    assert member.producer.replies()["q1"].unwrap()["accepted"] is True
 
 
 async def test_same_key_of_another_type_of_command_is_not_another_body() -> None:
