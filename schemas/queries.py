@@ -73,9 +73,7 @@ class Search(QueryBase):
     record_access: bool = Field(True, description="The memories it returns get stronger.")
     wait: Wait = "none"
     include_decayed: bool | None = Field(
-        None,
-        description="Decayed memories: all above the threshold, or none; null: those for which the "
-        "cue is strong.",
+        None, description="All decayed memories too, or none; null: those that a strong cue finds."
     )
     include_metadata: bool = _INCLUDE_METADATA
     noise: bool = Field(False, description="Add ACT-R's noise to each activation.")
@@ -320,11 +318,7 @@ class Found(Message):
 class SearchResult(Message):
     results: list[Found]
     count: int
-    best_below: float | None = Field(
-        None,
-        description="Activation of the best memory, where none is above the threshold; absent from "
-        "an empty answer: nothing is stored that the filters admit.",
-    )
+    best_below: float | None = Field(None, description="The best activation if all are too low.")
 
 
 class RecallResult(Message):

@@ -53,7 +53,7 @@ LONG = "The committee met again and discussed the agenda at length, point by poi
 
 @dataclass(frozen=True)
 class Case:
-    """What is stored beside the facts, and how long before the questions."""
+    """Material stored beside the facts, and how long before the questions."""
 
     name: str
     alone: bool = False

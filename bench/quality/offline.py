@@ -50,7 +50,7 @@ _WORDS = ParameterOverrides.model_validate(_OFF | {"lexical_weight": 1.0})
 
 @dataclass(frozen=True)
 class Features:
-    """What each kind of evidence says of the memories a question sees at one moment.
+    """Statements of each kind of evidence about the memories a question sees at one moment.
 
     Arrays have shape (memories,). `cosine` and `words` are a memory's own, `meaning` and `told`
     the same in its context.

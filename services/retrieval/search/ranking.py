@@ -74,7 +74,7 @@ class Ranking:
         return _ordered(self, np.flatnonzero(self._passed()), count)
 
     def _passed(self) -> np.ndarray:
-        """Those above the threshold that their status asks for.
+        """Mask of those above the threshold that their status asks for.
 
         What has faded does not come to mind by itself, but a strong cue finds it, unless the query
         says otherwise.
