@@ -72,9 +72,7 @@ class Search(QueryBase):
     as_of: Milliseconds | None = Field(None, description="Answer as of this past moment.")
     record_access: bool = Field(True, description="The memories it returns get stronger.")
     wait: Wait = "none"
-    include_decayed: bool | None = Field(
-        None, description="All decayed memories too, or none; null: those that a strong cue finds."
-    )
+    include_decayed: bool | None = Field(None, description="All or none; null: by a strong cue.")
     include_metadata: bool = _INCLUDE_METADATA
     noise: bool = Field(False, description="Add ACT-R's noise to each activation.")
     seed: Annotated[int, Field(ge=0, lt=2**63)] | None = Field(
