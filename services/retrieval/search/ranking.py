@@ -85,8 +85,9 @@ class Ranking:
             least = parameters.retrieval_threshold
         faded = least if query.include_decayed else max(least, parameters.faded_threshold)
         codes = self.memories.states["status"]
-        passed: np.ndarray = self.total > np.where(codes == DECAYED, faded, least)
-        return passed & self._findable()
+        above = self.total > np.where(codes == DECAYED, faded, least)
+        passed: np.ndarray = above & self._findable()
+        return passed
 
     def _findable(self) -> np.ndarray:
         codes = self.memories.states["status"]
