@@ -9,16 +9,19 @@ from pydantic_core import PydanticCustomError
 from schemas import limits
 from schemas.corrections import CorrectionRecord
 from schemas.fields import (
+    WHOLE,
     ConceptName,
     Concepts,
     ConceptType,
     Context,
     Fraction,
+    LocalMilliseconds,
     MemoryId,
     MemoryType,
     Message,
     Metadata,
     Milliseconds,
+    QueryBase,
     QueryText,
     Session,
     Source,
@@ -29,7 +32,6 @@ from schemas.fields import (
 from schemas.filters import MetadataFilter
 from schemas.maintenance import Job
 from schemas.parameters import ParameterOverrides
-from schemas.query_base import QueryBase
 from schemas.replies import ErrorReply
 from schemas.selection import Select
 
@@ -52,7 +54,9 @@ class Search(QueryBase):
 
     type: Literal["search"] = "search"
     query: QueryText
-    top_k: int = Field(7, ge=1, le=limits.TOP_K_MAX, description="At most so many results.")
+    top_k: Annotated[int, Field(ge=1, le=limits.TOP_K_MAX), WHOLE] = Field(
+        7, description="At most so many results."
+    )
     min_activation: Annotated[float, Field(ge=-1e6, le=1e6)] | None = Field(
         None, description="Replaces the retrieval threshold, in nats."
     )
@@ -75,11 +79,13 @@ class Search(QueryBase):
     include_decayed: bool | None = Field(None, description="All or none; null: by a strong cue.")
     include_metadata: bool = _INCLUDE_METADATA
     noise: bool = Field(False, description="Add ACT-R's noise to each activation.")
-    seed: Annotated[int, Field(ge=0, lt=2**63)] | None = Field(
+    seed: Annotated[int, Field(ge=0, lt=2**63), WHOLE] | None = Field(
         None, description="The same seed gives the same noise."
     )
     explain: bool = Field(False, description="Add the parts of each activation.")
-    collapse: bool = Field(True, description="Memories that say the same words count as one.")
+    collapse: bool = Field(
+        True, description="Memories that say the same in nearly the same words count as one."
+    )
     parameters: ParameterOverrides = Field(
         ParameterOverrides(), description="Parameters of the model, for this search only."
     )
@@ -122,8 +128,8 @@ class ListMemories(QueryBase):
     """
 
     type: Literal["list"] = "list"
-    offset: Annotated[int, Field(ge=0, le=limits.LIST_OFFSET_MAX)] = 0
-    limit: Annotated[int, Field(ge=1, le=limits.LIST_LIMIT_MAX)] = 50
+    offset: Annotated[int, Field(ge=0, le=limits.LIST_OFFSET_MAX), WHOLE] = 0
+    limit: Annotated[int, Field(ge=1, le=limits.LIST_LIMIT_MAX), WHOLE] = 50
     cursor: Annotated[str, Field(max_length=256)] | None = Field(
         None, description="The last page's `next_cursor`."
     )
@@ -148,8 +154,8 @@ class ConceptQuery(QueryBase):
 
     type: Literal["concept"] = "concept"
     name: ConceptName
-    offset: Annotated[int, Field(ge=0, le=limits.LIST_OFFSET_MAX)] = 0
-    limit: Annotated[int, Field(ge=1, le=limits.LIST_OFFSET_MAX)] | None = Field(
+    offset: Annotated[int, Field(ge=0, le=limits.LIST_OFFSET_MAX), WHOLE] = 0
+    limit: Annotated[int, Field(ge=1, le=limits.LIST_OFFSET_MAX), WHOLE] | None = Field(
         None, description="At most so many relations; absent: all, if a record can hold them."
     )
 
@@ -159,22 +165,22 @@ class Spread(QueryBase):
 
     type: Literal["spread"] = "spread"
     active_concepts: Concepts
-    depth: Annotated[int, Field(ge=1, le=limits.SPREAD_DEPTH_MAX)] = 2
-    limit: Annotated[int, Field(ge=1, le=limits.SPREAD_LIMIT_MAX)] = 10
+    depth: Annotated[int, Field(ge=1, le=limits.SPREAD_DEPTH_MAX), WHOLE] = 2
+    limit: Annotated[int, Field(ge=1, le=limits.SPREAD_LIMIT_MAX), WHOLE] = 10
 
 
 class GraphExport(QueryBase):
     """Concepts and the relations among them."""
 
     type: Literal["graph_export"] = "graph_export"
-    limit: Annotated[int, Field(ge=1, le=limits.EXPORT_LIMIT_MAX)] = 200
+    limit: Annotated[int, Field(ge=1, le=limits.EXPORT_LIMIT_MAX), WHOLE] = 200
 
 
 class Runs(QueryBase):
     """The runs of maintenance, newest first."""
 
     type: Literal["runs"] = "runs"
-    limit: Annotated[int, Field(ge=1, le=limits.LIST_LIMIT_MAX)] = 50
+    limit: Annotated[int, Field(ge=1, le=limits.LIST_LIMIT_MAX), WHOLE] = 50
     job: Job | None = None
 
 
@@ -207,7 +213,7 @@ class Namespaces(QueryBase):
     prefix: Annotated[str, Field(max_length=128)] | None = Field(
         None, description="Only those that begin so."
     )
-    limit: Annotated[int, Field(ge=1, le=limits.LIST_LIMIT_MAX)] = 50
+    limit: Annotated[int, Field(ge=1, le=limits.LIST_LIMIT_MAX), WHOLE] = 50
     cursor: Annotated[str, Field(max_length=128)] | None = Field(
         None, description="The last page's `next_cursor`."
     )
@@ -299,7 +305,7 @@ class Found(Message):
     memory_type: MemoryType
     activation: float
     similarity: float
-    created_at: Milliseconds
+    created_at: LocalMilliseconds
     last_accessed: Milliseconds
     access_count: int
     status: Status
@@ -324,7 +330,7 @@ class RecallResult(Message):
     content: str
     activation: float
     memory_type: MemoryType
-    created_at: Milliseconds
+    created_at: LocalMilliseconds
     last_accessed: Milliseconds
     access_count: int
     explanation: Explanation | None = None
@@ -370,7 +376,7 @@ class Listed(Message):
     salience: Fraction
     status: Status
     access_count: int
-    created_at: Milliseconds
+    created_at: LocalMilliseconds
     last_accessed: Milliseconds
     tags: Tags
     metadata: Metadata | None = Field(None, description="With `include_metadata`.")

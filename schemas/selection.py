@@ -5,9 +5,18 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from schemas import limits
-from schemas.fields import MemoryId, MemoryType, Message, Milliseconds, Session, Speaker, Tags
+from schemas.fields import (
+    WHOLE,
+    MemoryId,
+    MemoryType,
+    Message,
+    Milliseconds,
+    QueryBase,
+    Session,
+    Speaker,
+    Tags,
+)
 from schemas.filters import MetadataFilter
-from schemas.query_base import QueryBase
 
 
 class Select(QueryBase):
@@ -25,7 +34,7 @@ class Select(QueryBase):
         None, description="Happened at this moment or later."
     )
     created_before: Milliseconds | None = Field(None, description="Happened before this.")
-    limit: Annotated[int, Field(ge=0, le=limits.SELECTED_MAX)] = Field(
+    limit: Annotated[int, Field(ge=0, le=limits.SELECTED_MAX), WHOLE] = Field(
         limits.SELECTED_MAX, description="At most so many ids."
     )
 

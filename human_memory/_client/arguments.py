@@ -188,6 +188,12 @@ class ConceptMore(Keyed, total=False):
     aliases: Sequence[str]
 
 
+class DeleteConceptMore(Keyed, total=False):
+    """The arguments of `delete_concept`, by name. `reason`: for people who read the log."""
+
+    reason: str
+
+
 def unexpected(method: str, name: str, known: Iterable[str]) -> TypeError:
     """The error for an argument that a method does not have."""
     # As in schemas.problems, which the client does not bring along.

@@ -1,7 +1,6 @@
 """Answers of the read side, as people read them."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 from rich.console import Console
@@ -10,7 +9,6 @@ from rich.text import Text
 
 from human_memory.cli.output import table
 
-Show = Callable[[Console, dict[str, Any]], None]
 _INDENT = 4
 _HISTORY_SHOWN = 10
 
@@ -99,7 +97,7 @@ def print_parameters(console: Console, result: dict[str, Any]) -> None:
 
 
 def when(time: str) -> str:
-    """A time of a reply, to the minute, in UTC.
+    """A time of a reply, to the minute: in UTC, or where it happened if that was told.
 
     >>> when("2026-01-11T18:42:08.000Z")
     '2026-01-11 18:42'

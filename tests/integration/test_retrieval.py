@@ -13,8 +13,8 @@ from schemas.errors import NotFound, Rejected, Unavailable
 from schemas.events import MemoryAccessed
 from schemas.fields import rfc3339
 from schemas.topics import EVENTS
+from services.projection.app import live_digest
 from services.projection.batch import decode
-from services.projection.rebuild import live_digest
 from tests import builders
 from tests.builders import TIME_MS
 from tests.integration.agent import NO_THRESHOLD, PATIENCE_SECONDS, Agent, ids

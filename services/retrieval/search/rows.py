@@ -31,7 +31,7 @@ def _row(ranking: Ranking, i: int, document: Document) -> Found:
         memory_type=document.memory_type,
         activation=float(ranking.total[i]),
         similarity=float(ranking.evidence.cosines[i]),
-        created_at=document.created_ms,
+        created_at=document.created_at,
         last_accessed=max(last_ms, plan.now_ms) if plan.recording else last_ms,
         access_count=int(state["access_count"]) + plan.recording,
         status=ranking.status(i),

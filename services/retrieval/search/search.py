@@ -49,7 +49,7 @@ class Searcher:
     async def search(self, query: Search, cause: UUID, now_ms: int) -> Reply:
         """The ranked answer, its accesses counted and appended."""
         vector = (await self._embedder.embed([named(query.query)], urgent=True))[0]
-        plan = plan_of(query, cause, vector, now_ms)
+        plan = await self._finder.meant(plan_of(query, cause, vector, now_ms))
         position, candidates = await self._finder.find(plan)
         if len(candidates.rows) == 0:
             return _reply([], position)

@@ -21,12 +21,14 @@ FOUND = {
     "superseded_by": "new",
 }
 RECALLED = FOUND | {"memory_type": "episodic", "created_at": FOUND["last_accessed"]}
+# For so long a memory that is away is asked again.
+PATIENCE_SECONDS = 5.0
 NOTHING = Answer(200, {"results": [], "count": 0})
 
 
 async def told(memory: Script, tool: str, **arguments: Any) -> tuple[bool, str]:
     """True if it failed, and the one text of the answer."""
-    async with Client(server_of(AsyncMemory(memory.url))) as client:
+    async with Client(server_of(AsyncMemory(memory.url, timeout=PATIENCE_SECONDS))) as client:
         result = await client.call_tool(tool, arguments)
     (block,) = result.content
     assert block.type == "text"
