@@ -64,7 +64,7 @@ class Search(Conditions):
     as_of: Milliseconds | None = Field(None, description="Answer as of this past moment.")
     record_access: bool = Field(True, description="The memories it returns get stronger.")
     wait: Wait = "none"
-    include_decayed: bool = Field(False, description="Search decayed memories too.")
+    include_decayed: bool | None = Field(None, description="All or none; null: by a strong cue.")
     include_metadata: bool = _INCLUDE_METADATA
     noise: bool = Field(False, description="Add ACT-R's noise to each activation.")
     seed: Annotated[int, Field(ge=0, lt=2**63), WHOLE] | None = Field(
@@ -300,6 +300,7 @@ class Found(Message):
 class SearchResult(Message):
     results: list[Found]
     count: int
+    best_below: float | None = Field(None, description="The best activation if all are too low.")
 
 
 class RecallResult(Message):

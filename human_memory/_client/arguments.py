@@ -79,7 +79,7 @@ class SearchMore(Keyed, Conditions, total=False):
     context: str
     active_concepts: Sequence[str]
     record_access: bool
-    include_decayed: bool
+    include_decayed: bool | None
     include_metadata: bool
     noise: bool
     seed: int

@@ -77,8 +77,13 @@ class SearchOptions(ConditionOptions, QueryOptions):
         float | None, typer.Option(help="Use this instead of the retrieval threshold.")
     ] = None
     include_decayed: Annotated[
-        bool, typer.Option("--include-decayed", help="Search decayed memories too.")
-    ] = False
+        bool | None,
+        typer.Option(
+            "--include-decayed/--no-decayed",
+            help="All decayed memories above the threshold, or none.",
+            show_default="those that the query brings back",
+        ),
+    ] = None
     include_metadata: IncludeMetadataOption = False
     context: Annotated[
         str | None, typer.Option(help="The situation, as text; kept with the accesses.")
