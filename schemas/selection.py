@@ -21,7 +21,7 @@ from schemas.filters import MetadataFilter
 
 
 class Conditions(QueryBase):
-    """What memories must be to be meant; all conditions hold."""
+    """Conditions of the memories that are meant; all must be met."""
 
     types: list[MemoryType] = Field(
         [], max_length=limits.TAGS_MAX, description="Memories of one of these types; empty: all."
