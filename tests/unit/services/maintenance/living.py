@@ -99,8 +99,8 @@ def digest(own: World) -> bytes:
         memory = name.split(":")[1] if kind in ("document", "record", "contexts") else ""
         if kind in ("changed", "runs", "runs by offset") or memory in gone:
             continue
-        if kind in ("vocabulary", "parameters", "counts"):
-            continue
+        if kind in ("vocabulary", "names", "parameters", "counts"):
+            continue  # a name keeps the spelling that came first
         if kind in ("recent", "frequent"):
             assert isinstance(value, dict)
             value = {str(each): float(score) for each, score in value.items() if each not in gone}
