@@ -16,6 +16,8 @@ from schemas.queries import ConceptQuery, GraphExport, Spread
 
 app = typer.Typer()
 
+ConceptArgument = Annotated[str, typer.Argument(help="A name of the concept.")]
+
 
 @dataclass(frozen=True, kw_only=True)
 class ConceptOptions(QueryOptions):
@@ -56,30 +58,26 @@ async def concept(options: ConceptOptions) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class OneConceptOptions(BusOptions):
-    """Options of commands about a concept that is there."""
-
-    name: Annotated[str, typer.Argument(help="A name of the concept.")]
-
-
-@dataclass(frozen=True, kw_only=True)
-class RenameOptions(OneConceptOptions):
+class RenameOptions(BusOptions):
     """Options of `rename-concept`."""
 
+    name: ConceptArgument
     new_name: Annotated[str, typer.Argument(help="A name that no other concept has.")]
 
 
 @dataclass(frozen=True, kw_only=True)
-class MergeOptions(OneConceptOptions):
+class MergeOptions(BusOptions):
     """Options of `merge-concept`."""
 
+    name: ConceptArgument
     into: Annotated[str, typer.Argument(help="A name of the concept that stays.")]
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeleteOptions(OneConceptOptions):
+class DeleteOptions(BusOptions):
     """Options of `delete-concept`."""
 
+    name: ConceptArgument
     reason: Annotated[str | None, typer.Option(help="For people who read the log.")] = None
 
 

@@ -119,3 +119,21 @@ def test_package_that_is_missing_is_said_in_one_sentence(tmp_path: Path) -> None
     assert done.returncode == 1
     assert done.stderr.startswith("human-memory: nothing_of_that_name is not installed")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("home", "name", "order"),
+    [
+        ("graph", "rename-concept", ["name", "new_name"]),
+        ("graph", "merge-concept", ["name", "into"]),
+        ("graph", "relate", ["source", "relation_type", "target"]),
+        ("writing", "supersede", ["memory_id", "superseded_by"]),
+        ("writing", "correct", ["memory_id", "text"]),
+    ],
+)
+def test_arguments_come_in_the_order_of_the_sentence(
+    home: str, name: str, order: list[str]
+) -> None:
+    parameters = commands_of(home)[name].params
+
+    assert [each.name for each in parameters if each.param_type_name == "argument"] == order
