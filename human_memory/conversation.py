@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from human_memory.bus.bus import Bus
 from schemas.errors import Rejected
-from schemas.fields import Milliseconds, Namespace
+from schemas.fields import LocalMilliseconds, Namespace
 from schemas.inbox import Store
 from schemas.replies import Reply
 
@@ -25,7 +25,7 @@ class Turn(BaseModel):
     id: str
     speaker: str
     session: int | str
-    time: Milliseconds
+    time: LocalMilliseconds
     text: str
 
 

@@ -57,10 +57,15 @@ class SearchResult(BaseModel):
 
 
 class SearchReply(BaseModel):
-    """The results of a search, best first. `warning`: its accesses are not visible yet, and why."""
+    """The results of a search, best first. `warning`: its accesses are not visible yet, and why.
+
+    `best_below`: of an empty answer, the best activation that was too low; none where nothing is
+    stored that could be found.
+    """
 
     results: list[SearchResult]
     count: int = 0
+    best_below: float | None = None
     warning: str | None = None
 
 

@@ -191,6 +191,11 @@ ROLES = stems(
     " coach therapist president treasurer captain girlfriend boyfriend wife husband partner mayor"
 )
 SHARED_ROLES = stems("flatmate roommate teacher coach")  # One has several.
+# Of these one has several, too: two statements need not be about the same.
+OFTEN_SEVERAL = SHARED_ROLES | stems(
+    "friend colleague coworker cousin neighbour neighbor brother sister son daughter uncle aunt"
+    " nephew niece child guest client customer student breakfast lunch dinner meal dish recipe shop"
+)
 # Of these only one holds at a time.
 STATES = {
     state: group

@@ -105,6 +105,8 @@ def _turns(old: Assertion, new: Assertion) -> bool:
         return False
     if english.STATES[was] != english.STATES[now]:
         return False
+    if not new.renewed and not new.subject.isdisjoint(english.OFTEN_SEVERAL):
+        return False
     rest = new.value - {now}
     return rest <= old.value or (new.renewed and rest <= new.measured)
 

@@ -210,7 +210,8 @@ def forget_matching(everything: bool, dry_run: bool, more: MatchingMore) -> Call
     """Memories that meet conditions, forgotten. A second try would count only what is left."""
     given = _between(_given(more, MatchingMore, "forget_matching"))
     fields = {"all": everything, "dry_run": dry_run, **given}
-    call = _unsent(_write(routes.FORGET_MATCHING, models.ForgottenMany, fields, more))
+    call = _write(routes.FORGET_MATCHING, models.ForgottenMany, fields, more)
+    call = call if dry_run else _unsent(call)
     return call.giving(lambda forgotten: forgotten.count)
 
 

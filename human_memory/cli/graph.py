@@ -23,7 +23,7 @@ ConceptArgument = Annotated[str, typer.Argument(help="A name of the concept.")]
 class ConceptOptions(QueryOptions):
     """Options of `concept`."""
 
-    name: Annotated[str, typer.Argument(help="The concept's exact name.")]
+    name: Annotated[str, typer.Argument(help="A name of the concept, in any case.")]
     create: Annotated[
         bool, typer.Option("--create", help="Create it, or overwrite what it is.")
     ] = False

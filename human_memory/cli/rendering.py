@@ -32,8 +32,8 @@ def _nothing(best_below: float | None) -> str:
     if best_below is None:
         return "nothing is remembered"
     return (
-        f"nothing is remembered about that; the best has activation {best_below:.2f}, and "
-        "--min-activation lowers the threshold"
+        f"nothing is remembered about that; the best has activation {best_below:.2f}: "
+        "--min-activation lowers the threshold, --include-decayed that of what has faded"
     )
 
 

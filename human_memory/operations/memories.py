@@ -92,8 +92,10 @@ async def search(request: SearchRequest, context: RequestContext) -> models.Sear
         seed=None if request.seed is None else request.seed % SEEDS,  # any number is one here
     )
     reply = await context.request(query)
-    rows = [shown(row) for row in reply.unwrap()["results"]]
-    return models.SearchReply.model_validate(_warned(reply, {"results": rows, "count": len(rows)}))
+    result = reply.unwrap()
+    rows = [shown(row) for row in result["results"]]
+    answer = {"results": rows, "count": len(rows), "best_below": result.get("best_below")}
+    return models.SearchReply.model_validate(_warned(reply, answer))
 
 
 async def recall(request: RecallRequest, context: RequestContext) -> models.MemoryInfo:

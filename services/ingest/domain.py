@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
+import orjson
 
 from cognition.language.emoji import named
 from cognition.language.emotion import appraise
@@ -346,12 +347,13 @@ def _corrected_data(correct: Correct, worked_out: WorkedOut | None) -> Corrected
 def body_hash_of(command: InboxMessage) -> str:
     """SHA-256 of a command, by which another body under its key is told from a repeat.
 
-    Without what is as by default: a field that comes with a later version changes no hash.
+    Whatever the order of its keys, and without what is as by default: a field that comes with a
+    later version changes no hash.
     """
     if command.occurred_at is not None:  # wherever its clock is
         command = command.model_copy(update={"occurred_at": int(command.occurred_at)})
-    body = command.model_dump_json(exclude={"idempotency_key"}, exclude_defaults=True)
-    return hashlib.sha256(body.encode()).hexdigest()
+    body = command.model_dump(mode="json", exclude={"idempotency_key"}, exclude_defaults=True)
+    return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def is_bound_to_its_key(command: InboxMessage) -> bool:
