@@ -118,7 +118,7 @@ class RenameConcept(InboxCommand):
     """Give a concept another name. The old one still means it, in texts and in requests."""
 
     type: Literal["rename_concept"] = "rename_concept"
-    name: ConceptName
+    name: ConceptName = Field(description="A name of the concept.")
     new_name: ConceptName = Field(description="A name that no other concept has.")
 
 
@@ -134,8 +134,8 @@ class DeleteConcept(InboxCommand):
     """Delete a concept, its relations and its links to memories. The memories stay."""
 
     type: Literal["delete_concept"] = "delete_concept"
-    name: ConceptName
-    reason: Reason | None = None
+    name: ConceptName = Field(description="A name of the concept.")
+    reason: Reason | None = Field(None, description="For people who read the log.")
 
 
 class Relation(InboxCommand):

@@ -66,7 +66,9 @@ async def test_tools_say_what_they_do_and_what_they_take(gateway: str, namespace
         assert tool.description
         assert all("description" in field for field in tool.input_schema["properties"].values())
     hints = {name: tool.annotations for name, tool in tools.items() if tool.annotations}
-    assert {name for name, hint in hints.items() if hint.destructive_hint} == {"forget"}
+    assert {name for name, hint in hints.items() if hint.destructive_hint} == {
+        *("forget", "merge_concept", "delete_concept")
+    }
     assert {name for name, hint in hints.items() if hint.read_only_hint} == {
         *("stats", "related", "inspect", "working_memory", "list"),
     }
