@@ -315,7 +315,18 @@ class DeadLetterRequest(ApiRequest):
 class SomeDeadLetters(DeadLetterFilters):
     """Dead letters at some places, or all, of which the filters choose some."""
 
-    model_config = _example(places=["3:17"])
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"places": ["3:17"]}],
+            "anyOf": [
+                {
+                    "required": ["places"],
+                    "properties": {"places": {"type": "array", "minItems": 1}},
+                },
+                {"required": ["all"], "properties": {"all": {"const": True}}},
+            ],
+        }
+    )
     chooses_many = True
     places: Annotated[list[str], Field(max_length=limits.DEAD_LETTERS_MAX)] = Field(
         [], description="PARTITION:OFFSET of each; else say `all`."
