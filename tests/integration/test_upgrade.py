@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 
 from human_memory.local.children import probe
+from services.readside.fold_version import FOLD
 from tests.engines import Engines
 from tests.integration.agent import Agent, ids
 from tests.integration.services_fixture import ServiceProcess, System, folded, system_on
@@ -21,6 +22,7 @@ MODULE = "tests.integration.another_fold"
 SECONDS = 240.0
 NAMESPACE = "test/upgrade"
 MANY = 40
+NEW = FOLD + 1
 
 
 @pytest.fixture
@@ -141,17 +143,17 @@ async def test_upgrade_rebuilds_by_itself_while_everything_is_answered(own: Syst
     async with own.redis() as redis:  # as it was before builds remembered their folds
         await redis.unlink(*[key async for key in redis.scan_iter(match=f"{own.prefix}v1:fold:*")])
 
-    new = start(own, 2, "ingest", "projection", "retrieval")
+    new = start(own, NEW, "ingest", "projection", "retrieval")
     await new.ready()
     address = f"http://127.0.0.1:{new.ports['projection']}"
     said = await asyncio.to_thread(probe, address)
     async with agent_of(own, "test/meanwhile") as agent, answering(agent) as done:
-        await upgraded(own, 2)
+        await upgraded(own, NEW)
         at_the_switch = done[0]
         await eventually(partial(goes_on, done, at_the_switch), seconds=SECONDS)
 
     assert said.ready
-    assert await content(own, memories[0]) == "Fact 0: tea. (fold 2)"
+    assert await content(own, memories[0]) == f"Fact 0: tea. (fold {NEW})"
     assert await live(own) == {2}
     assert await versions(own) == {"v2"}
     assert await switches(new) == 1
@@ -163,19 +165,21 @@ async def test_of_several_new_instances_one_rebuilds_and_the_old_one_ends(own: S
     await old.ready()
     memories = await stored(own)
 
-    news = [start(own, 2, "ingest", "projection", "retrieval") for _ in range(2)]
+    news = [start(own, NEW, "ingest", "projection", "retrieval") for _ in range(2)]
     for new in news:
         await new.ready()
-    await upgraded(own, 2)
+    await upgraded(own, NEW)
 
     await eventually(lambda: not old.alive(), seconds=SECONDS)
     assert "upgrade this instance" in old.log_end()
     again = own.start("projection", "retrieval")
     await eventually(lambda: not again.alive(), seconds=SECONDS)
-    assert "services: the read side was built by a newer human-memory (fold 2" in again.log_end()
+    assert (
+        f"services: the read side was built by a newer human-memory (fold {NEW}" in again.log_end()
+    )
     assert sum([await switches(new) for new in news]) == 1
     assert await live(own) == {2}
-    assert await content(own, memories[-1]) == f"Fact {MANY - 1}: tea. (fold 2)"
+    assert await content(own, memories[-1]) == f"Fact {MANY - 1}: tea. (fold {NEW})"
 
 
 async def test_upgrade_that_is_killed_is_finished_by_the_next_one_and_leaves_nothing_behind(
@@ -188,16 +192,16 @@ async def test_upgrade_that_is_killed_is_finished_by_the_next_one_and_leaves_not
 
     left = []
     for moment in ("1", "tidy"):
-        dying = start(own, 2, "projection", DIE_AT=moment)
+        dying = start(own, NEW, "projection", DIE_AT=moment)
         await eventually(lambda dying=dying: not dying.alive(), seconds=SECONDS)  # type: ignore[misc] # mypy can't infer it
         left.append((await live(own), await versions(own)))
-    new = start(own, 2, "ingest", "projection", "retrieval")
+    new = start(own, NEW, "ingest", "projection", "retrieval")
     await new.ready()
-    await upgraded(own, 2)
+    await upgraded(own, NEW)
 
     assert left == [({1, 2}, {"v1", "v2"}), ({3}, {"v1", "v2", "v3"})]
     assert await versions(own) == {"v3"}
-    assert await content(own, memories[0]) == "Fact 0: tea. (fold 2)"
+    assert await content(own, memories[0]) == f"Fact 0: tea. (fold {NEW})"
     assert await switches(new) == 0
 
 
@@ -207,17 +211,17 @@ async def test_redis_lost_during_an_upgrade_comes_back_whole(own: System) -> Non
     memories = await stored(own)
     await old.stop()
 
-    new = start(own, 2, "ingest", "projection", "retrieval", LOST_AT="1")
+    new = start(own, NEW, "ingest", "projection", "retrieval", LOST_AT="1")
     await new.ready()
     await eventually(lambda: lost(new), seconds=SECONDS)
     async with agent_of(own) as agent:
         await agent.store("Fact: coffee.")
-        await upgraded(own, 2)
+        await upgraded(own, NEW)
         await folded(own)
 
         assert (await agent.stats())["total"] == MANY + 1
         assert len(await agent.search("tea", top_k=100)) == MANY + 1
-    assert await content(own, memories[0]) == "Fact 0: tea. (fold 2)"
+    assert await content(own, memories[0]) == f"Fact 0: tea. (fold {NEW})"
     assert await versions(own) == {f"v{version}" for version in await live(own)}
     assert len(await live(own)) == 1
 
@@ -233,9 +237,9 @@ async def test_build_that_the_new_version_would_misread_is_not_read(own: System)
     memories = await stored(own)
     await old.stop()
 
-    new = start(own, 2, "ingest", "projection", "retrieval", READABLE_SINCE="2")
+    new = start(own, NEW, "ingest", "projection", "retrieval", READABLE_SINCE=str(NEW))
     await new.ready()
 
-    assert await folds(own) == {2}, "it says that it is ready when it can answer"
-    assert await content(own, memories[0]) == "Fact 0: tea. (fold 2)"
-    await upgraded(own, 2)
+    assert await folds(own) == {NEW}, "it says that it is ready when it can answer"
+    assert await content(own, memories[0]) == f"Fact 0: tea. (fold {NEW})"
+    await upgraded(own, NEW)
