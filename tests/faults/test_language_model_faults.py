@@ -35,8 +35,8 @@ SUBJECTS = 2
 EPISODES = [
     *((f"Ann drinks green tea {when}.", f"tea {when}") for when in ("daily", "again", "late")),
     *(
-        (f"The ferry to the island was cancelled {when}.", f"ferry {when}")
-        for when in ("today", "on Monday", "in May")
+        (f"Bob likes the ferry to the island {when}.", f"ferry {when}")
+        for when in ("at noon", "on Mondays", "in May")
     ),
 ]
 # What is done in two sessions is a skill, and is no fact yet.
