@@ -61,6 +61,12 @@ class StoreOptions(BusOptions):
         str | None, typer.Option(metavar="JSON", help="An object to keep with it.")
     ] = None
     pinned: Annotated[bool, typer.Option("--pinned", help="Never decays.")] = False
+    expires: Annotated[
+        str | None,
+        typer.Option(
+            "--expires-at", metavar="TIME", help="When it is archived, pinned or not (ISO 8601)."
+        ),
+    ] = None
     concepts: Annotated[
         list[str],
         typer.Option("--concept", help="A concept of the graph it is about; may be repeated."),
@@ -95,6 +101,7 @@ class StoreOptions(BusOptions):
             "idempotency_key": self.key,
             "metadata": json_object(self.metadata, "--metadata"),
             "pinned": self.pinned,
+            "expires_at": moment(self.expires, "--expires-at"),
             "if_equal": self.if_equal,
             "concepts": self.concepts,
             "emotion": json_object(self.emotion, "--emotion"),

@@ -35,7 +35,7 @@ from schemas.replies import Reply
 SEEDS = 2**63  # that the bus knows
 _TIMES = (
     *("created_at", "last_accessed", "accessed_at", "recorded_at"),
-    *("began_at", "completed_at", "undone_at", "corrected_at"),
+    *("began_at", "completed_at", "undone_at", "corrected_at", "expires_at"),
 )
 
 

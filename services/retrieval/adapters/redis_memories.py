@@ -122,13 +122,17 @@ class RedisMemoryReader:
     ) -> list[Attributes | None]:
         return await read_attributes(self._build, namespace, keys)
 
-    async def counts(self, namespace: str) -> tuple[Position, dict[Status, int]]:
+    async def counts(self, namespace: str, now_ms: int) -> tuple[Position, dict[Status, int]]:
         partition = self._build.partition(namespace)
-        cursor, (counts,) = await self._build.read(
-            partition, lambda layout: [["HMGET", COUNTS.key(layout, namespace), *STATUSES]]
+        cursor, (counts, expired) = await self._build.read(
+            partition,
+            lambda layout: [
+                ["HMGET", COUNTS.key(layout, namespace), *STATUSES],
+                ["ZCOUNT", EXPIRING.key(layout, namespace), "-inf", now_ms],
+            ],
+            atomic=True,
         )
-        by_status = {s: int(count or 0) for s, count in zip(STATUSES, counts, strict=True)}
-        return position_of(partition, cursor), by_status
+        return position_of(partition, cursor), counted_now(counts, expired)
 
     async def runs(self, namespace: str, newest: int) -> tuple[Position, list[tuple[UUID, Run]]]:
         partition = self._build.partition(namespace)

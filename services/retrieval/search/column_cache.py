@@ -139,6 +139,10 @@ class ColumnCache:
         column: np.ndarray = self._states[name][rows]
         return column
 
+    def statuses(self, rows: IntArray | slice, moment_ms: int) -> np.ndarray:
+        """The statuses of some rows, where what has expired by a moment counts as decayed."""
+        return statuses_at(self._states[rows], moment_ms)
+
     def memories(self, rows: IntArray) -> Memories:
         """Columns of some rows, as they are now."""
         numbers = rows.tolist()
