@@ -42,8 +42,9 @@ def levels_of(memories: Memories, now_ms: int, parameters: Parameters) -> FloatA
 def decide(memories: Memories, now_ms: int, parameters: Parameters) -> Decisions:
     """Decide which memories have faded, and when the others may have.
 
-    What has expired counts as faded, whatever else holds. One fades when B + bias is at the threshold, one horizon has passed since it was recorded, and
-    nothing has happened to it after `now_ms`.
+    What has expired counts as faded, whatever else holds. Another fades when B + bias is at the
+    threshold, one horizon has passed since it was recorded, and nothing has happened to it after
+    `now_ms`.
     """
     states = memories.states
     newest = np.full(len(memories), np.iinfo(np.int64).min)
@@ -63,7 +64,9 @@ def decide(memories: Memories, now_ms: int, parameters: Parameters) -> Decisions
     faded |= gone
     # A decision that is void by now must not lose the memory: its entry goes with the status.
     due = np.where(faded, now_ms + LOOK_AGAIN_MS, due)
-    return Decisions(np.flatnonzero(faded).tolist(), np.where(states["status"] == ACTIVE, due, np.nan))
+    return Decisions(
+        np.flatnonzero(faded).tolist(), np.where(states["status"] == ACTIVE, due, np.nan)
+    )
 
 
 def _seconds_left(memories: Memories, moments: np.ndarray, parameters: Parameters) -> FloatArray:

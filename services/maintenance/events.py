@@ -33,7 +33,7 @@ from schemas.events import (
 )
 from schemas.ids import effect_id
 from schemas.replies import ErrorReply
-from services.readside.columns import Memories
+from services.readside.columns import Memories, expired
 from services.readside.runs import BEGIN
 
 SOURCE = "/human-memory/maintenance"

@@ -13,7 +13,7 @@ from schemas.parameters import Parameters
 from services.maintenance.events import RUN_METADATA
 from services.maintenance.ports import ReadSide
 from services.readside.activation import base_levels
-from services.readside.columns import DECAYED, DELETED, Memories, status_name
+from services.readside.columns import DECAYED, DELETED, Memories, expired, status_name
 from services.readside.documents import Document
 from services.readside.layout import STATE, STATUSES, of_kinds, trace_id, unpack_changes
 

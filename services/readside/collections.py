@@ -292,6 +292,15 @@ EXPIRING = MemoryList(name="expiring", scores=lambda memory: _expiring(memory.st
 # The memories that a concept is linked to, by offset.
 LINKED = MemoryList(name="linked", parts="links", scores=_linked)
 
+
+def reads_of_counts(layout: Layout, namespace: str, now_ms: int) -> list[list[Any]]:
+    """The two reads whose replies `counted_now` takes."""
+    return [
+        ["HMGET", COUNTS.key(layout, namespace), *STATUSES],
+        ["ZCOUNT", EXPIRING.key(layout, namespace), "-inf", now_ms],
+    ]
+
+
 AnyCollection = Collection[Any, Any] | MemoryList
 COLLECTIONS: tuple[AnyCollection, ...] = (
     *(COUNTS, TERMS, LINKS, PARAMETERS, CONCEPTS, VOCABULARY, RELATIONS, GRAPH, MADE),

@@ -54,6 +54,7 @@ class Document:
     context: str | None
     metadata: dict[str, Any]
     corrections: list[Correction]
+    expires: bool = False
 
     @property
     def said(self) -> Said:
@@ -77,6 +78,7 @@ class Document:
             context=rest.get("context"),
             metadata=rest.get("metadata", {}),
             corrections=unpack_corrections(corrections[0]) if corrections else [],
+            expires="expires_at" in rest,
         )
 
 

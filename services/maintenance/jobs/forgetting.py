@@ -16,7 +16,7 @@ from services.maintenance.decisions import levels_of
 from services.maintenance.events import adjusted_event, decayed_events
 from services.maintenance.ports import Page
 from services.maintenance.work import Outcome, Work
-from services.readside.columns import ACTIVE
+from services.readside.columns import ACTIVE, expired, statuses_at
 from services.readside.layout import hash64, of_kinds
 
 # Which memories of a page are lowered, and by how many nats each; 0: spared.

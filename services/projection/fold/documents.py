@@ -62,6 +62,7 @@ def document_of(event: MemoryStored, vector: bytes, terms: Terms) -> dict[str, b
         ("context", data.context),
         ("session", data.session),
         ("speaker", data.speaker),
+        ("expires_at", data.expires_at),
     ):
         if value is not None:
             more[name] = value

@@ -163,7 +163,7 @@ def _stored(view: View, event: MemoryStored, offset: int) -> None:
         valence=data.emotion.valence,
         arousal=data.emotion.arousal,
         pinned=data.pinned,
-        expires_ms=data.expires_at or 0,
+        expires_ms=0 if data.expires_at is None else max(1, data.expires_at),
         last_accessed_ms=event.time,
         length=terms.length,
     )

@@ -4,7 +4,15 @@ import asyncio
 from collections.abc import Sequence
 from uuid import UUID
 
-from services.readside.collections import CHANGED, COUNTS, PARAMETERS, RECENT, RUNS, RUNS_BY_OFFSET
+from services.readside.collections import (
+    CHANGED,
+    PARAMETERS,
+    RECENT,
+    RUNS,
+    RUNS_BY_OFFSET,
+    counted_now,
+    reads_of_counts,
+)
 from services.readside.columns import Memories
 from services.readside.documents import (
     WHOLE_DOCUMENT,
@@ -126,10 +134,7 @@ class RedisMemoryReader:
         partition = self._build.partition(namespace)
         cursor, (counts, expired) = await self._build.read(
             partition,
-            lambda layout: [
-                ["HMGET", COUNTS.key(layout, namespace), *STATUSES],
-                ["ZCOUNT", EXPIRING.key(layout, namespace), "-inf", now_ms],
-            ],
+            lambda layout: reads_of_counts(layout, namespace, now_ms),
             atomic=True,
         )
         return position_of(partition, cursor), counted_now(counts, expired)

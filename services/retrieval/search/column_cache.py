@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from cognition.base_level import FloatArray, IntArray
 from cognition.lexical import Matches
-from services.readside.columns import Memories
+from services.readside.columns import Memories, statuses_at
 from services.readside.layout import (
     NOBODY,
     STATE,
