@@ -50,8 +50,9 @@ faults: setup ## Only the tests that kill and break things
 bench-speed: setup ## Measure store and search against their lower bounds
 	$(PYTHON) -m bench.speed
 
-bench-quality: setup ## Measure whether searches find what was said (DATA=file with questions)
-	$(PYTHON) -m bench.quality $(DATA)
+bench-quality: setup ## Measure whether searches find what was said (DATA=files with questions, each of one kind)
+	$(PYTHON) -m bench.quality.fit $(or $(DATA),examples/conversation.json)
+	$(PYTHON) -m bench.quality $(firstword $(DATA))
 
 bench-human: setup ## Hold the memory model against what people did: table and plots in docs/human
 	$(PYTHON) -m bench.human

@@ -30,7 +30,7 @@ from human_memory.bus.producer import DurableProducer
 from schemas.errors import MemoryServiceError
 from services.common.embedding.model_files import load_model
 from services.common.redis import connect
-from services.projection.rebuild import rebuild
+from services.projection.app import rebuild
 from services.retrieval.settings import RetrievalSettings
 from stack.errors import StackError
 

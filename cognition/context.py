@@ -18,9 +18,51 @@ from cognition.lexical import Matches
 # of free recall). Each share moved by .1 to .2 by itself changes recall@10 by less than .008.
 OFFSETS = (-1, 1, -2, 2)
 WORD_SHARES = np.array([0.9, 0.6, 0.6, 0.4])
-VECTOR_SHARES = np.array([0.25, 0.25, 0.0, 0.0])
+# A text says the less of what it is about by itself, the shorter it is; a long one is complete. The
+# length in terms up to which words of neighbours count in full, and the numbers of VECTOR_SHARE /
+# (length + VECTOR_TERMS): a quarter beside a turn of 22 terms.
+COMPLETE_TERMS = 40.0
+VECTOR_SHARE, VECTOR_TERMS = 8.0, 10.0
 # Bounds the memory that a query of thousands of words takes.
 BLOCK_TERMS = 64
+
+
+def word_shares(lengths: FloatArray) -> FloatArray:
+    """The worth of a term in each neighbour of a memory, by the memory's own length.
+
+    min(1, 40 / L) of WORD_SHARES.
+
+    Args:
+        lengths: L, terms of each memory, shape (memories,).
+
+    Returns:
+        Shape (memories, distances), 0 to 1.
+
+    Source: ours; measured in docs/reference/quality.md.
+
+    >>> word_shares(np.array([10.0, 80.0])).tolist()
+    [[0.9, 0.6, 0.6, 0.4], [0.45, 0.3, 0.3, 0.2]]
+    """
+    openness = np.minimum(1.0, COMPLETE_TERMS / np.maximum(lengths, 1.0))
+    return np.outer(openness, WORD_SHARES)
+
+
+def vector_share(lengths: FloatArray) -> FloatArray:
+    """The weight of the vector of each neighbour beside a memory's own: 8 / (L + 10).
+
+    Args:
+        lengths: L, terms of each memory, shape (memories,).
+
+    Returns:
+        Shape (memories,), 0 to .8.
+
+    Source: ours; measured in docs/reference/quality.md.
+
+    >>> vector_share(np.array([0.0, 22.0, 390.0])).tolist()
+    [0.8, 0.25, 0.02]
+    """
+    share: FloatArray = VECTOR_SHARE / (lengths + VECTOR_TERMS)
+    return share
 
 
 def bm25_in_context(
@@ -41,7 +83,8 @@ def bm25_in_context(
         contributions: of `cognition.lexical.term_contributions`, shape (entries,).
         neighbours: rows, shape (first, distances), of the first memories of `matches`, -1 for
             none; those behind are only neighbours.
-        shares: what a term in each neighbour is worth, shape (distances,), 0 to 1.
+        shares: what a term in each neighbour is worth, shape (distances,) or (first, distances),
+            0 to 1.
 
     Returns:
         Shape (first,), never below BM25 by itself.
@@ -56,6 +99,8 @@ def bm25_in_context(
     [3.0, 2.8]
     """
     total = np.zeros(len(neighbours))
+    if shares.ndim == 1:
+        shares = np.broadcast_to(shares, neighbours.shape)
     for first in range(0, matches.terms, BLOCK_TERMS):
         best = _terms_in_context(matches, contributions, neighbours, (first, shares))
         total += best.sum(axis=1)
@@ -75,8 +120,8 @@ def _terms_in_context(
     inside = (matches.term >= first) & (matches.term < first + size)
     own[matches.memory[inside], matches.term[inside] - first] = contributions[inside]
     best = own[: len(neighbours)].copy()
-    for rows, share in zip(neighbours.T, shares, strict=True):
-        np.maximum(best, share * own[rows], out=best)
+    for rows, share in zip(neighbours.T, shares.T, strict=True):
+        np.maximum(best, share[:, np.newaxis] * own[rows], out=best)
     return best
 
 
@@ -91,8 +136,9 @@ def term_contributions_in_context(
     """The parts of one memory's `bm25_in_context`, by term: what an explanation shows.
 
     Args:
-        matches, contributions, neighbours, shares: as of `bm25_in_context`.
+        matches, contributions, neighbours: as of `bm25_in_context`.
         row: of the memory.
+        shares: what a term in each of its neighbours is worth, shape (distances,).
 
     Returns:
         Shape (terms,); adds up to the memory's score.
@@ -119,7 +165,7 @@ def cosines_in_context(
     vectors: NDArray[np.floating],
     neighbours: IntArray,
     *,
-    shares: FloatArray = VECTOR_SHARES,
+    shares: FloatArray,
 ) -> FloatArray:
     """Cosine of a query vector and each memory's vector in its context.
 
@@ -129,7 +175,7 @@ def cosines_in_context(
         query: shape (dimension,), as for `cognition.matching.cosine_similarity`.
         vectors: shape (memories, dimension), neighbours' rows included; a zero vector says nothing.
         neighbours: rows, shape (memories, distances), -1 for none.
-        shares: weight of each neighbour, shape (distances,); 0 leaves it out.
+        shares: weight of each neighbour, shape (distances,) or (memories, distances).
 
     Returns:
         Shape (memories,), -1 to 1; without neighbours the cosine itself.
@@ -145,9 +191,9 @@ def cosines_in_context(
     unit = np.zeros((len(vectors) + 1, vectors.shape[1]), np.float32)  # the last row: nobody's
     unit[:-1] = _unit(vectors)
     context = unit[:-1].copy()
-    for rows, share in zip(neighbours.T, shares, strict=True):
-        if share:
-            context += np.float32(share) * unit[rows]
+    each = np.broadcast_to(shares, neighbours.shape).astype(np.float32)
+    for rows, share in zip(neighbours.T, each.T, strict=True):
+        context += share[:, np.newaxis] * unit[rows]
     # einsum, not BLAS: a row's result must not depend on how many rows there are.
     dots = np.einsum("ij,j->i", _unit(context), _unit(query[np.newaxis])[0])
     cosines: FloatArray = np.clip(dots.astype(np.float64), -1.0, 1.0)
@@ -168,7 +214,7 @@ def cosine_in_context(
     *,
     with_neighbours: tuple[FloatArray, FloatArray],
     between: FloatArray,
-    share: float,
+    share: FloatArray | float,
 ) -> FloatArray:
     """Cosine of a query and each memory's vector in its context, from cosines that are known.
 
@@ -181,7 +227,7 @@ def cosine_in_context(
             there is none.
         with_neighbours: of each memory and those before and after; 0 where there is none.
         between: of the two neighbours; 0 where one is missing.
-        share: weight of each neighbour.
+        share: weight of each neighbour, shape (memories,) or one for all.
 
     Returns:
         Shape (memories,), -1 to 1; without neighbours `own`.

@@ -15,6 +15,16 @@ from cognition.errors import ParameterOutOfRange
 SATURATION = 1.5  # k1: how fast a repeated word stops adding
 LENGTH_NORMALISATION = 0.75  # b: how much of a long memory's words is taken as verbosity
 FLOOR_SHARE = 0.25
+# Memories beside those of the namespace that hold none of its words: in a new namespace a word that
+# all memories hold is as rare as words are.
+BACKGROUND_MEMORIES = 100.0
+# Of BM25: the words of one long question repeat each other's evidence.
+BM25_MAX = 25.0
+# Terms with which a text says neither that it holds an answer nor that it does not.
+NEUTRAL_TERMS = 10.0
+# With these it is long enough.
+ENOUGH_TERMS = 30.0
+LENGTH_EVIDENCE_MIN = -1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +49,8 @@ class Matches:
 def inverse_document_frequency(frequencies: FloatArray, memories: int) -> FloatArray:
     """Weight of each term: the log odds that a memory with it is the one asked for.
 
-    idf = max(ln((N - df + .5) / (df + .5)), .25 ln(1 + N / 2.5)).
+    idf = max(ln((M - df + .5) / (df + .5)), .25 ln(1 + M / 2.5)), M = N + 100: a namespace is a
+    sample, and what the first memory of one holds is not therefore in every other.
 
     The floor keeps a term of every second memory from counting against those that hold it. It is
     a quarter of the mean idf of a namespace, put as a function of N alone, so that a term's weight
@@ -53,7 +64,7 @@ def inverse_document_frequency(frequencies: FloatArray, memories: int) -> FloatA
         memories: N, memories of the namespace; no less than any frequency.
 
     Returns:
-        Shape (terms,), nats, above 0 if N is.
+        Shape (terms,), nats, above 0.
 
     Raises:
         ParameterOutOfRange: a frequency is negative or above N.
@@ -62,12 +73,13 @@ def inverse_document_frequency(frequencies: FloatArray, memories: int) -> FloatA
     equation 3.3 without relevance information; the floor of negative weights is ours.
 
     >>> inverse_document_frequency(np.array([1.0, 10.0, 90.0]), 100).round(3).tolist()
-    [4.195, 2.154, 0.928]
+    [4.89, 2.898, 1.099]
     """
     if np.any((frequencies < 0) | (frequencies > memories)):
         raise ParameterOutOfRange(f"document frequencies must be from 0 to {memories}")
-    odds = np.log((memories - frequencies + 0.5) / (frequencies + 0.5))
-    floor = FLOOR_SHARE * np.log1p(memories / 2.5)
+    others = memories + BACKGROUND_MEMORIES
+    odds = np.log((others - frequencies + 0.5) / (frequencies + 0.5))
+    floor = FLOOR_SHARE * np.log1p(others / 2.5)
     weights: FloatArray = np.maximum(odds, floor)
     return weights
 
@@ -154,24 +166,48 @@ def bm25(matches: Matches, contributions: FloatArray) -> FloatArray:
     return scores.astype(np.float64)  # without entries bincount gives whole numbers
 
 
-def length_evidence(lengths: FloatArray) -> FloatArray:
-    """The evidence in the length of a memory alone: a longer one answers more.
+def bounded(scores: FloatArray) -> FloatArray:
+    """BM25 as evidence: as it is where it is small, at most BM25_MAX.
 
-    ln(2 x / (x + 1)), x = L / Lmean: 0 at the mean, at most ln 2, so that no text wins by its
-    length alone; "Thanks, bye!" loses for what it can't hold. BM25 does the opposite for a given
-    match (a hit in a short text is denser); both are needed.
+    25 tanh(s / 25): a long question shares many words with every long text of its subject, and
+    what they say together is less than their sum.
 
     Args:
-        lengths: x, of `relative_lengths`, shape (memories,).
+        scores: s, of `bm25`, any shape.
+
+    Returns:
+        The same shape.
+
+    Source: ours; with it the log odds that a memory is needed are linear in the activation, see
+    docs/reference/quality.md.
+
+    >>> bounded(np.array([0.0, 5.0, 25.0, 100.0])).round(2).tolist()
+    [0.0, 4.93, 19.04, 24.98]
+    """
+    bound: FloatArray = BM25_MAX * np.tanh(scores / BM25_MAX)
+    return bound
+
+
+def length_evidence(lengths: FloatArray) -> FloatArray:
+    """The evidence in the length of a memory alone: "Thanks, bye!" holds no answers.
+
+    max(ln(2 L / (L + 10)), -1), L the terms, 30 at most: 0 at ten, and from -1 to ln 1.5. In terms,
+    not against the mean of the namespace: what else is stored must not hide a short fact, and a
+    text that is long enough for a statement wins nothing by being longer.
+
+    Args:
+        lengths: L, terms of each memory, shape (memories,).
 
     Returns:
         Shape (memories,), nats.
 
-    Source: the scope hypothesis of Robertson & Walker (1994), SIGIR, as a log odds that saturates.
-    The fitted exponent of L was 1.5 to 2.1 in each of three conversations.
+    Source: the scope hypothesis of Robertson & Walker (1994), SIGIR, as a log odds with bounds.
 
-    >>> length_evidence(np.array([0.125, 1.0, 10.0])).round(3).tolist()
-    [-1.504, 0.0, 0.598]
+    >>> length_evidence(np.array([0.0, 5.0, 10.0, 1000.0])).round(3).tolist()
+    [-1.0, -0.405, 0.0, 0.405]
     """
-    evidence: FloatArray = np.log(2.0 * lengths / (lengths + 1.0))
-    return evidence
+    enough = np.minimum(lengths, ENOUGH_TERMS)
+    with np.errstate(divide="ignore"):
+        evidence = np.log(2.0 * enough / (enough + NEUTRAL_TERMS))
+    least: FloatArray = np.maximum(evidence, LENGTH_EVIDENCE_MIN)
+    return least

@@ -28,7 +28,7 @@ from human_memory.bus import Bus
 from human_memory.bus.settings import KafkaSettings
 from human_memory.cli.output import progress_bar
 from human_memory.cli.rendering import when
-from human_memory.cli.replaying import lose_and_rebuild, rebuild_module
+from human_memory.cli.replaying import lose_and_rebuild, projection_app
 from human_memory.conversation import Dialogue, Question
 from human_memory.local.instance import Instance
 from human_memory.local.supervisor import Plan, require_linux, supervised
@@ -230,12 +230,12 @@ async def replay_beside(settings: Any) -> bool:
     """Do what `human-memory replay` does: build beside the live one, compare, switch."""
     headline("6. Replay the log beside the live read side, compare, switch")
     with progress_bar() as progress:
-        report = await rebuild_module().rebuild(settings, progress=bar_of(progress))
+        report = await projection_app().rebuild(settings, progress=bar_of(progress))
     console.print(
         f"{report.events} events into build {report.version} in {report.seconds:.1f} s; "
         f"build {report.version_before} is gone"
     )
-    return compared(report.digest, await rebuild_module().live_digest(settings))
+    return compared(report.digest, await projection_app().live_digest(settings))
 
 
 def bar_of(progress: Progress) -> Any:

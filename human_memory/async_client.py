@@ -1,59 +1,33 @@
-"""The client for asyncio."""
+"""The client for asyncio: the methods of `Memory`, awaited."""
 
 import builtins
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from functools import wraps
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
 
 from human_memory._client import calls
-from human_memory._client.arguments import (
-    ConceptMore,
-    CorrectMore,
-    InspectMore,
-    Keyed,
-    LetterFilters,
-    LettersMore,
-    ListMore,
-    MatchingMore,
-    NamespacesMore,
-    ReasonMore,
-    RecallMore,
-    RunsMore,
-    SearchMore,
-    StoreMore,
-    TurnMore,
-    UsedMore,
-)
+from human_memory._client.arguments import Keyed
 from human_memory._client.calls import BATCH_SIZE_DEFAULT, Call
 from human_memory._client.connecting import connect_async
-from human_memory._client.turns import turn_items
-from human_memory.models import (
-    Concept,
-    ConsolidationReport,
-    DeadLetter,
-    DecayReport,
-    ForgetReport,
-    Graph,
-    MemoryCreated,
-    MemoryDetail,
-    MemoryInfo,
-    MemoryItem,
-    MemoryPage,
-    NamespaceParameters,
-    Namespaces,
-    Rebuild,
-    Relation,
-    Restored,
-    Run,
-    RunReport,
-    SearchResult,
-    SentBack,
-    SpreadResult,
-    Stats,
-    WorkingMemoryItem,
-)
+from human_memory.client import Memory
+from human_memory.models import MemoryCreated
 
+P = ParamSpec("P")
 T = TypeVar("T")
+
+
+def _awaited(
+    method: Callable[Concatenate[Memory, P], T],
+) -> Callable[Concatenate["AsyncMemory", P], Coroutine[Any, Any, T]]:
+    """The same method of `AsyncMemory`: it makes the same call, and that is awaited."""
+
+    @wraps(method)
+    async def awaited(self: "AsyncMemory", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        result: Awaitable[T] = cast("Any", method)(self, *args, **kwargs)
+        return await result
+
+    return awaited
 
 
 class AsyncMemory:
@@ -97,16 +71,6 @@ class AsyncMemory:
     ) -> None:
         await self.close()
 
-    async def store(
-        self,
-        content: str,
-        memory_type: str = "episodic",
-        context: str | None = None,
-        **more: Unpack[StoreMore],
-    ) -> MemoryCreated:
-        """Store a new memory. With an `idempotency_key` a second time it is the same memory."""
-        return await self._send(calls.store(content, memory_type, context, more))
-
     async def store_batch(
         self,
         items: Iterable[Mapping[str, Any]],
@@ -133,233 +97,46 @@ class AsyncMemory:
                 progress(len(stored))
         return stored
 
-    async def add(
-        self, messages: Iterable[Mapping[str, Any]], **more: Unpack[TurnMore]
-    ) -> builtins.list[MemoryCreated]:
-        """Store a turn of a conversation: `{"role": ..., "content": ...}`, with a `name` if known.
+    store = _awaited(Memory.store)
+    add = _awaited(Memory.add)
+    search = _awaited(Memory.search)
+    recall = _awaited(Memory.recall)
+    used = _awaited(Memory.used)
+    forget = _awaited(Memory.forget)
+    forget_matching = _awaited(Memory.forget_matching)
+    restore = _awaited(Memory.restore)
+    supersede = _awaited(Memory.supersede)
+    correct = _awaited(Memory.correct)
+    inspect = _awaited(Memory.inspect)
+    list = _awaited(Memory.list)
+    page = _awaited(Memory.page)
+    working_memory = _awaited(Memory.working_memory)
+    add_concept = _awaited(Memory.add_concept)
+    get_concept = _awaited(Memory.get_concept)
+    rename_concept = _awaited(Memory.rename_concept)
+    merge_concept = _awaited(Memory.merge_concept)
+    delete_concept = _awaited(Memory.delete_concept)
+    add_relation = _awaited(Memory.add_relation)
+    spread = _awaited(Memory.spread)
+    export_graph = _awaited(Memory.export_graph)
+    decay = _awaited(Memory.decay)
+    consolidate = _awaited(Memory.consolidate)
+    forget_strategy = _awaited(Memory.forget_strategy)  # type: ignore[arg-type] # no `self` in params
+    start_run = _awaited(Memory.start_run)
+    runs = _awaited(Memory.runs)
+    get_run = _awaited(Memory.get_run)
+    cancel_run = _awaited(Memory.cancel_run)
+    undo_run = _awaited(Memory.undo_run)
+    parameters = _awaited(Memory.parameters)
+    set_parameters = _awaited(Memory.set_parameters)
+    namespaces = _awaited(Memory.namespaces)
+    rebuild = _awaited(Memory.rebuild)
+    dead_letters = _awaited(Memory.dead_letters)
+    get_dead_letter = _awaited(Memory.get_dead_letter)
+    replay_dead_letters = _awaited(Memory.replay_dead_letters)
+    discard_dead_letters = _awaited(Memory.discard_dead_letters)
+    stats = _awaited(Memory.stats)
+    ready = _awaited(Memory.ready)
 
-        Each message with a text is a memory; those of system and tools are passed over. All are of
-        one `session`, in their order.
-        """
-        return await self.store_batch(
-            turn_items(messages, more),
-            idempotency_key=more.get("idempotency_key"),
-            namespace=more.get("namespace"),
-        )
-
-    async def search(
-        self,
-        query: str,
-        top_k: int = 7,
-        min_activation: float | None = None,
-        **more: Unpack[SearchMore],
-    ) -> builtins.list[SearchResult]:
-        """Memories about something, ranked by activation; what it returns gets stronger."""
-        return await self._send(calls.search(query, top_k, min_activation, more))
-
-    async def recall(self, memory_id: str, **more: Unpack[RecallMore]) -> MemoryInfo:
-        """A memory by its id; it gets stronger."""
-        return await self._send(calls.recall(memory_id, more))
-
-    async def used(self, memory_ids: Iterable[str], **more: Unpack[UsedMore]) -> None:
-        """Say that memories were of use, for example in an answer; they get stronger."""
-        await self._send(calls.used(builtins.list(memory_ids), more))
-
-    async def forget(self, memory_id: str, **more: Unpack[ReasonMore]) -> bool:
-        """Soft-delete a memory; `restore` undoes it."""
-        return await self._send(calls.forget(memory_id, more))
-
-    async def forget_matching(
-        self,
-        *,
-        all: bool = False,  # noqa: A002 the contract's name
-        dry_run: bool = False,
-        **more: Unpack[MatchingMore],
-    ) -> int:
-        """Forget all that meet conditions, or `all` of the namespace; how many those are."""
-        return await self._send(calls.forget_matching(all, dry_run, more))
-
-    async def restore(self, memory_id: str, **more: Unpack[ReasonMore]) -> Restored:
-        """Bring back a memory that decayed or was forgotten."""
-        return await self._send(calls.restore(memory_id, more))
-
-    async def supersede(
-        self,
-        memory_id: str,
-        superseded_by: str,
-        *,
-        reversed: bool = False,  # noqa: A002 the contract's name
-        **more: Unpack[Keyed],
-    ) -> None:
-        """Say that a newer memory holds instead of an older one; `reversed` takes it back."""
-        await self._send(calls.supersede(memory_id, superseded_by, reversed, more))
-
-    async def correct(
-        self, memory_id: str, content: str | None = None, **more: Unpack[CorrectMore]
-    ) -> MemoryDetail:
-        """Correct what a memory says; its id and its uses stay. `reversed` takes it back."""
-        return await self._send(calls.correct(memory_id, content, more))
-
-    async def inspect(self, memory_id: str, **more: Unpack[InspectMore]) -> MemoryDetail:
-        """Everything about a memory, in any status, without touching it."""
-        return await self._send(calls.inspect(memory_id, more))
-
-    async def list(
-        self, offset: int = 0, limit: int = 50, **more: Unpack[ListMore]
-    ) -> builtins.list[MemoryItem]:
-        """Memories of all statuses by activation, without touching them."""
-        return await self._send(calls.list_items(offset, limit, more))
-
-    async def page(self, offset: int = 0, limit: int = 50, **more: Unpack[ListMore]) -> MemoryPage:
-        """As `list`, with the total and a cursor that goes on without repeats or gaps."""
-        return await self._send(calls.list_page(offset, limit, more))
-
-    async def working_memory(
-        self, *, namespace: str | None = None
-    ) -> builtins.list[WorkingMemoryItem]:
-        """Return the memories in focus now, the strongest first."""
-        return await self._send(calls.working_memory({"namespace": namespace}))
-
-    async def add_concept(
-        self,
-        name: str,
-        type: str = "concept",  # noqa: A002 the published client's name
-        activation: float = 0.8,
-        **more: Unpack[ConceptMore],
-    ) -> Concept:
-        """Create a concept of the graph, or overwrite its type and activation."""
-        return await self._send(calls.add_concept(name, type, activation, more))
-
-    async def get_concept(self, name: str, *, namespace: str | None = None) -> Concept:
-        """A concept and all relations at it."""
-        return await self._send(calls.get_concept(name, {"namespace": namespace}))
-
-    async def add_relation(
-        self,
-        source: str,
-        target: str,
-        relation_type: str,
-        weight: float = 1.0,
-        **more: Unpack[Keyed],
-    ) -> Relation:
-        """Create a typed relation of two concepts, or overwrite its weight."""
-        relation = {
-            "source": source,
-            "target": target,
-            "relation_type": relation_type,
-            "weight": weight,
-        }
-        return await self._send(calls.add_relation(relation, more))
-
-    async def spread(
-        self,
-        concepts: builtins.list[str],
-        depth: int = 2,
-        limit: int = 10,
-        *,
-        namespace: str | None = None,
-    ) -> builtins.list[SpreadResult]:
-        """Concepts near the given ones, by the strongest paths."""
-        return await self._send(calls.spread(concepts, depth, limit, {"namespace": namespace}))
-
-    async def export_graph(self, limit: int = 200, *, namespace: str | None = None) -> Graph:
-        """Concepts and the relations among them."""
-        return await self._send(calls.export_graph(limit, {"namespace": namespace}))
-
-    async def decay(self, *, namespace: str | None = None) -> DecayReport:
-        """Archive what has faded below the threshold. Also happens by itself."""
-        return await self._send(calls.decay({"namespace": namespace}))
-
-    async def consolidate(self, *, namespace: str | None = None) -> ConsolidationReport:
-        """Replay, extract, prune, compile: what sleep does. Also happens by itself."""
-        return await self._send(calls.consolidate({"namespace": namespace}))
-
-    async def forget_strategy(self, strategy: str, **params: object) -> ForgetReport:
-        """Forget on purpose: strategic_prune, capacity_overflow, interference or rif.
-
-        `namespace`, if it is among `params`, says whose memory, as in the other methods.
-        """
-        return await self._send(calls.forget_strategy(strategy, params))
-
-    async def start_run(
-        self,
-        job: str,
-        parameters: Mapping[str, Any] | None = None,
-        **more: Unpack[Keyed],
-    ) -> RunReport:
-        """Run a job of maintenance now: decay, consolidation, capacity, strategic_prune, ..."""
-        return await self._send(calls.start_run(job, parameters or {}, more))
-
-    async def runs(self, **more: Unpack[RunsMore]) -> builtins.list[Run]:
-        """The runs of maintenance, newest first."""
-        return await self._send(calls.runs(more))
-
-    async def get_run(self, run_id: str, *, namespace: str | None = None) -> Run:
-        """A run of maintenance: how far it is, or what it did and why."""
-        return await self._send(calls.get_run(run_id, {"namespace": namespace}))
-
-    async def cancel_run(self, run_id: str, *, namespace: str | None = None) -> RunReport:
-        """Stop a run at its next safe point. What it did so far stays."""
-        return await self._send(calls.cancel_run(run_id, {"namespace": namespace}))
-
-    async def undo_run(self, run_id: str, *, namespace: str | None = None) -> RunReport:
-        """Take back all that a run did."""
-        return await self._send(calls.undo_run(run_id, {"namespace": namespace}))
-
-    async def parameters(self, *, namespace: str | None = None) -> NamespaceParameters:
-        """The model's parameters that hold in the namespace, set or by default."""
-        return await self._send(calls.parameters({"namespace": namespace}))
-
-    async def set_parameters(self, parameters: Mapping[str, float], **more: Unpack[Keyed]) -> None:
-        """Set the model's parameters; all that are not named get their defaults."""
-        await self._send(calls.set_parameters(parameters, more))
-
-    async def namespaces(self, **more: Unpack[NamespacesMore]) -> Namespaces:
-        """The namespaces of the installation, each with its counts; `cursor` goes on."""
-        return await self._send(calls.namespaces(more))
-
-    async def rebuild(self) -> Rebuild:
-        """Return the progress of a rebuild of the read side, if there is one."""
-        return await self._send(calls.rebuild())
-
-    async def dead_letters(
-        self, last: int = 50, **more: Unpack[LettersMore]
-    ) -> builtins.list[DeadLetter]:
-        """The newest records that could not be processed, why, and what became of them."""
-        return await self._send(calls.dead_letters(last, more))
-
-    async def get_dead_letter(self, place: str) -> DeadLetter:
-        """One of them, whole."""
-        return await self._send(calls.get_dead_letter(place))
-
-    async def replay_dead_letters(
-        self,
-        places: Iterable[str] = (),
-        *,
-        all: bool = False,  # noqa: A002 the API's name
-        again: bool = False,
-        **more: Unpack[LetterFilters],
-    ) -> builtins.list[SentBack]:
-        """Send them back to where they came from, each once unless `again`."""
-        return await self._send(calls.replay_dead_letters(builtins.list(places), all, again, more))
-
-    async def discard_dead_letters(
-        self,
-        places: Iterable[str] = (),
-        *,
-        all: bool = False,  # noqa: A002 the API's name
-        **more: Unpack[LetterFilters],
-    ) -> builtins.list[str]:
-        """Mark them as done with: those at some places, or all that wait."""
-        return await self._send(calls.discard_dead_letters(builtins.list(places), all, more))
-
-    async def stats(self, *, namespace: str | None = None) -> Stats:
-        """Counts by status, and the mean activation."""
-        return await self._send(calls.stats({"namespace": namespace}))
-
-    async def ready(self) -> dict[str, str]:
-        """Return the state of each part: `ok`, `error` or `timeout`."""
-        return await self._send(calls.ready())
-
-    async def _send(self, call: Call[T]) -> T:
-        return await self._transport.send(call)
+    def _send(self, call: Call[T]) -> Awaitable[T]:
+        return self._transport.send(call)

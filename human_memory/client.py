@@ -9,6 +9,7 @@ from human_memory._client import calls
 from human_memory._client.arguments import (
     ConceptMore,
     CorrectMore,
+    DeleteConceptMore,
     InspectMore,
     Keyed,
     LetterFilters,
@@ -163,7 +164,7 @@ class Memory:
 
     def used(self, memory_ids: Iterable[str], **more: Unpack[UsedMore]) -> None:
         """Say that memories were of use, for example in an answer; they get stronger."""
-        self._send(calls.used(builtins.list(memory_ids), more))
+        return self._send(calls.used(builtins.list(memory_ids), more))
 
     def forget(self, memory_id: str, **more: Unpack[ReasonMore]) -> bool:
         """Soft-delete a memory; `restore` undoes it."""
@@ -192,7 +193,7 @@ class Memory:
         **more: Unpack[Keyed],
     ) -> None:
         """Say that a newer memory holds instead of an older one; `reversed` takes it back."""
-        self._send(calls.supersede(memory_id, superseded_by, reversed, more))
+        return self._send(calls.supersede(memory_id, superseded_by, reversed, more))
 
     def correct(
         self, memory_id: str, content: str | None = None, **more: Unpack[CorrectMore]
@@ -231,6 +232,22 @@ class Memory:
     def get_concept(self, name: str, *, namespace: str | None = None) -> Concept:
         """A concept and all relations at it."""
         return self._send(calls.get_concept(name, {"namespace": namespace}))
+
+    def rename_concept(self, name: str, new_name: str, **more: Unpack[Keyed]) -> Concept:
+        """Give a concept another name. The old one still means it, in texts and in calls.
+
+        Raises:
+            ValidationFailed: another concept has that name; merge it into that one instead.
+        """
+        return self._send(calls.rename_concept(name, new_name, more))
+
+    def merge_concept(self, name: str, into: str, **more: Unpack[Keyed]) -> Concept:
+        """Make a concept one with another, which stays and takes over memories and relations."""
+        return self._send(calls.merge_concept(name, into, more))
+
+    def delete_concept(self, name: str, **more: Unpack[DeleteConceptMore]) -> None:
+        """Delete a concept, its relations and its links to memories. The memories stay."""
+        return self._send(calls.delete_concept(name, more))
 
     def add_relation(
         self,
@@ -310,7 +327,7 @@ class Memory:
 
     def set_parameters(self, parameters: Mapping[str, float], **more: Unpack[Keyed]) -> None:
         """Set the model's parameters; all that are not named get their defaults."""
-        self._send(calls.set_parameters(parameters, more))
+        return self._send(calls.set_parameters(parameters, more))
 
     def namespaces(self, **more: Unpack[NamespacesMore]) -> Namespaces:
         """The namespaces of the installation, each with its counts; `cursor` goes on."""

@@ -1,4 +1,4 @@
-"""One time budget that is handed down, so that the sum of all steps is bounded."""
+"""A time budget that is handed down, so that the sum of all steps is bounded; waits that grow."""
 
 import math
 import time
@@ -33,3 +33,14 @@ class Deadline:
     def timeout_ms(self) -> bytes:
         """The time left, as the value of the `timeout_ms` header; at least 1, the least allowed."""
         return str(max(1, math.ceil(self.remaining_seconds() * 1000))).encode()
+
+
+@dataclass(frozen=True)
+class Backoff:
+    """Seconds to wait after each failed try; the last number holds for all further ones."""
+
+    seconds: tuple[float, ...]
+
+    def after(self, attempt: int) -> float:
+        """Seconds to wait when this try has failed; the first is 0."""
+        return self.seconds[min(attempt, len(self.seconds) - 1)]

@@ -11,10 +11,13 @@ from human_memory.mcp_answers import ACTIVE_NOTE, Json, detail, one, page, rows
 from human_memory.operations.requests import (
     ConceptRequest,
     CorrectRequest,
+    DeleteConceptRequest,
     ForgetRequest,
     InspectRequest,
     ListRequest,
+    MergeConceptRequest,
     Nothing,
+    RenameConceptRequest,
     RestoreRequest,
     SearchRequest,
     StoreRequest,
@@ -50,6 +53,14 @@ def moment(description: str) -> Any:
 PastMoment = Annotated[
     str | None,
     Field(description="Answer as of this past moment. Such as 2026-01-31T09:30:00Z, with a zone."),
+]
+MetadataConditions = Annotated[
+    dict[str, Any] | None,
+    Field(
+        description="Only memories whose metadata say so, such as "
+        '{"kind": "invoice", "total": {"$gte": 100}, "from.city": {"$in": ["Bern", "Basel"]}}. '
+        "Also $eq, $ne, $gt, $lt, $lte and $exists (true or false). All must hold."
+    ),
 ]
 _OF_MEMORY = {"memory_id": MemoryId, "as_of": PastMoment}
 
@@ -123,7 +134,6 @@ TOOLS = (
                 "explain",
                 "parameters",
                 "include_metadata",
-                "filter",
             }
         ),
         kinds={
@@ -131,6 +141,7 @@ TOOLS = (
             "created_after": moment("Happened at this moment or later."),
             "created_before": moment("Happened before this."),
             "as_of": PastMoment,
+            "filter": MetadataConditions,
         },
         renamed={"created_after": "since", "created_before": "until"},
     ),
@@ -231,5 +242,30 @@ TOOLS = (
             "aliases": Annotated[list[str], Field(description="Other names in texts.")],
         },
         named="describe",
+    ),
+    Tool(
+        "rename_concept",
+        RenameConceptRequest,
+        _one,
+        "Rename a concept",
+        STRENGTHENS,
+        "Give a concept another name; the old one still means it.",
+    ),
+    Tool(
+        "merge_concept",
+        MergeConceptRequest,
+        _one,
+        "Merge two concepts",
+        FORGETS,
+        "Say that two concepts are one: the other takes over memories, relations and names. "
+        "This can't be taken back.",
+    ),
+    Tool(
+        "delete_concept",
+        DeleteConceptRequest,
+        lambda _, given: {"name": given["name"], "deleted": True},
+        "Delete a concept",
+        FORGETS,
+        "Delete a concept that is none, with its relations. The memories that name it stay.",
     ),
 )

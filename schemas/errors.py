@@ -8,7 +8,7 @@ MemoryServiceError
   DeadlineExceeded   timeout
   InvariantBroken    internal     stops the partition; docstring says what an operator does
     UnknownEventVersion
-  Indigestible       internal     a record that brings out a bug of ours: dead letter, go on
+  Indigestible       internal     a bug makes the service fail on this record: dead letter, go on
 """
 
 from typing import Any, ClassVar
@@ -80,10 +80,10 @@ class UnknownEventVersion(InvariantBroken):
 
 
 class Indigestible(MemoryServiceError):
-    """A bug of ours fails on a record each time: it is a dead letter, as if it had not been sent.
+    """A bug fails on a record each time, which becomes a dead letter, as if it were not there.
 
-    Operator: report it. A version that is mended rebuilds the read side by itself, and folds an
-    event of the log in its place; `human-memory dead-letters replay` sends a command again.
+    Operator: report it. A version without the bug rebuilds the read side by itself and folds the
+    event in its place; `human-memory dead-letters replay` sends a command again.
     """
 
 

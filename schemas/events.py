@@ -105,6 +105,9 @@ class StoredData(Message):
     expires_at: Milliseconds | None = None
     derived_from: Annotated[list[Source], Field(max_length=limits.DERIVED_FROM_MAX)] = []
     recorded_at: Milliseconds = Field(description="When the broker got the command.")
+    utc_offset: Annotated[int, Field(ge=-1439, le=1439)] | None = Field(
+        None, description="Minutes that clocks were ahead of UTC where it happened, if told."
+    )
     body_hash: str = Field(
         pattern=r"^[0-9a-f]{64}$",
         description="SHA-256 of the command, so that another body under its key can be refused.",
@@ -276,6 +279,35 @@ class ConceptRemoved(Event):
     data: ConceptRemovedData
 
 
+class ConceptRenamedData(Message):
+    name: ConceptName = Field(description="What it is called from here on.")
+
+
+class ConceptRenamed(Commanded):
+    """A concept has another name; the old one still means it. Subject: the old name."""
+
+    type: Literal["concept.renamed.v1"] = "concept.renamed.v1"
+    data: ConceptRenamedData
+
+
+class ConceptMergedData(Message):
+    into: ConceptName = Field(description="The concept that stays.")
+
+
+class ConceptMerged(Commanded):
+    """A concept is another one: its memories, relations and names are. Subject: its name."""
+
+    type: Literal["concept.merged.v1"] = "concept.merged.v1"
+    data: ConceptMergedData
+
+
+class ConceptDeleted(Commanded):
+    """A concept is gone by wish, with relations and links to memories. Subject: its name."""
+
+    type: Literal["concept.deleted.v1"] = "concept.deleted.v1"
+    data: ReasonData
+
+
 class RelationRemovedData(Message):
     """`run_id`: the run that added it, and is undone."""
 
@@ -369,6 +401,9 @@ MemoryEvent = Annotated[
     | ConceptUpserted
     | RelationUpserted
     | ConceptRemoved
+    | ConceptRenamed
+    | ConceptMerged
+    | ConceptDeleted
     | RelationRemoved
     | ParametersChanged
     | MaintenanceProgressed

@@ -2,9 +2,9 @@
 
 import math
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 import orjson
@@ -60,6 +60,34 @@ def rfc3339(time_ms: int) -> str:
     return moment.isoformat(timespec="milliseconds") + "Z"
 
 
+class Moment(int):
+    """Milliseconds since the epoch, and how many minutes clocks were ahead of UTC where it was."""
+
+    utc_offset: int
+
+    def __new__(cls, time_ms: int, utc_offset: int = 0) -> Self:
+        """A moment of so many milliseconds."""
+        moment = super().__new__(cls, time_ms)
+        moment.utc_offset = utc_offset
+        return moment
+
+
+def rfc3339_there(time_ms: int) -> str:
+    """A time as RFC 3339: a `Moment` as clocks showed it where it was, any other in UTC.
+
+    >>> rfc3339_there(Moment(1_700_000_000_123, 540))
+    '2023-11-15T07:13:20.123+09:00'
+    """
+    if not isinstance(time_ms, Moment) or not time_ms.utc_offset:
+        return rfc3339(int(time_ms))
+    zone = timezone(timedelta(minutes=time_ms.utc_offset))
+    try:
+        moment = (_EPOCH + int(time_ms) * _MILLISECOND).astimezone(zone)
+    except OverflowError:  # before the year 1 there, or after 9999
+        return rfc3339(int(time_ms))
+    return moment.isoformat(timespec="milliseconds")
+
+
 def milliseconds(moment: datetime) -> int:
     """Whole milliseconds since the epoch, rounded down.
 
@@ -101,6 +129,14 @@ def _to_milliseconds(value: Any, info: ValidationInfo) -> int:
             "time_range", "a time must be between the years 1 and 9999, in UTC"
         )
     return time_ms
+
+
+def _to_moment(value: Any, info: ValidationInfo) -> int:
+    time_ms = _to_milliseconds(value, info)
+    if isinstance(value, int):
+        return value
+    offset = (_parsed(value) if isinstance(value, str) else value).utcoffset() or timedelta()
+    return Moment(time_ms, offset // timedelta(minutes=1)) if offset else time_ms
 
 
 def _check_json(value: JsonValue, depth: int = 1) -> None:
@@ -158,6 +194,13 @@ Milliseconds = Annotated[
     int,
     PlainValidator(_to_milliseconds),
     PlainSerializer(rfc3339, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+# Keeps the offset that it is given with: an int that may be a `Moment`.
+LocalMilliseconds = Annotated[
+    int,
+    PlainValidator(_to_moment),
+    PlainSerializer(rfc3339_there, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 Namespace = Annotated[
@@ -274,3 +317,18 @@ class Source(Message):
 
     memory_id: MemoryId
     weight: Fraction = 1.0
+
+
+class QueryBase(Message):
+    """Fields of every query. `after`: the position of a write that the answer must have seen.
+
+    A retry keeps its `query_id`, so that the accesses it causes are counted once.
+    """
+
+    namespace: Namespace
+    after: Position | None = Field(
+        None, description="The answer has seen this write, or is `unavailable`."
+    )
+    query_id: UUID | None = Field(
+        None, description="Names the query; a retry keeps it, so its accesses count once."
+    )

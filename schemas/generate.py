@@ -13,8 +13,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from schemas.catalogue import GUIDES, MESSAGES, RESULTS, TopicGuide
-from schemas.json_schema import referable, schema_of
-from schemas.reference import messages_page, topics_page
+from schemas.reference import messages_page, referable, schema_of, topics_page
 from schemas.topics import CONTRACT_VERSION, DEAD_LETTERS, TOPICS
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -16,11 +16,11 @@ from schemas.fields import (
     Emotion,
     Fraction,
     IdempotencyKey,
+    LocalMilliseconds,
     MemoryId,
     MemoryType,
     Message,
     Metadata,
-    Milliseconds,
     Namespace,
     Reason,
     RelationType,
@@ -46,8 +46,10 @@ class InboxCommand(Message):
 
     namespace: Namespace
     idempotency_key: IdempotencyKey | None = None
-    occurred_at: Milliseconds | None = Field(
-        None, description="When it happened; absent: when the broker got the record."
+    occurred_at: LocalMilliseconds | None = Field(
+        None,
+        description="When it happened; absent: when the broker got the record. Its date is the one "
+        "there: give the offset of the clock that it was read off.",
     )
 
 
@@ -70,8 +72,8 @@ class Store(InboxCommand):
     )
     if_equal: Literal["add", "strengthen"] = Field(
         "add",
-        description="Where a memory of the same words, speaker and type is there: add another, or "
-        "strengthen that one.",
+        description="Where a memory that says the same, of the same speaker and type, is there: "
+        "add another, or strengthen that one.",
     )
     derived_from: list[Source] = Field(
         [], max_length=limits.DERIVED_FROM_MAX, description="The memories it was made from."
@@ -124,6 +126,30 @@ class Concept(InboxCommand):
     activation: Fraction = 0.8
     aliases: Annotated[list[ConceptName], Field(max_length=limits.ALIASES_MAX)] = []
     run_id: UUID | None = _ADDED_BY
+
+
+class RenameConcept(InboxCommand):
+    """Give a concept another name. The old one still means it, in texts and in requests."""
+
+    type: Literal["rename_concept"] = "rename_concept"
+    name: ConceptName
+    new_name: ConceptName = Field(description="A name that no other concept has.")
+
+
+class MergeConcept(InboxCommand):
+    """Make a concept one with another: memories, relations and names of both are the other's."""
+
+    type: Literal["merge_concept"] = "merge_concept"
+    name: ConceptName = Field(description="The concept that is gone afterwards.")
+    into: ConceptName = Field(description="The concept that stays, with its type and activation.")
+
+
+class DeleteConcept(InboxCommand):
+    """Delete a concept, its relations and its links to memories. The memories stay."""
+
+    type: Literal["delete_concept"] = "delete_concept"
+    name: ConceptName
+    reason: Reason | None = None
 
 
 class Relation(InboxCommand):
@@ -188,7 +214,18 @@ class SetParameters(InboxCommand):
 
 
 InboxMessage = Annotated[
-    Store | Access | Forget | Restore | Supersede | Correct | Concept | Relation | SetParameters,
+    Store
+    | Access
+    | Forget
+    | Restore
+    | Supersede
+    | Correct
+    | Concept
+    | RenameConcept
+    | MergeConcept
+    | DeleteConcept
+    | Relation
+    | SetParameters,
     Field(discriminator="type"),
 ]
 INBOX_MESSAGE: TypeAdapter[InboxMessage] = TypeAdapter(InboxMessage)

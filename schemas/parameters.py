@@ -22,6 +22,7 @@ DecayRate = Annotated[float, Field(ge=DECAY_RATE_MIN, le=DECAY_RATE_MAX)]
 Seconds = Annotated[float, Field(ge=SECONDS_MIN, le=36_525 * DAY_SECONDS)]
 UseWeight = Annotated[float, Field(ge=USE_WEIGHT_MIN, le=1)]
 Weight = Annotated[float, Field(ge=0, le=200)]
+Nats = Annotated[float, Field(ge=-1_000, le=1_000)]
 NoiseScale = Annotated[float, Field(ge=NOISE_SCALE_MIN, le=10)]
 
 
@@ -44,14 +45,17 @@ class Parameters(Message):
     arousal_effect: Annotated[float, Field(ge=0, le=1)] = 0.4
     # Of what arouses; a decay_rate below it is not raised.
     decay_rate_min: DecayRate = 0.2
-    base_level_weight: Weight = 1.0
-    cosine_weight: Weight = 15.0
+    # The activation of a search is the log odds that a memory is needed: before any evidence, and
+    # what each kind of it adds (fitted by `python -m bench.quality.fit`).
+    prior: Nats = -8.0
+    base_level_weight: Weight = 0.4
+    cosine_weight: Weight = 8.0
     cosine_neutral: Annotated[float, Field(ge=-1, le=1)] = 0.30
-    lexical_weight: Weight = 0.9
-    speaker_weight: Weight = 3.0
-    length_weight: Weight = 3.0
+    lexical_weight: Weight = 0.28
+    speaker_weight: Weight = 1.2
+    length_weight: Weight = 1.2
     neighbour_weight: Annotated[float, Field(ge=0, le=1)] = 1.0
-    spreading_weight: Weight = 1.0
+    spreading_weight: Weight = 0.4
     source_weight: Annotated[float, Field(ge=0, le=100)] = 1.0
     associative_strength_max: Annotated[float, Field(ge=0, le=100)] = 5.0
     hop_discount: Annotated[float, Field(gt=0, le=1)] = 0.5
@@ -59,6 +63,9 @@ class Parameters(Message):
     focus_capacity: Annotated[int, Field(ge=0, le=50), WHOLE] = 7
     focus_seconds: Seconds = 3_600.0
     superseded_nats: Annotated[float, Field(ge=-100, le=0)] = -2.0
+    # What a search finds is above the first; what has faded comes to mind above the second.
+    retrieval_threshold: Nats = -8.2
+    faded_threshold: Nats = -6.0
     noise_scale: NoiseScale = 0.25
     latency_factor: Annotated[float, Field(gt=0, le=1_000)] = 1.0
     latency_exponent: Annotated[float, Field(ge=0, le=10)] = 1.0
@@ -73,6 +80,7 @@ class ParameterOverrides(Message):
     """Read-time overrides: those that shape the answer, not the traces that are already folded."""
 
     horizon_seconds: Seconds | None = None
+    prior: Nats | None = None
     base_level_weight: Weight | None = None
     cosine_weight: Weight | None = None
     cosine_neutral: Annotated[float, Field(ge=-1, le=1)] | None = None
@@ -83,6 +91,8 @@ class ParameterOverrides(Message):
     spreading_weight: Weight | None = None
     source_weight: Annotated[float, Field(ge=0, le=100)] | None = None
     superseded_nats: Annotated[float, Field(ge=-100, le=0)] | None = None
+    retrieval_threshold: Nats | None = None
+    faded_threshold: Nats | None = None
     noise_scale: NoiseScale | None = None
 
     def applied_to(self, parameters: Parameters) -> Parameters:

@@ -1,24 +1,26 @@
 """memory.queries: questions to the read side, and the results it answers with."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field, JsonValue, TypeAdapter, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, JsonValue, TypeAdapter
 
 from schemas import limits
 from schemas.corrections import CorrectionRecord
 from schemas.fields import (
+    WHOLE,
     ConceptName,
     Concepts,
     ConceptType,
     Context,
     Fraction,
+    LocalMilliseconds,
     MemoryId,
     MemoryType,
     Message,
     Metadata,
     Milliseconds,
+    QueryBase,
     QueryText,
     Session,
     Source,
@@ -29,9 +31,8 @@ from schemas.fields import (
 from schemas.filters import MetadataFilter
 from schemas.maintenance import Job
 from schemas.parameters import ParameterOverrides
-from schemas.query_base import QueryBase
 from schemas.replies import ErrorReply
-from schemas.selection import Select
+from schemas.selection import Conditions, Select
 
 Status = Literal["active", "decayed", "deleted"]
 RunStatus = Literal["running", "completed", "cancelled", "failed", "undone"]
@@ -48,52 +49,35 @@ _EXPIRES_AT = Field(None, description="From then on it counts as archived.")
 _INCLUDE_METADATA = Field(False, description="Add the metadata of each memory.")
 
 
-class Search(QueryBase):
+class Search(Conditions):
     """Ask what is remembered about something, here and now. Ranked by activation."""
 
     type: Literal["search"] = "search"
     query: QueryText
-    top_k: int = Field(7, ge=1, le=limits.TOP_K_MAX, description="At most so many results.")
+    top_k: Annotated[int, Field(ge=1, le=limits.TOP_K_MAX), WHOLE] = Field(
+        7, description="At most so many results."
+    )
     min_activation: Annotated[float, Field(ge=-1e6, le=1e6)] | None = Field(
         None, description="Replaces the retrieval threshold, in nats."
     )
-    types: list[MemoryType] = Field(
-        [], max_length=limits.TAGS_MAX, description="Memories of one of these types; empty: all."
-    )
-    tags: Tags = Field([], description="Memories that have all of these tags.")
-    filter: MetadataFilter | None = None
-    session: Session | None = None
-    speaker: Speaker | None = None
-    created_after: Milliseconds | None = Field(
-        None, description="Happened at this moment or later."
-    )
-    created_before: Milliseconds | None = Field(None, description="Happened before this.")
     context: Context | None = None
     active_concepts: Concepts = Field([], description="Concepts that spread activation.")
     as_of: Milliseconds | None = Field(None, description="Answer as of this past moment.")
     record_access: bool = Field(True, description="The memories it returns get stronger.")
     wait: Wait = "none"
-    include_decayed: bool = Field(False, description="Search decayed memories too.")
+    include_decayed: bool | None = Field(None, description="All or none; null: by a strong cue.")
     include_metadata: bool = _INCLUDE_METADATA
     noise: bool = Field(False, description="Add ACT-R's noise to each activation.")
-    seed: Annotated[int, Field(ge=0, lt=2**63)] | None = Field(
+    seed: Annotated[int, Field(ge=0, lt=2**63), WHOLE] | None = Field(
         None, description="The same seed gives the same noise."
     )
     explain: bool = Field(False, description="Add the parts of each activation.")
-    collapse: bool = Field(True, description="Memories that say the same words count as one.")
+    collapse: bool = Field(
+        True, description="Memories that say the same in nearly the same words count as one."
+    )
     parameters: ParameterOverrides = Field(
         ParameterOverrides(), description="Parameters of the model, for this search only."
     )
-
-    @model_validator(mode="after")
-    def _window(self) -> Self:
-        if (
-            self.created_after is not None
-            and self.created_before is not None
-            and self.created_after >= self.created_before
-        ):
-            raise PydanticCustomError("window", "created_after must be before created_before")
-        return self
 
 
 class Recall(QueryBase):
@@ -123,8 +107,8 @@ class ListMemories(QueryBase):
     """
 
     type: Literal["list"] = "list"
-    offset: Annotated[int, Field(ge=0, le=limits.LIST_OFFSET_MAX)] = 0
-    limit: Annotated[int, Field(ge=1, le=limits.LIST_LIMIT_MAX)] = 50
+    offset: Annotated[int, Field(ge=0, le=limits.LIST_OFFSET_MAX), WHOLE] = 0
+    limit: Annotated[int, Field(ge=1, le=limits.LIST_LIMIT_MAX), WHOLE] = 50
     cursor: Annotated[str, Field(max_length=256)] | None = Field(
         None, description="The last page's `next_cursor`."
     )
@@ -149,8 +133,8 @@ class ConceptQuery(QueryBase):
 
     type: Literal["concept"] = "concept"
     name: ConceptName
-    offset: Annotated[int, Field(ge=0, le=limits.LIST_OFFSET_MAX)] = 0
-    limit: Annotated[int, Field(ge=1, le=limits.LIST_OFFSET_MAX)] | None = Field(
+    offset: Annotated[int, Field(ge=0, le=limits.LIST_OFFSET_MAX), WHOLE] = 0
+    limit: Annotated[int, Field(ge=1, le=limits.LIST_OFFSET_MAX), WHOLE] | None = Field(
         None, description="At most so many relations; absent: all, if a record can hold them."
     )
 
@@ -160,22 +144,22 @@ class Spread(QueryBase):
 
     type: Literal["spread"] = "spread"
     active_concepts: Concepts
-    depth: Annotated[int, Field(ge=1, le=limits.SPREAD_DEPTH_MAX)] = 2
-    limit: Annotated[int, Field(ge=1, le=limits.SPREAD_LIMIT_MAX)] = 10
+    depth: Annotated[int, Field(ge=1, le=limits.SPREAD_DEPTH_MAX), WHOLE] = 2
+    limit: Annotated[int, Field(ge=1, le=limits.SPREAD_LIMIT_MAX), WHOLE] = 10
 
 
 class GraphExport(QueryBase):
     """Concepts and the relations among them."""
 
     type: Literal["graph_export"] = "graph_export"
-    limit: Annotated[int, Field(ge=1, le=limits.EXPORT_LIMIT_MAX)] = 200
+    limit: Annotated[int, Field(ge=1, le=limits.EXPORT_LIMIT_MAX), WHOLE] = 200
 
 
 class Runs(QueryBase):
     """The runs of maintenance, newest first."""
 
     type: Literal["runs"] = "runs"
-    limit: Annotated[int, Field(ge=1, le=limits.LIST_LIMIT_MAX)] = 50
+    limit: Annotated[int, Field(ge=1, le=limits.LIST_LIMIT_MAX), WHOLE] = 50
     job: Job | None = None
 
 
@@ -208,7 +192,7 @@ class Namespaces(QueryBase):
     prefix: Annotated[str, Field(max_length=128)] | None = Field(
         None, description="Only those that begin so."
     )
-    limit: Annotated[int, Field(ge=1, le=limits.LIST_LIMIT_MAX)] = 50
+    limit: Annotated[int, Field(ge=1, le=limits.LIST_LIMIT_MAX), WHOLE] = 50
     cursor: Annotated[str, Field(max_length=128)] | None = Field(
         None, description="The last page's `next_cursor`."
     )
@@ -300,7 +284,7 @@ class Found(Message):
     memory_type: MemoryType
     activation: float
     similarity: float
-    created_at: Milliseconds
+    created_at: LocalMilliseconds
     last_accessed: Milliseconds
     access_count: int
     status: Status
@@ -318,6 +302,7 @@ class Found(Message):
 class SearchResult(Message):
     results: list[Found]
     count: int
+    best_below: float | None = Field(None, description="The best activation if all are too low.")
 
 
 class RecallResult(Message):
@@ -325,7 +310,7 @@ class RecallResult(Message):
     content: str
     activation: float
     memory_type: MemoryType
-    created_at: Milliseconds
+    created_at: LocalMilliseconds
     last_accessed: Milliseconds
     access_count: int
     explanation: Explanation | None = None
@@ -372,7 +357,7 @@ class Listed(Message):
     salience: Fraction
     status: Status
     access_count: int
-    created_at: Milliseconds
+    created_at: LocalMilliseconds
     last_accessed: Milliseconds
     tags: Tags
     expires_at: Milliseconds | None = _EXPIRES_AT

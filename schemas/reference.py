@@ -1,15 +1,15 @@
-"""The reference pages that are read from the models: topics and messages."""
+"""JSON Schemas (2020-12) of messages, and the reference pages that are read from the models."""
 
 import json
 from collections.abc import Iterator
 from typing import Any
 
 from pydantic import TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema
 
 from schemas import limits
 from schemas.catalogue import EVENTS, GUIDES, RESULTS, TopicGuide
 from schemas.events import Event
-from schemas.json_schema import schema_of
 
 _NOTICE = "<!-- Written by `python -m schemas.generate`: change the models, not this page. -->"
 _PATTERNS = {
@@ -172,3 +172,25 @@ def _link(name: str) -> str:
 def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
     body = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     return f"| {' | '.join(head)} |\n|{'---|' * len(head)}\n{body}" if body else ""
+
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+class _WithoutFieldTitles(GenerateJsonSchema):
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False  # "Memory Id" for memory_id says nothing
+
+
+def schema_of(name: str, adapter: TypeAdapter[Any]) -> dict[str, Any]:
+    """The schema of the message or union called `name`."""
+    schema = adapter.json_schema(schema_generator=_WithoutFieldTitles)
+    for definition in (schema, *schema.get("$defs", {}).values()):
+        referable(definition)
+    return schema | {"$schema": DIALECT, "$id": f"urn:human-memory:schema:{name}", "title": name}
+
+
+def referable(schema: dict[str, Any]) -> None:
+    """Require `type` where it tells messages apart: for the model alone it is a default."""
+    if "const" in schema.get("properties", {}).get("type", {}):
+        schema["required"] = sorted({*schema.get("required", ()), "type"})

@@ -6,7 +6,7 @@ from pydantic import JsonValue, TypeAdapter, model_validator
 from pydantic_core import PydanticCustomError, from_json, to_json
 
 from schemas.errors import MemoryServiceError, error_from_reply
-from schemas.fields import MemoryId, Message, Milliseconds, Position
+from schemas.fields import LocalMilliseconds, MemoryId, Message, Position
 
 ErrorCode = Literal["validation", "not_found", "unavailable", "timeout", "internal"]
 
@@ -73,7 +73,7 @@ class StoreResult(Message):
 
     memory_id: MemoryId
     activation: float
-    created_at: Milliseconds
+    created_at: LocalMilliseconds
     strengthened: Literal[True] | None = None
 
 

@@ -1,19 +1,28 @@
 """The choice of memories by what they are: for what is done to many of them at once."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from schemas import limits
-from schemas.fields import MemoryId, MemoryType, Message, Milliseconds, Session, Speaker, Tags
+from schemas.fields import (
+    WHOLE,
+    MemoryId,
+    MemoryType,
+    Message,
+    Milliseconds,
+    QueryBase,
+    Session,
+    Speaker,
+    Tags,
+)
 from schemas.filters import MetadataFilter
-from schemas.query_base import QueryBase
 
 
-class Select(QueryBase):
-    """Ids of all active and decayed memories that meet conditions, in no order."""
+class Conditions(QueryBase):
+    """Conditions of the memories that are meant; all must be met."""
 
-    type: Literal["select"] = "select"
     types: list[MemoryType] = Field(
         [], max_length=limits.TAGS_MAX, description="Memories of one of these types; empty: all."
     )
@@ -25,7 +34,23 @@ class Select(QueryBase):
         None, description="Happened at this moment or later."
     )
     created_before: Milliseconds | None = Field(None, description="Happened before this.")
-    limit: Annotated[int, Field(ge=0, le=limits.SELECTED_MAX)] = Field(
+
+    @model_validator(mode="after")
+    def _window(self) -> Self:
+        if (
+            self.created_after is not None
+            and self.created_before is not None
+            and self.created_after >= self.created_before
+        ):
+            raise PydanticCustomError("window", "created_after must be before created_before")
+        return self
+
+
+class Select(Conditions):
+    """Ids of all active and decayed memories that meet conditions, in no order."""
+
+    type: Literal["select"] = "select"
+    limit: Annotated[int, Field(ge=0, le=limits.SELECTED_MAX), WHOLE] = Field(
         limits.SELECTED_MAX, description="At most so many ids."
     )
 

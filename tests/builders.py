@@ -9,7 +9,10 @@ from uuid import UUID
 from schemas.events import (
     AccessedMemory,
     AccessKind,
+    ConceptDeleted,
+    ConceptMerged,
     ConceptRemoved,
+    ConceptRenamed,
     ConceptUpserted,
     Embedding,
     Event,
@@ -255,6 +258,27 @@ def concept_removed_event(
 ) -> ConceptRemoved:
     """A `concept.removed.v1`."""
     return _event(ConceptRemoved, name, {"run_id": run or derive("run")}, envelope)
+
+
+def concept_renamed_event(
+    name: str = "tea", new_name: str = "chai", *, envelope: dict[str, Any] | None = None
+) -> ConceptRenamed:
+    """A `concept.renamed.v1`."""
+    return _event(ConceptRenamed, name, {"name": new_name}, envelope)
+
+
+def concept_merged_event(
+    name: str = "tea", into: str = "cup", *, envelope: dict[str, Any] | None = None
+) -> ConceptMerged:
+    """A `concept.merged.v1`."""
+    return _event(ConceptMerged, name, {"into": into}, envelope)
+
+
+def concept_deleted_event(
+    name: str = "tea", *, envelope: dict[str, Any] | None = None
+) -> ConceptDeleted:
+    """A `concept.deleted.v1`."""
+    return _event(ConceptDeleted, name, {}, envelope)
 
 
 def relation_removed_event(

@@ -14,8 +14,11 @@ from tests.builders import (
     accessed_event,
     adjusted_event,
     completed_event,
+    concept_deleted_event,
     concept_event,
+    concept_merged_event,
     concept_removed_event,
+    concept_renamed_event,
     corrected_event,
     decayed_event,
     embedding,
@@ -44,13 +47,14 @@ MEMORIES = st.sampled_from(NAMES).map(memory_id)
 CONTEXTS = st.none() | st.sampled_from(["at the office", "on the train", ""])
 KINDS: st.SearchStrategy[AccessKind] = st.sampled_from(["search", "recall", "used", "rehearsal"])
 FRACTIONS = st.floats(0, 1)
-CONCEPTS = ("tea", "cup", "Ünïcödé 🫖")
+CONCEPTS = ("tea", "cup", "Ünïcödé 🫖", "TEA")
 CONTENTS = ("Tea is at four.", "Ünïcödé 🫖", "Four cups of tea for Ann: four.", "x" * 300, "of")
 SESSIONS = st.none() | st.sampled_from(["monday", "tuesday: late"])
 SPEAKERS = st.none() | st.sampled_from(["Ann", "Bob Tea"])
 STATUS_CHANGES = ("forgotten", "restored", "decayed")
 USES = ("stored", "accessed")
-GRAPH = ("concept", "relation", "concept removed", "relation removed")
+NAMING = ("concept renamed", "concept merged", "concept deleted")
+GRAPH = ("concept", "relation", "concept removed", "relation removed", *NAMING)
 # What a run of maintenance says of itself, does to memories, and has taken back.
 EFFECTS = ("run decays", "run adjusts", "run rehearses", "run revives")
 RUNS = ("progressed", "completed", "undone", *EFFECTS, "undo")
@@ -160,6 +164,14 @@ def _event(draw: st.DrawFn, kind: str, envelope: dict[str, Any]) -> MemoryEvent:
                 weight=draw(FRACTIONS),
                 run_id=draw(ADDED_BY),
             )
+        case "concept renamed":
+            name, new = draw(st.sampled_from(CONCEPTS)), draw(st.sampled_from((*CONCEPTS, "Chai")))
+            return concept_renamed_event(name, new, envelope=envelope)
+        case "concept merged":
+            ends = draw(st.tuples(st.sampled_from(CONCEPTS), st.sampled_from(CONCEPTS)))
+            return concept_merged_event(*ends, envelope=envelope)
+        case "concept deleted":
+            return concept_deleted_event(draw(st.sampled_from(CONCEPTS)), envelope=envelope)
         case "concept removed":
             name = draw(st.sampled_from(CONCEPTS))
             return concept_removed_event(name, draw(RUN_IDS), envelope=envelope)

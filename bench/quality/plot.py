@@ -1,7 +1,8 @@
-"""The plot: recall by age of the evidence."""
+"""The plots: recall by age of the evidence, and what activations claim against what is so."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from bench.quality.arms import FULL
 from bench.quality.material import AGES, DAY_MS, LATE
@@ -52,6 +53,32 @@ def draw(by_moment: ByMoment, target: Path, *, title: str, metric: str = MAIN_ME
         axes.set_title(title)
         axes.grid(axis="y", color="#eeeeee")
         axes.legend(loc="lower left", frameon=False, ncols=2)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(target)
+    finally:
+        pyplot.close(figure)
+
+
+def draw_reliability(rows: Sequence[Mapping[str, Any]], target: Path) -> None:
+    """Write a PNG: of memories that claim a probability, how many were needed, a line a kind."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=INCHES, dpi=DOTS_PER_INCH, layout="constrained")
+    try:
+        kinds = dict.fromkeys(row["kind"] for row in rows)
+        for kind, colour in zip(kinds, COLOURS * len(kinds), strict=False):
+            mine = [row for row in rows if row["kind"] == kind and row["needed"] > 0]
+            claimed, needed = ([row[name] for row in mine] for name in ("claimed", "needed"))
+            axes.plot(claimed, needed, label=kind, color=colour, marker="o")
+        axes.plot([1e-4, 1], [1e-4, 1], color="#cccccc", linewidth=1)
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_xlabel("1 / (1 + exp(-activation))")
+        axes.set_ylabel("share that was needed")
+        axes.legend(loc="lower right", frameon=False)
         target.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(target)
     finally:

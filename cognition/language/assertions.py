@@ -27,6 +27,7 @@ class Assertion:
         measured: those of them that are numbers, days, months or times.
         named: those of them that are written as names.
         placed: the value begins as a place or time does ("in", "at").
+        where: the words of the value that say where, when or what for it holds ("on Mondays").
         mine: the speaker is its subject or owns it.
         negated: it denies what it says.
         past: it tells what was.
@@ -43,6 +44,7 @@ class Assertion:
     measured: frozenset[str]
     named: frozenset[str]
     placed: bool
+    where: frozenset[str]
     mine: bool
     negated: bool
     past: bool
@@ -60,12 +62,14 @@ class Reading:
     Args:
         assertions: clause by clause.
         gone: values that it names as wrong or over: "not 240", "instead of the bus".
+        wrong: those that only its own subject and verb say: "allergic to walnuts, not peanuts".
         terms: all of them.
         redates: it gives another date of what was spoken of before: "it's Friday now".
     """
 
     assertions: tuple[Assertion, ...]
     gone: tuple[frozenset[str], ...]
+    wrong: tuple[frozenset[str], ...]
     terms: frozenset[str]
     redates: bool
 
@@ -84,7 +88,7 @@ class _Parts:
 
 
 @lru_cache(READINGS_CACHED)
-def read(text: str) -> Reading:
+def read(text: str, speaker: str = "") -> Reading:
     """The assertions of a text, clause by clause.
 
     A clause is about what stands before its first verb; what follows is the value. Clauses about
@@ -93,6 +97,8 @@ def read(text: str) -> Reading:
     Args:
         text: in English; of others little or nothing is found. Only the first CHARACTERS_MAX
             characters are read.
+        speaker: who says it. What is said of somebody of that name, or of "the user", the speaker
+            says himself.
 
     Returns:
         What it says; nothing for a text of questions.
@@ -104,14 +110,15 @@ def read(text: str) -> Reading:
     (['sister'], 'call', ['ann'])
     """
     found = english.SENTENCE.finditer(text[:CHARACTERS_MAX])
-    sentences = [each[1] for each in found if "?" not in each[2]]
+    sentences = [each[1].strip() for each in found if "?" not in each[2]]
     expanded = [" ".join(_expanded(words(each))) for each in sentences]
-    clauses = (
-        _assertion(clause) for each in sentences for clause in english.BETWEEN_CLAUSES.split(each)
-    )
+    names = {english.USER, *speaker.casefold().split()[:1]}
+    clauses = [clause for each in sentences for clause in _clauses(each, names)]
+    contrasts = [english.CONTRAST.search(each) for each in sentences]
     return Reading(
-        assertions=tuple(clause for clause in clauses if clause),
+        assertions=tuple(clauses),
         gone=tuple(value for each in expanded for value in _gone(each)),
+        wrong=tuple(_value(words(found[1])) for found in contrasts if found),
         terms=stems(" ".join(sentences)),
         redates=any(_redates(each) for each in expanded),
     )
@@ -136,11 +143,14 @@ def measures(found: frozenset[str]) -> frozenset[str]:
 
 def _gone(expanded: str) -> Iterator[frozenset[str]]:
     for match in english.GONE.finditer(expanded):
-        named = takewhile(lambda word: word not in english.AFTER_GONE, match[2].split())
-        found = stems(" ".join(named))
+        found = _value(match[2].split())
         # "not" denies whatever follows; only a number or a day is likely to have been said before.
         if measures(found) or (found and match[1] not in {"not", "told you"}):
             yield found
+
+
+def _value(said: list[str]) -> frozenset[str]:
+    return stems(" ".join(takewhile(lambda word: word not in english.AFTER_GONE, said)))
 
 
 def _redates(expanded: str) -> bool:
@@ -150,33 +160,96 @@ def _redates(expanded: str) -> bool:
     )
 
 
-def _assertion(clause: str) -> Assertion | None:
-    text = english.PASSIVE.sub("is ", " ".join(_expanded(words(clause))))
+def _clauses(sentence: str, names: set[str]) -> Iterator[Assertion]:
+    corrected = bool(english.CORRECTED.match(sentence))
+    for clause in english.BETWEEN_CLAUSES.split(sentence):
+        said = _of_speaker(_expanded(words(clause)), names)
+        for part in _each(said):
+            if found := _assertion(part, _names(clause), renewed=corrected):
+                yield found
+
+
+def _of_speaker(said: list[str], names: set[str]) -> list[str]:
+    """The words with "I" and "my" for one of `names`, or for "the user"."""
+    told: list[str] = []
+    for word in said:
+        owner = word.removesuffix("'s")
+        if owner in names:
+            if told and told[-1] == "the":
+                told.pop()
+            told.append(
+                "my" if owner != word else "i" if english.OPENERS.issuperset(told) else word
+            )
+        else:
+            told.append(word)
+    return told
+
+
+def _each(said: list[str]) -> Iterator[list[str]]:
+    """The clauses of "User left Acme and works at Globex", each with its subject."""
+    pivot = _pivot(said)
+    after = [
+        i
+        for i, (word, follower) in enumerate(pairwise(said))
+        if i > pivot > 0 and word == "and" and follower in english.GOES_ON
+    ]
+    starts = [0, *(i + 1 for i in after)]
+    for start, end in zip(starts, [*after, len(said)], strict=True):
+        yield said[start:end] if not start else said[:pivot] + said[start:end]
+
+
+def _assertion(said: list[str], names: frozenset[str], *, renewed: bool) -> Assertion | None:
+    text = english.PASSIVE.sub("is ", " ".join(said))
+    text, became = english.BECAME.subn("is ", text)
+    for pattern, other in english.REWORDED:
+        text = pattern.sub(other, text)
     final = bool(english.FINAL.search(text))
+    more = english.AS_WELL.search(text) or not english.MORE.isdisjoint(said)
     text, news = english.NEWS.subn(" ", english.DENIED.sub("not", text))
     said = text.split()
-    said = list(takewhile(lambda word: word not in english.ASIDES, said[_start(said) :]))
+    said = _without_asides(said[_start(said) :])
     parts = _parts(said) if english.SUPPOSED.isdisjoint(said) else None
     if parts is None:
         return None
-    value = stems(" ".join(parts.value))
+    value = stems(" ".join(parts.value)) - english.OFTEN - english.PRONOUNS
     measured = measures(value)
     return Assertion(
         subject=_subject(parts.subject),
         verb=parts.verb,
         value=value,
         measured=measured,
-        named=(value & _names(clause)) - measured,
+        named=(value & names) - measured,
         placed=bool(parts.value) and parts.value[0] in english.PLACES,
+        where=_circumstances(parts.value),
         mine=parts.subject[0] in english.OWNERS,
         negated=not parts.group.isdisjoint(english.NOT),
         past=parts.past,
-        renewed=bool(news) or final or "new" in parts.subject,
+        renewed=renewed or bool(news or became) or final or "new" in parts.subject,
         final=final,
         changes=parts.changes,
         ends=parts.ends,
-        more=not english.MORE.isdisjoint(said),
+        more=bool(more),
     )
+
+
+def _without_asides(said: list[str]) -> list[str]:
+    ends = (
+        i
+        for i, word in enumerate(said)
+        if word in english.ASIDES and said[i - 1] not in english.BE  # "insured with", "is with"
+    )
+    return said[: next(ends, len(said))]
+
+
+def _circumstances(value: list[str]) -> frozenset[str]:
+    """Words that say where, when or what for; a date or a time of day is a value itself."""
+    starts = [i for i, word in enumerate(value) if i and word in english.CIRCUMSTANCES]
+    found: set[str] = set()
+    for start, end in pairwise([*starts, len(value)]):
+        told = value[start:end]
+        if end > start + 1 and not (told[1][0].isdecimal() or told[1] in english.CLOCK):
+            found.update(word for word in told if word not in english.DETERMINERS)
+    return frozenset(found)
 
 
 def _expanded(said: list[str]) -> list[str]:
@@ -229,7 +302,19 @@ def _pivot(said: list[str]) -> int:
     """The index at which the verb begins; 0 if none is known."""
     if said and said[0] in english.SPEAKERS:
         return 1
-    return next((i for i, word in enumerate(said) if i and word in english.VERBS), 0)
+    known = (i for i, word in enumerate(said) if i and _is_verb(said, i))
+    singular = next(known, 0)
+    if singular or not said:
+        return singular
+    first = 2 if said[0] in english.DETERMINERS else 1
+    rest = enumerate(said[first : first + 2], first)
+    return next((i for i, word in rest if english.SINGULAR.search(word)), 0)
+
+
+def _is_verb(said: list[str], i: int) -> bool:
+    if said[i] in english.PRESENT | english.ENDING and said[i - 1] in english.BEFORE_NOUNS:
+        return False  # "after work", "the run"
+    return said[i] in english.VERBS or said[i] in english.ENDING
 
 
 def _of_change(subject: list[str], group: frozenset[str], rest: list[str]) -> _Parts | None:
@@ -245,11 +330,16 @@ def _of_change(subject: list[str], group: frozenset[str], rest: list[str]) -> _P
 
 def _of_ending(subject: list[str], group: frozenset[str], rest: list[str]) -> _Parts | None:
     """As "I gave up coffee", "the party is cancelled"."""
-    if rest[-1] in english.ENDED and not group.isdisjoint(english.BE):
+    if english.APART.search(" ".join(rest)):
+        return _Parts(subject, group, "part", [], ends=True)
+    if rest == ["died"] or (rest[-1] in english.ENDED and not group.isdisjoint(english.BE)):
         return _Parts(subject, group, "end", [], ends=True)
     text = " ".join(rest)
     found = english.ENDS.match(text) if group.isdisjoint(english.NOT) else None
-    return _Parts(subject, group, "end", text[found.end() :].split(), ends=True) if found else None
+    if found is None:
+        return None
+    verb = "leave" if rest[0] == "left" else "end"
+    return _Parts(subject, group, verb, text[found.end() :].split(), ends=True)
 
 
 def _of_being(subject: list[str], group: frozenset[str], rest: list[str]) -> _Parts:
@@ -261,6 +351,8 @@ def _of_being(subject: list[str], group: frozenset[str], rest: list[str]) -> _Pa
         verb, subject = "call", [word for word in subject if word != "name"]
     elif head == "based":
         verb, rest = "live", value
+    elif head in english.LOCATED and value:
+        rest = value
     elif head.endswith("ing") and value:
         verb, rest = _verb(head), value
     elif head in {"my", "our", "the"} and stems(" ".join(value)) & (
@@ -272,12 +364,17 @@ def _of_being(subject: list[str], group: frozenset[str], rest: list[str]) -> _Pa
 
 def _of_verb(subject: list[str], group: frozenset[str], rest: list[str]) -> _Parts:
     head, value = rest[0], rest[1:]
-    ended = head.endswith("ed") or head in english.PAST
+    ended = bool(english.PAST_ENDING.search(head)) or head in english.PAST
     if not group.isdisjoint(english.HAVE) and not ended:
         return _Parts(subject, group, "have", rest)
     verb = _verb(head)
     if verb == "work" and value:
         verb = english.WORKS.get(value[0], verb)
+    elif verb in english.LIKED:
+        verb = "like"
+    elif verb in english.OPPOSITES:
+        verb = english.OPPOSITES[verb]
+        group = group - english.NOT if english.NOT & group else group | {"not"}
     past = ended or not group.isdisjoint(english.WAS)
     return _Parts(subject, group, verb, value, past=past)
 
@@ -287,9 +384,10 @@ def _verb(word: str) -> str:
 
 
 def _subject(said: list[str]) -> frozenset[str]:
-    if said[0] in english.SPEAKERS:
+    if said[0] in english.SPEAKERS or (len(said) == 1 and said[0] in english.OWNERS):
         return SPEAKER
-    return stems(" ".join(word for word in said if word != "new"))
+    directions = english.DIRECTIONS.intersection(said)
+    return stems(" ".join(word for word in said if word != "new")) | directions
 
 
 def _names(clause: str) -> frozenset[str]:

@@ -17,9 +17,13 @@ REDATED_COSINE_MIN = 0.45
 SHARED_TERMS_MIN = 2  # Beside the value that is replaced; one may be chance.
 NAMED_TERMS_MIN = 2  # "the Aire Valley half" is one race; "May" may be many things.
 DENIED_TERMS_MIN = 2  # "I'm not afraid" of this does not contradict "I'm afraid" of that.
+SHORT_TERMS_MAX = 4  # Of a longer value the rest may be another matter.
 
-_SINGLE = frozenset({"work for", "work as", "prefer", "drive"})  # One value at a time.
-_CHANGED_AT_ALL = english.stems("changed switched updated upgraded")
+_SINGLE = frozenset({"work for", "work as"})  # One value at a time.
+_CHANGED_AT_ALL = english.stems(
+    "changed switched updated upgraded renamed migrated raised lowered increased decreased reduced"
+    " extended shortened"
+)
 _NAMING = {"be", "call"}
 
 
@@ -69,11 +73,14 @@ def supersedes(older: Statement, newer: Statement, *, cosine: float) -> bool:
         return False
     if (older.speaker or "").casefold() != (newer.speaker or "").casefold():
         return False
-    before, after = read(older.text), read(newer.text)
+    before = read(older.text, older.speaker or "")
+    after = read(newer.text, newer.speaker or "")
     return (
         any(_replaces(old, new) for new in after.assertions for old in before.assertions)
         or any(_ends(before, new) for new in after.assertions if new.ends)
         or any(_displaces(before, after, value) for value in after.gone)
+        or any(_contrasts(before, after, value) for value in after.wrong)
+        or any(_moves(old, new) for new in after.assertions for old in before.assertions)
         or (cosine >= REDATED_COSINE_MIN and _redates(before, after))
     )
 
@@ -83,18 +90,39 @@ def _replaces(old: Assertion, new: Assertion) -> bool:
         return False
     if new.changes:
         return _holds(old) and not new.negated and _changes(old, new)
-    named = {old.verb, new.verb} == _NAMING and old.named and new.named
+    named = {old.verb, new.verb} == _NAMING and old.named and new.named and old.subject != SPEAKER
     if new.past or (old.verb != new.verb and not named):
         return False
     if old.negated != new.negated:
         return _denies(old, new)
-    return not new.negated and _revalues(old, new)
+    return not new.negated and (_turns(old, new) or _revalues(old, new))
+
+
+def _turns(old: Assertion, new: Assertion) -> bool:
+    """Same subject: whether it is now in another state of those that exclude each other."""
+    was, now = (_state(said.value) for said in (old, new))
+    if old.verb != "be" or not was or not now or was == now:
+        return False
+    if english.STATES[was] != english.STATES[now]:
+        return False
+    rest = new.value - {now}
+    return rest <= old.value or (new.renewed and rest <= new.measured)
+
+
+def _state(value: frozenset[str]) -> str:
+    return min(value & english.STATES.keys(), default="")
 
 
 def _revalues(old: Assertion, new: Assertion) -> bool:
     """Same subject and verb: whether another value of the same kind takes the place of the old."""
-    if new.more or not (old.value - new.value and new.value - old.value):
+    if new.more or not (old.value - new.value and new.value - old.value) or _beside(old, new):
         return False
+    if (
+        {old.verb, new.verb} == {"be"}
+        and new.renewed
+        and not old.subject.isdisjoint(english.ONE_AT_A_TIME)
+    ):
+        return True
     if old.measured and new.measured and not (old.named and new.named):
         return _remeasures(old, new)
     if bool(old.measured) != bool(new.measured):
@@ -102,17 +130,45 @@ def _revalues(old: Assertion, new: Assertion) -> bool:
     if old.verb == "live":
         return old.placed and new.placed
     if not {old.verb, new.verb} <= _NAMING:
-        return old.verb in _SINGLE or (
-            new.renewed and old.verb not in english.CHATTY | english.SEVERAL
-        )
+        return old.verb in _SINGLE or _substitutes(old, new)
     if new.renewed and old.placed and new.placed:
         return True
     if bool(old.named) != bool(new.named):
         return False
-    if "call" in {old.verb, new.verb} or _is_attribute(old) or (_is_role(old) and old.named):
+    attribute = _is_attribute(old) and old.subject.isdisjoint(english.CODES)
+    if "call" in {old.verb, new.verb} or attribute or (_is_role(old) and old.named):
         return True
     alike = bool(old.named) or not old.value.isdisjoint(new.value)
     return new.renewed and alike and old.subject != SPEAKER
+
+
+def _beside(old: Assertion, new: Assertion) -> bool:
+    """True where both may hold, each in its own place or time: "on Mondays", "at home"."""
+    if old.where == new.where:
+        return False
+    if _is_attribute(old) or new.renewed:
+        return bool(old.where and new.where) and _core(old) != _core(new)
+    return True
+
+
+def _core(said: Assertion) -> frozenset[str]:
+    return said.value - english.stems(" ".join(said.where))
+
+
+def _substitutes(old: Assertion, new: Assertion) -> bool:
+    """True where the newer one says that it is new, and one at a time is likely."""
+    short = max(len(old.value), len(new.value)) <= SHORT_TERMS_MAX
+    alike = short and bool((old.value & new.value) - old.measured)
+    if old.verb in english.WISHES:  # "light mode" instead of "dark mode", not of "short answers"
+        alike = alike and old.value.isdisjoint(
+            english.MOODS
+        )  # "I want to be sure" of this and that
+        return (new.renewed and alike) or (old.verb == "prefer" and (new.renewed or alike))
+    if not new.renewed or old.verb in english.CHATTY | english.SEVERAL:
+        return False
+    if old.subject == SPEAKER:  # "I use Git now" says nothing of Flask.
+        return alike or old.verb in english.ONE_BY_ONE
+    return old.verb in english.KNOWN or old.placed or alike
 
 
 def _remeasures(old: Assertion, new: Assertion) -> bool:
@@ -129,8 +185,13 @@ def _remeasures(old: Assertion, new: Assertion) -> bool:
 def _changes(old: Assertion, new: Assertion) -> bool:
     """Same subject: whether what the newer one says to have changed is what the older one says."""
     other = bool(new.value - old.value)
-    if old.verb == "live" or _is_attribute(old):
+    if old.verb in {"live", "call"} or _is_attribute(old):
         return other or (_is_attribute(old) and not new.value)
+    # "runs Ubuntu 20" and "upgraded to Ubuntu 24", "is on the Pro plan" and "to the free plan"
+    if other and old.value & new.value and old.value - new.value:
+        return True
+    if old.verb == "work" and new.verb in english.TRANSFERS:
+        return other and old.placed
     # What can move has a place or a time; "my sister has changed" says nothing of her age.
     movable = old.placed or not old.measured.isdisjoint(english.CALENDAR)
     if old.verb not in english.QUANTITIES or old.subject == SPEAKER:
@@ -142,42 +203,115 @@ def _changes(old: Assertion, new: Assertion) -> bool:
     return other and old.placed and not new.measured
 
 
+def _moves(old: Assertion, new: Assertion) -> bool:
+    """True where something that the older text names in passing gets another date or number."""
+    if not (new.changes and _holds(old) and old.mine and new.measured - old.measured):
+        return False
+    if new.negated or not old.measured or old.subject == new.subject:
+        return False
+    if not old.measured.isdisjoint(english.CALENDAR):
+        return new.subject <= old.value and not new.measured.isdisjoint(english.CALENDAR)
+    unit = new.value - new.measured
+    return bool(unit and new.subject & old.value) and unit <= old.value
+
+
 def _denies(old: Assertion, new: Assertion) -> bool:
     """Same subject and verb, one of both negated: whether it is about the same."""
     shared = old.value & new.value
     if new.final:
         alone = not new.value and old.verb != "be" and old.verb not in english.CHATTY
         return bool(shared) or alone
-    if old.verb in english.CHATTY or not (new.value <= old.value or old.value <= new.value):
+    if old.verb in english.CHATTY:
         return False
-    if old.verb == "be" and not new.renewed:
-        return len(shared) >= DENIED_TERMS_MIN
-    return bool(shared - english.MOODS)
+    if old.value == new.value:
+        if not shared:
+            return new.renewed and old.verb != "be"
+        if old.verb == "be" and old.subject == SPEAKER and not new.renewed:
+            return len(shared) >= DENIED_TERMS_MIN
+        return bool(shared - english.MOODS)
+    subset = new.value <= old.value or old.value <= new.value
+    return new.renewed and subset and bool(shared - english.MOODS)
 
 
 def _ends(before: Reading, new: Assertion) -> bool:
     """True where the newer text says that what the older one says has ended."""
     current = [old for old in before.assertions if _holds(old)]
+    if new.verb == "part":
+        return any(old.mine and _couples(old, new) for old in current)
     if not new.value:
-        return new.subject != SPEAKER and any(old.subject == new.subject for old in current)
-    if new.subject != SPEAKER:
-        return False
+        return new.subject != SPEAKER and any(
+            old.subject == new.subject or (old.mine and _names(old, new)) for old in current
+        )
+    if new.verb == "leave":
+        named = len(new.value) >= NAMED_TERMS_MIN or new.named
+        current = [
+            old
+            for old in current
+            if (named and old.verb in english.MEMBERSHIPS)
+            or (old.verb == "live" and old.value == new.value)
+        ]
     # "I gave up coffee", "I sold the Volvo": of one's own habits and things.
-    if any(old.mine and new.value <= old.value | {old.verb} for old in current):
+    own = [old for old in current if old.subject == new.subject or _both_mine(old, new)]
+    over = new.value - english.SUBSCRIPTIONS or new.value
+    if any(over <= old.value | {old.verb} and _is_over(old, new) for old in own):
         return True
+    if any(old.value == new.subject and new.value <= old.subject for old in current):
+        return True  # "The CEO is Vogel", "Vogel resigned as CEO"
+    if new.subject != SPEAKER or new.verb == "leave":
+        return False
     if any(old.ends and not new.value.isdisjoint(old.value) for old in before.assertions):
         return False  # It was over before.
     return len(new.named) >= NAMED_TERMS_MIN and new.value <= before.terms
 
 
+def _is_over(old: Assertion, new: Assertion) -> bool:
+    """True but where only a subscription is over, and the older one likes what it is for."""
+    return new.value.isdisjoint(english.SUBSCRIPTIONS) or old.verb not in english.SEVERAL
+
+
+def _couples(old: Assertion, new: Assertion) -> bool:
+    told = old.subject | old.value | {old.verb}
+    return not told.isdisjoint(english.PARTNERS) and (
+        new.subject == SPEAKER or not new.subject.isdisjoint(told)
+    )
+
+
+def _both_mine(old: Assertion, new: Assertion) -> bool:
+    return old.mine and new.subject == SPEAKER
+
+
+def _names(old: Assertion, new: Assertion) -> bool:
+    """True where the older one is about one thing by name, of which the newer one speaks."""
+    return len(new.subject) >= NAMED_TERMS_MIN and new.subject <= old.value
+
+
 def _displaces(before: Reading, after: Reading, gone: frozenset[str]) -> bool:
     """True where the older text has a value that the newer one names as wrong or gone."""
-    if not gone <= before.terms or any(gone & value for value in before.gone):
+    if (
+        not gone <= before.terms
+        or gone <= english.CHATTY
+        or any(gone & value for value in before.gone)
+    ):
         return False
-    if measures(gone):
+    if gone == measures(gone):
         return len((before.terms & after.terms) - gone) >= SHARED_TERMS_MIN
+    subjects = {new.subject for new in after.assertions}
+    verbs = {new.verb for new in after.assertions}
     return any(
-        _holds(old) and old.mine and gone <= old.value | {old.verb} for old in before.assertions
+        _holds(old)
+        and (old.mine or old.subject in subjects)
+        and (old.verb not in english.CHATTY | english.SEVERAL or old.verb in verbs)
+        and gone <= old.value | {old.verb}
+        for old in before.assertions
+    )
+
+
+def _contrasts(before: Reading, after: Reading, wrong: frozenset[str]) -> bool:
+    """True where the newer one says the same but for a value that it calls wrong."""
+    said = {(new.subject, new.verb) for new in after.assertions}
+    return bool(wrong) and any(
+        _holds(old) and (old.subject, old.verb) in said and wrong <= old.value
+        for old in before.assertions
     )
 
 
@@ -205,4 +339,4 @@ def _is_attribute(said: Assertion) -> bool:
 
 def _is_role(said: Assertion) -> bool:
     """True where its subject is a part that one person plays at a time."""
-    return not said.subject.isdisjoint(english.ROLES)
+    return not said.subject.isdisjoint(english.ROLES - english.SHARED_ROLES)

@@ -81,7 +81,7 @@ class SearchMore(Keyed, Conditions, total=False):
     context: str
     active_concepts: Sequence[str]
     record_access: bool
-    include_decayed: bool
+    include_decayed: bool | None
     include_metadata: bool
     noise: bool
     seed: int
@@ -188,6 +188,12 @@ class ConceptMore(Keyed, total=False):
     """The arguments of `add_concept` beyond the published client's, by name."""
 
     aliases: Sequence[str]
+
+
+class DeleteConceptMore(Keyed, total=False):
+    """The arguments of `delete_concept`, by name. `reason`: for people who read the log."""
+
+    reason: str
 
 
 def unexpected(method: str, name: str, known: Iterable[str]) -> TypeError:

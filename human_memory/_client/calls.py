@@ -8,7 +8,7 @@ import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, Generic, Literal, TypeVar
 from uuid import uuid4
@@ -18,6 +18,7 @@ from human_memory._client.arguments import (
     STRATEGY_PARAMETERS,
     ConceptMore,
     CorrectMore,
+    DeleteConceptMore,
     InspectMore,
     Keyed,
     LetterFilters,
@@ -313,6 +314,26 @@ def get_concept(name: str, whose: Whose) -> Call[models.Concept]:
     return _call(routes.GET_CONCEPT, models.Concept, {"name": name}, whose)
 
 
+def rename_concept(name: str, new_name: str, more: Keyed) -> Call[models.Concept]:
+    """A concept under another name."""
+    _given(more, Keyed, "rename_concept")
+    fields = {"name": name, "new_name": new_name}
+    return _write(routes.RENAME_CONCEPT, models.Concept, fields, more)
+
+
+def merge_concept(name: str, into: str, more: Keyed) -> Call[models.Concept]:
+    """The concept that another one is merged into."""
+    _given(more, Keyed, "merge_concept")
+    return _write(routes.MERGE_CONCEPT, models.Concept, {"name": name, "into": into}, more)
+
+
+def delete_concept(name: str, more: DeleteConceptMore) -> Call[None]:
+    """A concept that is no more. Not repeatable: a second time it is not found."""
+    fields = {"name": name, **_given(more, DeleteConceptMore, "delete_concept")}
+    call = _unsent(_write(routes.DELETE_CONCEPT, models.Accepted, fields, more))
+    return call.giving(lambda _: None)
+
+
 def add_relation(relation: Mapping[str, Any], more: Keyed) -> Call[models.Relation]:
     """A relation, new or with another weight."""
     _given(more, Keyed, "add_relation")
@@ -464,7 +485,10 @@ def _value(value: Any) -> Any:
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise TypeError("a time needs its zone: use datetime.now(UTC), or text with a zone")
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        ahead = value.utcoffset() or timedelta()
+        whole = not ahead % timedelta(minutes=1)  # as RFC 3339 has them
+        there = value if whole else value.astimezone(UTC)
+        return there.isoformat().replace("+00:00", "Z")
     if isinstance(value, tuple):
         return list(value)
     return value

@@ -1,9 +1,8 @@
-"""From an address to a transport; the libraries of the others are not loaded."""
+"""From an address to a transport, with no library but its own; an address as it may be shown."""
 
 from numbers import Real
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from human_memory._client.addresses import without_password
 from human_memory._client.calls import Call, check_header
 from human_memory.exceptions import HumanMemoryError, ValidationError
 from human_memory.extras import needs
@@ -115,3 +114,16 @@ def _headers(namespace: str | None, api_key: str | None) -> dict[str, str]:
     if api_key is not None:
         headers["Authorization"] = f"Bearer {api_key}"
     return headers
+
+
+def without_password(url: str) -> str:
+    """A URL as it may be shown: without who asks, and without their key.
+
+    >>> without_password("redis://:secret@host:6379/0")
+    'redis://host:6379/0'
+    >>> without_password("any:secret@host:8000")
+    'host:8000'
+    """
+    scheme, mark, _ = url.partition("://")
+    start = scheme + mark if mark else ""
+    return start + url.removeprefix(start).rpartition("@")[2]

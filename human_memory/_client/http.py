@@ -14,8 +14,8 @@ import httpx
 from pydantic import TypeAdapter
 from pydantic_core import PydanticSerializationError, to_json
 
-from human_memory._client.addresses import without_password
 from human_memory._client.calls import Call
+from human_memory._client.connecting import without_password
 from human_memory._client.failures import NOT_REPEATED, STATUSES_AGAIN, error_of
 from human_memory._client.limits import limited, within
 from human_memory._client.loops import PerLoop, closed

@@ -15,10 +15,10 @@ from human_memory.deadline import Deadline
 from human_memory.forks import begins_anew
 from schemas.codec import encode
 from schemas.errors import DeadlineExceeded, Unavailable
+from schemas.fields import QueryBase
 from schemas.inbox import InboxCommand
 from schemas.limits import TIMEOUT_MS_DEFAULT
 from schemas.maintenance import CancelRun, RunJob, UndoRun
-from schemas.query_base import QueryBase
 from schemas.replies import Reply
 from schemas.topics import (
     CONTENT_TYPE,

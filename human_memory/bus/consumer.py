@@ -92,7 +92,11 @@ class LogConsumer(AIOKafkaConsumer):  # type: ignore[misc] # aiokafka has no typ
         """Leave the group and disconnect, if Kafka answers; it never fails."""
         try:
             await self._stop()
-        except Exception as error:  # noqa: BLE001 # it must be gone, whatever had died in it
+        except (Exception, asyncio.CancelledError) as error:  # see below
+            # aiokafka lets out the cancellation of a task of its own that was to fetch again.
+            if isinstance(error, asyncio.CancelledError) and _is_cancelled():
+                raise
+            # It must be gone, whatever had died in it.
             _log.warning("cut a consumer off: %r", error)
             await cut_off(self._client, self._tasks().values())
 
@@ -250,3 +254,9 @@ class LogConsumer(AIOKafkaConsumer):  # type: ignore[misc] # aiokafka has no typ
         for tp, records in found.items():
             self._delivered[tp] = records[-1].offset + 1
         return found
+
+
+def _is_cancelled() -> bool:
+    """True if the task that asks is to end."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -14,9 +14,14 @@ from human_memory.bus.settings import KafkaSettings
 
 # A poll returns at once when there is something; else the consumer is looked at so often.
 FOLLOW_POLL_MS = 5_000
+# Kafka holds back its answer so long where it has nothing new. A consumer that is sent elsewhere
+# meanwhile waits for that answer first: with aiokafka's 500 ms each look at dead letters took one.
+HELD_BACK_MS_MAX = 50
 
 
-def groupless(settings: KafkaSettings, *, client_id: str = "human-memory-reader") -> LogConsumer:
+def groupless(
+    settings: KafkaSettings, *, client_id: str = "human-memory-reader", **arguments: Any
+) -> LogConsumer:
     """A consumer that is not started, and has no partitions."""
     return LogConsumer(
         **settings.connection_arguments(),
@@ -25,6 +30,7 @@ def groupless(settings: KafkaSettings, *, client_id: str = "human-memory-reader"
         enable_auto_commit=False,
         # Only where its position is no longer in the log: then no record that is may be missed.
         auto_offset_reset="earliest",
+        **arguments,
     )
 
 
@@ -35,7 +41,7 @@ async def consuming(settings: KafkaSettings, doing: str) -> AsyncIterator[LogCon
     Raises:
         Unavailable: Kafka does not answer, at the start or later.
     """
-    consumer = groupless(settings)
+    consumer = groupless(settings, fetch_max_wait_ms=HELD_BACK_MS_MAX)
     with kafka_trouble(settings, doing):
         try:
             await consumer.start()

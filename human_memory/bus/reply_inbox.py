@@ -10,11 +10,11 @@ from uuid import uuid4
 
 from aiokafka import TopicPartition
 
-from human_memory.bus.backoff import Backoff
 from human_memory.bus.consumer import LogConsumer
 from human_memory.bus.consuming import followed, from_the_end
 from human_memory.bus.errors import kafka_trouble
 from human_memory.bus.settings import KafkaSettings
+from human_memory.deadline import Backoff
 from schemas.codec import decode_reply
 from schemas.errors import LimitExceeded, Rejected, Unavailable
 from schemas.replies import Reply

@@ -1,17 +1,15 @@
 """`search`, `recall`, `inspect`, `list`, `stats`: what is remembered."""
 
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from human_memory.cli import rendering
 from human_memory.cli.command import command
 from human_memory.cli.options import QueryOptions, json_object, moment, numbers_by_name
-from human_memory.cli.output import out
 from human_memory.cli.writing import MemoryIdArgument
 from schemas.queries import Inspect, ListMemories, Namespaces, Recall, Search, Stats
-from schemas.query_base import QueryBase
 
 app = typer.Typer()
 
@@ -22,8 +20,8 @@ FilterOption = Annotated[
         help='Only what metadata say, such as {"total": {"$gte": 100}, "from.city": "Bern"}.',
     ),
 ]
-SessionOption = Annotated[str | None, typer.Option(help="Only of this conversation.")]
-SpeakerOption = Annotated[str | None, typer.Option(help="Only what they said.")]
+SessionOption = Annotated[str | None, typer.Option(help="Only from this conversation.")]
+SpeakerOption = Annotated[str | None, typer.Option(help="Only from this speaker.")]
 AsOfOption = Annotated[
     str | None, typer.Option(metavar="TIME", help="Answer as of this past moment (ISO 8601).")
 ]
@@ -67,7 +65,7 @@ class SearchOptions(ConditionOptions, QueryOptions):
     top_k: Annotated[int, typer.Option("-k", "--top-k", help="Show at most this many.")] = 7
     concepts: Annotated[
         list[str],
-        typer.Option("--concept", help="A concept that is active and lifts what belongs to it."),
+        typer.Option("--concept", help="An active concept: memories about it rank higher."),
     ] = field(default_factory=list)
     as_of: AsOfOption = None
     no_record: NoRecordOption = False
@@ -79,8 +77,13 @@ class SearchOptions(ConditionOptions, QueryOptions):
         float | None, typer.Option(help="Use this instead of the retrieval threshold.")
     ] = None
     include_decayed: Annotated[
-        bool, typer.Option("--include-decayed", help="Search decayed memories too.")
-    ] = False
+        bool | None,
+        typer.Option(
+            "--include-decayed/--no-decayed",
+            help="All decayed memories above the threshold, or none.",
+            show_default="those that the query brings back",
+        ),
+    ] = None
     include_metadata: IncludeMetadataOption = False
     context: Annotated[
         str | None, typer.Option(help="The situation, as text; kept with the accesses.")
@@ -105,33 +108,18 @@ async def search(options: SearchOptions) -> None:
 
     Example: `human-memory search "Where does Noemi live?" -k 3 --explain`
     """
-    query = Search.model_validate(
-        _given(
-            options,
-            query=options.query,
-            top_k=options.top_k,
-            types=options.types,
-            tags=options.tags,
-            filter=json_object(options.filter, "--filter"),
-            session=options.session,
-            speaker=options.speaker,
-            created_after=moment(options.since, "--since"),
-            created_before=moment(options.until, "--until"),
-            active_concepts=options.concepts,
-            as_of=moment(options.as_of, "--as-of"),
-            record_access=not options.no_record,
-            explain=options.explain,
-            collapse=not options.no_collapse,
-            min_activation=options.min_activation,
-            include_decayed=options.include_decayed,
-            include_metadata=options.include_metadata,
-            context=options.context,
-            noise=options.noise,
-            seed=options.seed,
-            parameters=numbers_by_name(options.parameters),
-        )
+    query = options.message(
+        Search,
+        filter=json_object(options.filter, "--filter"),
+        created_after=moment(options.since, "--since"),
+        created_before=moment(options.until, "--until"),
+        active_concepts=options.concepts,
+        as_of=moment(options.as_of, "--as-of"),
+        record_access=not options.no_record,
+        collapse=not options.no_collapse,
+        parameters=numbers_by_name(options.parameters),
     )
-    await _answer(options, query, rendering.print_found)
+    await options.answer(query, rendering.print_found)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,17 +139,9 @@ async def recall(options: RecallOptions) -> None:
 
     Example: `human-memory recall 5a0f... --explain`
     """
-    query = Recall.model_validate(
-        _given(
-            options,
-            memory_id=options.memory_id,
-            context=options.context,
-            as_of=moment(options.as_of, "--as-of"),
-            record_access=not options.no_record,
-            explain=options.explain,
-        )
-    )
-    await _answer(options, query, rendering.print_memory)
+    as_of = moment(options.as_of, "--as-of")
+    query = options.message(Recall, as_of=as_of, record_access=not options.no_record)
+    await options.answer(query, rendering.print_memory)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,13 +154,12 @@ class InspectOptions(QueryOptions):
 
 @command(app)
 async def inspect(options: InspectOptions) -> None:
-    """Everything about one memory, in any status, without touching it.
+    """Show everything about one memory, in any status, without strengthening it.
 
     Example: `human-memory inspect 5a0f... --json`
     """
-    as_of = moment(options.as_of, "--as-of")
-    query = Inspect.model_validate(_given(options, memory_id=options.memory_id, as_of=as_of))
-    await _answer(options, query, rendering.print_memory)
+    query = options.message(Inspect, as_of=moment(options.as_of, "--as-of"))
+    await options.answer(query, rendering.print_memory)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,27 +183,16 @@ class ListOptions(QueryOptions):
 
 @command(app, "list")
 async def list_(options: ListOptions) -> None:
-    """The memories of a namespace by activation, without touching them.
+    """List the memories of a namespace by activation, without strengthening them.
 
     Example: `human-memory list -n acme/agent-7 --status active --limit 20`
     """
-    query = ListMemories.model_validate(
-        _given(
-            options,
-            status=options.status,
-            memory_type=options.memory_type,
-            filter=json_object(options.filter, "--filter"),
-            session=options.session,
-            speaker=options.speaker,
-            tag=options.tag,
-            limit=options.limit,
-            offset=options.offset,
-            cursor=options.cursor,
-            include_metadata=options.include_metadata,
-            as_of=moment(options.as_of, "--as-of"),
-        )
+    query = options.message(
+        ListMemories,
+        filter=json_object(options.filter, "--filter"),
+        as_of=moment(options.as_of, "--as-of"),
     )
-    await _answer(options, query, rendering.print_list)
+    await options.answer(query, rendering.print_list)
 
 
 @command(app)
@@ -233,7 +201,7 @@ async def stats(options: QueryOptions) -> None:
 
     Example: `human-memory stats -n acme/agent-7`
     """
-    await _answer(options, Stats.model_validate(_given(options)), rendering.print_stats)
+    await options.answer(options.message(Stats), rendering.print_stats)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -249,26 +217,8 @@ class NamespacesOptions(QueryOptions):
 
 @command(app)
 async def namespaces(options: NamespacesOptions) -> None:
-    """The namespaces of the installation by name, with their memories by status.
+    """List the namespaces of the installation, with their memories by status.
 
     Example: `human-memory namespaces --prefix acme/`
     """
-    query = Namespaces.model_validate(
-        _given(options, prefix=options.prefix, limit=options.limit, cursor=options.cursor)
-    )
-    await _answer(options, query, rendering.print_namespaces)
-
-
-def _given(options: QueryOptions, **fields: Any) -> dict[str, Any]:
-    """A query's fields without those that were not given."""
-    values = {"namespace": options.namespace, "after": options.after, **fields}
-    return {name: value for name, value in values.items() if value is not None}
-
-
-async def _answer(options: QueryOptions, query: QueryBase, show: rendering.Show) -> None:
-    reply = await options.request(query)
-    if options.as_json:
-        options.print_reply(reply)
-    else:
-        assert reply.result is not None
-        show(out(), reply.result)
+    await options.answer(options.message(Namespaces), rendering.print_namespaces)

@@ -23,7 +23,7 @@ from human_memory.operations.requests import (
 from schemas.limits import POSITION_PATTERN
 
 app = typer.Typer(
-    help="Look at what could not be processed, send it again, or be done with it.",
+    help="See what could not be processed, send it again, or discard it.",
     no_args_is_help=True,
 )
 PlaceArgument = Annotated[
@@ -172,9 +172,9 @@ class DiscardOptions(SomeOptions):
 
 @command(app)
 async def discard(options: DiscardOptions) -> None:
-    """Be done with a dead letter, or with --all with all that wait: no replay of all sends them.
+    """Discard a dead letter, or with --all all that wait: `replay --all` leaves them out.
 
-    They stay in the list for 30 days, as discarded; by its place one can still be sent back.
+    They stay in the list for 30 days, as discarded; each can still be sent back by its place.
 
     Example: `human-memory dead-letters discard --all --topic memory.queries`
     """

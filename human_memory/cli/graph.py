@@ -9,11 +9,10 @@ from rich.text import Text
 
 from human_memory.cli.command import command
 from human_memory.cli.options import BusOptions, QueryOptions
-from human_memory.cli.output import out, table
-from human_memory.cli.rendering import Show
-from schemas.inbox import Concept, Relation
+from human_memory.cli.output import table
+from human_memory.operations.graph import NamingCommand, name_after
+from schemas.inbox import Concept, DeleteConcept, MergeConcept, Relation, RenameConcept
 from schemas.queries import ConceptQuery, GraphExport, Spread
-from schemas.replies import Reply
 
 app = typer.Typer()
 
@@ -38,17 +37,6 @@ class ConceptOptions(QueryOptions):
         typer.Option("--alias", help="With --create: another name in texts; may be repeated."),
     ] = field(default_factory=list)
 
-    def message(self) -> Concept:
-        """The command to send; raises ValidationError where the contract forbids it."""
-        fields = {
-            "namespace": self.namespace,
-            "name": self.name,
-            "concept_type": self.concept_type,
-            "activation": self.activation,
-            "aliases": self.aliases,
-        }
-        return Concept.model_validate({k: v for k, v in fields.items() if v is not None})
-
 
 @command(app)
 async def concept(options: ConceptOptions) -> None:
@@ -59,12 +47,81 @@ async def concept(options: ConceptOptions) -> None:
     Example: `human-memory concept Python --create --type language --alias py`
     """
     if options.create:
-        await _written(options, options.message(), f"concept {options.name}")
+        # The next command may be about it.
+        await options.write(options.message(Concept), f"concept {options.name}", visible=True)
         return
     if options.concept_type is not None or options.activation is not None or options.aliases:
         raise typer.BadParameter("--type, --activation and --alias need --create")
-    query = ConceptQuery(namespace=options.namespace, name=options.name, after=options.after)
-    _print(options, await options.request(query), print_concept)
+    await options.answer(options.message(ConceptQuery), print_concept)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneConceptOptions(BusOptions):
+    """Options of commands about a concept that is there."""
+
+    name: Annotated[str, typer.Argument(help="A name of the concept.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenameOptions(OneConceptOptions):
+    """Options of `rename-concept`."""
+
+    new_name: Annotated[str, typer.Argument(help="A name that no other concept has.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MergeOptions(OneConceptOptions):
+    """Options of `merge-concept`."""
+
+    into: Annotated[str, typer.Argument(help="A name of the concept that stays.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeleteOptions(OneConceptOptions):
+    """Options of `delete-concept`."""
+
+    reason: Annotated[str | None, typer.Option(help="For people who read the log.")] = None
+
+
+@command(app)
+async def rename_concept(options: RenameOptions) -> None:
+    """Give a concept another name. The old one still means it, in texts and in commands.
+
+    Example: `human-memory rename-concept Twitter X`
+    """
+    message = options.message(RenameConcept)
+    await _renamed(options, message, f"{options.name} is called {options.new_name}")
+
+
+@command(app)
+async def merge_concept(options: MergeOptions) -> None:
+    """Make a concept one with another, which takes over its memories, relations and names.
+
+    This can't be taken back: nobody knows afterwards what was at which.
+
+    Example: `human-memory merge-concept "Acme Inc." Acme`
+    """
+    message = options.message(MergeConcept)
+    await _renamed(options, message, f"{options.name} is {options.into}")
+
+
+@command(app)
+async def delete_concept(options: DeleteOptions) -> None:
+    """Delete a concept, its relations and its links to memories. The memories stay.
+
+    Example: `human-memory delete-concept Acmee --reason "a typing error"`
+    """
+    message = options.message(DeleteConcept)
+    await _renamed(options, message, f"deleted {options.name}")
+
+
+async def _renamed(options: BusOptions, message: NamingCommand, done: str) -> None:
+    async def ask(query: ConceptQuery) -> dict[str, Any]:
+        return (await options.request(query)).unwrap()
+
+    # What the log would take and the fold ignore is refused before.
+    await name_after(message, ask)
+    await options.write(message, done, visible=True)  # the next command may be about it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,18 +140,12 @@ async def relate(options: RelateOptions) -> None:
 
     Example: `human-memory relate Python USED_FOR AI --weight 0.9`
     """
-    message = Relation(
-        namespace=options.namespace,
-        source=options.source,
-        target=options.target,
-        relation_type=options.relation_type,
-        weight=options.weight,
-    )
+    message = options.message(Relation)
     # A relation to nothing is ignored where it is read from the log: say so before.
     for name in (options.source, options.target):
         await options.request(ConceptQuery(namespace=options.namespace, name=name, limit=1))
     arrow = f"{options.source} -{options.relation_type}-> {options.target}"
-    await _written(options, message, f"{arrow}  {options.weight:g}")
+    await options.write(message, f"{arrow}  {options.weight:g}", visible=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,18 +159,11 @@ class SpreadOptions(QueryOptions):
 
 @command(app)
 async def spread(options: SpreadOptions) -> None:
-    """Concepts near some others, by the strongest path of relations between them.
+    """List the concepts near some others, by the strongest path of relations.
 
     Example: `human-memory spread Python --depth 3`
     """
-    query = Spread(
-        namespace=options.namespace,
-        active_concepts=options.names,
-        depth=options.depth,
-        limit=options.limit,
-        after=options.after,
-    )
-    _print(options, await options.request(query), print_reached)
+    await options.answer(options.message(Spread, active_concepts=options.names), print_reached)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,12 +175,11 @@ class GraphOptions(QueryOptions):
 
 @command(app)
 async def graph(options: GraphOptions) -> None:
-    """The concepts of a namespace and the relations among them.
+    """List the concepts of a namespace and the relations among them.
 
     Example: `human-memory graph -n acme/agent-7 --json > graph.json`
     """
-    query = GraphExport(namespace=options.namespace, limit=options.limit, after=options.after)
-    _print(options, await options.request(query), print_graph)
+    await options.answer(options.message(GraphExport), print_graph)
 
 
 def print_concept(console: Console, result: dict[str, Any]) -> None:
@@ -173,23 +216,3 @@ def print_graph(console: Console, result: dict[str, Any]) -> None:
 
 def _edge(edge: dict[str, Any]) -> str:
     return f"{edge['source']} -{edge['relation_type']}-> {edge['target']}  {edge['weight']:g}"
-
-
-async def _written(options: BusOptions, message: Concept | Relation, done: str) -> None:
-    async with options.bus() as bus:
-        # The next command may be about it.
-        reply = await bus.request(message, timeout_seconds=options.timeout, visible=True)
-    reply.unwrap()
-    if options.as_json:
-        options.print_reply(reply)
-        return
-    out().print(done, markup=False, soft_wrap=True)
-    out().print(f"position {reply.position}", markup=False, style="dim")
-
-
-def _print(options: BusOptions, reply: Reply, show: Show) -> None:
-    if options.as_json:
-        options.print_reply(reply)
-    else:
-        assert reply.result is not None
-        show(out(), reply.result)

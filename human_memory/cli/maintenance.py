@@ -11,7 +11,7 @@ from rich.text import Text
 
 from human_memory.cli.command import command
 from human_memory.cli.options import BusOptions, QueryOptions
-from human_memory.cli.output import out, table
+from human_memory.cli.output import table
 from human_memory.cli.rendering import print_indented, when
 from schemas.jobs import parameters_of
 from schemas.maintenance import CancelRun, RunJob, UndoRun
@@ -44,19 +44,14 @@ class RunOptions(BusOptions):
 
 @command(app)
 async def run(options: RunOptions) -> None:
-    """Run a job now. Waits until it is done, or says its id if that takes too long.
+    """Run a job now. Waits until it is done, or prints its id if that takes too long.
 
     Example: `human-memory maintenance run capacity --set capacity=1000`
     """
-    message = RunJob.model_validate(
-        {
-            "namespace": options.namespace,
-            "job": options.job,
-            "parameters": dict(map(_parameter, options.parameters)),
-        }
-    )
+    parameters = dict(map(_parameter, options.parameters))
+    message = options.message(RunJob, parameters=parameters)
     parameters_of(message.job, message.parameters)  # refused here, it leaves no dead letter
-    await _done(options, message)
+    await options.answer(message, _print_outcome)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,26 +64,11 @@ class RunsOptions(QueryOptions):
 
 @command(app)
 async def runs(options: RunsOptions) -> None:
-    """The runs of a namespace, newest first.
+    """List the runs of a namespace, newest first.
 
     Example: `human-memory maintenance runs --job decay`
     """
-    query = Runs.model_validate(
-        {"namespace": options.namespace, "after": options.after, "job": options.job}
-        | {"limit": options.limit}
-    )
-    reply = await options.request(query)
-    if options.as_json:
-        options.print_reply(reply)
-        return
-    assert reply.result is not None
-    console = out()
-    for each in reply.result["runs"]:
-        # An id is there to be copied: on a line of its own it is whole, however narrow that is.
-        line = f"{when(each['began_at'])}  {each['job']:<15}  {each['status']}"
-        console.print(line, markup=False, style="bold", soft_wrap=True)
-        console.print(each["run_id"], markup=False, soft_wrap=True)
-        print_indented(console, Text(_report(each)))
+    await options.answer(options.message(Runs), _print_runs)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,17 +80,11 @@ class ShowOptions(QueryOptions):
 
 @command(app)
 async def show(options: ShowOptions) -> None:
-    """One run: how far it is, or what it did and why.
+    """Show one run: how far it is, or what it did and why.
 
     Example: `human-memory maintenance show 8b0f...`
     """
-    query = RunQuery(namespace=options.namespace, after=options.after, run_id=options.run_id)
-    reply = await options.request(query)
-    if options.as_json:
-        options.print_reply(reply)
-        return
-    assert reply.result is not None
-    _print_fields(out(), reply.result)
+    await options.answer(options.message(RunQuery), _print_fields)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +100,7 @@ async def cancel(options: OneRunOptions) -> None:
 
     Example: `human-memory maintenance cancel 8b0f...`
     """
-    await _done(options, CancelRun(namespace=options.namespace, run_id=options.run_id))
+    await options.answer(options.message(CancelRun), _print_outcome)
 
 
 @command(others)
@@ -135,39 +109,40 @@ async def undo(options: OneRunOptions) -> None:
 
     Example: `human-memory undo 8b0f...`
     """
-    await _done(options, UndoRun(namespace=options.namespace, run_id=options.run_id))
+    await options.answer(options.message(UndoRun), _print_outcome)
 
 
 @command(others)
 async def focus(options: QueryOptions) -> None:
-    """Working memory: what the namespace is busy with right now, the strongest first.
+    """Show working memory: the memories in focus right now, the strongest first.
 
     Example: `human-memory focus -n acme/agent-7`
     """
-    query = WorkingMemoryQuery(namespace=options.namespace, after=options.after)
-    reply = await options.request(query)
-    if options.as_json:
-        options.print_reply(reply)
-        return
-    assert reply.result is not None
-    console, memories = out(), reply.result["memories"]
+    await options.answer(options.message(WorkingMemoryQuery), _print_focus)
+
+
+def _print_runs(console: Console, result: dict[str, Any]) -> None:
+    for each in result["runs"]:
+        # An id is there to be copied: on a line of its own it is whole, however narrow that is.
+        line = f"{when(each['began_at'])}  {each['job']:<15}  {each['status']}"
+        console.print(line, markup=False, style="bold", soft_wrap=True)
+        console.print(each["run_id"], markup=False, soft_wrap=True)
+        print_indented(console, Text(_report(each)))
+
+
+def _print_focus(console: Console, result: dict[str, Any]) -> None:
+    memories = result["memories"]
     for each in memories:
         console.print(f"{each['activation']:>7.3f}  {each['memory_id']}", markup=False)
         print_indented(console, Text(each["content"]))
-    console.print(f"{len(memories)} of at most {reply.result['capacity']}")
+    console.print(f"{len(memories)} of at most {result['capacity']}")
 
 
-async def _done(options: BusOptions, message: RunJob | CancelRun | UndoRun) -> None:
-    reply = await options.request(message)
-    if options.as_json:
-        options.print_reply(reply)
-        return
-    assert reply.result is not None
-    result = reply.result
-    if not result["complete"]:
-        out().print(f"still at work; see: human-memory maintenance show {result['run_id']}")
-        return
-    _print_fields(out(), result)
+def _print_outcome(console: Console, result: dict[str, Any]) -> None:
+    if result["complete"]:
+        _print_fields(console, result)
+    else:
+        console.print(f"still at work; see: human-memory maintenance show {result['run_id']}")
 
 
 def _print_fields(console: Console, result: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """Output of commands: tables for people, JSON for programs."""
 
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -15,6 +16,9 @@ from rich.progress import (
 )
 from rich.table import Table
 from rich.text import Text
+
+# Prints a result for people.
+Show = Callable[[Console, dict[str, Any]], None]
 
 
 def out() -> Console:

@@ -1,7 +1,6 @@
 """Answers of the read side, as people read them."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 from rich.console import Console
@@ -10,7 +9,6 @@ from rich.text import Text
 
 from human_memory.cli.output import table
 
-Show = Callable[[Console, dict[str, Any]], None]
 _INDENT = 4
 _HISTORY_SHOWN = 10
 
@@ -18,7 +16,7 @@ _HISTORY_SHOWN = 10
 def print_found(console: Console, result: dict[str, Any]) -> None:
     """Memories by rank: one line of numbers each, and below it what they say."""
     if not result["results"]:
-        console.print("nothing is remembered about that")
+        console.print(_nothing(result.get("best_below")))
         return
     header = f" # {'act.':>7} {'sim.':>6}  {'last access':<16} count  id"
     console.print(Text(header, style="bold"), soft_wrap=True)
@@ -28,6 +26,15 @@ def print_found(console: Console, result: dict[str, Any]) -> None:
             f"{when(found['last_accessed']):<16} {found['access_count']:>5}  {found['memory_id']}"
         )
         _print_entry(console, numbers, found)
+
+
+def _nothing(best_below: float | None) -> str:
+    if best_below is None:
+        return "nothing is remembered"
+    return (
+        f"nothing is remembered about that; the best has activation {best_below:.2f}, and "
+        "--min-activation lowers the threshold"
+    )
 
 
 def print_list(console: Console, result: dict[str, Any]) -> None:
@@ -90,7 +97,7 @@ def print_parameters(console: Console, result: dict[str, Any]) -> None:
 
 
 def when(time: str) -> str:
-    """A time of a reply, to the minute, in UTC.
+    """A time of a reply, to the minute: in UTC, or where it happened if that was told.
 
     >>> when("2026-01-11T18:42:08.000Z")
     '2026-01-11 18:42'

@@ -67,7 +67,7 @@ async def replay(options: ReplayOptions) -> None:
         return
     with progress_bar() as progress:
         bar = progress.add_task("replaying", total=None)
-        report = await rebuild_module().rebuild(
+        report = await projection_app().rebuild(
             settings,
             progress=lambda done, total: progress.update(bar, completed=done, total=total),
             force=options.force,
@@ -80,11 +80,12 @@ async def replay(options: ReplayOptions) -> None:
 
 @command(app)
 async def digest(options: ReadSideOptions) -> None:
-    """The digest of the live read side at the end of the log: equal states, equal digests.
+    """Print the digest of the live read side at the end of the log: equal states, equal digests.
 
     Example: `human-memory digest`
     """
-    value = await rebuild_module().live_digest(options.projection_settings())
+    settings = options.projection_settings()
+    value = await projection_app().live_digest(settings)
     if options.as_json:
         print_json({"digest": value})
     else:
@@ -114,9 +115,7 @@ async def lose_and_rebuild(settings: Any, progress: Progress) -> dict[str, Any]:
         Unavailable: the fold does not move.
     """
     bar = progress.add_task("folding the log again", total=None)
-    with needs("services"):
-        deletion = import_module("services.projection.deletion")
-    report = await deletion.rebuild_from_empty(
+    report = await projection_app().rebuild_from_empty(
         settings, progress=lambda done, total: progress.update(bar, completed=done, total=total)
     )
     return asdict(report)
@@ -137,11 +136,11 @@ async def _replay_from_empty(options: ReplayOptions, settings: Any) -> None:
         raise InvariantBroken("the rebuilt read side is not what the live one was")
 
 
-def rebuild_module() -> Any:
-    """`services.projection.rebuild`."""
+def projection_app() -> Any:
+    """`services.projection.app`."""
     # By name: the command line needs none of the services' packages for anything else.
     with needs("services"):
-        return import_module("services.projection.rebuild")
+        return import_module("services.projection.app")
 
 
 def _print_report(report: Any) -> None:

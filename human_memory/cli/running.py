@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from human_memory._client.addresses import without_password
+from human_memory._client.connecting import without_password
 from human_memory.bus.settings import KafkaSettings
 from human_memory.cli.command import command
 from human_memory.cli.options import DataOptions, JsonOption, ServerOptions
@@ -72,9 +72,9 @@ def up(options: UpOptions) -> None:
     """Start Kafka, Redis, the topics and all services, and keep them running.
 
     Stays in the foreground until Ctrl-C, or with --detach goes to the background and returns when
-    all services are ready. What dies is restarted. Where HUMAN_MEMORY_KAFKA and HUMAN_MEMORY_REDIS
-    (or --kafka and --redis) name servers, those are used instead of local ones. The gateway keeps
-    its port from start to start.
+    all services are ready. A process that dies is restarted. Where HUMAN_MEMORY_KAFKA and
+    HUMAN_MEMORY_REDIS (or --kafka and --redis) name servers, those are used instead of local ones.
+    The gateway keeps its port from start to start.
 
     Example: `human-memory up --detach`
     """
@@ -95,7 +95,7 @@ def up(options: UpOptions) -> None:
 
 @command(app)
 def down(options: DataOptions) -> None:
-    """Stop what `up` started in this data folder. Data stays. Nothing running is no error.
+    """Stop what `up` started in this data folder. The data stays; no error if nothing runs.
 
     Example: `human-memory down`
     """

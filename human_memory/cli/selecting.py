@@ -33,19 +33,13 @@ async def forget_matching(options: MatchingOptions) -> None:
 
     Example: `human-memory forget-matching --filter '{"ticket": 4711}' --dry-run`
     """
-    fields = {
-        "types": options.types,
-        "tags": options.tags,
-        "filter": json_object(options.filter, "--filter"),
-        "session": options.session,
-        "speaker": options.speaker,
-        "created_after": moment(options.since, "--since"),
-        "created_before": moment(options.until, "--until"),
-        "all": options.all_,
-        "dry_run": options.dry_run,
-        "reason": options.reason,
-    }
-    request = ForgetMatchingRequest.model_validate(fields)
+    request = options.message(
+        ForgetMatchingRequest,
+        filter=json_object(options.filter, "--filter"),
+        created_after=moment(options.since, "--since"),
+        created_before=moment(options.until, "--until"),
+        all=options.all_,
+    )
     async with options.bus() as bus:
         deadline = Deadline.after(options.timeout)
         forgotten = await perform(request, RequestContext(bus, options.namespace, deadline))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from human_memory._client.addresses import without_password
+from human_memory._client.connecting import without_password
 from human_memory.bus.groups import members_of
 from human_memory.bus.reader import group_progress
 from human_memory.bus.services import SERVICES, group_of
@@ -49,10 +49,10 @@ class StatusOptions(ServerOptions, JsonOption):
 
 @command(app)
 async def status(options: StatusOptions) -> None:
-    """Each component: its state, how many records it is behind, its version and address.
+    """Show each component: its state, how many records it is behind, its version and address.
 
-    It is about what `up` runs in the data folder, or about the servers that are named. The exit
-    status is 1 unless all of them are well.
+    These are the components that `up` runs in the data folder, or those of the servers that are
+    named. The exit status is 1 unless all of them are well.
 
     Example: `human-memory status --json`
     """

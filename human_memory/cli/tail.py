@@ -30,11 +30,11 @@ class TailOptions(KafkaOptions, JsonOption):
         str | None, typer.Option("--namespace", "-n", help="Only this namespace.")
     ] = None
     last: Annotated[
-        int, typer.Option("--last", "-l", min=0, help="Begin with the last so many.")
+        int, typer.Option("--last", "-l", min=0, help="Start with this many of the newest records.")
     ] = 10
-    no_follow: Annotated[bool, typer.Option("--no-follow", help="Print what is there and end.")] = (
-        False
-    )
+    no_follow: Annotated[
+        bool, typer.Option("--no-follow", help="Print what is there, then exit.")
+    ] = False
 
 
 @command(app)

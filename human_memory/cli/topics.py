@@ -19,7 +19,7 @@ class TopicsOptions(KafkaOptions, JsonOption):
 
 @command(app)
 async def apply(options: TopicsOptions) -> None:
-    """Create what is missing and set right what differs; doing it again changes nothing.
+    """Create missing topics and correct settings that differ; a second run changes nothing.
 
     Example: `human-memory topics apply --kafka broker:9092`
     """
@@ -35,7 +35,7 @@ async def apply(options: TopicsOptions) -> None:
 
 @command(app)
 async def check(options: TopicsOptions) -> None:
-    """Say what about the topics is not as it must be; exit status 1 if anything is.
+    """Report topics that are missing or wrongly set; the exit status is 1 if there are any.
 
     Example: `human-memory topics check`
     """

@@ -2,36 +2,23 @@
 
 import sys
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import typer
 
 from human_memory.cli.command import command
 from human_memory.cli.options import BusOptions, json_object, moment, numbers_by_name
-from human_memory.cli.output import out
 from human_memory.cli.rendering import print_parameters
 from human_memory.operations.memories import require_correctable
-from schemas.inbox import (
-    Access,
-    Correct,
-    Forget,
-    InboxMessage,
-    Restore,
-    SetParameters,
-    Store,
-    Supersede,
-)
+from schemas.inbox import Access, Correct, Forget, Restore, SetParameters, Store, Supersede
 from schemas.queries import Inspect, ParametersQuery
-from schemas.replies import Reply
 
 app = typer.Typer()
 
 MemoryIdArgument = Annotated[UUID, typer.Argument(metavar="ID", help="The memory's id.")]
 ReasonOption = Annotated[str | None, typer.Option(help="The reason, for people who read the log.")]
-WaitOption = Annotated[
-    bool, typer.Option("--wait", help="Return when searches see it, not once it is safe.")
-]
+WaitOption = Annotated[bool, typer.Option("--wait", help="Wait until searches find it, too.")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +35,7 @@ class StoreOptions(BusOptions):
     tags: Annotated[
         list[str], typer.Option("--tag", help="A label to filter by; may be repeated.")
     ] = field(default_factory=list)
-    speaker: Annotated[str | None, typer.Option(help="Who said it.")] = None
+    speaker: Annotated[str | None, typer.Option(help="The speaker.")] = None
     session: Annotated[str | None, typer.Option(help="The conversation that it belongs to.")] = None
     at: Annotated[
         str | None, typer.Option(metavar="TIME", help="When it happened, if not now (ISO 8601).")
@@ -83,31 +70,10 @@ class StoreOptions(BusOptions):
         typer.Option("--derived-from", help="A memory that it was made from; may be repeated."),
     ] = field(default_factory=list)
     if_equal: Annotated[
-        str, typer.Option(help="add another memory of the same words, or strengthen that one.")
+        str,
+        typer.Option(help="If one says the same already: add another, or strengthen it."),
     ] = "add"
     wait: WaitOption = False
-
-    def message(self) -> Store:
-        """The command to send; raises ValidationError where the contract forbids it."""
-        fields: dict[str, Any] = {
-            "namespace": self.namespace,
-            "content": sys.stdin.read().strip() if self.text == "-" else self.text,
-            "memory_type": self.memory_type,
-            "tags": self.tags,
-            "speaker": self.speaker,
-            "session": self.session,
-            "occurred_at": moment(self.at, "--at"),
-            "context": self.context,
-            "idempotency_key": self.key,
-            "metadata": json_object(self.metadata, "--metadata"),
-            "pinned": self.pinned,
-            "expires_at": moment(self.expires, "--expires-at"),
-            "if_equal": self.if_equal,
-            "concepts": self.concepts,
-            "emotion": json_object(self.emotion, "--emotion"),
-            "derived_from": [{"memory_id": each} for each in self.derived_from],
-        }
-        return Store.model_validate({k: v for k, v in fields.items() if v is not None})
 
 
 @command(app)
@@ -116,7 +82,16 @@ async def store(options: StoreOptions) -> None:
 
     Example: `human-memory store "Noemi moved to Leeds" --speaker Noemi --tag home --wait`
     """
-    message = options.message()
+    message = options.message(
+        Store,
+        content=_text(options.text),
+        occurred_at=moment(options.at, "--at"),
+        expires_at=moment(options.expires, "--expires-at"),
+        idempotency_key=options.key,
+        metadata=json_object(options.metadata, "--metadata"),
+        emotion=json_object(options.emotion, "--emotion"),
+        derived_from=[{"memory_id": each} for each in options.derived_from],
+    )
     async with options.bus() as bus:
         reply = await bus.request(message, timeout_seconds=options.timeout)
         memory_id = reply.unwrap()["memory_id"]
@@ -125,11 +100,7 @@ async def store(options: StoreOptions) -> None:
                 namespace=options.namespace, memory_id=UUID(memory_id), after=reply.position
             )
             await bus.ask(seen, timeout_seconds=options.timeout)
-    if options.as_json:
-        options.print_reply(reply)
-        return
-    out().print(f"stored {memory_id}", markup=False, soft_wrap=True)
-    _print_position(reply)
+    options.print_done(reply, f"stored {memory_id}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,16 +121,8 @@ async def access(options: AccessOptions) -> None:
 
     Example: `human-memory access 5a0f... 77c1... --kind used`
     """
-    message = Access.model_validate(
-        {
-            "namespace": options.namespace,
-            "memory_ids": options.memory_ids,
-            "kind": options.kind,
-            "context": options.context,
-            "occurred_at": moment(options.at, "--at"),
-        }
-    )
-    await _accepted(options, message, f"{len(options.memory_ids)} accesses recorded")
+    message = options.message(Access, occurred_at=moment(options.at, "--at"))
+    await options.write(message, f"{len(options.memory_ids)} accesses recorded")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,10 +140,7 @@ async def forget(options: MemoryOptions) -> None:
     Example: `human-memory forget 5a0f... --reason "asked to"`
     """
     await _require_known(options)
-    message = Forget(
-        namespace=options.namespace, memory_id=options.memory_id, reason=options.reason
-    )
-    await _accepted(options, message, f"forgot {options.memory_id}")
+    await options.write(options.message(Forget), f"forgot {options.memory_id}")
 
 
 @command(app)
@@ -190,10 +150,7 @@ async def restore(options: MemoryOptions) -> None:
     Example: `human-memory restore 5a0f...`
     """
     await _require_known(options)
-    message = Restore(
-        namespace=options.namespace, memory_id=options.memory_id, reason=options.reason
-    )
-    await _accepted(options, message, f"restored {options.memory_id}")
+    await options.write(options.message(Restore), f"restored {options.memory_id}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,14 +172,8 @@ async def supersede(options: SupersedeOptions) -> None:
     """
     for memory_id in (options.memory_id, options.superseded_by):
         await options.request(Inspect(namespace=options.namespace, memory_id=memory_id))
-    message = Supersede(
-        namespace=options.namespace,
-        memory_id=options.memory_id,
-        superseded_by=options.superseded_by,
-        reversed=options.reversed,
-    )
     state = "holds again" if options.reversed else f"is superseded by {options.superseded_by}"
-    await _accepted(options, message, f"{options.memory_id} {state}")
+    await options.write(options.message(Supersede), f"{options.memory_id} {state}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -251,20 +202,16 @@ async def correct(options: CorrectOptions) -> None:
 
     Example: `human-memory correct 5a0f... "Noemi moved to Bern" --reason "misheard"`
     """
-    given = {
-        "content": sys.stdin.read().strip() if options.text == "-" else options.text,
-        "tags": options.tags or None,
-        "metadata": json_object(options.metadata, "--metadata"),
-        "reason": options.reason,
-    }
-    message = Correct.model_validate(
-        {"namespace": options.namespace, "memory_id": options.memory_id}
-        | {"reversed": options.reversed, **given}
+    message = options.message(
+        Correct,
+        content=_text(options.text),
+        tags=options.tags or None,
+        metadata=json_object(options.metadata, "--metadata"),
     )
-    found = await options.request(Inspect(namespace=options.namespace, memory_id=options.memory_id))
+    found = await options.request(options.message(Inspect))
     require_correctable(message, found.result or {})
     done = "took the latest correction back" if options.reversed else "corrected"
-    await _accepted(options, message, f"{done}: {options.memory_id}")
+    await options.write(message, f"{done}: {options.memory_id}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -275,9 +222,7 @@ class ParametersOptions(BusOptions):
         list[str],
         typer.Argument(metavar="NAME=NUMBER...", help="Parameters that differ from the defaults."),
     ] = field(default_factory=list)
-    defaults: Annotated[bool, typer.Option(help="Set all parameters back to their defaults.")] = (
-        False
-    )
+    defaults: Annotated[bool, typer.Option(help="Set all parameters to their defaults.")] = False
 
 
 @command(app)
@@ -290,35 +235,17 @@ async def parameters(options: ParametersOptions) -> None:
     """
     given = numbers_by_name(options.values)
     if not given and not options.defaults:
-        await _show_parameters(options)
+        await options.answer(options.message(ParametersQuery), print_parameters)
         return
-    message = SetParameters.model_validate({"namespace": options.namespace, "parameters": given})
-    await _accepted(options, message, f"parameters of {options.namespace} are set")
-
-
-async def _show_parameters(options: BusOptions) -> None:
-    reply = await options.request(ParametersQuery(namespace=options.namespace))
-    if options.as_json:
-        options.print_reply(reply)
-        return
-    assert reply.result is not None
-    print_parameters(out(), reply.result)
+    message = options.message(SetParameters, parameters=given)
+    await options.write(message, f"parameters of {options.namespace} are set")
 
 
 async def _require_known(options: MemoryOptions) -> None:
     # The log takes a wish about anything, and the fold ignores what points at nothing: only the
     # read side can tell someone that they mistyped.
-    await options.request(Inspect(namespace=options.namespace, memory_id=options.memory_id))
+    await options.request(options.message(Inspect))
 
 
-async def _accepted(options: BusOptions, message: InboxMessage, done: str) -> None:
-    reply = await options.request(message)
-    if options.as_json:
-        options.print_reply(reply)
-        return
-    out().print(done, markup=False, soft_wrap=True)
-    _print_position(reply)
-
-
-def _print_position(reply: Reply) -> None:
-    out().print(f"position {reply.position}", markup=False, style="dim")
+def _text(given: str | None) -> str | None:
+    return sys.stdin.read().strip() if given == "-" else given

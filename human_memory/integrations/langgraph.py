@@ -174,7 +174,7 @@ def _search(op: SearchOp) -> Steps:
         rows = yield from _found(op.query, top_k, [tag, _INDEXED_TAG])
     else:
         rows = yield from _listed(tag)
-        rows.sort(key=lambda row: (_created_at(row), row.memory_id))
+        rows.sort(key=lambda row: (_moment(_created_at(row)), row.memory_id))
     filters = op.filter or {}
     items: dict[tuple[Path, str], SearchItem] = {}
     for row in rows:
@@ -228,7 +228,7 @@ def _list_namespaces(op: ListNamespacesOp) -> Steps:
 def _versions(namespace: Path, key: str) -> Steps:
     """Versions that are not forgotten, newest first; several only while one is being replaced."""
     rows: list[MemoryItem] = yield from _listed(_tag("k", (*namespace, key)))
-    return sorted(rows, key=lambda row: (row.created_at, row.memory_id), reverse=True)
+    return sorted(rows, key=lambda row: (_moment(row.created_at), row.memory_id), reverse=True)
 
 
 def _listed(tag: str) -> Steps:
@@ -292,9 +292,13 @@ def _item(row: Row) -> Item:
         value=metadata["value"],
         key=metadata["key"],
         namespace=tuple(metadata["namespace"]),
-        created_at=datetime.fromisoformat(_created_at(row)),
-        updated_at=datetime.fromisoformat(str(row.created_at)),
+        created_at=_moment(_created_at(row)),
+        updated_at=_moment(row.created_at),
     )
+
+
+def _moment(time: str | None) -> datetime:
+    return datetime.fromisoformat(str(time))
 
 
 def _created_at(row: Row) -> str:

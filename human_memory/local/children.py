@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from human_memory.bus.backoff import Backoff
 from human_memory.bus.services import SERVICES
+from human_memory.deadline import Backoff
 from human_memory.local.ports import Ports
 from stack.errors import StackError
 from stack.processes import Launch, ProcessId, is_alive, listens, spawn, terminate

@@ -108,7 +108,7 @@ async def dead_letters(request: DeadLettersRequest, context: RequestContext) -> 
     settings = context.bus.settings
     wanted = _filter(request, settings)
     async with reading(settings, settings.topic(DEAD_LETTERS)) as reader:
-        look_back, seen = 4 * request.last, -1
+        look_back, seen = 4 * request.last, 0
         while True:
             # An outcome lies behind its letter: what reaches to the letter reaches to it.
             records = await reader.past(lambda _: True, look_back=look_back)

@@ -122,6 +122,9 @@ ANSWERS: dict[Route, Any] = {
     routes.ADD_CONCEPT: _PYTHON | {"relationships": []},
     routes.GET_CONCEPT: _CONCEPT,
     routes.GET_CONCEPT_BY_QUERY: _CONCEPT,
+    routes.RENAME_CONCEPT: _CONCEPT | {"name": "CPython", "aliases": ["Python"]},
+    routes.MERGE_CONCEPT: _CONCEPT | {"aliases": ["Python 3"]},
+    routes.DELETE_CONCEPT: {"accepted": True},
     routes.ADD_RELATION: _RELATION,
     routes.SPREAD: [
         {"name": "FastAPI", "activation": 0.8, "path_weight": 0.95},

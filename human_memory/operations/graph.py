@@ -1,20 +1,27 @@
 """Operations on the graph of concepts."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from human_memory import models
 from human_memory.operations.context import Json, RequestContext
 from human_memory.operations.requests import (
     ConceptByName,
     ConceptRequest,
+    DeleteConceptRequest,
     ExportRequest,
+    MergeConceptRequest,
     RelationRequest,
+    RenameConceptRequest,
     SpreadRequest,
 )
 from schemas.errors import NotFound, Rejected
-from schemas.inbox import Concept, Relation
+from schemas.inbox import Concept, DeleteConcept, MergeConcept, Relation, RenameConcept
 from schemas.queries import ConceptQuery, GraphExport, Spread
 
+NamingCommand = RenameConcept | MergeConcept | DeleteConcept
+Ask = Callable[[ConceptQuery], Awaitable[Json]]
 # Where one record can't hold all; halved until a page fits, however long the names are.
 PAGE_RELATIONS_MAX = 8_192
 _KEY_FIELDS = ("source", "relation_type", "target", "direction")
@@ -48,6 +55,80 @@ async def get_concept(request: ConceptByName, context: RequestContext) -> models
     return await _concept(query, context)
 
 
+async def rename_concept(request: RenameConceptRequest, context: RequestContext) -> models.Concept:
+    """A concept under its new name.
+
+    Raises:
+        NotFound: there is no such concept.
+        Rejected: another one has that name.
+    """
+    return await _changed(context.message(RenameConcept, request, **_keyed(context)), context)
+
+
+async def merge_concept(request: MergeConceptRequest, context: RequestContext) -> models.Concept:
+    """The concept that another one is merged into.
+
+    Raises:
+        NotFound: one of the two does not exist.
+    """
+    return await _changed(context.message(MergeConcept, request, **_keyed(context)), context)
+
+
+async def delete_concept(request: DeleteConceptRequest, context: RequestContext) -> models.Accepted:
+    """Delete a concept; the memories that were linked to it stay.
+
+    Raises:
+        NotFound: there is no such concept.
+    """
+    command = context.message(DeleteConcept, request, **_keyed(context))
+    await name_after(command, context.ask)
+    await context.write(command)
+    return models.Accepted(accepted=True)
+
+
+async def name_after(command: NamingCommand, ask: Ask) -> str:
+    """The name that is left when a command is done. The log takes any; the fold would ignore some.
+
+    Raises:
+        NotFound: a concept that it names does not exist.
+        Rejected: the new name is another concept's.
+    """
+    old = await _name(command.name, command.namespace, ask)
+    match command:
+        case RenameConcept():
+            with suppress(NotFound):
+                taken = await _name(command.new_name, command.namespace, ask)
+                if taken != old:
+                    words = f"is another concept's name; merge {old!r} into {taken!r} instead"
+                    problems = [{"field": "new_name", "problem": words}]
+                    raise Rejected(f"new_name: {words}", problems=problems)
+            return command.new_name
+        case MergeConcept():
+            return await _name(command.into, command.namespace, ask)
+        case DeleteConcept():
+            return old
+
+
+async def _name(said: str, namespace: str, ask: Ask) -> str:
+    """The name that a concept has."""
+    query = ConceptQuery.model_construct(namespace=namespace, name=said, limit=1)
+    name: str = (await ask(query))["name"]
+    return name
+
+
+async def _changed(
+    command: RenameConcept | MergeConcept, context: RequestContext
+) -> models.Concept:
+    name = await name_after(command, context.ask)
+    reply = await context.request(command)
+    reply.unwrap()
+    return await _concept(context.message(ConceptQuery, name=name, after=reply.position), context)
+
+
+def _keyed(context: RequestContext) -> Json:
+    return {"idempotency_key": context.idempotency_key}
+
+
 async def add_relation(request: RelationRequest, context: RequestContext) -> models.Relation:
     """A relation, new or with another weight.
 
@@ -56,12 +137,17 @@ async def add_relation(request: RelationRequest, context: RequestContext) -> mod
     """
     command = context.message(Relation, request, idempotency_key=context.idempotency_key)
     ends = dict.fromkeys((command.source, command.target))
-    queries = [context.message(ConceptQuery, name=name, limit=1) for name in ends]
-    await asyncio.gather(*(context.ask(query) for query in queries))
+    names = dict(
+        zip(
+            ends,
+            await asyncio.gather(*(_name(each, context.namespace, context.ask) for each in ends)),
+            strict=True,
+        )
+    )
     await context.write(command)
     return models.Relation(
-        source=command.source,
-        target=command.target,
+        source=names[command.source],
+        target=names[command.target],
         relation_type=command.relation_type,
         weight=command.weight,
     )

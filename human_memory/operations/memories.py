@@ -32,6 +32,7 @@ from schemas.limits import FUTURE_SKEW_SECONDS_DEFAULT
 from schemas.queries import Inspect, ListMemories, Recall, Search, Stats
 from schemas.replies import Reply
 
+_SECONDS_END = len("2023-11-14T22:13:20.123")
 SEEDS = 2**63  # that the bus knows
 _TIMES = (
     *("created_at", "last_accessed", "accessed_at", "recorded_at"),
@@ -238,7 +239,7 @@ def microseconds(time: str) -> str:
     >>> microseconds("2023-11-14T22:13:20.123Z")
     '2023-11-14T22:13:20.123000Z'
     """
-    return f"{time.removesuffix('Z')}000Z"
+    return f"{time[:_SECONDS_END]}000{time[_SECONDS_END:]}"
 
 
 def _object_of(text: str) -> Any:

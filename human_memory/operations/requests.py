@@ -175,6 +175,27 @@ class ConceptByName(ApiRequest):
     name: str
 
 
+@of(inbox.RenameConcept, without={"occurred_at"})
+class RenameConceptRequest(ApiRequest):
+    """Give a concept another name. The old one still means it, in texts and in requests."""
+
+    model_config = _example(name="Twitter", new_name="X")
+
+
+@of(inbox.MergeConcept, without={"occurred_at"})
+class MergeConceptRequest(ApiRequest):
+    """Make a concept one with another: memories, relations and names of both are the other's."""
+
+    model_config = _example(name="Acme Inc.", into="Acme")
+
+
+@of(inbox.DeleteConcept, without={"occurred_at"})
+class DeleteConceptRequest(ApiRequest):
+    """Delete a concept, its relations and its links to memories. The memories stay."""
+
+    model_config = _example(name="Acme", reason="a typing error")
+
+
 @of(inbox.Relation, without={"occurred_at"})
 class RelationRequest(ApiRequest):
     """Create a typed, weighted, directed relation of two concepts, or overwrite its weight."""

@@ -7,8 +7,8 @@ from human_memory.bus.bus import Bus
 from human_memory.operations.context import RequestContext
 from human_memory.operations.requests import Nothing
 from schemas.errors import MemoryServiceError, Unavailable
+from schemas.fields import QueryBase
 from schemas.queries import GraphExport, Ping, Stats
-from schemas.query_base import QueryBase
 
 PROBE_SECONDS_MAX = 2.0
 # A namespace of its own: a probe must not depend on anybody's memories.

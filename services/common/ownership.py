@@ -10,8 +10,8 @@ import structlog
 from aiokafka import TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 
-from human_memory.bus.backoff import Backoff
 from human_memory.bus.consumer import LogConsumer
+from human_memory.deadline import Backoff
 
 log = structlog.get_logger(__name__)
 # A revocation waits for the batch in hand. Kafka must wait longer than the longest batch takes:

@@ -24,8 +24,7 @@ from services.gateway.endpoints import add_endpoints
 from services.gateway.event_feed import Followers
 from services.gateway.idempotency_cache import KeptReplies
 from services.gateway.middleware import Doors
-from services.gateway.openapi import DESCRIPTION, document
-from services.gateway.pages import add_pages
+from services.gateway.openapi import DESCRIPTION, add_pages, document
 from services.gateway.parts import Parts
 from services.gateway.readiness import Probes
 from services.gateway.responses import RETRY_AFTER, error_response, json_response

@@ -12,7 +12,7 @@ from schemas.topics import EVENTS, INBOX, REPLIES
 from services.common.embedding.embedder import Embedder, embedder_of
 from services.common.embedding.identity import the_embedding_model
 from services.common.health import model_loaded, owns_partitions
-from services.common.redis import redis_prefix
+from services.common.redis import redis_prefix, write_refusal
 from services.common.wiring import Service
 from services.ingest.adapters.kafka_event_log import KafkaEventLog
 from services.ingest.adapters.redis_memories import RedisMemories
@@ -57,9 +57,9 @@ def build(settings: IngestSettings) -> AsgiFastStream:
 
 
 def _ingest(settings: IngestSettings, service: Service, embedder: Embedder) -> Ingest:
-    live = LiveBuild(
-        service.redis, redis_prefix(settings.topic_prefix), partitions=settings.partitions
-    )
+    prefix = redis_prefix(settings.topic_prefix)
+    live = LiveBuild(service.redis, prefix, partitions=settings.partitions)
+    refusal = partial(write_refusal, service.redis, prefix)
     return Ingest(
         event_log=KafkaEventLog(settings, service.producer),
         embedder=embedder,
@@ -69,7 +69,7 @@ def _ingest(settings: IngestSettings, service: Service, embedder: Embedder) -> I
         replier=service.replier,
         visible=VisibleReplies(
             service.replier,
-            Waits(live.cursor, partitions=settings.partitions),
+            Waits(live.cursor, partitions=settings.partitions, refusal=refusal),
             now_ms=lambda: time.time_ns() // 1_000_000,
         ),
         future_skew_seconds=settings.future_skew_seconds,

@@ -17,6 +17,11 @@ from schemas.events import (
     AccessedData,
     AccessedMemory,
     ConceptData,
+    ConceptDeleted,
+    ConceptMerged,
+    ConceptMergedData,
+    ConceptRenamed,
+    ConceptRenamedData,
     ConceptUpserted,
     CorrectedData,
     CorrectedText,
@@ -36,15 +41,18 @@ from schemas.events import (
     StoredData,
     SupersededData,
 )
-from schemas.fields import Emotion, rfc3339
+from schemas.fields import Emotion, Moment, rfc3339
 from schemas.ids import cause_of_key, cause_of_record, cause_of_replay, event_id
 from schemas.inbox import (
     Access,
     Concept,
     Correct,
+    DeleteConcept,
     Forget,
     InboxMessage,
+    MergeConcept,
     Relation,
+    RenameConcept,
     Restore,
     SetParameters,
     Store,
@@ -53,7 +61,7 @@ from schemas.inbox import (
 from schemas.limits import CONCEPTS_MAX
 
 SOURCE = "/human-memory/ingest"
-_DAY_MS = 86_400_000
+_DAY_MS, _MINUTE_MS = 86_400_000, 60_000
 _FLOAT16 = np.dtype("<f2")
 _EVENT_TYPES = {
     "store": "memory.stored.v1",
@@ -61,6 +69,9 @@ _EVENT_TYPES = {
     "forget": "memory.forgotten.v1",
     "restore": "memory.restored.v1",
     "concept": "concept.upserted.v1",
+    "rename_concept": "concept.renamed.v1",
+    "merge_concept": "concept.merged.v1",
+    "delete_concept": "concept.deleted.v1",
     "relation": "relation.upserted.v1",
     "supersede": "memory.superseded.v1",
     "correct": "memory.corrected.v1",
@@ -75,7 +86,7 @@ class Original:
     `linked`: concepts that its text does not name; somebody has linked them on purpose.
     """
 
-    created_ms: int
+    created_at: int
     speaker: str | None = None
     linked: list[str] = field(default_factory=list)
 
@@ -148,16 +159,19 @@ def occurred_ms(command: InboxMessage, received: Received, *, future_skew_second
             f"occurred_at: {rfc3339(occurred)} is in the future; at most {future_skew_seconds:g} s "
             f"after {rfc3339(received.timestamp_ms)}, when it was received; check the clock"
         )
-    return occurred
+    return int(occurred)
 
 
 def indexed_text(store: Store, time_ms: int) -> str:
     """The text that is embedded and indexed: the content with its date and speaker, emoji in words.
 
+    The date is that of the place where it happened, if its offset is known.
+
     >>> indexed_text(Store(namespace="a", content="Hi", speaker="Ada"), 1_683_504_000_000)
     '[08 May 2023] Ada: Hi'
     """
-    return _dated(store.content, store.speaker, time_ms)
+    offset = _utc_offset(store.occurred_at) or 0
+    return _dated(store.content, store.speaker, Moment(time_ms, offset))
 
 
 def corrected_text(content: str, original: Original | None) -> str:
@@ -167,13 +181,18 @@ def corrected_text(content: str, original: Original | None) -> str:
     """
     if original is None:
         return named(content)
-    return _dated(content, original.speaker, original.created_ms)
+    return _dated(content, original.speaker, original.created_at)
 
 
-def _dated(content: str, speaker: str | None, time_ms: int) -> str:
+def _utc_offset(moment: int | None) -> int | None:
+    return moment.utc_offset if isinstance(moment, Moment) else None
+
+
+def _dated(content: str, speaker: str | None, moment: int) -> str:
     text = named(content)
     said = f"{speaker}: {text}" if speaker else text
-    return f"[{_date(time_ms // _DAY_MS)}] {said}"
+    there_ms = int(moment) + (_utc_offset(moment) or 0) * _MINUTE_MS
+    return f"[{_date(there_ms // _DAY_MS)}] {said}"
 
 
 @lru_cache(1_024)
@@ -231,6 +250,19 @@ def event_of(
         case Correct():
             corrected = _corrected_data(command, worked_out)
             return MemoryCorrected(**around, subject=str(command.memory_id), data=corrected)
+        case Concept() | RenameConcept() | MergeConcept() | DeleteConcept() | Relation():
+            return _graph_event(command, around)
+        case SetParameters():
+            changed = command.parameters.model_dump(exclude_defaults=True)
+            parameters = ParametersData(parameters=changed)
+            return ParametersChanged(**around, subject=command.namespace, data=parameters)
+
+
+def _graph_event(
+    command: Concept | RenameConcept | MergeConcept | DeleteConcept | Relation,
+    around: dict[str, Any],
+) -> MemoryEvent:
+    match command:
         case Concept():
             concept = ConceptData(
                 concept_type=command.concept_type,
@@ -239,6 +271,15 @@ def event_of(
                 run_id=command.run_id,
             )
             return ConceptUpserted(**around, subject=command.name, data=concept)
+        case RenameConcept():
+            renamed = ConceptRenamedData(name=command.new_name)
+            return ConceptRenamed(**around, subject=command.name, data=renamed)
+        case MergeConcept():
+            merged = ConceptMergedData(into=command.into)
+            return ConceptMerged(**around, subject=command.name, data=merged)
+        case DeleteConcept():
+            reason = ReasonData(reason=command.reason)
+            return ConceptDeleted(**around, subject=command.name, data=reason)
         case Relation():
             relation = RelationData(
                 target=command.target,
@@ -247,10 +288,6 @@ def event_of(
                 run_id=command.run_id,
             )
             return RelationUpserted(**around, subject=command.source, data=relation)
-        case SetParameters():
-            changed = command.parameters.model_dump(exclude_defaults=True)
-            parameters = ParametersData(parameters=changed)
-            return ParametersChanged(**around, subject=command.namespace, data=parameters)
 
 
 def _accessed_data(command: Store | Access, worked_out: WorkedOut | None) -> AccessedData:
@@ -283,6 +320,7 @@ def _stored_data(
         expires_at=store.expires_at,
         derived_from=store.derived_from,
         recorded_at=received.timestamp_ms,
+        utc_offset=_utc_offset(store.occurred_at),
         body_hash=body_hash_of(store),
         embedding=worked_out.embedding,
     )
@@ -313,6 +351,8 @@ def body_hash_of(command: InboxMessage) -> str:
 
     Without what is as by default: a field that comes with a later version changes no hash.
     """
+    if command.occurred_at is not None:  # wherever its clock is
+        command = command.model_copy(update={"occurred_at": int(command.occurred_at)})
     body = command.model_dump_json(exclude={"idempotency_key"}, exclude_defaults=True)
     return hashlib.sha256(body.encode()).hexdigest()
 

@@ -119,6 +119,7 @@ class Ingest:
 
     async def _assigned(self, _: list[TopicPartition]) -> None:
         self._progress.begin()
+        self._texts.begin()
         self._found.clear()
         self._looked_up.clear()
 
@@ -260,10 +261,11 @@ def _reply(item: Item) -> Reply:
     assert item.received is not None
     result: StoreResult | AcceptedResult
     if isinstance(item.command, Store):
+        told = item.command.occurred_at  # with the offset there
         result = StoreResult(
             memory_id=item.strengthened or cause_of(item.command, item.received),
             activation=FRESH_ACTIVATION,
-            created_at=item.time_ms,
+            created_at=item.time_ms if told is None or item.strengthened else told,
             strengthened=True if item.strengthened else None,
         )
     else:

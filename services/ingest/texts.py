@@ -83,6 +83,10 @@ class Texts:
         self._probes = count()
         self._lately = Lately()
 
+    def begin(self) -> None:
+        """Forget what was stored lately: others may have stored since, as partitions have moved."""
+        self._lately = Lately()
+
     async def of(self, commands: Sequence[tuple[InboxMessage, int]]) -> BatchTexts:
         """The texts of commands, each given with when it happened."""
         some = [(each, time_ms) for each, time_ms in commands if _content(each) is not None]
@@ -91,7 +95,7 @@ class Texts:
         refs = dict.fromkeys(_ref(each) for each, _ in some if isinstance(each, Correct))
         documents = await self._memories.of(refs) if refs else {}
         originals = {
-            ref: Original(each.created_ms, each.speaker) for ref, each in documents.items()
+            ref: Original(each.created_at, each.speaker) for ref, each in documents.items()
         }
         each_vector, known = await asyncio.gather(
             self._vectors([_indexed(each, time_ms, originals) for each, time_ms in some]),

@@ -2,16 +2,20 @@
 
 from collections.abc import Iterable
 
-from cognition.language.text import words
+from cognition.language.names import Piece, is_named, pieces
+from cognition.language.spelling import without_particle
+
+Name = tuple[Piece, ...]
+Keys = tuple[str, ...]
 
 
 class Vocabulary:
-    """Names and aliases of concepts, each as the sequence of its words."""
+    """Names and aliases of concepts, by what a text must have of them."""
 
     def __init__(self) -> None:
-        self._names: dict[tuple[str, ...], str] = {}
-        self._called: dict[str, list[tuple[str, ...]]] = {}
-        self._words_max = 0
+        self._names: dict[Keys, dict[Name, str]] = {}
+        self._called: dict[str, list[Name]] = {}
+        self._pieces_max = 0
 
     def __len__(self) -> int:
         return len(self._called)
@@ -19,13 +23,16 @@ class Vocabulary:
     def learn(self, name: str, aliases: Iterable[str] = ()) -> None:
         """A concept is called this from now on; what it was called before counts no more."""
         for called in self._called.pop(name, []):
-            if self._names.get(called) == name:
-                del self._names[called]
-        calls = [tuple(words(each)) for each in (name, *aliases)]
+            known = self._names.get(_keys(called), {})
+            if known.get(called) == name:
+                del known[called]
+        calls = [tuple(pieces(each)) for each in (name, *aliases)]
         self._called[name] = [called for called in calls if called]
         for called in self._called[name]:
-            self._names[called] = name
-            self._words_max = max(self._words_max, len(called))
+            known = self._names.setdefault(_keys(called), {})
+            known.pop(called, None)
+            known[called] = name  # the last one
+            self._pieces_max = max(self._pieces_max, len(called))
 
     def find(self, text: str) -> list[str]:
         """Concepts that a text names, in the order of their first mention; the longest name wins.
@@ -38,14 +45,34 @@ class Vocabulary:
         """
         if not self._names:
             return []
-        said, at, found = words(text), 0, dict[str, None]()
+        said, at, found = pieces(text), 0, dict[str, None]()
         while at < len(said):
             step = 1
-            for length in range(min(self._words_max, len(said) - at), 0, -1):
-                name = self._names.get(tuple(said[at : at + length]))
+            for length in range(min(self._pieces_max, len(said) - at), 0, -1):
+                name = self._named(said, at, length)
                 if name is not None:
                     found[name] = None
                     step = length
                     break
             at += step
         return list(found)
+
+    def _named(self, said: list[Piece], at: int, length: int) -> str | None:
+        """The concept that so many pieces name; of several the one written so, else the last."""
+        keys = _keys(said[at : at + length])
+        for key in dict.fromkeys((keys, (*keys[:-1], without_particle(keys[-1])))):
+            known = reversed(self._names.get(key, {}).items())
+            meant = [(called, name) for called, name in known if is_named(called, said, at)]
+            if meant:
+                # False is before True, and the first of equals stays the first.
+                return min(meant, key=lambda each: not _alike(each[0], said[at:]))[1]
+        return None
+
+
+def _keys(name: Iterable[Piece]) -> Keys:
+    return tuple(each.key for each in name)
+
+
+def _alike(name: Name, said: list[Piece]) -> bool:
+    pairs = zip(name, said, strict=False)
+    return all(own.written == piece.written for own, piece in pairs)

@@ -9,12 +9,14 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from importlib.resources import files
 from uuid import uuid4
 
 from redis.exceptions import ResponseError
 
 from services.common.redis import RedisClient
+from services.common.settings import VectorSettings
 from services.projection.pause import UNLINK_AT_ONCE, Held
 from services.projection.ports import Builds
 from services.readside.layout import Control
@@ -30,13 +32,26 @@ return 1
 NO_BUILD = 0
 
 
+@dataclass(frozen=True)
+class ReadSide:
+    """The read side of one installation, connected."""
+
+    settings: VectorSettings
+    redis: RedisClient
+    store: Builds
+
+    @property
+    def partitions(self) -> range:
+        return range(self.settings.partitions)
+
+
 class BuildsBeside:
     """The builds of one installation. Whoever begins one or switches is `alone` with them."""
 
-    def __init__(self, redis: RedisClient, store: Builds, partitions: int) -> None:
-        self._redis = redis
-        self._store = store
-        self._controls = {number: store.control(number) for number in range(partitions)}
+    def __init__(self, side: ReadSide) -> None:
+        self._redis = side.redis
+        self._store = store = side.store
+        self._controls = {number: store.control(number) for number in side.partitions}
         self._prefix = f"{store.prefix}v"
         self._key = re.compile(re.escape(self._prefix) + r"(\d+):[^{]*\{p(\d+)\}")
 

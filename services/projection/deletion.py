@@ -8,15 +8,12 @@ begins at the beginning; until it is done queries are `unavailable`.
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 
 from human_memory.deadline import Deadline
 from schemas.errors import Unavailable
-from services.common.redis import REDIS_ERRORS, RedisClient, connect, redis_prefix
-from services.common.settings import VectorSettings
-from services.projection.adapters.redis_projection import RedisProjection
-from services.projection.builds import BuildsBeside
+from services.projection.builds import BuildsBeside, ReadSide
 from services.projection.digest import combined_digest, digest_of_build
 from services.projection.pause import (
     HOLD_SECONDS,
@@ -45,27 +42,21 @@ class FromEmpty:
     identical: bool
 
 
-async def drop_read_side(settings: VectorSettings) -> int:
+async def drop_read_side(side: ReadSide) -> int:
     """Delete all that was folded from Redis; how many keys that were.
 
     Raises:
         Unavailable: Redis does not answer, or a rebuild is running.
     """
-    async with _alone(settings) as (redis, store):
-        return await drop_builds(redis, store, settings.partitions)
-
-
-async def drop_builds(redis: RedisClient, store: Builds, partitions: int) -> int:
-    """The same, where nobody else rebuilds."""
-    async with AsyncExitStack() as holds:
+    async with _alone(side), AsyncExitStack() as holds:
         lives = {
-            number: await holds.enter_async_context(held(redis, store, number))
-            for number in range(partitions)
+            number: await holds.enter_async_context(held(side.redis, side.store, number))
+            for number in side.partitions
         }
-        return await _replaced_by_nothing(redis, store, lives)
+        return await _replaced_by_nothing(side, lives)
 
 
-async def rebuild_from_empty(settings: VectorSettings, *, progress: Progress) -> FromEmpty:
+async def rebuild_from_empty(side: ReadSide, *, progress: Progress) -> FromEmpty:
     """Delete the read side, wait until the live fold has made it again, and compare.
 
     Each partition is held where it stands, and compared when it has come back to there: what is
@@ -74,19 +65,19 @@ async def rebuild_from_empty(settings: VectorSettings, *, progress: Progress) ->
     Raises:
         Unavailable: Redis does not answer, the fold does not move, or a rebuild is running.
     """
-    async with _alone(settings) as (redis, store), AsyncExitStack() as every:
+    async with _alone(side), AsyncExitStack() as every:
         holds: dict[int, AsyncExitStack] = {}
         lives: dict[int, Held] = {}
         before: dict[int, str] = {}
-        for number in range(settings.partitions):
+        for number in side.partitions:
             holds[number] = await every.enter_async_context(AsyncExitStack())
-            live = await holds[number].enter_async_context(held(redis, store, number))
-            lives[number], before[number] = live, await _digest(redis, store, number, live)
+            live = await holds[number].enter_async_context(held(side.redis, side.store, number))
+            lives[number], before[number] = live, await _digest(side, number, live)
         began = time.monotonic()
-        deleted = await _replaced_by_nothing(redis, store, lives)
+        deleted = await _replaced_by_nothing(side, lives)
         after: dict[int, str] = {}
-        async for number in _arrivals(store, lives, progress):
-            after[number] = await _digest(redis, store, number, lives[number])
+        async for number in _arrivals(side.store, lives, progress):
+            after[number] = await _digest(side, number, lives[number])
             await holds[number].aclose()
     return FromEmpty(
         keys_deleted=deleted,
@@ -97,23 +88,23 @@ async def rebuild_from_empty(settings: VectorSettings, *, progress: Progress) ->
     )
 
 
-async def _digest(redis: RedisClient, store: Builds, number: int, live: Held) -> str:
+async def _digest(side: ReadSide, number: int, live: Held) -> str:
     """Of the build that is live now, where it is held."""
-    layout = store.layout(number, await store.live_version(number))
-    digest = await digest_of_build(redis, layout)
-    await require_held(redis, live)
+    layout = side.store.layout(number, await side.store.live_version(number))
+    digest = await digest_of_build(side.redis, layout)
+    await require_held(side.redis, live)
     return digest
 
 
-async def _replaced_by_nothing(redis: RedisClient, store: Builds, lives: dict[int, Held]) -> int:
-    builds = BuildsBeside(redis, store, len(lives))
+async def _replaced_by_nothing(side: ReadSide, lives: dict[int, Held]) -> int:
+    builds = BuildsBeside(side)
     _, mark = await builds.begin()
     deleted = 0
     for number, live in lives.items():
         if not await builds.switch(number, live, mark=mark):
             raise Unavailable("Redis lost its keys meanwhile; try again")
         # First, so that no query that knows no better answers from what is left meanwhile.
-        deleted += await redis.unlink(store.layout(number, live.version).cursor)
+        deleted += await side.redis.unlink(side.store.layout(number, live.version).cursor)
     return deleted + await builds.clean(dict.fromkeys(lives, mark))
 
 
@@ -144,14 +135,5 @@ async def _arrivals(
         await asyncio.sleep(POLL_SECONDS if waiting else 0)
 
 
-@asynccontextmanager
-async def _alone(settings: VectorSettings) -> AsyncIterator[tuple[RedisClient, Builds]]:
-    redis = connect(settings.redis)
-    prefix = redis_prefix(settings.topic_prefix)
-    try:
-        async with alone(redis, prefix, patience_seconds=PATIENCE_SECONDS):
-            yield redis, RedisProjection(redis, prefix, dimension=settings.embedding_dimension)
-    except REDIS_ERRORS as error:
-        raise Unavailable(f"Redis does not answer: {error!r}") from error
-    finally:
-        await redis.aclose()
+def _alone(side: ReadSide) -> AbstractAsyncContextManager[None]:
+    return alone(side.redis, side.store.prefix, patience_seconds=PATIENCE_SECONDS)

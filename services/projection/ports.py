@@ -70,6 +70,10 @@ class Builds(Projection, Protocol):
 
     prefix: str
 
+    def marked(self, mark: str) -> "Builds":
+        """The same, writing beside the live build while `mark` stands in `Control.next`."""
+        ...
+
     def layout(self, partition: int, version: int) -> Layout:
         """Keys of a build."""
         ...

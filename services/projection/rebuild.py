@@ -9,10 +9,9 @@ Nothing here has a producer: a replay cannot cause anything.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import structlog
@@ -22,11 +21,10 @@ from human_memory.bus.consuming import consuming
 from schemas.errors import Indigestible, InvariantBroken, Unavailable
 from schemas.events import MemoryStored
 from schemas.topics import EVENTS
-from services.common.redis import REDIS_ERRORS, RedisClient, connect, redis_prefix
+from services.common.redis import REDIS_ERRORS
 from services.common.settings import VectorSettings
-from services.projection.adapters.redis_projection import RedisProjection
 from services.projection.batch import Batch, Decoded, decode
-from services.projection.builds import BuildsBeside
+from services.projection.builds import BuildsBeside, ReadSide
 from services.projection.digest import combined_digest, digest_of_build
 from services.projection.pause import Held, alone, arrived, held, require_held
 from services.readside.fold_version import FOLD
@@ -82,7 +80,7 @@ class RebuildReport:
 
 
 async def rebuild(
-    settings: VectorSettings,
+    side: ReadSide,
     *,
     progress: Progress | None = None,
     force: bool = False,
@@ -91,8 +89,8 @@ async def rebuild(
     """Replay the log into a new build, compare it with the live one, switch, drop the old one.
 
     Args:
-        settings: Kafka and Redis of the installation; the live fold must be running, unless
-            another fold than ours made what is live.
+        side: what to rebuild; its live fold must be running, unless another fold than ours made
+            what is live.
         progress: called with (events done, events in all).
         force: switch even where the digests differ.
         let_pass: for an upgrade beside queries: awaited before each batch, which are small then.
@@ -104,24 +102,22 @@ async def rebuild(
         InvariantBroken: the digests differ and `force` is not set; the live build stays.
     """
     async with (
-        _connected(settings) as (redis, consumer),
-        alone(redis, redis_prefix(settings.topic_prefix)),
+        consuming(side.settings, "reading the log") as consumer,
+        alone(side.redis, side.store.prefix),
     ):
-        return await _Rebuild(settings, redis, consumer, let_pass).run(progress, force=force)
+        return await _Rebuild(side, consumer, let_pass).run(progress, force=force)
 
 
-async def live_digest(settings: VectorSettings) -> str:
+async def live_digest(side: ReadSide) -> str:
     """Digest of the live read side at the end of the log; each partition is held meanwhile.
 
     Raises:
         Unavailable: Kafka or Redis does not answer, or the live fold does not move.
     """
-    async with _connected(settings) as (redis, consumer):
-        store = RedisProjection(
-            redis, redis_prefix(settings.topic_prefix), dimension=settings.embedding_dimension
-        )
+    redis, store = side.redis, side.store
+    async with consuming(side.settings, "reading the log") as consumer:
         digests = {}
-        for tp in _partitions(settings):
+        for tp in _partitions(side.settings):
             end = (await consumer.end_offsets([tp]))[tp]
             async with held(redis, store, tp.partition, end) as live:
                 await arrived(redis, store, tp.partition, live)
@@ -131,41 +127,21 @@ async def live_digest(settings: VectorSettings) -> str:
         return combined_digest(digests)
 
 
-@asynccontextmanager
-async def _connected(settings: VectorSettings) -> AsyncIterator[tuple[RedisClient, Any]]:
-    redis = connect(settings.redis)
-    try:
-        async with consuming(settings, "reading the log") as consumer:
-            yield redis, consumer
-    except REDIS_ERRORS as error:
-        raise Unavailable(f"Redis does not answer: {error!r}") from error
-    finally:
-        await redis.aclose()
-
-
 def _partitions(settings: VectorSettings) -> list[TopicPartition]:
     topic = settings.topic(EVENTS)
     return [TopicPartition(topic, number) for number in range(settings.partitions)]
 
 
 class _Rebuild:
-    def __init__(
-        self,
-        settings: VectorSettings,
-        redis: RedisClient,
-        consumer: Any,
-        let_pass: LetPass | None,
-    ) -> None:
-        prefix = redis_prefix(settings.topic_prefix)
-        self._redis = redis
+    def __init__(self, side: ReadSide, consumer: Any, let_pass: LetPass | None) -> None:
+        self._redis = side.redis
         self._consumer = consumer
         self._let_pass = let_pass
         self._batch_records = BATCH_RECORDS if let_pass is None else BATCH_RECORDS_BESIDE
-        self._dimension = dimension = settings.embedding_dimension
-        self._store = partial(RedisProjection, redis, prefix, dimension=dimension)
-        self._live = self._next = self._store()
-        self._builds = BuildsBeside(redis, self._live, settings.partitions)
-        self._partitions = _partitions(settings)
+        self._dimension = side.settings.embedding_dimension
+        self._live = self._next = side.store
+        self._builds = BuildsBeside(side)
+        self._partitions = _partitions(side.settings)
         self._compare = True
         self._folded = 0
         self._indigestible = 0
@@ -183,7 +159,7 @@ class _Rebuild:
         # Of another fold, all: there may be nobody who can go on with it to the end of the log.
         self._compare = self._let_pass is None and set(made_by) <= {None, FOLD}
         version, mark = await self._builds.begin()
-        self._next = self._store(mark=mark)
+        self._next = self._live.marked(mark)
         marks = {tp.partition: mark for tp in self._partitions}
         try:
             for tp in self._partitions:

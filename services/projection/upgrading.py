@@ -15,11 +15,9 @@ import structlog
 from prometheus_client import Counter, Gauge
 
 from schemas.errors import InvariantBroken
-from services.common.redis import REDIS_ERRORS, RedisClient
-from services.common.settings import VectorSettings
-from services.projection.builds import BuildsBeside
+from services.common.redis import REDIS_ERRORS
+from services.projection.builds import BuildsBeside, ReadSide
 from services.projection.pause import Busy, is_rebuilding
-from services.projection.ports import Builds
 from services.projection.rebuild import rebuild
 from services.readside.fold_version import FOLD, unreadable
 
@@ -41,19 +39,10 @@ ANOTHER = "another instance rebuilds the read side for this version"
 class Upgrade:
     """Has the read side rebuilt where it is of an earlier fold than ours."""
 
-    def __init__(
-        self,
-        settings: VectorSettings,
-        redis: RedisClient,
-        store: Builds,
-        *,
-        let_pass: Callable[[float], Awaitable[None]],
-    ) -> None:
+    def __init__(self, side: ReadSide, *, let_pass: Callable[[float], Awaitable[None]]) -> None:
         """`let_pass`: returns when no query is being answered here, or after so many seconds."""
-        self._settings = settings
-        self._redis = redis
-        self._store = store
-        self._builds = BuildsBeside(redis, store, settings.partitions)
+        self._side = side
+        self._builds = BuildsBeside(side)
         self._let_pass = partial(let_pass, LET_PASS_SECONDS_MAX)
         self._note = ""
 
@@ -98,7 +87,7 @@ class Upgrade:
         OUTDATED.set(outdated)
         # Before we look for their rebuild: those that are done by then are gone then.
         marks = await self._builds.marks()
-        busy = await is_rebuilding(self._redis, self._store.prefix)
+        busy = await is_rebuilding(self._side.redis, self._side.store.prefix)
         self._note = ANOTHER if outdated and busy else ""
         if outdated and not busy:
             await self._rebuild()
@@ -108,7 +97,7 @@ class Upgrade:
     async def _rebuild(self) -> None:
         log.info("rebuilding the read side for this version", fold=FOLD)
         try:
-            report = await rebuild(self._settings, progress=self._progress, let_pass=self._let_pass)
+            report = await rebuild(self._side, progress=self._progress, let_pass=self._let_pass)
         except Busy:
             self._note = ANOTHER
             return
@@ -132,9 +121,9 @@ class Upgrade:
     async def _folds(self) -> list[int]:
         """The folds of what is live, by partition; not of what is not there yet."""
         folds = []
-        for partition in range(self._settings.partitions):
-            version = await self._redis.get(self._store.control(partition).live)
+        for partition in self._side.partitions:
+            version = await self._side.redis.get(self._side.store.control(partition).live)
             if version is not None:
-                fold = await self._store.fold(partition, int(version))
+                fold = await self._side.store.fold(partition, int(version))
                 folds += [] if fold is None else [fold]
         return folds

@@ -56,7 +56,7 @@ def kernel_of(parameters: Parameters) -> Kernel:
 
 
 def threshold_of(parameters: Parameters) -> float:
-    """The retrieval threshold that the horizon stands for."""
+    """The base level at which a memory fades, which the horizon stands for."""
     return retrieval_threshold(
         parameters.horizon_seconds,
         decay_rate=parameters.decay_rate,
@@ -80,12 +80,12 @@ def activations(memories: Memories, now_ms: int, parameters: Parameters) -> Acti
         decay_rate_min=min(parameters.decay_rate_min, parameters.decay_rate),
     )
     past = _Past.of(memories, now_ms)
-    level = parameters.base_level_weight * past.base_levels(past.decay_rates, parameters)
+    level = past.base_levels(past.decay_rates, parameters)
     base = level
     if np.any(moved := felt != neutral):
         shifted = past.shifted(neutral - felt, parameters)
         decay_rates = np.where(moved[past.memory_of_trace], shifted, past.decay_rates)
-        base = parameters.base_level_weight * past.base_levels(decay_rates, parameters)
+        base = past.base_levels(decay_rates, parameters)
     return Activations(
         base=base,
         emotion=level - base,

@@ -230,6 +230,8 @@ CONCEPTS = Collection[str, Concept](
     pack=pack_concept,
     unpack=unpack_concept,
 )
+# The name of the concept that is meant by a name (see `folded`); empty: it was deleted.
+NAMES = Collection[str, str](name="names", field=str.encode, pack=str.encode, unpack=bytes.decode)
 # Offset of the last event on a concept: who keeps their names knows when they changed.
 VOCABULARY = Collection[None, int](
     name="vocabulary", kind="string", field=_alone, pack=_number, unpack=int
@@ -303,7 +305,7 @@ def reads_of_counts(layout: Layout, namespace: str, now_ms: int) -> list[list[An
 
 AnyCollection = Collection[Any, Any] | MemoryList
 COLLECTIONS: tuple[AnyCollection, ...] = (
-    *(COUNTS, TERMS, LINKS, PARAMETERS, CONCEPTS, VOCABULARY, RELATIONS, GRAPH, MADE),
+    *(COUNTS, TERMS, LINKS, PARAMETERS, CONCEPTS, NAMES, VOCABULARY, RELATIONS, GRAPH, MADE),
     *(RUNS, RUNS_BY_OFFSET, SESSIONS, CHANGED, RECENT, FREQUENT, EXPIRING, LINKED),
 )
 

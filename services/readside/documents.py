@@ -5,7 +5,8 @@ from typing import Any, Self
 
 import orjson
 
-from cognition.language.text import words
+from cognition.language.wording import wording
+from schemas.fields import Moment
 from services.readside.corrections import FIELD as CORRECTIONS
 from services.readside.corrections import Correction, unpack_corrections
 from services.readside.layout import TAG_SEPARATOR, Status
@@ -55,6 +56,12 @@ class Document:
     metadata: dict[str, Any]
     corrections: list[Correction]
     expires: bool = False
+    utc_offset: int = 0
+
+    @property
+    def created_at(self) -> int:
+        """The moment it happened, with the offset of the clocks there."""
+        return Moment(self.created_ms, self.utc_offset)
 
     @property
     def said(self) -> Said:
@@ -79,17 +86,17 @@ class Document:
             metadata=rest.get("metadata", {}),
             corrections=unpack_corrections(corrections[0]) if corrections else [],
             expires="expires_at" in rest,
+            utc_offset=rest.get("utc_offset", 0),
         )
 
 
 def said_by(content: str, speaker: str | None, memory_type: str) -> Said:
-    """The words of a memory with who says them and as what: equal for memories that say the same.
+    """The wording of a memory, who says it and as what: equal for memories that say the same.
 
     >>> said_by("Tea, at four!", None, "episodic") == said_by("tea at FOUR", None, "episodic")
     True
     """
-    # What has no words, such as a sign, says what it is.
-    return (memory_type, speaker, *(words(content) or [content]))
+    return (memory_type, speaker, *wording(content))
 
 
 def tags_of(packed: bytes | None) -> list[str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import math
 import time
 from collections.abc import Awaitable, Callable
 
@@ -48,6 +49,7 @@ class Waits:
         self._pollers: dict[int, asyncio.Task[None]] = {}
         # Where a partition stands, since when; and where it stood when somebody gave up on it.
         self._stands: dict[int, tuple[int, float]] = {}
+        self._refused: tuple[float, str | None] = (-math.inf, None)
         self._stood_still: dict[int, int] = {}
 
     async def until(self, position: str, deadline: Deadline) -> None:
@@ -72,29 +74,34 @@ class Waits:
     async def visible(self, position: str, deadline: Deadline) -> None:
         """Return once reads show what was written at `position`.
 
+        It does not wait for a read side that takes no writes.
+
         Raises:
             Unavailable: they do not yet. It is in the log, and details say where.
         """
-        try:
-            await self.until(position, deadline)
-        except Unavailable as error:
+        if (reason := await self.trouble(position, deadline, patient=True)) is not None:
             raise Unavailable(
-                f"written at {position}, but not visible yet: {error.message}", position=position
-            ) from error
+                f"written at {position}, but not visible yet: {reason}", position=position
+            )
 
-    async def trouble(self, position: str, deadline: Deadline) -> str | None:
+    async def trouble(
+        self, position: str, deadline: Deadline, *, patient: bool = False
+    ) -> str | None:
         """None once reads show what was written at `position`; else why they do not yet.
 
-        For those whose answer is known: they wait neither for a read side that takes no writes nor
-        for a fold that stands still.
+        It does not wait for a read side that takes no writes, nor, unless it is `patient`, for a
+        fold that stands still.
         """
         partition, began = int(position.partition(":")[0]), time.monotonic()
+        patience = math.inf if patient else STANDSTILL_SECONDS
         waiting = asyncio.create_task(self.until(position, deadline))
         try:
             for attempt in itertools.count():
                 pause = _LOOK_SECONDS[min(attempt, len(_LOOK_SECONDS) - 1)]
                 await asyncio.wait({waiting}, timeout=pause)
-                reason = None if waiting.done() else await self._hopeless(partition, began)
+                reason = None
+                if not waiting.done():
+                    reason = await self._hopeless(partition, began, patience)
                 if waiting.done():
                     break
                 if reason is not None:
@@ -107,13 +114,17 @@ class Waits:
         finally:
             waiting.cancel()
 
-    async def _hopeless(self, partition: int, began: float) -> str | None:
-        if (refusal := await self._refusal()) is not None:
+    async def _hopeless(self, partition: int, began: float, patience: float) -> str | None:
+        now = time.monotonic()
+        if now - self._refused[0] > _LOOK_SECONDS[0]:  # one answer serves all who wait
+            self._refused = now, self._refused[1]
+            self._refused = now, await self._refusal()
+        if (refusal := self._refused[1]) is not None:
             return f"the read side takes no writes now: {refusal}"
         at, since = self._stands.get(partition, (0, began))
-        if time.monotonic() - max(since, began) > STANDSTILL_SECONDS:
+        if time.monotonic() - max(since, began) > patience:
             self._stood_still[partition] = at
-        if self._stood_still.get(partition) == at:
+        if patience < math.inf and self._stood_still.get(partition) == at:
             return f"the fold stands still at {partition}:{at}; see human-memory status"
         return None
 

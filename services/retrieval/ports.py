@@ -89,6 +89,10 @@ class SearchReader(Protocol):
         """Attributes of documents; None where there is no such document."""
         ...
 
+    async def names(self, namespace: str, said: Sequence[str]) -> list[str]:
+        """The names of the concepts that are meant by some, each as it was said if unknown."""
+        ...
+
     async def fans(
         self, namespace: str, concepts: Sequence[bytes], *, linked: int
     ) -> tuple[dict[bytes, Fan], list[list[str]]]:
@@ -218,6 +222,10 @@ class GraphReader(Protocol):
 
     def position(self, namespace: str, cursor: int) -> Position:
         """The position of an answer as of a cursor."""
+        ...
+
+    async def names(self, namespace: str, said: Sequence[str]) -> list[str]:
+        """The names of the concepts that are meant by some, each as it was said if unknown."""
         ...
 
     async def concept(

@@ -182,7 +182,8 @@ class SearchReaderContract:
         await side.take(*(stored(name, **turned(0.1 * i)) for i, name in enumerate("abcd")))
         await side.take(decayed_event(memory_id("a"), envelope=around(1)))
 
-        active = await side.search.first(planned(), Known(None, [], 2), BOUNDS)
+        strict = planned(include_decayed=False)
+        active = await side.search.first(strict, Known(None, [], 2), BOUNDS)
         both = await side.search.first(planned(include_decayed=True), Known(None, [], 2), BOUNDS)
         nothing = await side.search.first(planned(), Known(None, [], 0), BOUNDS)
 

@@ -11,8 +11,8 @@ from schemas.events import MemoryEvent
 from services.common.redis import RedisClient, connect
 from services.projection import pause
 from services.projection.adapters.redis_projection import RedisProjection
-from services.projection.builds import BuildsBeside
-from services.projection.deletion import drop_builds
+from services.projection.builds import BuildsBeside, ReadSide
+from services.projection.deletion import drop_read_side
 from services.projection.digest import digest_of_build
 from services.projection.pause import Busy, alone, held, require_held, unlink
 from services.projection.ports import Outcome
@@ -56,6 +56,11 @@ def store_of(redis: RedisClient, prefix: str, mark: str = "") -> RedisProjection
     return RedisProjection(redis, prefix, dimension=DIMENSION, mark=mark)
 
 
+def side_of(redis: RedisClient, store: RedisProjection) -> ReadSide:
+    """A read side of one partition."""
+    return ReadSide(ProjectionSettings(partitions=1), redis, store)
+
+
 async def lose_everything(redis: RedisClient, store: RedisProjection) -> None:
     """FLUSHALL for our keys."""
     for name in await redis.execute_command("FT._LIST"):
@@ -72,7 +77,7 @@ async def filled(store: RedisProjection) -> None:
 
 async def begun(redis: RedisClient, store: RedisProjection) -> tuple[int, str]:
     """A build beside it, of all events."""
-    version, mark = await BuildsBeside(redis, store, 1).begin()
+    version, mark = await BuildsBeside(side_of(redis, store)).begin()
     await fold_all(store_of(redis, store.prefix, mark), [EVENTS], partition=0, version=version)
     return version, mark
 
@@ -116,7 +121,7 @@ async def test_batch_loaded_while_the_read_side_is_deleted_takes_nothing_for_tru
         loaded.append(batch)
 
     interrupted = Interrupted(redis, moment, load)
-    await drop_builds(interrupted, store_of(interrupted, store.prefix), 1)
+    await drop_read_side(side_of(interrupted, store_of(interrupted, store.prefix)))
 
     for batch in loaded:
         if batch.decoded:
@@ -132,7 +137,7 @@ async def test_deleted_read_side_is_empty_and_of_nobodys_fold(
 ) -> None:
     await filled(store)
 
-    deleted = await drop_builds(redis, store, 1)
+    deleted = await drop_read_side(side_of(redis, store))
 
     version = await store.live_version(0)
     assert deleted > len(EVENTS)
@@ -147,12 +152,12 @@ async def test_who_was_taken_for_dead_writes_nothing_any_more(
     redis: RedisClient, store: RedisProjection
 ) -> None:
     await filled(store)
-    version, mark = await BuildsBeside(redis, store, 1).begin()
+    version, mark = await BuildsBeside(side_of(redis, store)).begin()
     slow = store_of(redis, store.prefix, mark)
     batch = batch_of(EVENTS, partition=0, version=version)
     await batch.load(slow)
 
-    builds = BuildsBeside(redis, store, 1)
+    builds = BuildsBeside(side_of(redis, store))
     await builds.clean(await builds.marks())
     outcome = await batch.apply(slow)
 
@@ -165,7 +170,7 @@ async def test_what_is_built_meanwhile_is_left_alone(
 ) -> None:
     await filled(store)
     old = await begun(redis, store)
-    builds = BuildsBeside(redis, store, 1)
+    builds = BuildsBeside(side_of(redis, store))
     found = await builds.marks()
     version, mark = await begun(redis, store)
 
@@ -189,10 +194,10 @@ async def test_tidying_up_that_dies_is_done_by_the_next_one(
         raise ConnectionError("killed")
 
     interrupted = Interrupted(redis, 3, die)
-    dying = BuildsBeside(interrupted, store_of(interrupted, store.prefix), 1)
+    dying = BuildsBeside(side_of(interrupted, store_of(interrupted, store.prefix)))
     with pytest.raises(ConnectionError):
         await dying.clean(await dying.marks())
-    builds = BuildsBeside(redis, store, 1)
+    builds = BuildsBeside(side_of(redis, store))
     await builds.clean(await builds.marks())
 
     assert await keys_of(redis, store) == {"live", "v1"}
@@ -205,7 +210,7 @@ def upgrade_of(redis: RedisClient, store: RedisProjection) -> Upgrade:
     async def let_pass(_: float) -> None:
         """No query is being answered."""
 
-    return Upgrade(ProjectionSettings(partitions=1), redis, store, let_pass=let_pass)
+    return Upgrade(side_of(redis, store), let_pass=let_pass)
 
 
 async def test_upgrade_waits_for_an_operator_who_replays_and_then_finds_nothing_to_do(
@@ -220,7 +225,7 @@ async def test_upgrade_waits_for_an_operator_who_replays_and_then_finds_nothing_
         await upgrade._look()
         said = upgrade.note()
         async with held(redis, store, 0) as live:
-            await BuildsBeside(redis, store, 1).switch(0, live, mark=mark, cursor=len(EVENTS))
+            await BuildsBeside(side_of(redis, store)).switch(0, live, mark=mark, cursor=len(EVENTS))
     await upgrade._look()
 
     assert said == "another instance rebuilds the read side for this version"
@@ -245,7 +250,7 @@ async def test_switch_makes_the_build_live(redis: RedisClient, store: RedisProje
     version, mark = await begun(redis, store)
 
     async with held(redis, store, 0, len(EVENTS)) as live:
-        switched = await BuildsBeside(redis, store, 1).switch(
+        switched = await BuildsBeside(side_of(redis, store)).switch(
             0, live, mark=mark, cursor=len(EVENTS)
         )
 
@@ -262,7 +267,7 @@ async def lose_the_hold(redis: RedisClient, store: RedisProjection) -> None:
 
 
 async def begin_another(redis: RedisClient, store: RedisProjection) -> None:
-    await BuildsBeside(redis, store, 1).begin()
+    await BuildsBeside(side_of(redis, store)).begin()
 
 
 async def fall_back(redis: RedisClient, store: RedisProjection) -> None:
@@ -282,7 +287,7 @@ async def test_switch_is_refused_where_anything_has_changed(
 
     async with held(redis, store, 0, len(EVENTS)) as live:
         await change(redis, store)
-        switched = await BuildsBeside(redis, store, 1).switch(
+        switched = await BuildsBeside(side_of(redis, store)).switch(
             0, live, mark=mark, cursor=len(EVENTS)
         )
 

@@ -11,11 +11,12 @@ from schemas.events import MemoryEvent
 from services.common.redis import RedisClient, connect
 from services.projection import batch
 from services.projection.adapters.redis_projection import RedisProjection
-from services.projection.builds import BuildsBeside
+from services.projection.builds import BuildsBeside, ReadSide
 from services.projection.digest import digest_of_build, digest_of_view
 from services.projection.fold.view import Needs, View
 from services.projection.pause import unlink
 from services.projection.ports import Outcome
+from services.projection.settings import ProjectionSettings
 from services.readside.collections import CONTENTS, Contents
 from services.readside.fold_version import FOLD
 from services.readside.layout import Status
@@ -97,6 +98,11 @@ class RedisSide(RedisProjection):
             "PARAMS", 2, "ns", NAMESPACE, "NOCONTENT", "DIALECT", 2,
         )  # fmt: skip
         return [key.decode().rpartition(":")[2] for key in reply[1:]]
+
+
+def read_side(store: RedisSide) -> ReadSide:
+    """A read side of one partition."""
+    return ReadSide(ProjectionSettings(partitions=1), store.redis, store)
 
 
 @pytest.fixture
@@ -185,7 +191,7 @@ class TestRedisProjection(ProjectionContract, AnsweringContract):
         events = at_offsets([small_stored(ANN, envelope=around(TIME_MS))])
         await side.live_version(0)
         await side.hold(0, 0)
-        _, mark = await BuildsBeside(side.redis, side, 1).begin()
+        _, mark = await BuildsBeside(read_side(side)).begin()
         rebuilding = RedisSide(side.redis, side.prefix, mark=mark)
 
         outcome = await fold_into(rebuilding, events, partition=0, version=2)
@@ -288,7 +294,7 @@ async def test_collection_and_field_added_in_one_place_are_written_read_digested
     for offset, event in events:
         fold(whole, event, offset)
     await live.live_version(0)
-    _, mark = await BuildsBeside(redis, live, 1).begin()
+    _, mark = await BuildsBeside(read_side(live)).begin()
     rebuilding = RedisSide(redis, side.prefix, contents=WIDER, mark=mark)
 
     await fold_all(live, [[event] for event in events], partition=0)

@@ -1,7 +1,9 @@
 """The reads of the graph in memory. It passes the port's contract."""
 
-from services.readside.collections import CONCEPTS, GRAPH, RELATIONS
-from services.readside.concepts import Concept
+from collections.abc import Sequence
+
+from services.readside.collections import CONCEPTS, GRAPH, NAMES, RELATIONS
+from services.readside.concepts import Concept, folded
 from services.readside.layout import relation_field, unpack_element
 from services.retrieval.graph.cached_graph import Mark, Relation
 from services.retrieval.ports import Changes, GraphMoved, Position
@@ -17,6 +19,10 @@ class FoldedGraphReader:
 
     def position(self, namespace: str, cursor: int) -> Position:
         return f"{PARTITION}:{cursor - 1}" if cursor else None
+
+    async def names(self, namespace: str, said: Sequence[str]) -> list[str]:
+        known = self._side.view.namespace(namespace)[NAMES]
+        return [known.get(folded(each)) or each for each in said]
 
     async def concept(
         self, namespace: str, name: str
@@ -46,6 +52,9 @@ class FoldedGraphReader:
     def _changes(self, namespace: str, since: int, mark: Mark | None, *, most: int) -> Changes:
         graph, seen = self._side.view.namespace(namespace)[GRAPH], self._side.view.seen
         listed = sorted((at, element) for element, at in graph.items() if at >= since)[:most]
+        full = len(listed) == most
+        if full:  # one event may have moved many
+            listed = sorted((at, e) for e, at in graph.items() if since <= at <= listed[-1][0])
         elements = [unpack_element(element) for _, element in listed]
         newest = max(((at, event) for event, at in seen.items()), default=None)
         return Changes(
@@ -56,7 +65,7 @@ class FoldedGraphReader:
             total=len(graph),
             mark=None if newest is None else (newest[1].hex(), newest[0]),
             known=mark is None or seen.get(bytes.fromhex(mark[0])) == mark[1],
-            more=listed[-1][0] + 1 if len(listed) == most else None,
+            more=listed[-1][0] + 1 if full else None,
         )
 
     def _values(

@@ -5,12 +5,13 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 
 from services.projection.digest import digest_of_view
-from services.projection.fold.view import Memory, Namespace, Needs, Touched, View
+from services.projection.fold.view import Memory, Namespace, Needs, Ref, Touched, View
+from services.projection.further import further
 from services.projection.ports import Outcome
-from services.readside.collections import COLLECTIONS, LINKS, SESSIONS, TERMS, unpack_place
-from services.readside.corrections import FIELD, counted_by
+from services.readside.collections import COLLECTIONS, SESSIONS, unpack_place
 from services.readside.fold_version import FOLD
-from services.readside.terms import concepts_of, names_of
+from services.readside.layout import hash64
+from services.readside.terms import concepts_of
 
 
 @dataclass
@@ -59,27 +60,21 @@ class MemoryProjection:
             namespaces={name: Namespace() for name in needs.namespaces},
             seen={each: held.seen[each] for each in needs.events if each in held.seen},
         )
-        _look_up(held, view, needs)
         _find_places(held, view, needs)
-        places = {
-            (name, place[2])
-            for name, namespace in view.namespaces.items()
-            for session in namespace.sessions.values()
-            for place in session
-        }
-        for ref in [*needs.memories, *places]:
-            if ref in held.memories:
-                view.memories[ref] = _as_loaded(held.memories[ref])
-        for ref in needs.documents & view.memories.keys():
-            view.memories[ref].document = dict(held.memories[ref].document or {})
-        counted = Needs()
-        for ref in needs.counted & view.memories.keys():
-            memory = view.memories[ref]
-            terms, links = counted_by((memory.document or {}).get(FIELD))
-            counted.of(TERMS, ref[0]).update(terms, names_of(memory.parts.terms))
-            counted.of(LINKS, ref[0]).update(links, concepts_of(memory.parts.concepts))
-        _look_up(held, view, counted)
-        return build.cursor, view
+        asked = more = needs
+        while True:
+            for ref in [*more.memories, *_linked(held, more)]:
+                if ref in held.memories and ref not in view.memories:
+                    view.memories[ref] = _as_loaded(held.memories[ref])
+            for ref in [*more.documents, *_linked(held, more)]:
+                if ref in view.memories:
+                    view.memories[ref].document = dict(held.memories[ref].document or {})
+                    asked.documents.add(ref)
+            _look_up(held, view, more)
+            asked.include(more)
+            more = further(view, asked)
+            if not more:
+                return build.cursor, view
 
     async def apply(
         self, partition: int, version: int, view: View, *, cursor: int, next_cursor: int
@@ -144,6 +139,18 @@ def _look_up(held: View, view: View, needs: Needs) -> None:
         for key, value in held.namespace(name)[collection].items():
             if key[0] in parts:
                 view.namespace(name)[collection][key] = deepcopy(value)
+
+
+def _linked(held: View, needs: Needs) -> list[Ref]:
+    """The memories linked to concepts that are needed whole."""
+    return [
+        ref
+        for ref, memory in held.memories.items()
+        for name, concept in needs.linked
+        if ref[0] == name
+        and memory.state.status != "deleted"
+        and hash64(concept) in concepts_of(memory.parts.concepts)
+    ]
 
 
 def _find_places(held: View, view: View, needs: Needs) -> None:

@@ -7,7 +7,8 @@ import numpy as np
 
 from schemas.errors import Unavailable
 from services.projection.fold.view import Memory
-from services.readside.collections import COUNTS, LINKS, RELATIONS, TERMS
+from services.readside.collections import COUNTS, LINKS, NAMES, RELATIONS, TERMS
+from services.readside.concepts import folded
 from services.readside.documents import Attributes, DocumentKey
 from services.readside.layout import INDEXED, Status, hash64
 from services.readside.parameters import InForce
@@ -49,6 +50,10 @@ class FoldedSearchReader:
         self, namespace: str, keys: Sequence[DocumentKey]
     ) -> list[Attributes | None]:
         return await self._side.read(lambda: self._side.attributes(namespace, keys))
+
+    async def names(self, namespace: str, said: Sequence[str]) -> list[str]:
+        known = self._side.view.namespace(namespace)[NAMES]
+        return [known.get(folded(each)) or each for each in said]
 
     async def fans(
         self, namespace: str, concepts: Sequence[bytes], *, linked: int

@@ -17,8 +17,8 @@ from schemas.errors import DeadlineExceeded, Unavailable
 from schemas.events import MemoryAccessed, MemoryStored
 from schemas.ids import cause_of_key, event_id, query_cause
 from schemas.topics import DEAD_LETTERS, EVENTS
+from services.projection.app import rebuild
 from services.projection.batch import decode
-from services.projection.rebuild import rebuild
 from tests import builders
 from tests.engines import Engines
 from tests.integration.agent import NO_THRESHOLD, Agent
@@ -40,7 +40,8 @@ KILLS = 10  # of each service
 WORKERS = 24
 NAMESPACES = [f"kill/{number}" for number in range(12)]
 ANSWER_SECONDS = 8.0
-LAG_SECONDS_MAX = 0.2
+# The services are killed one after the other, in whatever order, within so many stores.
+STORES_BETWEEN_MAX = 12
 WORK_SECONDS = 400.0
 
 
@@ -146,10 +147,10 @@ class Clients:
 
 
 async def kill_and_restart(
-    system: System, process: ServiceProcess, clients: Clients, lag_seconds: float
+    system: System, process: ServiceProcess, clients: Clients, stores: int
 ) -> ServiceProcess:
-    """SIGKILL so long from now; the successor, once it is ready."""
-    await asyncio.sleep(lag_seconds)
+    """SIGKILL once so many stores are acknowledged; the successor, once it is ready."""
+    await clients.stored(stores)
     clients.killed_at_work += clients.busy > 0
     assert process.alive(), f"{process.names} died by itself:\n{process.log_end()}"
     await process.kill()
@@ -167,12 +168,11 @@ async def work_through_kills(system: System, clients: Clients, chance: random.Ra
         for number in range(kill * portion, (kill + 1) * portion):
             clients.work.put_nowait(number)
         goal = len(clients.ledger.stores) + chance.randrange(1, portion // 2)
-        await clients.stored(goal)
-        lags = [chance.uniform(0, LAG_SECONDS_MAX) for _ in services]
+        goals = [goal + chance.randrange(STORES_BETWEEN_MAX) for _ in services]
         services = await asyncio.gather(
             *[
-                kill_and_restart(system, service, clients, lag)
-                for service, lag in zip(services, lags, strict=True)
+                kill_and_restart(system, service, clients, stores)
+                for service, stores in zip(services, goals, strict=True)
             ]
         )
     for number in range(KILLS * portion, STORES):
@@ -211,7 +211,7 @@ def uses_by_the_log(events: list[Any]) -> Counter[UUID]:
 
 async def test_nothing_acknowledged_is_lost_or_doubled_by_thirty_kills(system: System) -> None:
     seed = int(os.environ.get("HUMAN_MEMORY_TEST_SEED") or secrets.randbits(32))
-    print(f"HUMAN_MEMORY_TEST_SEED={seed} asks the same and waits as long before each kill")
+    print(f"HUMAN_MEMORY_TEST_SEED={seed} asks the same and kills after as many stores")
     chance = random.Random(seed)
 
     async with system.bus() as bus:

@@ -21,12 +21,11 @@ from human_memory.bus.topics import apply_topics
 from schemas.errors import Rejected
 from schemas.topics import EVENTS, TOPICS, Topic
 from services.common.redis import RedisClient, connect, redis_prefix
+from services.projection.app import drop_read_side, live_digest
 from services.projection.batch import decode
-from services.projection.deletion import drop_read_side
 from services.projection.digest import combined_digest, digest_of_view
 from services.projection.fold.fold import fold
 from services.projection.fold.view import View
-from services.projection.rebuild import live_digest
 from services.projection.settings import ProjectionSettings
 from stack.processes import Launch, ProcessId, is_alive, kill, spawn, terminate
 from stack.state import free_port

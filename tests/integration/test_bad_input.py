@@ -28,8 +28,7 @@ from schemas.topics import (
 )
 from services.common.embedding.embedder import embedder_of
 from services.common.settings import EmbedderSettings
-from services.projection.deletion import drop_read_side
-from services.projection.rebuild import rebuild
+from services.projection.app import drop_read_side, rebuild
 from tests import builders
 from tests.engines import Engines
 from tests.integration.agent import Agent, ids

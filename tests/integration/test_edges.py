@@ -12,7 +12,7 @@ from schemas.codec import encode
 from schemas.errors import Rejected
 from schemas.topics import EVENTS, INBOX
 from services.projection import batch as folding
-from services.projection.rebuild import rebuild
+from services.projection.app import rebuild
 from tests import builders
 from tests.engines import Engines
 from tests.faults.failing_fold import BAD, failing_fold

@@ -59,7 +59,8 @@ async def test_tools_say_what_they_do_and_what_they_take(gateway: str, namespace
     assert set(tools) == {
         *("store", "search", "recall", "inspect", "forget", "restore", "supersede"),
         *("correct", "working_memory", "list"),
-        *("describe", "relate", "related", "stats"),
+        *("describe", "rename_concept", "merge_concept", "delete_concept"),
+        *("relate", "related", "stats"),
     }
     for tool in tools.values():
         assert tool.description

@@ -13,7 +13,7 @@ import pytest
 from human_memory.bus.bus import Request
 from schemas.errors import NotFound
 from schemas.queries import ConceptQuery, GraphExport, Spread
-from services.projection.deletion import drop_read_side
+from services.projection.app import drop_read_side
 from services.retrieval.adapters.graph_snapshots import FileSnapshots
 from tests import builders
 from tests.engines import Engines

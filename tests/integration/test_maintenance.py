@@ -96,7 +96,9 @@ async def test_faded_memory_is_archived_listed_inspected_and_comes_back(
     assert (await keeper.list(status="decayed"))["total"] == 1
     with pytest.raises(NotFound):
         await keeper.recall(faded)
-    assert [row["memory_id"] for row in await keeper.search("harbour in winter")] == [str(pinned)]
+    assert [
+        row["memory_id"] for row in await keeper.search("harbour in winter", include_decayed=False)
+    ] == [str(pinned)]
     await keeper.restore(faded)
     assert (await keeper.recall(faded))["content"].startswith("The harbour")
     await assert_redis_is_the_fold_of_the_log(kept)
@@ -111,12 +113,14 @@ async def test_strong_cue_brings_an_archived_memory_back_and_a_weak_one_does_not
     await run(keeper)
 
     threshold: dict[str, Any] = {"min_activation": None}  # that of the namespace
-    await keeper.search("How much is a kite?", include_decayed=True, **threshold)
+    await keeper.search("How much is a kite?", **threshold)
     assert (await keeper.inspect(faded))["status"] == "decayed"  # too weak a cue
-    looked_at = {"include_decayed": True, "record_access": False} | threshold
+    looked_at = {"record_access": False} | threshold
+    strict = looked_at | {"include_decayed": False}
+    assert await keeper.search("Was the harbour closed in winter?", **strict) == []
     assert len(await keeper.search("Was the harbour closed in winter?", **looked_at)) == 1
     assert (await keeper.inspect(faded))["status"] == "decayed"  # looking changes nothing
-    await keeper.search("Was the harbour closed in winter?", include_decayed=True, **threshold)
+    await keeper.search("Was the harbour closed in winter?", **threshold)
 
     assert (await keeper.inspect(faded))["status"] == "active"
     assert any(

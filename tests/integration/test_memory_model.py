@@ -155,15 +155,15 @@ async def test_parameters_of_a_namespace_act_from_then_on(agent: Agent) -> None:
     await agent.store("Tea is at four.", occurred_at=TIME_MS)
     later: dict[str, Any] = {"as_of": TIME_MS + DAY_MS, "explain": True}
     (before,) = await agent.search(**later)
-    given = builders.parameters(base_level_weight=0, horizon_seconds=30 * DAY_MS / 1000)
+    given = builders.parameters(base_level_weight=0, retrieval_threshold=-20.0)
     given = given.model_copy(update={"namespace": agent.namespace})
 
     await agent.tell(given)
 
     (after,) = await agent.search(**later)
-    assert parts(before)["base"] == pytest.approx(-0.063464, abs=1e-6)
+    assert parts(before)["base"] == pytest.approx(0.4 * -0.063464, abs=1e-6)
     assert parts(after)["base"] == 0
-    assert after["reasons"]["retrieval_threshold"] == pytest.approx(-1.702849, abs=1e-6)
+    assert after["reasons"]["retrieval_threshold"] == -20.0
 
 
 async def test_parameter_out_of_range_is_refused_by_name(agent: Agent) -> None:

@@ -13,9 +13,8 @@ import pytest
 from human_memory.bus.bus import Bus
 from human_memory.bus.producer import partition_of
 from schemas.errors import InvariantBroken, Unavailable
-from services.projection.deletion import drop_read_side, rebuild_from_empty
+from services.projection.app import drop_read_side, live_digest, rebuild, rebuild_from_empty
 from services.projection.pause import HOLD_SECONDS
-from services.projection.rebuild import live_digest, rebuild
 from services.readside.layout import Layout
 from stack.processes import Launch, ProcessId, kill, spawn
 from tests import builders
@@ -145,13 +144,13 @@ def start_rebuild(system: System, log: Path) -> ProcessId:
     """A rebuild in a process of its own, which holds the first partition for ever."""
     program = (
         "import asyncio, sys\n"
-        "from services.projection import rebuild as module\n"
+        "from services.projection import app, rebuild\n"
         "from services.projection.settings import ProjectionSettings\n"
         "async def stuck(*_):\n"
         "    print('holding', flush=True)\n"
         "    await asyncio.Event().wait()\n"
-        "module.digest_of_build = stuck\n"
-        "asyncio.run(module.rebuild(ProjectionSettings()))\n"
+        "rebuild.digest_of_build = stuck\n"
+        "asyncio.run(app.rebuild(ProjectionSettings()))\n"
     )
     return spawn(
         Launch(

@@ -14,8 +14,8 @@ from human_memory.bus.reader import group_progress
 from schemas.errors import DeadlineExceeded, MemoryServiceError, Unavailable
 from schemas.replies import Reply
 from schemas.topics import DEAD_LETTERS, EVENTS
+from services.projection.app import live_digest
 from services.projection.batch import decode
-from services.projection.rebuild import live_digest
 from services.readside.layout import Control
 from stack.errors import UnsupportedPlatform
 from stack.local import LocalStack

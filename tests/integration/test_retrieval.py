@@ -13,8 +13,8 @@ from schemas.errors import NotFound, Rejected, Unavailable
 from schemas.events import MemoryAccessed
 from schemas.fields import rfc3339
 from schemas.topics import EVENTS
+from services.projection.app import live_digest
 from services.projection.batch import decode
-from services.projection.rebuild import live_digest
 from tests import builders
 from tests.builders import TIME_MS
 from tests.integration.agent import NO_THRESHOLD, PATIENCE_SECONDS, Agent, ids
@@ -137,18 +137,17 @@ async def test_only_what_is_more_active_than_asked_for_is_found(agent: Agent) ->
     assert ids(found) == ids(rows)[:2]
 
 
-async def test_memory_of_long_ago_is_below_the_threshold(
+async def test_fact_alone_is_found_however_old_and_an_unrelated_question_finds_nothing(
     agent: Agent,
 ) -> None:
-    memory = await agent.store(occurred_at=TIME_MS)
-    # By its age alone: a memory that says just what is asked stays above the threshold for long.
-    asked: dict[str, Any] = {"min_activation": None, "parameters": {"cosine_weight": 0}}
-    fresh = await agent.search(**asked, as_of=TIME_MS + DAY_MS)
+    memory = await agent.store("I live in Leeds.", occurred_at=TIME_MS)
+    asked: dict[str, Any] = {"min_activation": None, "as_of": TIME_MS + YEAR_MS // 4}
 
-    faded = await agent.search(**asked, as_of=TIME_MS + YEAR_MS)
+    found = await agent.search("Where do I live?", **asked)
+    unrelated = await agent.search("Who won the 1998 World Cup?", **asked)
 
-    assert ids(fresh) == [memory]
-    assert faded == []
+    assert ids(found) == [memory]
+    assert unrelated == []
 
 
 async def test_parts_of_an_explanation_add_up_to_the_activation(agent: Agent) -> None:

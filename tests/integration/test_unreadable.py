@@ -8,7 +8,7 @@ import pytest
 from human_memory.bus.consumer import UnreadableRecord
 from schemas.codec import encode
 from schemas.topics import EVENTS, INBOX, QUERIES, Topic
-from services.projection.rebuild import rebuild
+from services.projection.app import rebuild
 from tests import builders
 from tests.engines import Engines
 from tests.integration.raw import Name, Raw

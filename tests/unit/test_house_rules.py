@@ -68,8 +68,6 @@ SERVICES_MAY_IMPORT = (
     "human_memory.paths",
     "human_memory.routes",
 )
-# Wired by themselves, as an `app.py` is: the command line runs them beside the services.
-PROGRAMS = ("services/projection/deletion.py", "services/projection/rebuild.py")
 # Every service has `common`; the read side's layout is for those that write or read it.
 SHARED_BY_SERVICES = ("services.common", "services.readside")
 # In folders that are pure else: a program; reads of Redis, and waiting for them.
@@ -211,7 +209,7 @@ def service_may_import(path: str, service: str, name: str) -> bool:
     """Imports of a service: never another, also where they share a process."""
     adapters = f"services/{service}/adapters/"
     if is_in(name, (adapters[:-1].replace("/", "."),)):
-        return path.startswith(adapters) or path in (f"services/{service}/app.py", *PROGRAMS)
+        return path.startswith(adapters) or path == f"services/{service}/app.py"
     shared: tuple[str, ...] = ("services.common",)
     if service != "common":
         shared = (*SHARED_BY_SERVICES, f"services.{service}")

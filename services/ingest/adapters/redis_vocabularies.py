@@ -87,7 +87,7 @@ class RedisVocabularies:
         known = self._of(name)
         known.vocabulary, known.version = Vocabulary(), self._version(partition, offset)
         for concept, packed in zip(fields[::2], fields[1::2], strict=True):
-            known.vocabulary.learn(concept.decode(), unpack_concept(packed).aliases)
+            known.vocabulary.learn(concept.decode(), unpack_concept(packed).also)
         known.ahead = {n: each for n, each in known.ahead.items() if each[0] > known.version[1]}
         for concept_name, (_, aliases) in known.ahead.items():
             known.vocabulary.learn(concept_name, aliases)

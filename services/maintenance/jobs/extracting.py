@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from cognition.base_level import IntArray
 from cognition.clustering import ClusterRule, key_terms, medoid, mutual_clusters, nearest_elsewhere
 from cognition.consolidation import fact_confidence
+from cognition.language.lasting import lasting
 from cognition.language.text import terms, words
 from schemas.fields import Emotion, Source
 from schemas.inbox import Concept, InboxMessage, Relation, Store
@@ -58,11 +59,15 @@ class Extracted:
 
 @dataclass(frozen=True)
 class Worded:
-    """A fact's sentence, None if there is none; who found it, and why not the language model."""
+    """A fact's sentence, None if there is none; who found it, and why not the language model.
+
+    `row`: of the episode whose own words it is.
+    """
 
     text: str | None
     by: str
     problem: str | None = None
+    row: int | None = None
 
 
 @dataclass(frozen=True)
@@ -170,7 +175,7 @@ def fact_key(gathered: Gathered, cluster: Cluster) -> str:
 
 
 async def _worded(work: Work, gathered: Gathered, cluster: Cluster) -> Worded:
-    """The language model's sentence; without one, or where it makes no sense, the middle episode.
+    """The language model's sentence; without one, or where it makes no sense, an episode's own.
 
     Raises:
         WordingFailed: it does not answer now. Its sentence is worth waiting for.
@@ -182,7 +187,21 @@ async def _worded(work: Work, gathered: Gathered, cluster: Cluster) -> Worded:
             return Worded(await work.wording.fact(texts), work.wording.name)
         except Nonsense as error:
             problem = str(error)
-    return Worded(gathered.documents[cluster.middle].content, EXTRACTION, problem)
+    return _own_words(gathered, cluster, problem)
+
+
+def _own_words(gathered: Gathered, cluster: Cluster, problem: str | None) -> Worded:
+    """The sentence of the episode nearest to the middle that holds beyond its occasion.
+
+    It has a term of what the episodes have in common; none if they only greet, ask or tell.
+    """
+    closeness = gathered.vectors[cluster.rows] @ gathered.vectors[cluster.middle]
+    for at in np.argsort(-closeness, kind="stable").tolist():
+        row = cluster.rows[at]
+        text = lasting(gathered.documents[row].content)
+        if text and (not cluster.terms or not set(cluster.terms).isdisjoint(terms(text))):
+            return Worded(text, EXTRACTION, problem, row)
+    return Worded(None, EXTRACTION, problem)
 
 
 async def _store(work: Work, gathered: Gathered, cluster: Cluster, worded: Worded) -> str:
@@ -191,7 +210,8 @@ async def _store(work: Work, gathered: Gathered, cluster: Cluster, worded: Worde
     centre = vectors.mean(axis=0)
     cosines = vectors @ (centre / max(float(np.linalg.norm(centre)), 1e-9))
     states = gathered.states[cluster.rows]
-    speakers = {gathered.documents[row].speaker for row in cluster.rows}
+    told = cluster.rows if worded.row is None else [worded.row]
+    speakers = {gathered.documents[row].speaker for row in told}
     concepts = Counter(name for row in cluster.rows for name in gathered.documents[row].concepts)
     command = Store(
         namespace=work.run.namespace,
@@ -270,8 +290,11 @@ def _topics(gathered: Gathered, cluster: Cluster) -> list[str]:
     written: dict[str, Counter[str]] = {}
     for row in cluster.rows:
         for word in _named(words(gathered.documents[row].content)):
-            for term in terms(word):
-                written.setdefault(term, Counter())[word] += 1
+            of_word = terms(word)
+            for term in of_word:
+                # What is written without spaces is a sentence: of it, the term alone.
+                label = term if len(of_word) > 2 else word
+                written.setdefault(term, Counter())[label] += 1
     named = [written[term] for term in cluster.terms[:TOPICS] if term in written]
     return [min((-count, word) for word, count in forms.items())[1] for forms in named]
 

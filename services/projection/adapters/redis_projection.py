@@ -50,6 +50,15 @@ class RedisProjection:
         self._mark = mark
         self._contents = contents
 
+    def marked(self, mark: str) -> "RedisProjection":
+        return RedisProjection(
+            self._redis,
+            self.prefix,
+            dimension=self._dimension,
+            mark=mark,
+            contents=self._contents,
+        )
+
     def layout(self, partition: int, version: int) -> Layout:
         return Layout(self.prefix, version, partition)
 

@@ -3,20 +3,19 @@
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from services.common.redis import RedisClient, Word, execute
 from services.projection.fold.view import Memory, Needs, Ref, View, Wanted
+from services.projection.further import further
 from services.readside.collections import (
     CONTENTS,
-    LINKS,
+    LINKED,
     SESSIONS,
-    TERMS,
     Contents,
     unpack_place,
 )
-from services.readside.corrections import FIELD, counted_by
-from services.readside.layout import STATUSES, Layout, RecordFormat
-from services.readside.terms import concepts_of, names_of
+from services.readside.layout import STATUSES, Layout, RecordFormat, hash64
 
 Use = Callable[[Any], None]
 
@@ -51,8 +50,8 @@ async def load_view(
 ) -> tuple[int, View]:
     """The view that `needs` describes, and the cursor it is good for.
 
-    It takes two round trips where memories get neighbours. What a write between them changes is
-    never applied: the write moved the cursor, which `apply` compares.
+    It takes one round trip more for each kind of thing that what was read calls for. What a write
+    between them changes is never applied: the write moved the cursor, which `apply` compares.
     """
     view = View()
     cursors: list[int] = []
@@ -64,37 +63,41 @@ async def load_view(
         )
     for name in needs.namespaces:
         view.namespace(name)
-    _queue_memories(reads, view, layout, needs.memories, record=contents.record)
-    _queue_collections(reads, view, layout, needs, contents=contents)
     for name, session, time_ms in sorted(needs.places):
         key, use = SESSIONS.key(layout, name, session), partial(_places, view, name, session)
         reads.add(use, "ZREVRANGEBYSCORE", key, time_ms, "-inf", "WITHSCORES", "LIMIT", 0, 1)
         reads.add(use, "ZRANGEBYSCORE", key, f"({time_ms}", "+inf", "WITHSCORES", "LIMIT", 0, 1)
-    documents: dict[Ref, dict[str, bytes]] = {}
-    _queue_documents(reads, documents, layout, needs.documents)
-    await reads.run()
-    for ref in documents.keys() & view.memories.keys():
-        view.memories[ref].document = documents[ref]
-    rest = _rest(view, needs)
-    _queue_memories(reads, view, layout, rest.memories, record=contents.record)
-    _queue_collections(reads, view, layout, rest, contents=contents)
-    await reads.run()
+    asked = more = needs
+    while True:
+        documents: dict[Ref, dict[str, bytes]] = {}
+        linked = Needs()
+        _queue_memories(reads, view, layout, more.memories, record=contents.record)
+        _queue_documents(reads, documents, layout, more.documents)
+        _queue_collections(reads, view, layout, more, contents=contents)
+        _queue_linked(reads, linked, layout, more.linked)
+        await reads.run()
+        for ref in documents.keys() & view.memories.keys():
+            view.memories[ref].document = documents[ref]
+        asked.include(more)
+        more = further(view, asked)
+        more.include(linked.without(asked))
+        if not more:
+            break
     return cursors[0], view
 
 
-def _rest(view: View, needs: Needs) -> Needs:
-    """Reads that the first replies call for: neighbours, and the counts of what is counted out."""
-    rest = Needs()
-    for name, namespace in view.namespaces.items():
-        for places in namespace.sessions.values():
-            refs = {(name, place[2]): None for place in places}
-            rest.memories |= {ref: None for ref in refs if ref not in view.memories}
-    for ref in needs.counted & view.memories.keys():
-        memory = view.memories[ref]
-        terms, links = counted_by((memory.document or {}).get(FIELD))
-        rest.of(TERMS, ref[0]).update(terms, names_of(memory.parts.terms))
-        rest.of(LINKS, ref[0]).update(links, concepts_of(memory.parts.concepts))
-    return rest
+def _queue_linked(
+    reads: _Reads, found: Needs, layout: Layout, concepts: Iterable[tuple[str, str]]
+) -> None:
+    """The memories linked to some concepts, with their documents."""
+    for name, concept in concepts:
+
+        def use(ids: list[bytes], name: str = name) -> None:
+            refs = [(name, UUID(each.decode())) for each in ids]
+            found.memories |= dict.fromkeys(refs)
+            found.documents.update(refs)
+
+        reads.add(use, "ZRANGE", LINKED.key(layout, name, hash64(concept).hex()), 0, -1)
 
 
 def _queue_memories(

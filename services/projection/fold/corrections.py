@@ -11,6 +11,7 @@ import orjson
 
 from schemas.events import CorrectedText, MemoryCorrected
 from services.projection.fold.documents import count, vector_of
+from services.projection.fold.names import meant, renamed
 from services.projection.fold.view import Memory, Needs, Ref, View
 from services.readside.collections import LINKS, TERMS
 from services.readside.corrections import (
@@ -37,6 +38,7 @@ def correction_references(event: MemoryCorrected, ref: Ref, needs: Needs) -> Non
     if text is not None:
         needs.of(TERMS, ref[0]).update(terms_of(text.indexed_text, None).names)
         needs.of(LINKS, ref[0]).update(map(hash64, text.concepts))
+        needs.concepts(ref[0], *text.concepts)
 
 
 def correct(view: View, ref: Ref, event: MemoryCorrected) -> bool:
@@ -55,8 +57,10 @@ def correct(view: View, ref: Ref, event: MemoryCorrected) -> bool:
         if not kept:
             return False
         now = kept.pop().was
+        if "more" in now:  # concepts may have been renamed meanwhile
+            now = now | {"more": renamed(view, ref[0], now["more"])}
     else:
-        now = {name: value for name, value in _said(event, was).items() if value != was[name]}
+        now = {name: value for name, value in _said(view, event, was).items() if value != was[name]}
         if not now:
             return False
         replaced = {name: was[name] for name in now}
@@ -72,14 +76,14 @@ def correct(view: View, ref: Ref, event: MemoryCorrected) -> bool:
     return True
 
 
-def _said(event: MemoryCorrected, was: dict[str, bytes]) -> dict[str, bytes]:
+def _said(view: View, event: MemoryCorrected, was: dict[str, bytes]) -> dict[str, bytes]:
     """The values that a correction gives, whether they are new or not."""
     data = event.data
     now: dict[str, bytes] = {}
     more: dict[str, Any] = orjson.loads(was["more"])
     if data.text is not None:
         now |= _text(data.text, more.get("speaker"))
-        more["concepts"] = data.text.concepts
+        more["concepts"] = meant(view, event.namespace, data.text.concepts)
     if data.metadata is not None:
         more["metadata"] = data.metadata
     if data.tags is not None:

@@ -45,13 +45,15 @@ def vector_of(embedding: Embedding) -> bytes:
     return vector
 
 
-def document_of(event: MemoryStored, vector: bytes, terms: Terms) -> dict[str, bytes]:
+def document_of(
+    event: MemoryStored, vector: bytes, terms: Terms, concepts: list[str]
+) -> dict[str, bytes]:
     """The document of a new memory."""
     data = event.data
     # By hand: pydantic takes three times as long, for each memory there is.
     more: dict[str, Any] = {
         "metadata": data.metadata,
-        "concepts": data.concepts,
+        "concepts": concepts,
         "derived_from": [
             {"memory_id": str(source.memory_id), "weight": source.weight}
             for source in data.derived_from
@@ -63,6 +65,7 @@ def document_of(event: MemoryStored, vector: bytes, terms: Terms) -> dict[str, b
         ("session", data.session),
         ("speaker", data.speaker),
         ("expires_at", data.expires_at),
+        ("utc_offset", data.utc_offset),
     ):
         if value is not None:
             more[name] = value

@@ -9,7 +9,10 @@ from uuid import UUID
 
 from schemas.errors import Rejected
 from schemas.events import (
+    ConceptDeleted,
+    ConceptMerged,
     ConceptRemoved,
+    ConceptRenamed,
     ConceptUpserted,
     MaintenanceCompleted,
     MaintenanceProgressed,
@@ -39,6 +42,7 @@ from services.projection.fold.maintenance import (
     run_of,
     taken_back,
 )
+from services.projection.fold.names import meant, settle
 from services.projection.fold.presentations import present
 from services.projection.fold.sessions import put_into_session
 from services.projection.fold.view import Memory, Needs, Ref, View
@@ -85,14 +89,25 @@ def references(event: MemoryEvent, needs: Needs) -> None:
             terms = terms_of(event.data.indexed_text, event.data.speaker).names
             needs.of(TERMS, name).update(terms)
             needs.of(LINKS, name).update(map(hash64, event.data.concepts))
+            needs.concepts(name, *event.data.concepts)
             needs.memories |= {(name, source.memory_id): None for source in event.data.derived_from}
             if event.data.session is not None:
                 needs.places.add((name, event.data.session, event.time))
         case MemoryAccessed():
             needs.memories |= {(name, access.memory_id): None for access in event.data.accesses}
-        case ConceptUpserted() | RelationUpserted() | ConceptRemoved() | RelationRemoved():
+        case (
+            ConceptUpserted()
+            | RelationUpserted()
+            | ConceptRemoved()
+            | ConceptRenamed()
+            | ConceptMerged()
+            | ConceptDeleted()
+            | RelationRemoved()
+        ):
             graph_references(event, needs)
         case MemoryForgotten() | MemoryRestored():
+            if isinstance(event, MemoryRestored):
+                needs.documents.add((name, _memory_id(event)))
             needs.memories[name, _memory_id(event)] = None
             needs.counted.add((name, _memory_id(event)))
         case MemoryCorrected():
@@ -131,7 +146,15 @@ def fold(view: View, event: MemoryEvent, offset: int) -> None:
             | MemoryCorrected()
         ):
             _changed(view, event, offset)
-        case ConceptUpserted() | RelationUpserted() | ConceptRemoved() | RelationRemoved():
+        case (
+            ConceptUpserted()
+            | RelationUpserted()
+            | ConceptRemoved()
+            | ConceptRenamed()
+            | ConceptMerged()
+            | ConceptDeleted()
+            | RelationRemoved()
+        ):
             graph_changed(view, event, offset)
         case ParametersChanged():
             parameters_changed(view, event)
@@ -168,9 +191,10 @@ def _stored(view: View, event: MemoryStored, offset: int) -> None:
         length=terms.length,
     )
     vector = vector_of(event.data.embedding)
-    concepts = packed_concepts(data.concepts)
-    parts = Parts(vector, terms=terms.packed, concepts=concepts, traces=b"")
-    view.memories[ref] = Memory(state, parts, document=document_of(event, vector, terms))
+    concepts = meant(view, event.namespace, data.concepts)
+    parts = Parts(vector, terms=terms.packed, concepts=packed_concepts(concepts), traces=b"")
+    document = document_of(event, vector, terms, concepts)
+    view.memories[ref] = Memory(state, parts, document=document)
     view.add(COUNTS, ref[0], NOTHING | {"active": 1})
     count(view, ref, 1)
     if data.session is not None:
@@ -207,6 +231,8 @@ def _changed(view: View, event: ChangeOfOne, offset: int) -> None:
             _change_status(view, ref, "deleted", event.time)
         case MemoryRestored() if _has_effect(event, state):
             _outlive(state, event.time)
+            if state.status == "deleted":
+                settle(view, ref, event)  # concepts may have been renamed meanwhile
             revival = of_maintenance(event)  # known by its event when its run is undone
             _change_status(view, ref, "active", event.time, by=event.id if revival else None)
             state.bias = 0.0

@@ -4,7 +4,10 @@ from pydantic import ValidationError
 
 from schemas.errors import Rejected
 from schemas.events import (
+    ConceptDeleted,
+    ConceptMerged,
     ConceptRemoved,
+    ConceptRenamed,
     ConceptUpserted,
     ParametersChanged,
     RelationRemoved,
@@ -12,6 +15,8 @@ from schemas.events import (
 )
 from schemas.parameters import Parameters, moved_into_bounds
 from services.projection.fold.maintenance import count_effect
+from services.projection.fold.names import call, name_of
+from services.projection.fold.renaming import NamingEvent, ends_of, naming_changed, new_names
 from services.projection.fold.view import Needs, View
 from services.readside.collections import (
     CONCEPTS,
@@ -29,13 +34,19 @@ from services.readside.parameters import InForce
 # An element that more runs than this have met is no run's own any more, and stays.
 RUNS_KEPT_MAX = 64
 
-GraphEvent = ConceptUpserted | RelationUpserted | ConceptRemoved | RelationRemoved
+ElementEvent = ConceptUpserted | RelationUpserted | ConceptRemoved | RelationRemoved
+GraphEvent = ElementEvent | NamingEvent
 
 
 def graph_references(event: GraphEvent, needs: Needs) -> None:
     """Add to `needs` what the fold of an event on the graph reads."""
     name, subject = event.namespace, event.subject
+    needs.concepts(name, subject)
     match event:
+        case ConceptRenamed() | ConceptMerged() | ConceptDeleted():
+            others = new_names(event)
+            needs.concepts(name, *others)
+            needs.whole.update((name, each) for each in (subject, *others))
         case ConceptUpserted():
             needs.of(CONCEPTS, name).add(subject)
             if event.data.run_id is not None:
@@ -46,6 +57,7 @@ def graph_references(event: GraphEvent, needs: Needs) -> None:
                 kind, target = event.data.relation_type, event.data.target
                 needs.of(RELATIONS, name).add((subject, relation_field("out", kind, target)))
                 needs.of(MADE, name).add(_element(event))
+            _edge(event, needs)
         case ConceptRemoved():
             needs.of(CONCEPTS, name).add(subject)
             needs.of(MADE, name).add(pack_element(subject))
@@ -53,10 +65,21 @@ def graph_references(event: GraphEvent, needs: Needs) -> None:
             needs.all_of(RELATIONS, name).add(subject)
         case RelationRemoved():
             needs.of(MADE, name).add(_element(event))
+            _edge(event, needs)
+
+
+def _edge(event: RelationUpserted | RelationRemoved, needs: Needs) -> None:
+    source, target = event.subject, event.data.target
+    needs.concepts(event.namespace, target)
+    needs.edges.add((event.namespace, source, event.data.relation_type, target))
 
 
 def graph_changed(view: View, event: GraphEvent, offset: int) -> None:
     """The fold of an event on concepts or relations."""
+    if isinstance(event, NamingEvent):
+        naming_changed(view, event, offset)
+        return
+    event = _as_meant(view, event)
     match event:
         case ConceptUpserted():
             _concept_upserted(view, event, offset)
@@ -68,13 +91,27 @@ def graph_changed(view: View, event: GraphEvent, offset: int) -> None:
             _relation_removed(view, event)
 
 
+def _as_meant(view: View, event: ElementEvent) -> ElementEvent:
+    """The event with the names that the concepts it is about have now."""
+    subject = name_of(view, event.namespace, event.subject)
+    if isinstance(event, RelationUpserted | RelationRemoved):
+        target = name_of(view, event.namespace, event.data.target)
+        if target != event.data.target:
+            data = event.data.model_copy(update={"target": target})
+            event = event.model_copy(update={"data": data})
+    return event if subject == event.subject else event.model_copy(update={"subject": subject})
+
+
 def _concept_upserted(view: View, event: ConceptUpserted, offset: int) -> None:
     """A concept exists; its type, activation and aliases are those of the newest event."""
     name, data = event.namespace, event.data
     if data.run_id is not None and event.subject in view.namespace(name)[CONCEPTS]:
         _met_again(view, event, pack_element(event.subject))
         return
-    concept = Concept(data.concept_type, data.activation, tuple(data.aliases))
+    there = view.namespace(name)[CONCEPTS].get(event.subject)
+    former = there.former if there is not None else ()
+    concept = Concept(data.concept_type, data.activation, tuple(data.aliases), former)
+    call(view, name, event.subject, event.subject)
     view.put(CONCEPTS, name, event.subject, concept)
     view.put(VOCABULARY, name, None, offset)
     _upserted(view, event, pack_element(event.subject), offset)
@@ -162,11 +199,7 @@ def _element(event: RelationUpserted | RelationRemoved) -> bytes:
 
 def _ends(event: RelationUpserted | RelationRemoved) -> tuple[tuple[str, bytes], ...]:
     """The ends of a relation: its source and its target."""
-    source, target, kind = event.subject, event.data.target, event.data.relation_type
-    return (
-        (source, relation_field("out", kind, target)),
-        (target, relation_field("in", kind, source)),
-    )
+    return ends_of((event.subject, event.data.relation_type, event.data.target))
 
 
 def parameters_changed(view: View, event: ParametersChanged) -> None:

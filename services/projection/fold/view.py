@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from schemas.parameters import Parameters
-from services.readside.collections import PARAMETERS, AnyCollection, Collection, Place
+from services.readside.collections import NAMES, PARAMETERS, AnyCollection, Collection, Place
+from services.readside.concepts import folded
 from services.readside.layout import Parts, State, Status
 from services.readside.parameters import InForce
 
@@ -135,12 +136,18 @@ class Needs:
 
     `places`: sessions and the times at which something is put into them. `counted`: memories
     whose terms and links may be counted in or out. `documents`: those whose text may change.
+    `said`: names of concepts, which may mean another one. `edges`: relations between such.
+    `whole`: concepts that are needed with all relations and memories at them.
     `keys` and `parts`: of a collection in a namespace some keys, and some parts whole.
     """
 
     memories: dict[Ref, None] = field(default_factory=dict)
     counted: set[Ref] = field(default_factory=set)
     documents: set[Ref] = field(default_factory=set)
+    said: set[tuple[str, str]] = field(default_factory=set)
+    edges: set[tuple[str, str, str, str]] = field(default_factory=set)
+    whole: set[tuple[str, str]] = field(default_factory=set)
+    linked: set[tuple[str, str]] = field(default_factory=set)
     events: list[bytes] = field(default_factory=list)
     namespaces: set[str] = field(default_factory=set)
     places: set[tuple[str, str, int]] = field(default_factory=set)
@@ -154,6 +161,44 @@ class Needs:
     def all_of(self, collection: Collection[tuple[str, bytes], Any], name: str) -> set[str]:
         """The parts of a collection that are needed whole."""
         return self.parts[collection, name]
+
+    def concepts(self, name: str, *said: str) -> None:
+        """Add concepts that are meant by names."""
+        self.of(NAMES, name).update(map(folded, said))
+        self.said.update((name, each) for each in said)
+
+    def without(self, asked: "Needs") -> "Needs":
+        """The needs that were not asked for yet."""
+        rest = Needs(
+            memories={ref: None for ref in self.memories if ref not in asked.memories},
+            documents=self.documents - asked.documents,
+            said=self.said - asked.said,
+            linked=self.linked - asked.linked,
+        )
+        for keys, old, new in (
+            (self.keys, asked.keys, rest.keys),
+            (self.parts, asked.parts, rest.parts),
+        ):
+            for each, wanted in keys.items():
+                if left := wanted - old.get(each, set()):
+                    new[each] = left
+        return rest
+
+    def include(self, more: "Needs") -> None:
+        """Add what else is needed."""
+        self.memories |= more.memories
+        self.documents |= more.documents
+        self.said |= more.said
+        self.linked |= more.linked
+        for each, keys in more.keys.items():
+            self.keys[each] |= keys
+        for each, parts in more.parts.items():
+            self.parts[each] |= parts
+
+    def __bool__(self) -> bool:
+        return bool(self.memories or self.documents or self.said or self.linked) or any(
+            (*self.keys.values(), *self.parts.values())
+        )
 
     def wanted(self, collections: Iterable[AnyCollection]) -> dict[Wanted, set[Any]]:
         """All keys that are needed, with those that every batch needs."""

@@ -74,7 +74,7 @@ def _packed(graph: CachedGraph, namespace: str) -> bytes:
             "cursor": graph.cursor,
             "mark": graph.mark,
             "concepts": [
-                (name, each.concept_type, each.activation, each.aliases)
+                (name, each.concept_type, each.activation, each.aliases, each.former)
                 for name, each in graph.concepts().items()
             ],
             "relations": [(*relation, weight) for relation, weight in graph.relations().items()],
@@ -94,7 +94,10 @@ def _unpacked(saved: dict[str, Any], namespace: str) -> CachedGraph:
         saved=cursor,
     )
     graph.put(
-        {name: Concept(kind, level, tuple(also)) for name, kind, level, also in saved["concepts"]},
+        {
+            name: Concept(kind, level, *map(tuple, names))
+            for name, kind, level, *names in saved["concepts"]
+        },
         {(source, kind, target): w for source, kind, target, w in saved["relations"]},
     )
     return graph

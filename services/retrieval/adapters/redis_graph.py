@@ -1,11 +1,13 @@
 """Reads of the graph from the live build in Redis."""
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 
 from services.readside.collections import CONCEPTS, GRAPH, RELATIONS
 from services.readside.concepts import Concept, unpack_concept
 from services.readside.layout import Layout, hash64, relation_field, unpack_element
 from services.readside.live_build import Commands, LiveBuild, position_of
+from services.retrieval.adapters.redis_names import read_names
 from services.retrieval.graph.cached_graph import Mark, Relation
 from services.retrieval.ports import Changes, GraphMoved, Position
 
@@ -18,6 +20,9 @@ class RedisGraphReader:
 
     def position(self, namespace: str, cursor: int) -> Position:
         return position_of(self._build.partition(namespace), cursor)
+
+    async def names(self, namespace: str, said: Sequence[str]) -> list[str]:
+        return await read_names(self._build, namespace, said)
 
     async def concept(
         self, namespace: str, name: str
@@ -49,6 +54,14 @@ class RedisGraphReader:
         partition = self._build.partition(namespace)
         cursor, replies = await self._build.read(partition, queue, atomic=True)
         listed, total, newest, score = replies
+        full = len(listed) == 2 * most
+        if full:  # one event may have moved many, which share its offset
+            last = listed[-1]
+            _, (same,) = await self._build.read(
+                partition,
+                lambda layout: [["ZRANGEBYSCORE", GRAPH.key(layout, namespace), last, last]],
+            )
+            listed += [each for packed in same if packed not in listed for each in (packed, last)]
         elements = [unpack_element(packed) for packed in listed[::2]]
         return Changes(
             version=self._build.version(partition),
@@ -58,7 +71,7 @@ class RedisGraphReader:
             total=total,
             mark=(newest[0].hex(), int(float(newest[1]))) if newest else None,
             known=mark is None or (score is not None and int(float(score)) == mark[1]),
-            more=int(float(listed[-1])) + 1 if len(elements) == most else None,
+            more=int(float(listed[-1])) + 1 if full else None,
         )
 
     async def values(

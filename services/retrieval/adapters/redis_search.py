@@ -22,6 +22,7 @@ from services.readside.live_build import Commands, LiveBuild
 from services.readside.parameters import unpack_parameters
 from services.readside.reader import read_attributes
 from services.readside.terms import index_word
+from services.retrieval.adapters.redis_names import read_names
 from services.retrieval.ports import FirstRead, Known, Place
 from services.retrieval.search.candidates import Fan
 from services.retrieval.search.plan import Bounds, SearchPlan
@@ -75,6 +76,9 @@ class RedisSearchReader:
         self, namespace: str, keys: Sequence[DocumentKey]
     ) -> list[Attributes | None]:
         return await read_attributes(self._build, namespace, keys)
+
+    async def names(self, namespace: str, said: Sequence[str]) -> list[str]:
+        return await read_names(self._build, namespace, said)
 
     async def fans(
         self, namespace: str, concepts: Sequence[bytes], *, linked: int

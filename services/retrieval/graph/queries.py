@@ -54,20 +54,21 @@ class GraphQueries:
             NotFound: the namespace has no such concept.
             LimitExceeded: it has more relations than a record can hold, and no `limit` was given.
         """
-        cursor, concept, weights = await self._reader.concept(query.namespace, query.name)
+        (name,) = await self._reader.names(query.namespace, [query.name])
+        cursor, concept, weights = await self._reader.concept(query.namespace, name)
         if concept is None:
             raise NotFound(f"concept {query.name!r}: not in namespace {query.namespace}")
         # One to itself stands at both of its ends, which are one.
-        at_it = [key for key in weights if key[0] == "out" or key[2] != query.name]
+        at_it = [key for key in weights if key[0] == "out" or key[2] != name]
         at_it.sort(key=lambda key: (-weights[key], key))
         end = None if query.limit is None else query.offset + query.limit
         result = ConceptResult(
-            name=query.name,
+            name=name,
             type=concept.concept_type,
             activation=concept.activation,
-            aliases=list(concept.aliases),
+            aliases=list(concept.also),
             relationships=[
-                _relation_at(query.name, key, weights[key]) for key in at_it[query.offset : end]
+                _relation_at(name, key, weights[key]) for key in at_it[query.offset : end]
             ],
             total=len(at_it),
         )
@@ -76,7 +77,9 @@ class GraphQueries:
     async def spread(self, query: Spread) -> Reply:
         """Concepts near the active ones, by the strongest path."""
         position, graph = await self._cache.current(query.namespace)
-        reached = await asyncio.to_thread(_reached, graph.drawing(), query)
+        active = await self._reader.names(query.namespace, query.active_concepts)
+        meant = query.model_copy(update={"active_concepts": active})
+        reached = await asyncio.to_thread(_reached, graph.drawing(), meant)
         result = SpreadResult(results=reached)
         return Reply(result=result.model_dump(mode="json"), position=position)
 

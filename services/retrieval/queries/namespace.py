@@ -231,7 +231,7 @@ def _row(memories: Memories, i: int, document: Document | None, *, activation: f
         salience=float(state["salience"]),
         status=status_name(int(state["status"])),
         access_count=int(state["access_count"]),
-        created_at=int(state["created_ms"]),
+        created_at=document.created_at if document else int(state["created_ms"]),
         last_accessed=int(state["last_accessed_ms"]),
         tags=document.tags if document else [],
         expires_at=expires_at(state),

@@ -10,15 +10,16 @@ import numpy as np
 
 from cognition.base_level import FloatArray, IntArray
 from cognition.context import (
-    VECTOR_SHARES,
-    WORD_SHARES,
     bm25_in_context,
     cosine_in_context,
     term_contributions_in_context,
+    vector_share,
+    word_shares,
 )
 from cognition.lexical import (
     Matches,
     bm25,
+    bounded,
     inverse_document_frequency,
     length_evidence,
     relative_lengths,
@@ -37,7 +38,8 @@ class Evidence:
     """Evidence of a cue for some candidates.
 
     Shapes are (candidates,), and units nats, but for `cosines` (-1 to 1) and `bm25` (no unit).
-    `match` is P; `spreading`, S, the sum of `context` and of `associations` over the sources.
+    `match` is P, with the prior; `spreading`, S, the sum of `context` and of `associations` over
+    the sources.
     """
 
     match: FloatArray
@@ -60,21 +62,22 @@ class Evidence:
         near = _Nearby(candidates, plan)
         words = _Words.of(candidates, near, plan.terms)
         cosines, scores = near.cosines[:count], bm25(words.matches, words.contributions)[:count]
+        said = bounded(scores)
         speaker = parameters.speaker_weight * near.spoken_by(plan.terms)
-        length = parameters.length_weight * length_evidence(words.lengths[:count])
+        length = parameters.length_weight * length_evidence(near.lengths[:count])
         own = evidence_match(
             cosines,
-            scores,
+            said,
             cosine_weight=parameters.cosine_weight,
             lexical_weight=parameters.lexical_weight,
             neutral=parameters.cosine_neutral,
         )
-        context = _context(near, words, scores, parameters)
+        context = _context(near, words, said, parameters)
         associations = parameters.spreading_weight * association(
             memories, candidates.sources, parameters
         )
         return cls(
-            match=own + speaker + length,
+            match=own + speaker + length + parameters.prior,
             spreading=context + associations.sum(axis=0),
             cosines=cosines,
             bm25=scores,
@@ -95,9 +98,12 @@ class Evidence:
             self._words.contributions,
             self._near.neighbours,
             row=i,
-            shares=self._parameters.neighbour_weight * WORD_SHARES,
+            shares=self._near.word_shares(self._parameters)[i],
         )
-        weighted = self._parameters.lexical_weight * parts
+        together = parts.sum()
+        if together == 0:
+            return {}
+        weighted = self._parameters.lexical_weight * float(bounded(together)) / together * parts
         return {
             term: float(nats) for term, nats in zip(self._terms, weighted, strict=True) if nats > 0
         }
@@ -111,14 +117,10 @@ class Evidence:
 
 @dataclass(frozen=True)
 class _Words:
-    """Words of a query in the candidates and near them, and the BM25 that each adds.
-
-    `lengths`: of those memories, over the mean.
-    """
+    """Words of a query in the candidates and near them, and the BM25 that each adds."""
 
     matches: Matches
     contributions: FloatArray
-    lengths: FloatArray
 
     @classmethod
     def of(cls, candidates: Candidates, near: "_Nearby", terms: tuple[str, ...]) -> Self:
@@ -128,25 +130,25 @@ class _Words:
         frequencies = np.minimum(statistics.frequencies, statistics.memories)
         idf = inverse_document_frequency(frequencies, statistics.memories)
         matches = candidates.columns.matches(terms, near.rows)
-        return cls(matches, term_contributions(matches, lengths, idf), lengths)
+        return cls(matches, term_contributions(matches, lengths, idf))
 
 
 def _context(
-    near: "_Nearby", words: _Words, scores: FloatArray, parameters: Parameters
+    near: "_Nearby", words: _Words, said: FloatArray, parameters: Parameters
 ) -> FloatArray:
-    """Spreading from the neighbours of each candidate; `scores` are its own words'."""
-    count = len(scores)
+    """Spreading from the neighbours of each candidate; `said` is the evidence of its own words."""
+    count = len(said)
     if parameters.neighbour_weight == 0:
         return np.zeros(count)
     together = bm25_in_context(
         words.matches,
         words.contributions,
         near.neighbours,
-        shares=parameters.neighbour_weight * WORD_SHARES,
+        shares=near.word_shares(parameters),
     )
-    meaning = near.cosines_in_context(parameters.neighbour_weight * float(VECTOR_SHARES[0]))
+    meaning = near.cosines_in_context(parameters)
     # Two ways of summing differ in the last digit; neighbours never take words away.
-    lexical = parameters.lexical_weight * np.maximum(0.0, together - scores)
+    lexical = parameters.lexical_weight * np.maximum(0.0, bounded(together) - said)
     context: FloatArray = lexical + parameters.cosine_weight * (meaning - near.cosines[:count])
     return context
 
@@ -192,7 +194,11 @@ class _Nearby:
         named[here[here >= 0]] = 1.0
         return named[: self._count]
 
-    def cosines_in_context(self, share: float) -> FloatArray:
+    def word_shares(self, parameters: Parameters) -> FloatArray:
+        """The worth of a word in each neighbour of each candidate."""
+        return parameters.neighbour_weight * word_shares(self.lengths[: self._count])
+
+    def cosines_in_context(self, parameters: Parameters) -> FloatArray:
         """Cosine of the query with each candidate's vector in its context."""
         before, after = self.neighbours[:, 0], self.neighbours[:, 1]
         preceded, followed = before >= 0, after >= 0
@@ -208,7 +214,7 @@ class _Nearby:
                 np.where(followed, self._columns.cosines_ahead(rows), 0.0),
             ),
             between=np.where(preceded & followed, self._columns.cosines_across(rows), 0.0),
-            share=share,
+            share=parameters.neighbour_weight * vector_share(self.lengths[: self._count]),
         )
 
 

@@ -5,7 +5,7 @@ namespace. Whatever they come from, all are scored alike.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice, zip_longest
 
 import numpy as np
@@ -32,6 +32,13 @@ class CandidateFinder:
         self._cache = cache
         self._bounds = bounds
         self._opener = Opener(reader, cache, bounds)
+
+    async def meant(self, plan: SearchPlan) -> SearchPlan:
+        """The plan with the names that its concepts have."""
+        if not plan.concepts:
+            return plan
+        names = await self._reader.names(plan.namespace, plan.concepts)
+        return replace(plan, concepts=tuple(dict.fromkeys(names)))
 
     async def find(self, plan: SearchPlan) -> tuple[Position, Candidates]:
         """Memories worth ranking, and the position they are good for.

@@ -53,7 +53,7 @@ class SearchPlan:
 
 def plan_of(query: Search, cause: UUID, vector: NDArray[np.float16], now_ms: int) -> SearchPlan:
     """The plan of a query whose text has this vector."""
-    decayed = query.include_decayed or query.as_of is not None
+    decayed = query.include_decayed is not False or query.as_of is not None
     return SearchPlan(
         query=query,
         cause=cause,

@@ -10,7 +10,7 @@ import numpy as np
 from cognition.base_level import IntArray
 from cognition.noise import logistic_noise
 from schemas.ids import derive
-from services.readside.activation import Activations, activations, threshold_of
+from services.readside.activation import Activations, activations
 from services.readside.columns import ACTIVE, DECAYED, Memories, status_name
 from services.readside.documents import DocumentKey
 from services.readside.layout import Status, corrections_in
@@ -63,11 +63,36 @@ class Ranking:
             for i in self.order
         ]
 
+    @property
+    def best_below(self) -> float | None:
+        """Activation of the best that may be found, where none is above the threshold."""
+        found = self.total[self._findable()]
+        return None if self.order or not len(found) else float(found.max())
+
     def best(self, count: int) -> "Ranking":
         """The best `count` of all that passed."""
+        return _ordered(self, np.flatnonzero(self._passed()), count)
+
+    def _passed(self) -> np.ndarray:
+        """Mask of those above the threshold that their status asks for.
+
+        What has faded does not come to mind by itself, but a strong cue finds it, unless the query
+        says otherwise.
+        """
+        query, parameters = self.plan.query, self.candidates.parameters
+        least = query.min_activation
+        if least is None:
+            least = parameters.retrieval_threshold
+        faded = least if query.include_decayed else max(least, parameters.faded_threshold)
         codes = self.memories.states["status"]
-        decayed = (codes == DECAYED) & self.plan.query.include_decayed
-        return _ordered(self, np.flatnonzero((codes == ACTIVE) | decayed), count)
+        above = self.total > np.where(codes == DECAYED, faded, least)
+        passed: np.ndarray = above & self._findable()
+        return passed
+
+    def _findable(self) -> np.ndarray:
+        codes = self.memories.states["status"]
+        found: np.ndarray = codes == ACTIVE
+        return found if self.plan.query.include_decayed is False else found | (codes == DECAYED)
 
     def with_successions(self, successors: Mapping[int, int]) -> "Ranking":
         """The same memories, where some turn out to supersede others: newer by older."""
@@ -95,6 +120,8 @@ def rank(candidates: Candidates, plan: SearchPlan) -> Ranking:
         match=evidence.match,
         spreading=evidence.spreading,
     )
+    weight = parameters.base_level_weight
+    parts = replace(parts, base=weight * parts.base, emotion=weight * parts.emotion)
     if query.noise:
         parts = replace(parts, noise=_noise(plan, memories.ids, parameters.noise_scale))
     return Ranking(
@@ -110,11 +137,9 @@ def rank(candidates: Candidates, plan: SearchPlan) -> Ranking:
 
 
 def _ordered(ranking: Ranking, rows: IntArray, count: int) -> Ranking:
-    """With the best `count` of some rows that are above the threshold."""
-    total, least = ranking.total, ranking.plan.query.min_activation
-    if least is None:
-        least = threshold_of(ranking.candidates.parameters)
-    rows = _best(rows[total[rows] > least], total, count)
+    """With the best `count` of some rows."""
+    total = ranking.total
+    rows = _best(rows, total, count)
     ids = np.array([ranking.memories.ids[i] for i in rows], dtype=str)
     best = rows[np.lexsort((ids, -ranking.evidence.cosines[rows], -total[rows]))]
     return replace(ranking, order=best[:count].tolist())

@@ -7,7 +7,7 @@ import numpy as np
 
 from cognition.retrieval import retrieval_latency, retrieval_probability
 from schemas.queries import Explanation, Found, Reasons, TraceReason
-from services.readside.activation import Activations, kernel_of, threshold_of
+from services.readside.activation import Activations, kernel_of
 from services.readside.columns import expires_at
 from services.readside.documents import Document
 from services.readside.layout import hash64, kind_of
@@ -32,7 +32,7 @@ def _row(ranking: Ranking, i: int, document: Document) -> Found:
         memory_type=document.memory_type,
         activation=float(ranking.total[i]),
         similarity=float(ranking.evidence.cosines[i]),
-        created_at=document.created_ms,
+        created_at=document.created_at,
         last_accessed=max(last_ms, plan.now_ms) if plan.recording else last_ms,
         access_count=int(state["access_count"]) + plan.recording,
         status=ranking.status(i),
@@ -63,7 +63,7 @@ def explanation_of(parts: Activations, i: int) -> Explanation:
 def reasons_of(ranking: Ranking, i: int, linked: list[str]) -> Reasons:
     """Reasons for each part of one memory's activation; `linked`: names of the concepts it has."""
     parameters, evidence = ranking.candidates.parameters, ranking.evidence
-    threshold, total = threshold_of(parameters), float(ranking.total[i])
+    threshold, total = parameters.retrieval_threshold, float(ranking.total[i])
     previous, following = evidence.neighbours(i)
     return Reasons(
         retrieval_threshold=threshold,

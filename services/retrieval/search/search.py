@@ -49,14 +49,14 @@ class Searcher:
     async def search(self, query: Search, cause: UUID, now_ms: int) -> Reply:
         """The ranked answer, its accesses counted and appended."""
         vector = (await self._embedder.embed([named(query.query)], urgent=True))[0]
-        plan = plan_of(query, cause, vector, now_ms)
+        plan = await self._finder.meant(plan_of(query, cause, vector, now_ms))
         position, candidates = await self._finder.find(plan)
         if len(candidates.rows) == 0:
             return _reply([], position)
         ranking, said = await self._said(rank(candidates, plan))
         rows, superseded = _found(ranking, said)
         if not (plan.recording and ranking.order):
-            return _reply(rows, position)
+            return _reply(rows, position, best_below=ranking.best_below)
         recorded = await self._record(ranking)
         self._finder.expect(query.namespace, [str(row.memory_id) for row in rows], recorded)
         self._append_later(superseded)
@@ -115,6 +115,6 @@ def _found(ranking: Ranking, said: dict[int, Document]) -> tuple[list[Found], li
     return rows, successions_of(ranking, successors)
 
 
-def _reply(found: list[Found], position: Position) -> Reply:
-    result = SearchResult(results=found, count=len(found))
+def _reply(found: list[Found], position: Position, *, best_below: float | None = None) -> Reply:
+    result = SearchResult(results=found, count=len(found), best_below=best_below)
     return Reply(result=result.model_dump(mode="json", exclude_none=True), position=position)

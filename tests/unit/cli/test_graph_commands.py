@@ -7,15 +7,16 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from human_memory.cli import graph, rendering
+from human_memory.cli import graph
 from human_memory.cli.commands import app
+from human_memory.cli.output import Show
 
 NOBODY = "127.0.0.1:1"
 EDGE = {"source": "FastAPI", "target": "Py[red]thon", "relation_type": "USES", "weight": 0.95}
 NODE = {"name": "Py[red]thon", "type": "language", "activation": 0.9}
 
 
-def shown(show: rendering.Show, result: dict[str, Any]) -> list[str]:
+def shown(show: Show, result: dict[str, Any]) -> list[str]:
     console = Console(width=80, highlight=False)
     with console.capture() as capture:
         show(console, result)

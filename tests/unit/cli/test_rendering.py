@@ -5,6 +5,7 @@ from typing import Any
 from rich.console import Console
 
 from human_memory.cli import rendering
+from human_memory.cli.output import Show
 
 MEMORY_ID = "5a0f3c1d-1e7d-5b57-9c55-3f1f3c0a5a61"
 FOUND: dict[str, Any] = {
@@ -20,7 +21,7 @@ FOUND: dict[str, Any] = {
 }
 
 
-def shown(show: rendering.Show, result: dict[str, Any]) -> str:
+def shown(show: Show, result: dict[str, Any]) -> str:
     console = Console(width=80, record=True, highlight=False, file=None, quiet=False)
     with console.capture() as capture:
         show(console, result)

@@ -1,7 +1,9 @@
 """Appraisal: neutral texts are neutral exactly; words, negations and capitals count."""
 
+import csv
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from cognition.base_level import emotional_decay_rate
 from cognition.language.emotion import Appraisal, appraise
 
+SENTENCES = Path(__file__).parents[2] / "data" / "feelings.tsv"
 NEUTRAL = Appraisal(valence=0.0, arousal=0.1, salience=0.5)
 WORDS = ["good", "terrible", "not", "very", "VERY", "love", "HATE", "the", "urgent", "no", "!", "❤️"]
 
@@ -36,6 +39,35 @@ def test_a_neutral_text_changes_no_decay(text: str) -> None:
     assert float(rate) == 0.5
 
 
+def test_sixty_sentences_in_six_languages_feel_as_a_reader_says() -> None:
+    with SENTENCES.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+
+    felt = [(row, appraise(row["text"])) for row in rows]
+
+    assert len({row["language"] for row in rows}) == 6
+    assert [
+        row["text"] for row, each in felt if (row["felt"] == "neutral") != (each == NEUTRAL)
+    ] == []
+    moved = [(row, each) for row, each in felt if row["felt"] != "neutral"]
+    assert all(each.arousal > 0.3 for _, each in moved)
+    assert all((each.valence > 0) == (row["felt"] == "pleasant") for row, each in moved)
+
+
+@pytest.mark.parametrize(
+    ("neutral", "felt"),
+    [
+        ("The process died", "My dog died"),
+        ("Die Hand ist kalt", "I would rather die than go"),
+        ("Das war gestern", "Ich habe Angst"),
+        ("The test was negative", "I was terrified"),
+    ],
+)
+def test_a_word_counts_where_somebody_feels_it(neutral: str, felt: str) -> None:
+    assert appraise(neutral) == NEUTRAL
+    assert appraise(felt).valence < 0
+
+
 @given(st.one_of(st.text(max_size=200), st.lists(st.sampled_from(WORDS)).map(" ".join)))
 def test_every_text_has_an_appraisal_within_bounds_and_always_the_same(text: str) -> None:
     felt = appraise(text)
@@ -53,7 +85,7 @@ def test_every_text_has_an_appraisal_within_bounds_and_always_the_same(text: str
         ("This is a terrible mistake", -1),
         ("I don't like it", -1),
         ("It isn’t bad", 1),
-        ("no problem", 1),
+        ("I have no worries", 1),
         ("nothing", 0),
         ("I feel 😀", 1),
     ],
@@ -97,7 +129,7 @@ def test_terror_slows_the_decay() -> None:
 
 @pytest.mark.parametrize(
     ("text", "salience"),
-    [("The password is in the safe", 0.6), ("Urgent: the deadline is Friday", 0.7)],
+    [("That part is important", 0.6), ("Urgent: the deadline is Friday", 0.7)],
 )
 def test_words_of_importance_raise_salience_a_little_each(text: str, salience: float) -> None:
     assert appraise(text).salience == pytest.approx(salience, abs=0.02)

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from cognition.errors import ParameterOutOfRange
 from cognition.lexical import (
+    BM25_MAX,
     Matches,
     bm25,
+    bounded,
     inverse_document_frequency,
     length_evidence,
     relative_lengths,
@@ -47,14 +49,14 @@ def matches_of(documents: list[list[str]], query: list[str]) -> Matches:
 def textbook(documents: list[list[str]], query: list[str], *, k1: float, b: float) -> list[float]:
     """BM25 written out, one memory and one term after the other."""
     total = len(documents)
-    mean = sum(map(len, documents)) / total
+    mean, others = sum(map(len, documents)) / total, total + 100
     scores = []
     for document in documents:
         counts, score = Counter(document), 0.0
         for term in query:
             df = sum(term in other for other in documents)
-            odds = math.log((total - df + 0.5) / (df + 0.5))
-            weight = max(odds, 0.25 * math.log(1 + total / 2.5))
+            odds = math.log((others - df + 0.5) / (df + 0.5))
+            weight = max(odds, 0.25 * math.log(1 + others / 2.5))
             if counts[term]:
                 norm = k1 * (1 - b + b * len(document) / mean)
                 score += weight * counts[term] * (k1 + 1) / (counts[term] + norm)
@@ -99,8 +101,8 @@ def test_rarer_terms_weigh_more_down_to_a_floor_above_nothing() -> None:
     weights = inverse_document_frequency(np.arange(0.0, 101.0), 100)
 
     assert np.all(np.diff(weights) <= 0)
-    assert weights[-1] == pytest.approx(0.25 * math.log(41))
-    assert weights[0] == pytest.approx(math.log(100.5 / 0.5))
+    assert weights[-1] == pytest.approx(0.25 * math.log(81))
+    assert weights[0] == pytest.approx(math.log(200.5 / 0.5))
 
 
 @pytest.mark.parametrize("memories", [1, 2, 3, 10])
@@ -138,14 +140,26 @@ def test_a_repeated_word_adds_less_each_time() -> None:
     assert np.all(np.diff(gains) < 0)
 
 
-def test_length_is_no_evidence_at_the_mean_and_bounded_above() -> None:
-    evidence = length_evidence(relative_lengths(np.array([0.0, 5.0, 10.0, 1e9]), 10.0))
+def test_length_is_no_evidence_at_ten_terms_and_bounded_on_both_sides() -> None:
+    evidence = length_evidence(np.array([0.0, 1.0, 5.0, 10.0, 30.0, 1e9]))
 
-    assert np.all(np.diff(evidence) > 0)
-    assert evidence[2] == 0
-    assert math.isfinite(evidence[0])
-    assert evidence[3] == pytest.approx(math.log(2))
+    assert np.all(np.diff(evidence) >= 0)
+    assert evidence[[0, 1]].tolist() == [-1.0, -1.0]
+    assert evidence[3] == 0
+    assert evidence[4:].tolist() == pytest.approx([math.log(1.5)] * 2)
 
 
-def test_length_is_no_evidence_in_a_namespace_without_words() -> None:
-    assert length_evidence(relative_lengths(np.zeros(3), 0.0)).tolist() == [0.0, 0.0, 0.0]
+@given(st.lists(st.integers(0, 10**6), min_size=2, max_size=5))
+def test_bounded_words_keep_their_order_and_stay_below_the_bound(scores: list[int]) -> None:
+    ordered = np.array(sorted(scores)) / 1000
+
+    some = bounded(ordered)
+
+    assert np.all(np.diff(some) >= 0)
+    assert np.all((some >= 0) & (some <= np.minimum(ordered, BM25_MAX)))
+
+
+def test_a_word_of_the_only_memory_weighs_about_what_a_rare_one_of_many_does() -> None:
+    alone = inverse_document_frequency(np.array([1.0]), 1)[0]
+
+    assert alone == pytest.approx(inverse_document_frequency(np.array([1.0]), 100)[0], abs=0.8)

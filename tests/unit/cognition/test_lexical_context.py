@@ -10,11 +10,12 @@ from cognition.base_level import FloatArray, IntArray
 from cognition.context import (
     BLOCK_TERMS,
     OFFSETS,
-    VECTOR_SHARES,
     WORD_SHARES,
     bm25_in_context,
     cosines_in_context,
     term_contributions_in_context,
+    vector_share,
+    word_shares,
 )
 from cognition.lexical import Matches, bm25
 from cognition.matching import cosine_similarity
@@ -103,7 +104,7 @@ def test_without_neighbours_words_and_vectors_stand_alone() -> None:
     nobody = np.full((MEMORIES, len(OFFSETS)), -1)
 
     words = bm25_in_context(matches, contributions, nobody)
-    cosines = cosines_in_context(vectors[0], vectors, nobody)
+    cosines = cosines_in_context(vectors[0], vectors, nobody, shares=np.full(4, 0.25))
 
     assert words.tolist() == pytest.approx(bm25(matches, contributions).tolist())
     assert cosines.tolist() == pytest.approx(
@@ -118,7 +119,7 @@ def test_shares_of_nothing_switch_the_context_off() -> None:
     neighbours = in_a_row(MEMORIES)
 
     words = bm25_in_context(matches, contributions, neighbours, shares=0 * WORD_SHARES)
-    cosines = cosines_in_context(vectors[0], vectors, neighbours, shares=0 * VECTOR_SHARES)
+    cosines = cosines_in_context(vectors[0], vectors, neighbours, shares=np.zeros(4))
 
     assert words.tolist() == pytest.approx(bm25(matches, contributions).tolist())
     assert cosines.tolist() == pytest.approx(
@@ -150,8 +151,9 @@ def test_cosine_in_context_does_not_depend_on_the_other_rows() -> None:
     few = np.array([[1, 2, -1, -1], [0, 2, -1, -1], [-1, -1, -1, -1]])
     many = np.vstack([few, np.full((37, 4), -1)])
 
-    alone = cosines_in_context(vectors[5], vectors[:3], few)
-    among_others = cosines_in_context(vectors[5], vectors, many)[:3]
+    shares = np.array([0.25, 0.25, 0.0, 0.0])
+    alone = cosines_in_context(vectors[5], vectors[:3], few, shares=shares)
+    among_others = cosines_in_context(vectors[5], vectors, many, shares=shares)[:3]
 
     assert alone.tolist() == among_others.tolist()
 
@@ -160,6 +162,28 @@ def test_vector_of_nothing_has_the_cosine_of_its_neighbours() -> None:
     vectors = np.array([[0.0, 0.0], [3.0, 4.0]], np.float16)
     neighbours = np.array([[1, -1, -1, -1], [-1, -1, -1, -1]])
 
-    cosines = cosines_in_context(vectors[1], vectors, neighbours)
+    cosines = cosines_in_context(vectors[1], vectors, neighbours, shares=np.full(4, 0.25))
 
     assert cosines.tolist() == pytest.approx([1.0, 1.0], abs=1e-6)
+
+
+@given(st.lists(st.floats(0, 1e9), min_size=1, max_size=5))
+def test_a_longer_text_takes_less_from_its_neighbours(lengths: list[float]) -> None:
+    ordered = np.array(sorted(lengths))
+
+    words, vectors = word_shares(ordered), vector_share(ordered)
+
+    assert np.all(np.diff(words, axis=0) <= 0)
+    assert np.all(np.diff(vectors) <= 0)
+    assert np.all((words > 0) & (words <= WORD_SHARES))
+    assert np.all((vectors > 0) & (vectors <= 0.8))
+
+
+def test_each_memory_may_have_shares_of_its_own() -> None:
+    matches, contributions = matches_of(np.array([[2.0], [0.0], [0.0]]))
+    neighbours = np.array([[-1] * 4, [0, -1, -1, -1], [0, -1, -1, -1]])
+    shares = np.array([[0.9] * 4, [0.5] * 4, [0.0] * 4])
+
+    scores = bm25_in_context(matches, contributions, neighbours, shares=shares)
+
+    assert scores.tolist() == [2.0, 1.0, 0.0]

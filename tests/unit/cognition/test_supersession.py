@@ -2,8 +2,12 @@
 
 SEEN were in view while the rules were made. HELD_OUT were first looked at when the rules stood:
 then 54 of 62 replacements were found, and one pair taken for one that is none. A few rules were
-added since, so the floors below are no measurement.
+added since, so the floors below are no measurement. `tests/data/corrections.tsv` has more pairs, of
+what agents write; its measurement is in `docs/reference/revision.md`.
 """
+
+import csv
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -15,6 +19,7 @@ from cognition.language.supersession import COSINE_MIN, Statement, supersedes
 Pair = tuple[str, str]
 DAY_MS = 86_400_000
 PRECISION_MIN, RECALL_MIN = 0.95, 0.85
+CORRECTIONS = Path(__file__).parents[2] / "data" / "corrections.tsv"
 
 SEEN_REPLACED: list[Pair] = [
     ("My favourite colour is blue", "My favourite colour is green now"),
@@ -283,6 +288,49 @@ def test_rules_hold_for_pairs_they_were_not_made_for() -> None:
 
     assert found / len(HELD_OUT_REPLACED) >= RECALL_MIN
     assert found / (found + false) >= PRECISION_MIN
+
+
+@pytest.mark.parametrize(("which", "recall_min"), [("dev", 0.85), ("held out", 0.75)])
+def test_what_agents_write_is_judged_with_precision_first(which: str, recall_min: float) -> None:
+    with CORRECTIONS.open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file, delimiter="\t") if row["set"] == which]
+
+    judged = [(row["expected"] == "replaced", by_ann((row["older"], row["newer"]))) for row in rows]
+
+    true = judged.count((True, True))
+    assert len(rows) >= 60
+    assert true / (true + judged.count((False, True))) >= PRECISION_MIN
+    assert true / (true + judged.count((True, False))) >= recall_min
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        ("I work for Acme on Mondays.", "I work for Globex on Tuesdays."),
+        ("I drive a van at work.", "I drive a Mini at home."),
+        ("My flight is LH123 on the way out.", "My flight is LH456 on the way back."),
+        ("I use Flask.", "I use Git now."),
+        ("User prefers short answers.", "User prefers British spelling."),
+        ("I want to make sure the cache works.", "I want to make sure the tests work now."),
+        ("My name is Emilia.", "I'm from Houston."),
+    ],
+    ids=lambda pair: pair[1],
+)
+def test_what_holds_beside_the_other_replaces_nothing(pair: Pair) -> None:
+    assert not by_ann(pair)
+    assert not by_ann(pair[::-1])
+
+
+def test_who_is_told_of_by_name_or_as_the_user_is_the_speaker() -> None:
+    texts = (
+        "I live in Oslo.",
+        "User lives in Oslo.",
+        "The user lives in Oslo.",
+        "Ann lives in Oslo.",
+    )
+
+    assert len({read(text, "Ann Lee").assertions for text in texts}) == 1
+    assert read(texts[-1], "Bob").assertions != read(texts[0], "Bob").assertions
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Waits between tries."""
 
-from human_memory.bus.backoff import Backoff
+from human_memory.deadline import Backoff
 
 
 def test_wait_grows_to_the_last_one_and_stays_there() -> None:

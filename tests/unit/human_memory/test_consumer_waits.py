@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.errors import KafkaConnectionError
 
 from human_memory.bus.connections import within
@@ -61,3 +62,31 @@ async def test_consumer_whose_background_task_has_died_can_be_stopped(
     await consumer.stop()
 
     assert consumer.ended() is None
+
+
+@pytest.fixture
+async def fetching(consumer: LogConsumer) -> LogConsumer:
+    """A consumer that waits to repeat a fetch, as after an answer that came too late."""
+    consumer._fetcher = fetcher = Fetcher(consumer._client, consumer._subscription)
+    fetcher._fetch_task.cancel()
+    await asyncio.wait([fetcher._fetch_task])
+    fetcher._pending_tasks.add(asyncio.create_task(asyncio.Event().wait()))
+    await asyncio.sleep(0)
+    return consumer
+
+
+async def test_consumer_that_waits_to_fetch_again_can_be_stopped(fetching: LogConsumer) -> None:
+    await fetching.stop()
+
+    assert fetching.ended() is None
+
+
+async def test_whoever_is_cancelled_while_a_consumer_stops_is_cancelled(
+    fetching: LogConsumer,
+) -> None:
+    stopping = asyncio.create_task(fetching.stop())
+    stopping.cancel()
+
+    await asyncio.wait([stopping])
+
+    assert stopping.cancelled()

@@ -46,6 +46,9 @@ MESSAGES: dict[str, type[BaseModel]] = {
     "stats": queries.Stats,
     "add_concept": inbox.Concept,
     "get_concept": queries.ConceptQuery,
+    "rename_concept": inbox.RenameConcept,
+    "merge_concept": inbox.MergeConcept,
+    "delete_concept": inbox.DeleteConcept,
     "add_relation": inbox.Relation,
     "spread": queries.Spread,
     "export_graph": queries.GraphExport,
@@ -118,6 +121,9 @@ COMMANDS_OF = {
     "used": "access",
     "add_concept": "concept",
     "get_concept": "concept",
+    "rename_concept": "rename-concept",
+    "merge_concept": "merge-concept",
+    "delete_concept": "delete-concept",
     "add_relation": "relate",
     "export_graph": "graph",
     "forget_matching": "forget-matching",
@@ -176,7 +182,7 @@ EXCEPTIONS: dict[tuple[str, str, str], str] = {
         (ANY, operation, "occurred_at"): "acts when it is asked for"
         for operation in (
             *("forget", "restore", "add_concept", "add_relation", "supersede", "set_parameters"),
-            "correct",
+            *("correct", "rename_concept", "merge_concept", "delete_concept"),
         )
     },
     (ANY, "forget_matching", "limit"): "all of them, in as many steps as it takes",
@@ -201,6 +207,7 @@ EXCEPTIONS: dict[tuple[str, str, str], str] = {
         for operation in (
             *("used", "forget", "restore", "add_concept", "add_relation"),
             *("supersede", "correct", "set_parameters", "start_run"),
+            *("rename_concept", "merge_concept", "delete_concept"),
         )
     },
     ("cli", "rebuild", "after"): "it is no answer about memories",
@@ -210,10 +217,11 @@ EXCEPTIONS: dict[tuple[str, str, str], str] = {
     **{
         ("mcp", ANY, field): "for programs: an assistant has no use for it"
         for field in (
-            *("metadata", "include_metadata", "filter", "record_access", "explain"),
+            *("metadata", "include_metadata", "record_access", "explain"),
             *("min_activation", "noise", "seed"),
         )
     },
+    ("mcp", "list", "filter"): "an assistant searches instead of listing what metadata say",
     ("mcp", "search", "parameters"): "for programs: an assistant has no use for it",
     **{
         ("mcp", operation, ANY): "an assistant searches instead of paging through all there is"

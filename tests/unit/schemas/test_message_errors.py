@@ -300,3 +300,10 @@ def test_error_of_a_code_we_do_not_know_becomes_the_root_class() -> None:
 def test_reply_with_both_or_neither_of_result_and_error_is_rejected(sent: bytes) -> None:
     with pytest.raises(Rejected, match=r"^a reply has either a result or an error$"):
         decode_reply(sent)
+
+
+@pytest.mark.parametrize("field", ["top_k", "seed"])
+def test_number_without_a_fraction_is_whole_also_with_a_point(field: str) -> None:
+    query = {"type": "search", "namespace": "n", "query": "tea", field: 5.0}
+
+    assert getattr(decode_query(json.dumps(query).encode()), field) == 5

@@ -27,8 +27,8 @@ from schemas.dead_letters import DeadLetterReason
 from schemas.errors import InvariantBroken, MemoryServiceError, Rejected
 from schemas.fields import Message, rfc3339
 from schemas.inbox import Store
-from schemas.json_schema import schema_of
 from schemas.limits import TIME_MS_MAX, TIME_MS_MIN
+from schemas.reference import schema_of
 
 Json = dict[str, Any]
 Strategy = st.SearchStrategy[Any]

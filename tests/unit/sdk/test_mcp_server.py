@@ -21,12 +21,14 @@ FOUND = {
     "superseded_by": "new",
 }
 RECALLED = FOUND | {"memory_type": "episodic", "created_at": FOUND["last_accessed"]}
+# For so long a memory that is away is asked again.
+PATIENCE_SECONDS = 5.0
 NOTHING = Answer(200, {"results": [], "count": 0})
 
 
 async def told(memory: Script, tool: str, **arguments: Any) -> tuple[bool, str]:
     """True if it failed, and the one text of the answer."""
-    async with Client(server_of(AsyncMemory(memory.url))) as client:
+    async with Client(server_of(AsyncMemory(memory.url, timeout=PATIENCE_SECONDS))) as client:
         result = await client.call_tool(tool, arguments)
     (block,) = result.content
     assert block.type == "text"
@@ -51,6 +53,22 @@ async def test_search_tells_who_said_it_and_that_it_no_longer_holds() -> None:
     assert not failed
     for name in ("speaker", "superseded_by", "last_accessed"):
         assert found[name] == FOUND[name]
+
+
+async def test_search_chooses_by_metadata() -> None:
+    wanted = {"kind": "invoice", "total": {"$gte": 100}}
+    with serving(NOTHING) as memory:
+        failed, _ = await told(memory, "search", query="x", filter=wanted)
+
+    assert not failed
+    assert memory.asked[0].body["filter"] == wanted
+
+
+async def test_search_names_a_condition_that_there_is_not() -> None:
+    with serving(NOTHING) as memory:
+        words = await refused(memory, "search", query="x", filter={"total": {"$above": 100}})
+
+    assert "$above is no operator" in words
 
 
 async def test_search_that_finds_nothing_says_so() -> None:

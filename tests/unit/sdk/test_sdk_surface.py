@@ -1,8 +1,10 @@
 """What `human_memory` exports, and how light it is."""
 
+import ast
 import inspect
 import subprocess
 import sys
+import textwrap
 from importlib.metadata import requires
 
 import pytest
@@ -98,6 +100,17 @@ def test_both_clients_have_the_same_methods_and_parameters() -> None:
         }
 
     assert methods(Memory) == methods(AsyncMemory)
+
+
+@pytest.mark.parametrize("name", sorted(vars(AsyncMemory).keys() & vars(Memory).keys()))
+def test_method_of_both_clients_returns_what_it_sends_so_that_it_can_be_awaited(name: str) -> None:
+    method = getattr(AsyncMemory, name)
+    if getattr(method, "__wrapped__", None) is not getattr(Memory, name):
+        return  # written for each of them
+    (function,) = ast.parse(textwrap.dedent(inspect.getsource(getattr(Memory, name)))).body
+
+    assert isinstance(function, ast.FunctionDef)
+    assert isinstance(function.body[-1], ast.Return)
 
 
 def test_every_route_has_an_operation() -> None:

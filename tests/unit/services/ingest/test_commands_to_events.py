@@ -9,12 +9,16 @@ import pytest
 from schemas.codec import decode_event, encode
 from schemas.errors import Rejected
 from schemas.events import MemoryEvent, MemoryStored
+from schemas.fields import Moment
 from schemas.inbox import Correct, InboxMessage, Store
 from schemas.limits import CONCEPTS_MAX, TIME_MS_MAX, TIME_MS_MIN
 from services.ingest.domain import (
+    Original,
     Received,
     WorkedOut,
+    body_hash_of,
     cause_of,
+    corrected_text,
     embedding_of,
     event_id_of,
     event_of,
@@ -228,3 +232,41 @@ def test_expiry_that_is_not_after_the_time_of_the_memory_is_refused_with_both(
         occurred_ms(command, RECEIVED, future_skew_seconds=300)
 
     assert caught.value.message.endswith("; give a later moment, or leave it out")
+
+
+@pytest.mark.parametrize(
+    ("occurred_at", "day", "utc_offset"),
+    [
+        ("2025-03-02T00:30:00+09:00", "02 Mar 2025", 540),  # in UTC it is still the day before
+        ("2025-03-01T23:30:00-05:00", "01 Mar 2025", -300),
+        ("2025-03-01T15:30:00Z", "01 Mar 2025", None),
+        (None, "15 Jun 2025", None),
+    ],
+)
+def test_memory_is_dated_by_the_day_where_it_happened(
+    occurred_at: str | None, day: str, utc_offset: int | None
+) -> None:
+    command = store("The ship is in.", occurred_at=occurred_at)
+    time_ms = occurred_ms(command, RECEIVED, future_skew_seconds=0)
+
+    event = event_of(command, RECEIVED, time_ms, WorkedOut(EMBEDDING))
+
+    assert isinstance(event, MemoryStored)
+    assert event.data.indexed_text == f"[{day}] The ship is in."
+    assert event.data.utc_offset == utc_offset
+    assert decode_event(encode(event)) == event
+    assert event.time == time_ms == (command.occurred_at or RECEIVED.timestamp_ms)
+
+
+def test_same_moment_told_with_another_offset_is_the_same_body() -> None:
+    tokyo, utc = (
+        store(occurred_at=each) for each in ("2025-03-02T00:30:00+09:00", "2025-03-01T15:30:00Z")
+    )
+
+    assert body_hash_of(tokyo) == body_hash_of(utc)
+
+
+def test_correction_keeps_the_day_where_it_happened() -> None:
+    there = Moment(1_740_842_100_000, 540)  # 00:15 on 2 March
+
+    assert corrected_text("The ship left.", Original(there)) == "[02 Mar 2025] The ship left."

@@ -178,3 +178,13 @@ def test_memory_that_no_longer_says_it_is_not_strengthened(command: Any) -> None
     known.changed(command)
 
     assert known.equal_of(said, memory_id("new"), equal) is None
+
+
+async def test_reads_decide_alone_once_partitions_have_moved() -> None:
+    member = await member_of()
+    await member.handle(equal_to(5))
+    await member.begin()  # another member may have forgotten it meanwhile
+
+    await member.handle(equal_to(6))
+
+    assert types(member) == ["memory.stored.v1", "memory.stored.v1"]

@@ -21,6 +21,7 @@ from services.maintenance.phrasing import Nonsense, WordingFailed
 from services.readside.collections import CONCEPTS
 from tests.builders import accessed_event
 from tests.fakes.maintenance_side import FoldedReadSide
+from tests.fakes.wording import Told
 from tests.unit.services.maintenance.living import (
     DAY_MS,
     HOUR_MS,
@@ -190,53 +191,9 @@ async def test_downscaling_changes_the_ranking_and_spares_what_was_used() -> Non
     assert now[0] == pytest.approx(-0.10536, abs=1e-5)
 
 
-class Silent:
-    """A language model that is down."""
-
-    name = "silent"
-
-    async def fact(self, texts: list[str]) -> str | None:
-        raise WordingFailed("nobody answers")
-
-
-class Tiring:
-    """A language model that is down after its first answer, and talks nonsense before."""
-
-    name = "tiring"
-
-    def __init__(self) -> None:
-        self.asked = 0
-
-    async def fact(self, texts: list[str]) -> str | None:
-        self.asked += 1
-        if self.asked > 2:
-            raise WordingFailed("nobody answers any more")
-        if self.asked == 1:
-            raise Nonsense("42")
-        return "Ann likes tea."
-
-
-class Babbling:
-    """A language model that never says anything else."""
-
-    name = "babbling"
-
-    async def fact(self, texts: list[str]) -> str | None:
-        raise Nonsense("42")
-
-
-class Speaking:
-    """A language model that finds the words."""
-
-    name = "speaking"
-
-    async def fact(self, texts: list[str]) -> str | None:
-        return "Ann likes tea."
-
-
 async def test_without_its_language_model_the_phase_says_so_and_the_rest_runs() -> None:
     own = world()
-    own.wording = Silent()
+    own.wording = Told(WordingFailed("nobody answers"))
     await episodes(own)
     own.now_ms += HOUR_MS
 
@@ -249,8 +206,8 @@ async def test_without_its_language_model_the_phase_says_so_and_the_rest_runs() 
 
 async def test_where_the_language_model_answers_nonsense_an_episode_stands_for_the_fact() -> None:
     own = world()
-    own.wording = Babbling()
-    for thing in ("green tea daily", "kites in wind"):
+    own.wording = Told(Nonsense("42"))
+    for thing in ("green tea daily", "kites fly high"):
         for when in ("now", "then", "soon"):
             await store(own, f"{thing} {when}")
     own.now_ms += HOUR_MS
@@ -261,15 +218,31 @@ async def test_where_the_language_model_answers_nonsense_an_episode_stands_for_t
     assert result.report["extract_error"] == "the language model answers nonsense: 42"
     assert {text.rpartition(" ")[0] for text in contents(own, "semantic")} == {
         "green tea daily",
-        "kites in wind",
+        "kites fly high",
     }
     assert count(result, "memories_downscaled") > 0
 
 
+async def test_what_only_happened_or_greets_becomes_no_fact_and_a_habit_does() -> None:
+    own = world()
+    for told in ("The lamp was repaired", "Thanks for your help", "Ann plays the cello"):
+        for when in ("at noon", "in winter", "after work"):
+            await store(own, f"{told} {when}", speaker="Noemi")
+    await store(own, "Hi Ann, thanks for the cello", speaker="Ann")
+    own.now_ms += HOUR_MS
+
+    result = await own.run("consolidation")
+
+    (fact,) = contents(own, "semantic")
+    assert fact.startswith("Ann plays the cello")
+    assert count(result, "facts_extracted") == 1
+
+
 async def test_language_model_that_is_down_half_way_leaves_what_it_said_and_the_rest_runs() -> None:
     own = world()
-    own.wording = Tiring()
-    for thing in ("green tea daily", "kites in wind", "the bridge closed", "red boats at sea"):
+    tired = WordingFailed("nobody answers any more")
+    own.wording = Told(Nonsense("42"), "Ann likes tea.", tired)
+    for thing in ("green tea daily", "kites fly high", "old bridge repairs", "red boats sailing"):
         for when in ("now", "then", "soon"):
             await store(own, f"{thing} {when}")
     own.now_ms += HOUR_MS
@@ -285,7 +258,7 @@ async def test_language_model_that_is_down_half_way_leaves_what_it_said_and_the_
 
 async def test_what_the_language_model_said_is_in_the_event() -> None:
     own = world()
-    own.wording = Speaking()
+    own.wording = Told("Ann likes tea.")
     await episodes(own)
     own.now_ms += HOUR_MS
 
@@ -294,7 +267,7 @@ async def test_what_the_language_model_said_is_in_the_event() -> None:
     stored = next(each for each in own.events if is_fact(each))
     assert isinstance(stored, MemoryStored)
     assert stored.data.content == "Ann likes tea."
-    assert stored.data.metadata["worded_by"] == "speaking"
+    assert stored.data.metadata["worded_by"] == "told"
 
 
 async def test_what_comes_back_every_two_weeks_becomes_a_skill_though_it_fades_in_between() -> None:

@@ -8,7 +8,7 @@ from schemas.events import MemoryEvent
 from schemas.limits import ACCESS_HISTORY_MAX
 from services.projection.fold.fold import fold, references
 from services.projection.fold.view import Needs, View
-from services.readside.collections import CONCEPTS, COUNTS, LINKS, TERMS
+from services.readside.collections import CONCEPTS, COUNTS, LINKS, NAMES, TERMS
 from services.readside.layout import NOBODY, hash64
 from services.readside.terms import terms_of
 from tests.builders import (
@@ -293,6 +293,7 @@ def test_needs_are_what_the_fold_of_an_event_reads() -> None:
     assert stored.keys == {
         (TERMS, NAMESPACE): {hash64("tea")},
         (LINKS, NAMESPACE): {hash64("tea"), hash64("cup")},
+        (NAMES, NAMESPACE): {"tea", "cup"},
     }
     assert stored.places == {(NAMESPACE, "monday", TIME_MS)}
     for changed in (forgotten_event(ANN), restored_event(ANN)):

@@ -12,8 +12,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 from structlog.testing import capture_logs
 
-from human_memory.bus.backoff import Backoff
 from human_memory.bus.consumer import LogConsumer
+from human_memory.deadline import Backoff
 from schemas.codec import encode
 from schemas.errors import Indigestible, MemoryServiceError, Unavailable
 from schemas.events import MemoryEvent
@@ -24,12 +24,14 @@ from services.common.settings import VectorSettings
 from services.projection import batch as folding
 from services.projection.adapters.redis_projection import RedisProjection
 from services.projection.batch import TRIES_MAX
+from services.projection.builds import ReadSide
 from services.projection.digest import digest_of_view
 from services.projection.fold.fold import fold, fold_log
 from services.projection.fold.view import Needs, View
 from services.projection.live import STUCK_TRIES, LiveProjection
-from services.projection.ports import Outcome
+from services.projection.ports import Builds, Outcome
 from services.projection.rebuild import _Rebuild
+from services.readside.layout import Control
 from tests.builders import accessed_event, concept_event, memory_id
 from tests.fakes.projection import MemoryProjection
 from tests.faults.failing_fold import BAD, failing_fold
@@ -44,11 +46,16 @@ METRIC = "human_memory_events_indigestible_total"
 class Store(MemoryProjection):
     """A read side that fails as a test says."""
 
+    prefix = "hm:"
+
     def __init__(self) -> None:
         super().__init__()
         self.load_fails: list[Exception] = []
         self.fails: list[Exception] = []
         self.refuses: set[int] = set()
+
+    def control(self, partition: int) -> Control:
+        return Control(self.prefix, partition)
 
     async def load(self, partition: int, version: int, needs: Needs) -> tuple[int, View]:
         if self.load_fails:
@@ -219,10 +226,10 @@ async def test_rebuild_passes_what_the_live_fold_passes_and_nothing_else(
     monkeypatch.setattr(
         folding, "fold", fails_for(fails + 1)
     )  # the first time, with its neighbours
-    rebuilding = _Rebuild(VectorSettings(), cast("Any", None), cast("Any", None), None)
     store = Store()
+    side = ReadSide(VectorSettings(partitions=1), cast("Any", None), cast("Builds", store))
+    rebuilding = _Rebuild(side, cast("Any", None), None)
     version = await store.live_version(EVENTS.partition)
-    rebuilding._next = cast("RedisProjection", store)
 
     await rebuilding._fold(EVENTS, version, list(records(log_with(BAD_EVENT))))
 

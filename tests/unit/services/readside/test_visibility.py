@@ -104,6 +104,16 @@ async def test_write_that_is_not_visible_in_time_says_where_it_is() -> None:
     assert refused.value.details == {"position": "0:7"}
 
 
+async def test_write_does_not_wait_for_a_read_side_that_refuses_writes() -> None:
+    side = ReadSide()
+    side.full = "used memory > 'maxmemory'"
+
+    with pytest.raises(Unavailable, match="takes no writes now: used memory") as refused:
+        await side.waits().visible("0:7", late())
+
+    assert refused.value.details == {"position": "0:7"}
+
+
 async def test_read_side_that_does_not_answer_is_said_at_once() -> None:
     side = ReadSide()
     side.away = True

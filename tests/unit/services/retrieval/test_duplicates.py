@@ -34,14 +34,14 @@ def test_same_words_count_as_one_whatever_their_case_and_punctuation() -> None:
     assert collapsed([4, 2, 7], said) == {4: 2, 7: 1}
 
 
-def test_what_another_person_says_or_another_kind_of_memory_is_its_own() -> None:
+def test_what_another_person_says_is_its_own_and_a_fact_is_not_shown_beside_its_episode() -> None:
     said = {
         0: document("Yes.", speaker="Ada"),
         1: document("Yes.", speaker="Bob"),
         2: document("Yes.", speaker="Ada", memory_type="semantic"),
     }
 
-    assert collapsed([0, 1, 2], said) == {0: 1, 1: 1, 2: 1}
+    assert collapsed([0, 1, 2], said) == {0: 2, 1: 1}
 
 
 def test_signs_without_words_are_told_apart() -> None:

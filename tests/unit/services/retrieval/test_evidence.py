@@ -1,6 +1,6 @@
 """What a cue says about memories: against plain loops over what was folded."""
 
-from math import log
+from math import atanh, log, tanh
 from uuid import UUID
 
 import numpy as np
@@ -80,7 +80,8 @@ class Expected:
 
     def words(self, name: UUID) -> list[float]:
         """The same with the neighbours' words, each where it counts most."""
-        shares = self._candidates.parameters.neighbour_weight * WORD_SHARES
+        openness = min(1.0, 40 / max(1, self._memories[name].state.length))
+        shares = self._candidates.parameters.neighbour_weight * openness * WORD_SHARES
         best = self.terms(name)
         for other, share in zip(self.beside(name), shares, strict=True):
             if other is not None:
@@ -94,15 +95,14 @@ class Expected:
         rows = [vector_of(self._memories[each]) for each in near if each is not None]
         beside = np.full((len(rows), 2), -1)
         beside[0, : len(rows) - 1] = np.arange(1, len(rows))
-        share = 0.25 * self._candidates.parameters.neighbour_weight
+        length = self._memories[name].state.length
+        share = 8 / (length + 10) * self._candidates.parameters.neighbour_weight
         found = cosines_in_context(CUE, np.stack(rows), beside, shares=np.full(2, share))
         return float(found[0])
 
     def length(self, name: UUID) -> float:
-        statistics = self._candidates.statistics
-        mean = statistics.length / max(1, statistics.memories)
-        relative = max(self._memories[name].state.length, 0.5) / mean if mean else 1.0
-        return log(2 * relative / (relative + 1))
+        length = min(self._memories[name].state.length, 30)
+        return max(log(2 * length / (length + 10)), -1.0) if length else -1.0
 
     def spoken(self, name: UUID) -> bool:
         rows = np.frombuffer(self._memories[name].parts.terms, TERM)
@@ -113,6 +113,10 @@ class Expected:
         state, moment_ms = self._memories[name].state, self._asked.query.as_of
         there = moment_ms is None or state.created_ms <= moment_ms
         return state.status != "deleted" and there
+
+
+def bounded(bm25: float) -> float:
+    return 25 * tanh(bm25 / 25)
 
 
 def vector_of(memory: Memory) -> np.ndarray:
@@ -143,19 +147,23 @@ def test_evidence_is_that_of_plain_loops(events: list[MemoryEvent], query: Searc
     ids, evidence = evidence_of(view, asked)
 
     for i, name in enumerate(map(UUID, ids)):
-        own, words = sum(expected.terms(name)), sum(expected.words(name))
+        own, words = sum(expected.terms(name)), bounded(sum(expected.words(name)))
         cosine = float(evidence.cosines[i])
         assert evidence.bm25[i] == pytest.approx(own)
-        assert evidence.speaker[i] == 3.0 * expected.spoken(name)
-        assert evidence.length[i] == pytest.approx(3.0 * expected.length(name))
+        assert evidence.speaker[i] == 1.2 * expected.spoken(name)
+        assert evidence.length[i] == pytest.approx(1.2 * expected.length(name))
         assert evidence.match[i] == pytest.approx(
-            15.0 * (cosine - 0.3) + 0.9 * own + evidence.speaker[i] + evidence.length[i]
+            8.0 * (cosine - 0.3)
+            + 0.28 * bounded(own)
+            + evidence.speaker[i]
+            + evidence.length[i]
+            - 8.0
         )
-        context = 0.9 * (words - own) + 15.0 * (expected.cosine_in_context(name) - cosine)
+        context = 0.28 * (words - bounded(own)) + 8.0 * (expected.cosine_in_context(name) - cosine)
         assert evidence.context[i] == pytest.approx(context, abs=1e-4)
         before, after = (str(each) if each else None for each in expected.beside(name)[:2])
         assert evidence.neighbours(i) == (before, after)
-        assert sum(evidence.words(i).values()) == pytest.approx(0.9 * words)
+        assert sum(evidence.words(i).values()) == pytest.approx(0.28 * words)
 
 
 @EXAMPLES
@@ -196,8 +204,9 @@ def test_word_of_a_neighbour_counts_by_its_distance() -> None:
 
     _, evidence = evidence_of(view, planned(search("tea")))
 
-    own = evidence.words(2)["tea"]
-    shares = [evidence.words(i).get("tea", 0.0) / own for i in range(6)]
+    own = float(evidence.bm25[2])
+    nats = [evidence.words(i).get("tea", 0.0) for i in range(6)]
+    shares = [25 * atanh(each / 0.28 / 25) / own for each in nats]
     assert shares == pytest.approx([0.4, 0.6, 1.0, 0.9, 0.6, 0.0])
 
 
@@ -206,7 +215,7 @@ def test_word_that_stands_in_several_turns_counts_once_where_it_is_best() -> Non
 
     _, evidence = evidence_of(view, planned(search("tea")))
 
-    assert evidence.words(1)["tea"] == pytest.approx(0.9 * evidence.bm25[1])
+    assert evidence.words(1)["tea"] == pytest.approx(0.28 * bounded(float(evidence.bm25[1])))
 
 
 @pytest.mark.parametrize("gone", [0, 2])
@@ -243,7 +252,7 @@ def test_query_that_names_the_speaker_speaks_for_what_they_said() -> None:
     def said(text: str) -> float:
         return float(evidence_of(view, planned(search(text)))[1].speaker[0])
 
-    assert said("What did Ann drink?") == said("What did Lee drink?") == 3.0
+    assert said("What did Ann drink?") == said("What did Lee drink?") == 1.2
     assert said("What did Bob drink?") == said("tea") == 0.0
 
 
@@ -260,7 +269,7 @@ def test_weights_of_a_search_take_parts_out() -> None:
     view = folded(*told("Tea.", "Cups.", speaker="Ann"))
     off = ParameterOverrides(
         cosine_weight=0.0, lexical_weight=0.0, speaker_weight=0.0, length_weight=0.0,
-        neighbour_weight=0.0, spreading_weight=0.0,
+        neighbour_weight=0.0, spreading_weight=0.0, prior=0.0,
     )  # fmt: skip
 
     _, evidence = evidence_of(view, planned(search("Ann's tea", parameters=off)))

@@ -6,12 +6,12 @@ from schemas import limits
 from schemas.errors import LimitExceeded, NotFound
 from schemas.events import MemoryEvent
 from schemas.queries import ConceptQuery, GraphExport, Spread
-from services.retrieval.adapters.graph_snapshots import FileSnapshots
 from services.retrieval.graph.cache import GraphCache
 from services.retrieval.graph.queries import GraphQueries
 from tests.builders import NAMESPACE, concept_event, relation_event
 from tests.fakes.folded_side import FoldedSide
 from tests.fakes.graph_reader import FoldedGraphReader
+from tests.fakes.graph_snapshots import MemorySnapshots
 
 README: list[MemoryEvent] = [
     concept_event("Python", concept_type="language", activation=0.9),
@@ -26,7 +26,7 @@ README: list[MemoryEvent] = [
 
 def graph_of(*events: MemoryEvent, value_bytes_max: int = limits.VALUE_BYTES_MAX) -> GraphQueries:
     reader = FoldedGraphReader(FoldedSide(*events))
-    cache = GraphCache(reader, FileSnapshots(None, ""))
+    cache = GraphCache(reader, MemorySnapshots())
     return GraphQueries(reader, cache, value_bytes_max=value_bytes_max)
 
 
@@ -84,7 +84,7 @@ async def test_unknown_concept_counts_among_those_asked_for() -> None:
     }
 
 
-@pytest.mark.parametrize("names", [[], ["Perl"], ["python", "ai"]])
+@pytest.mark.parametrize("names", [[], ["Perl"], ["Pythons", "A I"]])
 async def test_no_or_only_unknown_concepts_reach_nothing(names: list[str]) -> None:
     assert await spread(graph_of(*README), *names) == {}
 
@@ -155,7 +155,17 @@ async def test_parallel_and_opposite_relations_are_several_one_to_itself_is_one(
     assert shown == [(0.5, "out"), (0.4, "out"), (0.3, "in"), (0.2, "out")]
 
 
-@pytest.mark.parametrize("name", ["Perl", "python", "Fast"])
+async def test_concept_is_found_in_whatever_case_it_is_written() -> None:
+    graph = graph_of(*README)
+
+    reply = await graph.concept(ConceptQuery(namespace=NAMESPACE, name="PYTHON"))
+
+    assert reply.result is not None
+    assert reply.result["name"] == "Python"
+    assert await spread(graph, "PYTHON", depth=1) == await spread(graph, "Python", depth=1)
+
+
+@pytest.mark.parametrize("name", ["Perl", "Pythons", "Fast"])
 async def test_unknown_concept_is_not_found_by_name(name: str) -> None:
     with pytest.raises(NotFound, match=name):
         await graph_of(*README).concept(ConceptQuery(namespace=NAMESPACE, name=name))

@@ -18,7 +18,9 @@ from tests.sequences import at_offsets, logs
 from tests.unit.services.retrieval.asking import NAMESPACE, candidates_of, evidence_of, planned
 
 EXAMPLES = settings(max_examples=30)
-TEA = search(namespace=NAMESPACE, query="Who drinks tea at four, Ann or Bob?")
+TEA = search(
+    namespace=NAMESPACE, query="Who drinks tea at four, Ann or Bob?", include_decayed=False
+)
 
 
 def held(events: list[MemoryEvent], query: Search = TEA) -> tuple[View, Candidates, SearchPlan]:
