@@ -21,6 +21,7 @@ from schemas.fields import (
     MemoryType,
     Message,
     Metadata,
+    Milliseconds,
     Namespace,
     Reason,
     RelationType,

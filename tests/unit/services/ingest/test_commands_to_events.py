@@ -228,7 +228,7 @@ def test_expiry_that_is_not_after_the_time_of_the_memory_is_refused_with_both(
 ) -> None:
     command = store(expires_at=fields.get("occurred_at", RECEIVED.timestamp_ms), **fields)
 
-    with pytest.raises(Rejected, match="expires_at: .* is not after occurred_at, ") as caught:
+    with pytest.raises(Rejected, match=r"expires_at: .* is not after occurred_at, ") as caught:
         occurred_ms(command, RECEIVED, future_skew_seconds=300)
 
     assert caught.value.message.endswith("; give a later moment, or leave it out")
