@@ -192,5 +192,5 @@ async def test_decay_archives_what_has_expired_with_the_reason_pinned_or_not() -
 
     assert result.report["memories_decayed"] == 2
     assert [status(own, each) for each in (*gone, later)] == ["decayed", "decayed", "active"]
-    archived = [each for each in own.side.events if isinstance(each, MemoryDecayed)]
+    archived = [each for each in own.events if isinstance(each, MemoryDecayed)]
     assert [each.data.reason for each in archived] == ["expired", "expired"]

@@ -37,6 +37,7 @@ WORDS_OF_A_FIELD = {b"HSET": 2, b"ZADD": 2, b"HDEL": 1, b"ZREM": 1}
 MEANT = {
     1: "ef6743726956efde3a637d183ca11c198531795a6b92df873d3adf40319712c2",
     2: "61bd89c341fb80fe9283a802fe4fd584cd1cb66398be013fe86a0cd46d7f19ac",
+    3: "8bb0a6a12e6a9b9fae5401216fd479f17bc2a834f0cc543bfb453f67cf417e22",
 }
 REMEDY = """
 The fold of the recorded logs is not what it was: every read side there is differs from what this

@@ -32,7 +32,7 @@ class SlowBuild(LiveBuild):
             await self.go_on.wait()
             self.reading -= 1
             return 7, [[], None]
-        return 7, [[b"1", None, None] for _ in commands]
+        return 7, [0 if words[0] == "ZCOUNT" else [b"1", None, None] for words in commands]
 
 
 async def turns() -> None:
