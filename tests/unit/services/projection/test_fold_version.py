@@ -37,6 +37,7 @@ WORDS_OF_A_FIELD = {b"HSET": 2, b"ZADD": 2, b"HDEL": 1, b"ZREM": 1}
 MEANT = {
     1: "ef6743726956efde3a637d183ca11c198531795a6b92df873d3adf40319712c2",
     2: "61bd89c341fb80fe9283a802fe4fd584cd1cb66398be013fe86a0cd46d7f19ac",
+    3: "7e725f9a5680267f9b9a90d3e48a1e8b1bd55e3892c6f4e51c915eadb461c34d",
 }
 REMEDY = """
 The fold of the recorded logs is not what it was: every read side there is differs from what this
