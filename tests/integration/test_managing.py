@@ -256,5 +256,5 @@ async def test_memory_is_found_until_it_expires_and_at_moments_before(memory: As
 
     assert await found() == active | {gone.memory_id}
     assert (await memory.inspect(gone.memory_id)).expires_at is None
-    with pytest.raises(ValidationError, match="expires_at: .* is not after occurred_at"):
+    with pytest.raises(ValidationError, match=r"expires_at: .* is not after occurred_at"):
         await memory.store("Too late.", occurred_at=MARCH, expires_at=JANUARY)
