@@ -244,9 +244,7 @@ async def test_memory_is_found_until_it_expires_and_at_moments_before(memory: As
     assert {each.memory_id for each in await memory.list(status="active")} == active
     stats = await memory.stats()
     assert (stats.active, stats.decayed) == (2, 1)
-    assert gone.memory_id not in {
-        each.memory_id for each in (await memory.working_memory()).memories
-    }
+    assert gone.memory_id not in {each.memory_id for each in await memory.working_memory()}
     with pytest.raises(MemoryNotFound, match="not active"):
         await memory.recall(gone.memory_id)
     detail = await memory.inspect(gone.memory_id)

@@ -224,7 +224,7 @@ def test_time_in_the_future_is_refused_with_both_times() -> None:
 
 @pytest.mark.parametrize("fields", [{}, {"occurred_at": RECEIVED.timestamp_ms - 5}])
 def test_expiry_that_is_not_after_the_time_of_the_memory_is_refused_with_both(
-    fields: dict[str, int],
+    fields: dict[str, Any],
 ) -> None:
     command = store(expires_at=fields.get("occurred_at", RECEIVED.timestamp_ms), **fields)
 

@@ -1,10 +1,12 @@
 """Expiry in the fold, and as reads see it at any moment."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.events import MemoryEvent
 from schemas.ids import derive
 from services.projection.fold.view import View
 from services.readside.collections import COUNTS
@@ -66,9 +68,13 @@ def test_restoring_before_the_expiry_leaves_it_in_force() -> None:
 def test_no_history_shows_as_active_what_has_expired_and_was_not_restored_since(
     expires: int, steps: list[tuple[str, int]], moment: int
 ) -> None:
-    made = {"forget": forgotten_event, "restore": restored_event, "decay": decayed_event}
+    made: dict[str, Callable[..., MemoryEvent]] = {
+        "forget": forgotten_event,
+        "restore": restored_event,
+        "decay": decayed_event,
+    }
     steps.sort(key=lambda step: step[1])
-    events = [
+    events: list[MemoryEvent] = [
         made[kind](ANN, envelope=at(hour) | {"id": derive("step", str(number))})
         for number, (kind, hour) in enumerate(steps)
     ]
