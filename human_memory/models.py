@@ -50,7 +50,6 @@ class SearchResult(BaseModel):
     session: str | None = None
     speaker: str | None = None
     superseded_by: str | None = None
-    expires_at: str | None = None
     copies: int | None = None
     metadata: dict[str, Any] | None = None
     explanation: Explanation | None = None
@@ -134,7 +133,6 @@ class MemoryDetail(BaseModel):
     speaker: str | None = None
     pinned: bool = False
     recorded_at: str | None = None
-    expires_at: str | None = None
     superseded_by: str | None = None
     derived_from: list[SourceMemory] = []
     derivatives: list[str] = []
@@ -154,7 +152,6 @@ class MemoryItem(BaseModel):
     created_at: str
     last_accessed: str
     tags: list[str] = []
-    expires_at: str | None = None
     metadata: dict[str, Any] | None = None
 
 

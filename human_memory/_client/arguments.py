@@ -42,7 +42,6 @@ class StoreMore(Keyed, total=False):
     session: str
     speaker: str
     pinned: bool
-    expires_at: Moment
     occurred_at: Moment
     if_equal: Literal["add", "strengthen"]
     derived_from: Sequence[str | Mapping[str, Any]]
@@ -56,7 +55,6 @@ class TurnMore(Keyed, total=False):
     tags: Sequence[str]
     metadata: Mapping[str, Any]
     occurred_at: Moment
-    expires_at: Moment
 
 
 class Conditions(TypedDict, total=False):
@@ -188,12 +186,6 @@ class ConceptMore(Keyed, total=False):
     """The arguments of `add_concept` beyond the published client's, by name."""
 
     aliases: Sequence[str]
-
-
-class DeleteNamespaceMore(Keyed, total=False):
-    """The arguments of `delete_namespace`, by name. `reason`: for people who read the log."""
-
-    reason: str
 
 
 class DeleteConceptMore(Keyed, total=False):

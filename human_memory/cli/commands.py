@@ -20,7 +20,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "status": ("status",),
     "writing": ("store", "access", "forget", "restore", "correct", "supersede", "parameters"),
     "asking": ("search", "recall", "inspect", "list", "stats", "namespaces"),
-    "selecting": ("forget-matching", "delete-namespace"),
+    "selecting": ("forget-matching",),
     "graph": (
         "concept",
         "rename-concept",

@@ -34,7 +34,6 @@ from schemas.events import (
     MemoryRestored,
     MemoryStored,
     MemorySuperseded,
-    NamespaceDeleted,
     ParametersChanged,
     ParametersData,
     ReasonData,
@@ -50,7 +49,6 @@ from schemas.inbox import (
     Concept,
     Correct,
     DeleteConcept,
-    DeleteNamespace,
     Forget,
     InboxMessage,
     MergeConcept,
@@ -75,7 +73,6 @@ _EVENT_TYPES = {
     "rename_concept": "concept.renamed.v1",
     "merge_concept": "concept.merged.v1",
     "delete_concept": "concept.deleted.v1",
-    "delete_namespace": "namespace.deleted.v1",
     "relation": "relation.upserted.v1",
     "supersede": "memory.superseded.v1",
     "correct": "memory.corrected.v1",
@@ -150,11 +147,9 @@ def occurred_ms(command: InboxMessage, received: Received, *, future_skew_second
     """The time of the event: the producer's, else when the broker got the command.
 
     Raises:
-        Rejected: it is said to have happened in the future, or to expire before it happened.
+        Rejected: it is said to have happened in the future.
     """
     occurred = command.occurred_at
-    if isinstance(command, Store) and (problem := command.expires_too_early(received.timestamp_ms)):
-        raise Rejected(problem)
     if occurred is None:
         return received.timestamp_ms
     latest = received.timestamp_ms + round(future_skew_seconds * 1000)
@@ -256,9 +251,6 @@ def event_of(
             return MemoryCorrected(**around, subject=str(command.memory_id), data=corrected)
         case Concept() | RenameConcept() | MergeConcept() | DeleteConcept() | Relation():
             return _graph_event(command, around)
-        case DeleteNamespace():
-            reason = ReasonData(reason=command.reason)
-            return NamespaceDeleted(**around, subject=command.namespace, data=reason)
         case SetParameters():
             changed = command.parameters.model_dump(exclude_defaults=True)
             parameters = ParametersData(parameters=changed)
@@ -324,7 +316,6 @@ def _stored_data(
         session=store.session,
         speaker=store.speaker,
         pinned=store.pinned,
-        expires_at=store.expires_at,
         derived_from=store.derived_from,
         recorded_at=received.timestamp_ms,
         utc_offset=_utc_offset(store.occurred_at),

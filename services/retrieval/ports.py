@@ -49,7 +49,6 @@ class FirstRead:
     `changed`: memories by the offset of the last event on them. `records`: of the expected ones, at
     a cursor of their own. `memories` and `length`: those not deleted, and all their terms;
     `frequencies`: in how many each term of the query occurs. `nearest`, `matching`: from the index.
-    `cleared`: offset of the event by which the namespace was last deleted, or -1.
     """
 
     place: Place
@@ -65,7 +64,6 @@ class FirstRead:
     frequencies: list[int]
     nearest: list[str]
     matching: list[str]
-    cleared: int = -1
 
 
 class SearchReader(Protocol):
@@ -146,8 +144,8 @@ class MemoryReader(Protocol):
         """Attributes of documents; None where there is no such document."""
         ...
 
-    async def counts(self, namespace: str, now_ms: int) -> tuple[Position, dict[Status, int]]:
-        """Memories by status; what has expired by now counts as decayed."""
+    async def counts(self, namespace: str) -> tuple[Position, dict[Status, int]]:
+        """Memories by status."""
         ...
 
     async def runs(self, namespace: str, newest: int) -> tuple[Position, list[tuple[UUID, Run]]]:
@@ -187,8 +185,8 @@ class InstallationReader(Protocol):
         """All namespaces there are."""
         ...
 
-    async def counts(self, names: Sequence[str], now_ms: int) -> dict[str, dict[Status, int]]:
-        """Memories by status, by namespace; what has expired counts as decayed."""
+    async def counts(self, names: Sequence[str]) -> dict[str, dict[Status, int]]:
+        """Memories by status, by namespace."""
         ...
 
     async def builds(self) -> list[BuildState]:

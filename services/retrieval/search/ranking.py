@@ -113,7 +113,7 @@ def rank(candidates: Candidates, plan: SearchPlan) -> Ranking:
     first."""
     parameters, query = candidates.parameters, plan.query
     now = candidates.columns.memories(candidates.rows)
-    memories = now.seen(query.as_of, plan.now_ms)
+    memories = now if query.as_of is None else now.at(query.as_of)
     evidence = Evidence.of(candidates, memories, plan)
     parts = replace(
         activations(memories, plan.moment_ms, parameters),

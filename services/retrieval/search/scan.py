@@ -67,7 +67,7 @@ def _all(columns: ColumnCache) -> slice:
 
 def _admitted(columns: ColumnCache, plan: SearchPlan, among: Mask | None) -> list[Mask]:
     """Rows of each status that is asked for, as the index is asked for each by itself."""
-    status = columns.statuses(_all(columns), plan.moment_ms)
+    status = columns.column("status", _all(columns))
     codes = [ACTIVE, DECAYED] if "decayed" in plan.statuses else [ACTIVE]
     then = np.ones(len(columns), np.bool_) if among is None else among
     if plan.query.as_of is not None:
