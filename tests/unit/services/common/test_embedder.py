@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from services.common.embedding.embedder import SLICE_TEXTS_MAX, MicroBatchingEmbedder
 from services.common.embedding.encoder import Encoders
+from services.common.embedding.prompts import Prompts
 from tests.fakes.hash_model import DIMENSION, hash_encode
 from tests.polling import eventually
 
@@ -244,6 +245,23 @@ async def test_model_is_loaded_once_however_many_ask(open_model: GatedModel, thr
     await asyncio.gather(embedder.load(), embedder.load(), embedder.embed(["text"]))
 
     assert open_model.loads == 1
+
+
+async def test_query_and_stored_text_get_the_prompts_of_the_model(open_model: GatedModel) -> None:
+    embedder = MicroBatchingEmbedder(
+        open_model.load,
+        model="gated",
+        dimension=DIMENSION,
+        cache_texts=10,
+        prompts=lambda: Prompts(query="query: ", passage="passage: "),
+    )
+
+    stored = await embedder.embed(["tea"])
+    asked = await embedder.embed(["tea"], query=True)
+
+    assert open_model.slices == [["passage: tea"], ["query: tea"]]
+    assert (stored != asked).any()
+    assert (await embedder.embed(["tea"]) == stored).all()
 
 
 async def test_text_in_the_cache_costs_nothing(open_model: GatedModel) -> None:
