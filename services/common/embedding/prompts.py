@@ -1,4 +1,4 @@
-"""What a model wants in front of a text, and where its vectors lie.
+"""Prompts that a model wants in front of a text, and the middle of its vectors.
 
 Some models want a text of their own in front of a query and of what is stored. And of many all
 vectors point one way: two texts that have nothing in common have a cosine of .05 with the default
@@ -107,7 +107,7 @@ def prompts_of(name: str) -> Prompts:
 
 
 def digest_of(name: str) -> str | None:
-    """What determines the vectors of the model `name`: its content and its prompts.
+    """A digest of what determines the vectors of the model `name`: its content and its prompts.
 
     None while it is not on this machine.
     """

@@ -1,4 +1,4 @@
-"""What a model wants in front of a text, and vectors that all point one way."""
+"""Prompts in front of texts, and vectors that all point one way."""
 
 import hashlib
 from pathlib import Path
