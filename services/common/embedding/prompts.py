@@ -1,7 +1,7 @@
 """Prompts that a model wants in front of a text, and the middle of its vectors.
 
 Some models want a text of their own in front of a query and of what is stored. And of many all
-vectors point one way: two texts that have nothing in common have a cosine of .05 with the default
+vectors point one way: two texts that have nothing in common have a cosine of .1 with the default
 model and of .8 with another, so that no number of ours (what is similar, what says nothing) would
 hold for both. Vectors of such a model are counted from the middle of `SAMPLE`.
 """
