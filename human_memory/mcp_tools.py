@@ -114,6 +114,7 @@ TOOLS = (
                 AfterValidator(lambda ids: [{"memory_id": each} for each in ids]),
             ],
             "occurred_at": moment("When it happened, if that is not now."),
+            "expires_at": moment("When it shall be archived, if ever."),
         },
     ),
     Tool(

@@ -50,6 +50,7 @@ class SearchResult(BaseModel):
     session: str | None = None
     speaker: str | None = None
     superseded_by: str | None = None
+    expires_at: str | None = None
     copies: int | None = None
     metadata: dict[str, Any] | None = None
     explanation: Explanation | None = None
@@ -133,6 +134,7 @@ class MemoryDetail(BaseModel):
     speaker: str | None = None
     pinned: bool = False
     recorded_at: str | None = None
+    expires_at: str | None = None
     superseded_by: str | None = None
     derived_from: list[SourceMemory] = []
     derivatives: list[str] = []
@@ -152,6 +154,7 @@ class MemoryItem(BaseModel):
     created_at: str
     last_accessed: str
     tags: list[str] = []
+    expires_at: str | None = None
     metadata: dict[str, Any] | None = None
 
 

@@ -21,6 +21,7 @@ from schemas.fields import (
     MemoryType,
     Message,
     Metadata,
+    Milliseconds,
     Namespace,
     Reason,
     RelationType,
@@ -28,6 +29,7 @@ from schemas.fields import (
     Source,
     Speaker,
     Tags,
+    rfc3339,
 )
 from schemas.parameters import Parameters
 
@@ -66,6 +68,9 @@ class Store(InboxCommand):
     session: Session | None = None
     speaker: Speaker | None = None
     pinned: bool = Field(False, description="Never decays.")
+    expires_at: Milliseconds | None = Field(
+        None, description="From then on it is archived, also if it is pinned; after `occurred_at`."
+    )
     if_equal: Literal["add", "strengthen"] = Field(
         "add",
         description="Where a memory that says the same, of the same speaker and type, is there: "
@@ -74,6 +79,16 @@ class Store(InboxCommand):
     derived_from: list[Source] = Field(
         [], max_length=limits.DERIVED_FROM_MAX, description="The memories it was made from."
     )
+
+    def expires_too_early(self, received_ms: int) -> str | None:
+        """The fault of an expiry that is not after the memory's own time; None if it is fine."""
+        occurred = received_ms if self.occurred_at is None else self.occurred_at
+        if self.expires_at is None or self.expires_at > occurred:
+            return None
+        return (
+            f"expires_at: {rfc3339(self.expires_at)} is not after occurred_at, "
+            f"{rfc3339(occurred)}; give a later moment, or leave it out"
+        )
 
 
 class Access(InboxCommand):

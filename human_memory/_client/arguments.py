@@ -42,6 +42,7 @@ class StoreMore(Keyed, total=False):
     session: str
     speaker: str
     pinned: bool
+    expires_at: Moment
     occurred_at: Moment
     if_equal: Literal["add", "strengthen"]
     derived_from: Sequence[str | Mapping[str, Any]]
@@ -55,6 +56,7 @@ class TurnMore(Keyed, total=False):
     tags: Sequence[str]
     metadata: Mapping[str, Any]
     occurred_at: Moment
+    expires_at: Moment
 
 
 class Conditions(TypedDict, total=False):

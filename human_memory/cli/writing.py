@@ -48,6 +48,10 @@ class StoreOptions(BusOptions):
         str | None, typer.Option(metavar="JSON", help="An object to keep with it.")
     ] = None
     pinned: Annotated[bool, typer.Option("--pinned", help="Never decays.")] = False
+    expires_at: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="When it is archived, pinned or not (ISO 8601)."),
+    ] = None
     concepts: Annotated[
         list[str],
         typer.Option("--concept", help="A concept of the graph it is about; may be repeated."),
@@ -80,6 +84,7 @@ async def store(options: StoreOptions) -> None:
         Store,
         content=_text(options.text),
         occurred_at=moment(options.at, "--at"),
+        expires_at=moment(options.expires_at, "--expires-at"),
         idempotency_key=options.key,
         metadata=json_object(options.metadata, "--metadata"),
         emotion=json_object(options.emotion, "--emotion"),

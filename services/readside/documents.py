@@ -55,6 +55,7 @@ class Document:
     context: str | None
     metadata: dict[str, Any]
     corrections: list[Correction]
+    expires: bool = False
     utc_offset: int = 0
 
     @property
@@ -84,6 +85,7 @@ class Document:
             context=rest.get("context"),
             metadata=rest.get("metadata", {}),
             corrections=unpack_corrections(corrections[0]) if corrections else [],
+            expires="expires_at" in rest,
             utc_offset=rest.get("utc_offset", 0),
         )
 

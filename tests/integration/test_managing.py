@@ -223,3 +223,36 @@ async def test_last_of_many_corrections_at_once_holds(memory: AsyncMemory) -> No
     assert sorted([detail.content, *filter(None, said)]) == sorted(
         ["Tea is at four.", *(f"Tea is at {n}." for n in range(8))]
     )
+
+
+async def test_memory_is_found_until_it_expires_and_at_moments_before(memory: AsyncMemory) -> None:
+    kept = await memory.store("The gate is at the back.", occurred_at=JANUARY)
+    code = "The code of the gate is 4711."
+    gone = await memory.store(code, occurred_at=JANUARY, expires_at=MARCH, pinned=True)
+    later = datetime(2999, 1, 1, tzinfo=UTC)
+    lasting = await memory.store("The gate is green.", occurred_at=JANUARY, expires_at=later)
+
+    async def found(**fields: object) -> set[str]:
+        rows = await memory.search("the gate", 10, **fields)  # type: ignore[arg-type]
+        return {row.memory_id for row in rows}
+
+    active = {kept.memory_id, lasting.memory_id}
+    assert await found() == active
+    assert await found(as_of=MARCH) == active
+    assert await found(as_of=datetime(2026, 2, 1, tzinfo=UTC)) == active | {gone.memory_id}
+    assert await found(include_decayed=True) == active | {gone.memory_id}
+    assert {each.memory_id for each in await memory.list(status="active")} == active
+    stats = await memory.stats()
+    assert (stats.active, stats.decayed) == (2, 1)
+    assert gone.memory_id not in {each.memory_id for each in await memory.working_memory()}
+    with pytest.raises(MemoryNotFound, match="not active"):
+        await memory.recall(gone.memory_id)
+    detail = await memory.inspect(gone.memory_id)
+    assert (detail.status, detail.expires_at) == ("decayed", "2026-03-01T10:00:00.000Z")
+
+    await memory.restore(gone.memory_id)
+
+    assert await found() == active | {gone.memory_id}
+    assert (await memory.inspect(gone.memory_id)).expires_at is None
+    with pytest.raises(ValidationError, match="expires_at: .* is not after occurred_at"):
+        await memory.store("Too late.", occurred_at=MARCH, expires_at=JANUARY)

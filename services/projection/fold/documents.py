@@ -64,6 +64,7 @@ def document_of(
         ("context", data.context),
         ("session", data.session),
         ("speaker", data.speaker),
+        ("expires_at", data.expires_at),
         ("utc_offset", data.utc_offset),
     ):
         if value is not None:

@@ -56,6 +56,7 @@ from services.readside.layout import (
     State,
     Status,
     hash64,
+    status_at,
     superseded_at,
 )
 from services.readside.terms import terms_of
@@ -185,6 +186,7 @@ def _stored(view: View, event: MemoryStored, offset: int) -> None:
         valence=data.emotion.valence,
         arousal=data.emotion.arousal,
         pinned=data.pinned,
+        expires_ms=0 if data.expires_at is None else max(1, data.expires_at),
         last_accessed_ms=event.time,
         length=terms.length,
     )
@@ -228,6 +230,7 @@ def _changed(view: View, event: ChangeOfOne, offset: int) -> None:
         case MemoryForgotten() if state.status != "deleted":
             _change_status(view, ref, "deleted", event.time)
         case MemoryRestored() if _has_effect(event, state):
+            _outlive(state, event.time)
             if state.status == "deleted":
                 settle(view, ref, event)  # concepts may have been renamed meanwhile
             revival = of_maintenance(event)  # known by its event when its run is undone
@@ -269,13 +272,23 @@ def _changed(view: View, event: ChangeOfOne, offset: int) -> None:
 
 def _has_effect(event: MemoryRestored, state: State) -> bool:
     """True where a restoration changes something."""
+    expired = 0 < state.expires_ms <= event.time
     if of_maintenance(event):
-        return state.status == "decayed"  # what was forgotten meanwhile stays so
-    if state.status != "active":
+        # What was forgotten meanwhile stays so, and what has expired.
+        return state.status == "decayed" and not expired
+    if state.status != "active" or expired:
         return True
     # Brought back by a run: without this it would be archived again when the run is undone.
     last = next((each for each in reversed(state.changes) if each.what in STATUSES), None)
     return last is not None and last.what == "active" and last.other != NOBODY
+
+
+def _outlive(state: State, time_ms: int) -> None:
+    """End the expiry of a memory that is brought back after it: it held until now."""
+    if 0 < state.expires_ms <= time_ms:
+        if status_at(state.changes, state.expires_ms) == "active":
+            state.changes.append(Change(state.expires_ms, "decayed"))
+        state.expires_ms = -state.expires_ms
 
 
 def _known(view: View, event: MemorySuperseded) -> bool:

@@ -46,13 +46,13 @@ class MemoryQueries:
         """
         position, entry = await self._reader.entry(query.namespace, query.memory_id)
         moment_ms = now_ms if query.as_of is None else query.as_of
-        if entry is None or _seen(entry, query.as_of).states["status"][0] != ACTIVE:
+        if entry is None or entry.memories.seen(query.as_of, now_ms).states["status"][0] != ACTIVE:
             raise NotFound(
                 f"memory {query.memory_id}: not in {query.namespace}, or not active there; "
                 "inspect shows it in any status"
             )
         recording = query.record_access and query.as_of is None
-        memories = _seen(entry, query.as_of)
+        memories = entry.memories.seen(query.as_of, now_ms)
         state = memories.states[0]
         if recording:
             memories = with_access(memories, now_ms, entry.parameters)
@@ -80,7 +80,7 @@ class MemoryQueries:
         position, entry = await self._reader.entry(query.namespace, query.memory_id)
         if entry is None:
             raise NotFound(f"memory {query.memory_id}: not in namespace {query.namespace}")
-        memories = _seen(entry, query.as_of)
+        memories = entry.memories.seen(query.as_of, now_ms)
         state, document, parameters = entry.state, entry.document, entry.parameters
         status = status_name(int(memories.states["status"][0]))
         if query.as_of is not None and status == "deleted":
@@ -111,6 +111,7 @@ class MemoryQueries:
             speaker=document.speaker,
             pinned=state.pinned,
             recorded_at=state.recorded_ms,
+            expires_at=state.expires_ms if state.expires_ms > 0 else None,
             superseded_by=_superseded_by(memories),
             derived_from=document.derived_from,
             derivatives=await self._reader.derivatives(
@@ -175,11 +176,6 @@ def with_access(
         traces=np.concatenate([memories.traces, trace]),
         memory_of_trace=np.zeros(len(memories.traces) + 1, np.intp),
     )
-
-
-def _seen(entry: Entry, as_of_ms: int | None) -> Memories:
-    """The memory as it is, or was at a past moment."""
-    return entry.memories if as_of_ms is None else entry.memories.at(as_of_ms)
 
 
 def _superseded_by(memories: Memories) -> UUID | None:

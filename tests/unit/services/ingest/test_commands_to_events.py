@@ -222,6 +222,18 @@ def test_time_in_the_future_is_refused_with_both_times() -> None:
     assert "at most 300 s after 2025-06-15T15:06:40.000Z" in caught.value.message
 
 
+@pytest.mark.parametrize("fields", [{}, {"occurred_at": RECEIVED.timestamp_ms - 5}])
+def test_expiry_that_is_not_after_the_time_of_the_memory_is_refused_with_both(
+    fields: dict[str, Any],
+) -> None:
+    command = store(expires_at=fields.get("occurred_at", RECEIVED.timestamp_ms), **fields)
+
+    with pytest.raises(Rejected, match=r"expires_at: .* is not after occurred_at, ") as caught:
+        occurred_ms(command, RECEIVED, future_skew_seconds=300)
+
+    assert caught.value.message.endswith("; give a later moment, or leave it out")
+
+
 @pytest.mark.parametrize(
     ("occurred_at", "day", "utc_offset"),
     [
