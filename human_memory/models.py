@@ -100,13 +100,17 @@ class SourceMemory(BaseModel):
 
 
 class CorrectionRecord(BaseModel):
-    """A correction, and what the memory said before it; what is None was not changed."""
+    """A correction, and what the memory said before it; what is None was not changed.
+
+    `expires_at` is "never" where it had no expiry.
+    """
 
     corrected_at: str
     reason: str | None = None
     content: str | None = None
     tags: list[str] | None = None
     metadata: dict[str, Any] | None = None
+    expires_at: str | None = None
 
 
 class MemoryDetail(BaseModel):

@@ -16,6 +16,7 @@ from schemas.fields import (
     Content,
     Context,
     Emotion,
+    Expiry,
     Fraction,
     MemoryId,
     MemoryType,
@@ -220,6 +221,7 @@ class CorrectedData(Message):
     text: CorrectedText | None = None
     tags: Tags | None = None
     metadata: Metadata | None = None
+    expires_at: Expiry | None = None
     reason: Reason | None = None
     reversed: bool = False
 

@@ -14,6 +14,7 @@ from schemas.fields import (
     Content,
     Context,
     Emotion,
+    Expiry,
     Fraction,
     IdempotencyKey,
     LocalMilliseconds,
@@ -190,21 +191,39 @@ class Correct(InboxCommand):
     content: Content | None = None
     tags: Tags | None = Field(None, description="All of its tags from now on.")
     metadata: Metadata | None = Field(None, description="All of its metadata from now on.")
+    expires_at: Expiry | None = Field(
+        None, description="When it is archived instead: a moment to come, or `never`."
+    )
     reason: Reason | None = None
     reversed: bool = Field(False, description="Take the latest correction back.")
 
     @model_validator(mode="after")
     def _something(self) -> Self:
-        given = [self.content, self.tags, self.metadata]
-        if self.reversed and given != [None, None, None]:
+        given = [self.content, self.tags, self.metadata, self.expires_at]
+        is_said = any(each is not None for each in given)
+        if self.reversed and is_said:
             raise PydanticCustomError(
-                "both", "reversed takes a correction back: leave out content, tags and metadata"
+                "both",
+                "reversed takes a correction back: "
+                "leave out content, tags, metadata and expires_at",
             )
-        if not self.reversed and given == [None, None, None]:
+        if not self.reversed and not is_said:
             raise PydanticCustomError(
-                "nothing", "nothing to correct: give content, tags, metadata, or reversed"
+                "nothing",
+                "nothing to correct: give content, tags, metadata, expires_at, or reversed; "
+                "an expires_at of never takes an expiry away",
             )
         return self
+
+    def expires_too_early(self, received_ms: int) -> str | None:
+        """The fault of an expiry that is past already; None if it is fine."""
+        now_ms = received_ms if self.occurred_at is None else self.occurred_at
+        if not isinstance(self.expires_at, int) or self.expires_at > now_ms:
+            return None
+        return (
+            f"expires_at: {rfc3339(self.expires_at)} is not after {rfc3339(now_ms)}, when it is "
+            "corrected; give a later moment, or never; to be rid of the memory now, forget it"
+        )
 
 
 class SetParameters(InboxCommand):

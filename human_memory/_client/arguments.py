@@ -122,11 +122,13 @@ class ReasonMore(Whose, total=False):
 class CorrectMore(Keyed, total=False):
     """The arguments of `correct`, by name; what is absent stays as it is.
 
-    `reversed`: take the latest correction back. `reason`: for people who read the log.
+    `expires_at`: a moment to come, or "never". `reversed`: take the latest correction back.
+    `reason`: for people who read the log.
     """
 
     tags: Sequence[str]
     metadata: Mapping[str, Any]
+    expires_at: Moment
     reason: str
     reversed: bool
 

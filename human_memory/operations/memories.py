@@ -25,7 +25,7 @@ from human_memory.operations.requests import (
     memory_id_of,
 )
 from schemas.errors import MemoryServiceError, NotFound, Rejected, Unavailable
-from schemas.fields import rfc3339
+from schemas.fields import NEVER, rfc3339
 from schemas.ids import derive
 from schemas.inbox import Access, Correct, Forget, Restore, Store, Supersede
 from schemas.limits import FUTURE_SKEW_SECONDS_DEFAULT
@@ -228,7 +228,9 @@ def _warned(reply: Reply, answer: Json) -> Json:
 
 def shown(row: Json) -> Json:
     """A row as HTTP shows it: times with microseconds."""
-    times: Json = {name: microseconds(row[name]) for name in _TIMES if row.get(name)}
+    times: Json = {
+        name: microseconds(row[name]) for name in _TIMES if row.get(name) not in (None, NEVER)
+    }
     for name in ("access_history", "corrections"):
         if name in row:
             times[name] = [shown(each) for each in row[name]]

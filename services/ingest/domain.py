@@ -150,7 +150,9 @@ def occurred_ms(command: InboxMessage, received: Received, *, future_skew_second
         Rejected: it is said to have happened in the future, or to expire before it happened.
     """
     occurred = command.occurred_at
-    if isinstance(command, Store) and (problem := command.expires_too_early(received.timestamp_ms)):
+    if isinstance(command, Store | Correct) and (
+        problem := command.expires_too_early(received.timestamp_ms)
+    ):
         raise Rejected(problem)
     if occurred is None:
         return received.timestamp_ms
@@ -342,6 +344,7 @@ def _corrected_data(correct: Correct, worked_out: WorkedOut | None) -> Corrected
         text=text,
         tags=correct.tags,
         metadata=correct.metadata,
+        expires_at=correct.expires_at,
         reason=correct.reason,
         reversed=correct.reversed,
     )

@@ -122,7 +122,7 @@ class Texts:
         equal = [
             Equal(name, each.created_ms)
             for name, each in near.items()
-            if each.said == said and not each.expires
+            if each.said == said and each.expires_at is None
         ]
         return min(equal, key=lambda each: (each.created_ms, str(each.memory_id)), default=None)
 

@@ -7,8 +7,8 @@ import orjson
 
 from cognition.language.wording import wording
 from schemas.fields import Moment
+from services.readside.corrections import EXPIRES_AT, Correction, unpack_corrections
 from services.readside.corrections import FIELD as CORRECTIONS
-from services.readside.corrections import Correction, unpack_corrections
 from services.readside.layout import TAG_SEPARATOR, Status
 
 # A memory's id, and the status that its document lies under.
@@ -55,7 +55,7 @@ class Document:
     context: str | None
     metadata: dict[str, Any]
     corrections: list[Correction]
-    expires: bool = False
+    expires_at: int | None = None
     utc_offset: int = 0
 
     @property
@@ -85,7 +85,7 @@ class Document:
             context=rest.get("context"),
             metadata=rest.get("metadata", {}),
             corrections=unpack_corrections(corrections[0]) if corrections else [],
-            expires="expires_at" in rest,
+            expires_at=rest.get(EXPIRES_AT),
             utc_offset=rest.get("utc_offset", 0),
         )
 

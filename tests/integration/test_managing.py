@@ -248,11 +248,11 @@ async def test_memory_is_found_until_it_expires_and_at_moments_before(memory: As
     with pytest.raises(MemoryNotFound, match="not active"):
         await memory.recall(gone.memory_id)
     detail = await memory.inspect(gone.memory_id)
-    assert (detail.status, detail.expires_at) == ("decayed", "2026-03-01T10:00:00.000Z")
+    assert (detail.status, detail.expires_at) == ("decayed", "2026-03-01T10:00:00.000000Z")
 
     await memory.restore(gone.memory_id)
 
     assert await found() == active | {gone.memory_id}
     assert (await memory.inspect(gone.memory_id)).expires_at is None
-    with pytest.raises(ValidationError, match="expires_at: .* is not after occurred_at"):
+    with pytest.raises(ValidationError, match=r"expires_at: .* is not after occurred_at"):
         await memory.store("Too late.", occurred_at=MARCH, expires_at=JANUARY)

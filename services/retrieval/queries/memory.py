@@ -9,6 +9,7 @@ import orjson
 from schemas.corrections import CorrectionRecord
 from schemas.errors import NotFound
 from schemas.events import AccessedData, AccessedMemory, MemoryAccessed
+from schemas.fields import NEVER, Expiry
 from schemas.ids import event_id
 from schemas.limits import ACCESS_HISTORY_MAX
 from schemas.parameters import Parameters
@@ -17,6 +18,7 @@ from schemas.replies import Reply
 from services.common.event_log import EventAppender
 from services.readside.activation import activations, kernel_of, next_decay
 from services.readside.columns import ACTIVE, Memories, status_name
+from services.readside.corrections import EXPIRES_AT
 from services.readside.documents import Document, tags_of
 from services.readside.layout import NOT_COUNTED, TRACE, kind_of
 from services.retrieval.ports import Entry, MemoryReader
@@ -138,10 +140,12 @@ class MemoryQueries:
 
 def _corrections(document: Document) -> list[CorrectionRecord]:
     """The values that each correction replaced, the newest first."""
-    records, metadata = [], document.metadata
+    records, metadata, expires_at = [], document.metadata, document.expires_at
     for correction in reversed(document.corrections):
         was = correction.was
-        before = orjson.loads(was["more"])["metadata"] if "more" in was else metadata
+        more = orjson.loads(was.get("more", b"{}"))
+        before = more.get("metadata", metadata)
+        expired_at = more.get(EXPIRES_AT) if more else expires_at
         records.append(
             CorrectionRecord(
                 corrected_at=correction.at_ms,
@@ -149,10 +153,15 @@ def _corrections(document: Document) -> list[CorrectionRecord]:
                 content=was["content"].decode() if "content" in was else None,
                 tags=tags_of(was["tags"]) if "tags" in was else None,
                 metadata=before if before != metadata else None,
+                expires_at=_expiry(expired_at) if expired_at != expires_at else None,
             )
         )
-        metadata = before
+        metadata, expires_at = before, expired_at
     return records
+
+
+def _expiry(moment_ms: int | None) -> Expiry:
+    return NEVER if moment_ms is None else moment_ms
 
 
 def with_access(
