@@ -161,9 +161,7 @@ TOOLS = (
             ],
             "status": Annotated[
                 Literal["active", "decayed", "deleted"] | None,
-                Field(
-                    description="Only these. decayed: faded, expired; deleted: forgotten; none: all."
-                ),
+                Field(description="Only these. decayed: faded or expired; deleted: forgotten."),
             ],
             "as_of": PastMoment,
         },
