@@ -13,7 +13,7 @@ from schemas.parameters import Parameters
 from services.maintenance.events import RUN_METADATA
 from services.maintenance.ports import ReadSide
 from services.readside.activation import base_levels
-from services.readside.columns import DECAYED, DELETED, Memories, expired, status_name
+from services.readside.columns import DECAYED, DELETED, Memories, status_name
 from services.readside.documents import Document
 from services.readside.layout import STATE, STATUSES, of_kinds, trace_id, unpack_changes
 
@@ -83,8 +83,8 @@ async def gather(
     async for page in side.pages(namespace, newest=LOOKED_AT_MAX):
         memories = _without(page.memories, own := _own_traces(page.memories, run_id))
         there = (memories.states["status"] != DELETED) & (memories.states["created_ms"] <= now_ms)
-        # What has expired is out of use: nothing is learnt from it any more.
-        there &= ~expired(memories.states, now_ms)
+        # What is learnt from a memory outlives it: nothing is from one that expires.
+        there &= memories.states["expires_ms"] <= 0
         rows = np.flatnonzero(there)
         ids += [memories.ids[i] for i in rows.tolist()]
         states.append(memories.states[rows])
