@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import typer
@@ -46,20 +46,19 @@ def models(
 ) -> None:
     """Compare embedding models: names of the hub, or folders."""
     rows = [_measured(files, Vectors(folder, name)) for name in names]
-    table = Table(*rows[0], box=SIMPLE_HEAD)
-    for row in rows:
-        table.add_row(
-            *(f"{value:.3f}" if isinstance(value, float) else value for value in row.values())
-        )
-    Console(width=200).print(table)
+    table = Table("", *(Path(name).name for name in names), box=SIMPLE_HEAD)
+    for figure in rows[0]:
+        table.add_row(figure, *(f"{row[figure]:.3f}" for row in rows))
+    Console().print(table)
     if json_file is not None:
-        json_file.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        figures = dict(zip(names, rows, strict=True))
+        json_file.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
 
-def _measured(files: Sequence[Path], vectors: Vectors) -> dict[str, Any]:
+def _measured(files: Sequence[Path], vectors: Vectors) -> dict[str, float]:
     every = features_of(files, vectors)
     features = [each for each in every if not each.question.is_adversarial]
-    row: dict[str, Any] = {"model": Path(vectors.model).name}
+    row: dict[str, float] = {}
     for name in ("cosine", FULL):
         for kind, found in means(features, arms()[name]).items():
             row[f"{name} {kind}"] = found["pooled"]
@@ -72,7 +71,8 @@ def _measured(files: Sequence[Path], vectors: Vectors) -> dict[str, Any]:
 def _left_out(features: Sequence[Features]) -> dict[str, float]:
     """Recall of each kind with weights fitted on the others."""
     row = {}
-    for kind in dict.fromkeys(each.kind for each in features):
+    kinds = list(dict.fromkeys(each.kind for each in features))
+    for kind in kinds if len(kinds) > 1 else []:
         weights = fitted([each for each in features if each.kind != kind])
         mine = [each for each in features if each.kind == kind]
         row[f"left out {kind}"] = means(mine, weights.score)[kind]["pooled"]
