@@ -132,7 +132,7 @@ def centred(encoders: Encoders, before: str = "") -> Encoders:
     """
     # One by one: what else is in a batch moves the vectors of a model in 8 bits.
     vectors = [encoders.beside([before + text])[0] for text in SAMPLE]
-    middle = np.mean(vectors, axis=0, dtype=np.float32)
+    middle: NDArray[np.float32] = np.stack(vectors).mean(axis=0)
     if float(middle @ middle) <= COSINE_IN_COMMON_MAX:
         return encoders
     return Encoders(_from(middle, encoders.beside), _from(middle, encoders.alone))
