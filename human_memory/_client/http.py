@@ -26,7 +26,7 @@ from human_memory.exceptions import (
     ServiceUnavailable,
     ValidationError,
 )
-from human_memory.forks import begins_anew
+from human_memory.forks import begins_anew, calls_here, unforked
 from human_memory.routes import (
     CALL_HEADER,
     IDEMPOTENCY_HEADER,
@@ -62,7 +62,12 @@ class _Http:
         }
 
     def _arguments(self) -> dict[str, Any]:
-        return {"base_url": self._base_url, "timeout": self._timeout, "headers": self._headers}
+        arguments = {"base_url": self._base_url, "timeout": self._timeout, "headers": self._headers}
+        if httpx.URL(self._base_url).scheme == "http":
+            # No redirect is followed, so TLS is never spoken, and OpenSSL, whose locks may stop a
+            # forked child for ever, is left alone. Files of certificates are not read, either.
+            arguments["verify"] = None
+        return arguments
 
     def _request(self, call: Call[Any]) -> dict[str, Any]:
         headers = {}
@@ -157,6 +162,7 @@ class HttpTransport(_Http):
         Raises:
             HumanMemoryError: it failed.
         """
+        calls_here()
         with _sendable(call):
             request = self._request(call)
         self._opened()  # reads certificates, which is no wait for the server
@@ -210,6 +216,7 @@ class AsyncHttpTransport(_Http):
 
     async def send(self, call: Call[T]) -> T:
         """As `HttpTransport.send`."""
+        calls_here()
         with _sendable(call):
             request = self._request(call)
         await self._clients.get()  # as above
@@ -247,7 +254,8 @@ class AsyncHttpTransport(_Http):
 
 def _made(kind: Callable[..., C], arguments: Mapping[str, Any]) -> C:
     try:
-        return kind(**arguments)
+        with unforked():
+            return kind(**arguments)
     except (OSError, ValueError, ImportError) as error:
         raise HumanMemoryError(
             f"the proxies or certificates that the environment names can't be used: {error}"

@@ -2,6 +2,7 @@
 
 import math
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -215,6 +216,23 @@ async def test_async_client_repeats_like_the_other() -> None:
             await memory.store("x")
 
     assert len(server.asked) == 2
+
+
+def test_certificates_are_read_for_https_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    with serving(Answer(201, CREATED)) as server, Memory(server.url) as memory:
+        stored = memory.store("x")
+    with (
+        Memory("https://127.0.0.1:9") as other,
+        pytest.raises(
+            HumanMemoryError, match="certificates that the environment names can't be used"
+        ),
+    ):
+        other.store("x")
+
+    assert stored.memory_id == CREATED["memory_id"]
 
 
 def test_server_of_something_else_is_named_as_such() -> None:
