@@ -168,17 +168,21 @@ async def test_concept_is_found_in_whatever_case_it_is_written() -> None:
 
 
 class Renaming(FoldedGraphReader):
-    """Python is renamed just after its name was read, and once more after the next look."""
+    """Python is renamed just before its name is read, and just after, the first two times."""
 
     def __init__(self, side: FoldedSide) -> None:
         super().__init__(side)
-        self._others = ["Snake", "Serpent"]
+        self._others = ["Snake", "Serpent", "Boa", "Viper"]
 
     async def names(self, namespace: str, said: Sequence[str]) -> list[str]:
+        self._rename()
         meant = await super().names(namespace, said)
-        if self._others:
-            self._side.take(concept_renamed_event(meant[0], self._others.pop(0)))
+        self._rename()
         return meant
+
+    def _rename(self) -> None:
+        if self._others:
+            self._side.take(concept_renamed_event("Python", self._others.pop(0)))
 
 
 async def test_concept_that_is_renamed_meanwhile_is_found() -> None:
@@ -187,7 +191,7 @@ async def test_concept_that_is_renamed_meanwhile_is_found() -> None:
 
     reply = await queries.concept(ConceptQuery(namespace=NAMESPACE, name="python"))
 
-    assert reply.unwrap()["name"] == "Serpent"
+    assert reply.unwrap()["name"] == "Viper"
     assert reply.unwrap()["total"] == 2
 
 
