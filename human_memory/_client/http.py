@@ -20,6 +20,7 @@ from human_memory._client.failures import NOT_REPEATED, STATUSES_AGAIN, error_of
 from human_memory._client.limits import limited, within
 from human_memory._client.loops import PerLoop, closed
 from human_memory._client.repeating import Repeating
+from human_memory._client.warned import passed_on
 from human_memory.deadline import Deadline
 from human_memory.exceptions import (
     HumanMemoryError,
@@ -88,7 +89,8 @@ class _Http:
     def _answer(self, call: Call[T], response: httpx.Response) -> T:
         if response.status_code >= 400:
             raise error_of(call, self._shown, status=response.status_code, body=response.text)
-        if told := response.headers.get(WARNINGS_HEADER):
+        told = response.headers.get(WARNINGS_HEADER)
+        if told and not passed_on(told):
             warnings.warn(f"{call.route.name}: {told}", stacklevel=5)
         try:
             return call.result(_reader(call.response).validate_json(response.content))
