@@ -91,7 +91,7 @@ class _Http:
             raise error_of(call, self._shown, status=response.status_code, body=response.text)
         told = response.headers.get(WARNINGS_HEADER)
         if told and not passed_on(told):
-            warnings.warn(f"{call.route.name}: {told}", stacklevel=5)
+            warnings.warn(f"{call.route.name}: {told}", stacklevel=6)
         try:
             return call.result(_reader(call.response).validate_json(response.content))
         except ValueError as error:
