@@ -78,7 +78,8 @@ def _before() -> None:
     patience = Deadline.after(PATIENCE_SECONDS)
     _unforked.acquire(timeout=patience.remaining_seconds())
     while _ending and not patience.expired:
-        if (_TASKS / str(_ending[0])).exists():
+        # With greenlets in place of threads, what has ended was in this one.
+        if _ending[0] != threading.get_native_id() and (_TASKS / str(_ending[0])).exists():
             time.sleep(0.001)
         else:
             _ending.popleft()
