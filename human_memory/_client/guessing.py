@@ -29,20 +29,17 @@ def _guessing(method: Callable[..., Any], shown: str) -> Callable[..., Any]:
             if each not in known:
                 raise unexpected(shown, each, known)
 
-    if inspect.iscoroutinefunction(method):
+    @wraps(method)
+    def call(*values: Any, **given: Any) -> Any:
+        check(given)
+        return method(*values, **given)
 
-        @wraps(method)
-        async def call(*values: Any, **given: Any) -> Any:
-            check(given)
-            return await method(*values, **given)
-    else:
+    @wraps(method)
+    async def call_later(*values: Any, **given: Any) -> Any:
+        check(given)
+        return await method(*values, **given)
 
-        @wraps(method)
-        def call(*values: Any, **given: Any) -> Any:
-            check(given)
-            return method(*values, **given)
-
-    return call
+    return call_later if inspect.iscoroutinefunction(method) else call
 
 
 def _known(method: Callable[..., Any]) -> list[str] | None:
