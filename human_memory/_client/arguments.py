@@ -78,6 +78,7 @@ class SearchMore(Keyed, Conditions, total=False):
     """The arguments of `search` beyond the published client's, by name."""
 
     as_of: Moment
+    utc_offset: int
     context: str
     active_concepts: Sequence[str]
     record_access: bool
