@@ -10,6 +10,7 @@ from human_memory._client.arguments import (
     ConceptMore,
     CorrectMore,
     DeleteConceptMore,
+    DeleteNamespaceMore,
     InspectMore,
     Keyed,
     LetterFilters,
@@ -332,6 +333,10 @@ class Memory:
     def namespaces(self, **more: Unpack[NamespacesMore]) -> Namespaces:
         """The namespaces of the installation, each with its counts; `cursor` goes on."""
         return self._send(calls.namespaces(more))
+
+    def delete_namespace(self, confirm: str, **more: Unpack[DeleteNamespaceMore]) -> None:
+        """Delete the namespace with all that is in it, for good. `confirm`: its name once more."""
+        return self._send(calls.delete_namespace(confirm, more))
 
     def rebuild(self) -> Rebuild:
         """Return the progress of a rebuild of the read side, if there is one."""

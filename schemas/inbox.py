@@ -138,6 +138,20 @@ class DeleteConcept(InboxCommand):
     reason: Reason | None = Field(None, description="For people who read the log.")
 
 
+class DeleteNamespace(InboxCommand):
+    """Delete a namespace with all that is in it. What comes afterwards begins it anew."""
+
+    type: Literal["delete_namespace"] = "delete_namespace"
+    confirm: Namespace = Field(description="The name of the namespace once more.")
+    reason: Reason | None = None
+
+    @model_validator(mode="after")
+    def _meant(self) -> Self:
+        if self.confirm != self.namespace:
+            raise PydanticCustomError("confirm", "confirm must be the name of the namespace")
+        return self
+
+
 class Relation(InboxCommand):
     """Create a typed, weighted, directed relation of two concepts, or overwrite its weight."""
 
@@ -210,6 +224,7 @@ InboxMessage = Annotated[
     | RenameConcept
     | MergeConcept
     | DeleteConcept
+    | DeleteNamespace
     | Relation
     | SetParameters,
     Field(discriminator="type"),

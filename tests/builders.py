@@ -27,6 +27,7 @@ from schemas.events import (
     MemoryRestored,
     MemoryStored,
     MemorySuperseded,
+    NamespaceDeleted,
     ParametersChanged,
     RelationRemoved,
     RelationUpserted,
@@ -291,6 +292,12 @@ def relation_removed_event(
     """A `relation.removed.v1`."""
     payload = {"target": target, "relation_type": "served_in", "run_id": derive("run")}
     return _event(RelationRemoved, source, payload | data, envelope)
+
+
+def namespace_deleted_event(*, envelope: dict[str, Any] | None = None) -> NamespaceDeleted:
+    """A `namespace.deleted.v1`."""
+    namespace = (envelope or {}).get("namespace", NAMESPACE)
+    return _event(NamespaceDeleted, namespace, {}, envelope)
 
 
 def parameters_event(

@@ -19,6 +19,7 @@ from human_memory._client.arguments import (
     ConceptMore,
     CorrectMore,
     DeleteConceptMore,
+    DeleteNamespaceMore,
     InspectMore,
     Keyed,
     LetterFilters,
@@ -332,6 +333,13 @@ def delete_concept(name: str, more: DeleteConceptMore) -> Call[None]:
     """A concept that is no more. Not repeatable: a second time it is not found."""
     fields = {"name": name, **_given(more, DeleteConceptMore, "delete_concept")}
     call = _unsent(_write(routes.DELETE_CONCEPT, models.Accepted, fields, more))
+    return call.giving(lambda _: None)
+
+
+def delete_namespace(confirm: str, more: DeleteNamespaceMore) -> Call[None]:
+    """A namespace that is no more. Not repeatable: what came in between would be gone too."""
+    fields = {"confirm": confirm, **_given(more, DeleteNamespaceMore, "delete_namespace")}
+    call = _unsent(_write(routes.DELETE_NAMESPACE, models.Accepted, fields, more))
     return call.giving(lambda _: None)
 
 

@@ -1,4 +1,4 @@
-"""`forget-matching`: what is done to all memories that meet conditions."""
+"""`forget-matching` and `delete-namespace`: what is done to many memories at once."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -14,6 +14,7 @@ from human_memory.deadline import Deadline
 from human_memory.operations.context import RequestContext
 from human_memory.operations.requests import ForgetMatchingRequest
 from human_memory.operations.selecting import forget_matching as perform
+from schemas.inbox import DeleteNamespace
 
 app = typer.Typer()
 
@@ -48,3 +49,21 @@ async def forget_matching(options: MatchingOptions) -> None:
         return
     done = "would be forgotten" if options.dry_run else "forgotten"
     out().print(f"{forgotten.count} {done}", markup=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeleteNamespaceOptions(BusOptions):
+    """Options of `delete-namespace`."""
+
+    confirm: Annotated[str, typer.Option(help="The name of the namespace once more.")]
+    reason: ReasonOption = None
+
+
+@command(app)
+async def delete_namespace(options: DeleteNamespaceOptions) -> None:
+    """Delete a namespace with all that is in it: memories, graph, parameters, runs. For good.
+
+    Example: `human-memory delete-namespace -n acme/agent-7 --confirm acme/agent-7`
+    """
+    message = options.message(DeleteNamespace)
+    await options.write(message, f"deleted {options.namespace}", visible=True)

@@ -220,6 +220,11 @@ NAMES = Collection[str, str](name="names", field=str.encode, pack=str.encode, un
 VOCABULARY = Collection[None, int](
     name="vocabulary", kind="string", field=_alone, pack=_number, unpack=int
 )
+# Offset of the event by which the namespace was deleted. It stays: who keeps copies of what was
+# there knows by it that they are of before.
+CLEARED = Collection[None, int](
+    name="cleared", kind="string", by_entry=True, field=_alone, pack=_number, unpack=int
+)
 # Weights of the relations at a concept: by its name, and `relation_field`.
 RELATIONS = Collection[tuple[str, bytes], float](
     name="relations",
@@ -278,7 +283,19 @@ LINKED = MemoryList(name="linked", parts="links", scores=_linked)
 
 AnyCollection = Collection[Any, Any] | MemoryList
 COLLECTIONS: tuple[AnyCollection, ...] = (
-    *(COUNTS, TERMS, LINKS, PARAMETERS, CONCEPTS, NAMES, VOCABULARY, RELATIONS, GRAPH, MADE),
+    *(
+        COUNTS,
+        TERMS,
+        LINKS,
+        PARAMETERS,
+        CONCEPTS,
+        NAMES,
+        VOCABULARY,
+        RELATIONS,
+        GRAPH,
+        MADE,
+        CLEARED,
+    ),
     *(RUNS, RUNS_BY_OFFSET, SESSIONS, CHANGED, RECENT, FREQUENT, LINKED),
 )
 

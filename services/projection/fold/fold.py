@@ -26,6 +26,7 @@ from schemas.events import (
     MemoryRestored,
     MemoryStored,
     MemorySuperseded,
+    NamespaceDeleted,
     ParametersChanged,
     RelationRemoved,
     RelationUpserted,
@@ -116,6 +117,8 @@ def references(event: MemoryEvent, needs: Needs) -> None:
             needs.memories[name, event.data.superseded_by] = None
         case MemoryDecayed() | MemoryAdjusted():
             needs.memories[name, _memory_id(event)] = None
+        case NamespaceDeleted():
+            needs.ending.add(name)
 
 
 def fold(view: View, event: MemoryEvent, offset: int) -> None:
@@ -155,6 +158,8 @@ def fold(view: View, event: MemoryEvent, offset: int) -> None:
             | RelationRemoved()
         ):
             graph_changed(view, event, offset)
+        case NamespaceDeleted():
+            view.clear(event.namespace, offset)
         case ParametersChanged():
             parameters_changed(view, event)
         case MaintenanceProgressed() | MaintenanceCompleted() | MaintenanceUndone():

@@ -19,11 +19,36 @@ end
 local at = redis.call('GET', KEYS[1])
 if (at or '0') ~= ARGV[2] then return {'cursor', at or '0'} end
 
+-- Deletes the keys of all memories of a namespace, of its sessions, and of what is linked.
+-- Words: list of the memories, hash of the links; then what keys begin with: of sessions, of
+-- what is linked, and of a memory's, the documents last.
+local function clear(words)
+  for at = 0, redis.call('ZCARD', words[1]), 1000 do
+    for _, id in ipairs(redis.call('ZRANGE', words[1], at, at + 999)) do
+      for n = 5, #words do
+        local key = words[n] .. id
+        local more = n > 6 and redis.call('HGET', key, 'more')
+        local read, fields = pcall(cjson.decode, more or '')
+        if read and type(fields) == 'table' and type(fields.session) == 'string' then
+          redis.call('UNLINK', words[3] .. fields.session)
+        end
+        redis.call('UNLINK', key)
+      end
+    end
+  end
+  for _, hash in ipairs(redis.call('HKEYS', words[2])) do
+    local hex = string.gsub(hash, '.', function(c) return string.format('%02x', string.byte(c)) end)
+    redis.call('UNLINK', words[4] .. hex)
+  end
+end
+
 local i = 6
 while i <= #ARGV do
   local words = tonumber(ARGV[i])
   local command = ARGV[i + 1]
-  if command ~= 'RENAME' or redis.call('EXISTS', ARGV[i + 2]) == 1 then
+  if command == 'CLEAR' then
+    clear({unpack(ARGV, i + 2, i + words)})
+  elseif command ~= 'RENAME' or redis.call('EXISTS', ARGV[i + 2]) == 1 then
     redis.call(unpack(ARGV, i + 1, i + words))
   end
   i = i + words + 1
