@@ -62,8 +62,9 @@ RUNS = ("progressed", "completed", "undone", *EFFECTS, "undo")
 ALL = (
     *USES, *USES, *USES, *USES, *STATUS_CHANGES, *GRAPH, *RUNS, "derived", "adjusted",
     "superseded", "corrected", "corrected", "parameters", "again",
-    "namespace deleted",
 )  # fmt: skip
+# Not among `ALL`: most of what holds of a log does not where all of it may be gone.
+WITH_DELETIONS = (*ALL, "namespace deleted")
 RUN_IDS = st.sampled_from([derive("run", 1), derive("run", 2)])
 ADDED_BY = st.none() | RUN_IDS
 # In range, of those that shape traces and of others.

@@ -95,8 +95,8 @@ class View:
     """The part of the read side that some events touch, and what changed in it.
 
     `seen` maps ids of events to the offset where they were first folded, `seen_now` those of
-    this batch. `concepts` lists those that a namespace which may be deleted has in Redis. `cleared`:
-    namespaces that were deleted, and where; what is in the view of them came afterwards.
+    this batch. `cleared`: namespaces that were deleted, and where; what the view has of them came
+    afterwards. `concepts`: those that such a namespace has in Redis.
     """
 
     memories: dict[Ref, Memory] = field(default_factory=dict)

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.events import MemoryEvent
+from schemas.ids import derive
 from services.projection.digest import digest_of_view
 from services.projection.fold.fold import fold_log
 from services.readside.collections import CLEARED, CONCEPTS, COUNTS
@@ -21,8 +22,8 @@ from tests.builders import (
 )
 from tests.contract.folding import fold_all
 from tests.fakes.projection import MemoryProjection
-from tests.sequences import around, at_offsets, cuts, logs
-from tests.unit.services.projection.folds import ANN, BOB, RUN, folded
+from tests.sequences import GRAPH, at_offsets, cuts, logs
+from tests.unit.services.projection.folds import ANN, BOB, at, folded
 
 OTHER = "acme/other"
 FULL: list[MemoryEvent] = [
@@ -32,7 +33,7 @@ FULL: list[MemoryEvent] = [
     stored_event(ANN, concepts=["tea"], session="monday"),
     accessed_event(ANN),
     parameters_event(decay_rate=0.4),
-    completed_event(RUN),
+    completed_event(derive("run")),
 ]
 
 
@@ -54,7 +55,9 @@ def test_other_namespaces_stay_as_they_are() -> None:
 
 
 def test_what_comes_afterwards_begins_the_namespace_anew() -> None:
-    view = folded(*FULL, namespace_deleted_event(), accessed_event(ANN), stored_event(BOB))
+    view = folded(
+        *FULL, namespace_deleted_event(), accessed_event(ANN, envelope=at(1)), stored_event(BOB)
+    )
 
     assert [*view.memories] == [(NAMESPACE, BOB)]
     assert view.namespaces[NAMESPACE][COUNTS]["active"] == 1
@@ -63,22 +66,22 @@ def test_what_comes_afterwards_begins_the_namespace_anew() -> None:
 
 
 def test_deletion_that_is_delivered_twice_deletes_once() -> None:
-    deleted = namespace_deleted_event(envelope=around(0, "deleted"))
+    deleted = namespace_deleted_event()
 
     view = folded(*FULL, deleted, stored_event(BOB), deleted)
 
     assert [*view.memories] == [(NAMESPACE, BOB)]
 
 
-@settings(max_examples=60)
-@given(logs(), logs(), st.data())
-def test_any_cut_into_batches_comes_to_the_same(
-    before: list[MemoryEvent], after: list[MemoryEvent], data: st.DataObject
-) -> None:
-    events = at_offsets([*before, namespace_deleted_event(envelope=around(0, "end")), *after])
-    batches = data.draw(cuts(events))
+@settings(max_examples=100)
+@given(st.data())
+def test_batches_of_any_size_leave_what_the_whole_log_leaves(data: st.DataObject) -> None:
+    kinds = ("stored", "accessed", "corrected", "restored", "namespace deleted", *GRAPH)
+    records = at_offsets(data.draw(logs(kinds=kinds, size_max=25)))
+    batches = data.draw(cuts(len(records)))
     projection = MemoryProjection()
 
-    asyncio.run(fold_all(projection, batches, partition=0))
+    asyncio.run(projection.live_version(0))
+    asyncio.run(fold_all(projection, [records[each] for each in batches], partition=0))
 
-    assert asyncio.run(projection.digest(0, 1)) == digest_of_view(fold_log(events))
+    assert asyncio.run(projection.digest(0, 1)) == digest_of_view(fold_log(records))
