@@ -38,16 +38,17 @@ from services.projection.fold.graph import graph_changed, graph_references, para
 from services.projection.fold.inheritance import inherit
 from services.projection.fold.maintenance import (
     count_effect,
+    is_left_over,
+    made_by,
     of_maintenance,
     run_changed,
-    run_of,
     taken_back,
 )
 from services.projection.fold.names import meant, settle
 from services.projection.fold.presentations import present
 from services.projection.fold.sessions import put_into_session
 from services.projection.fold.view import Memory, Needs, Ref, View
-from services.readside.collections import COUNTED, COUNTS, LINKS, RUNS, TERMS
+from services.readside.collections import CLEARED, COUNTED, COUNTS, LINKS, RUNS, TERMS
 from services.readside.layout import (
     NOBODY,
     SEEN_EVENTS_MAX,
@@ -81,8 +82,9 @@ def references(event: MemoryEvent, needs: Needs) -> None:
     needs.events.append(event.id.bytes)
     name = event.namespace
     needs.namespaces.add(name)
-    if (run_id := run_of(event)) is not None:
+    if (run_id := made_by(event)) is not None:
         needs.of(RUNS, name).add(run_id)
+        needs.of(CLEARED, name).add(None)
     match event:
         case MemoryStored():
             needs.memories[name, _memory_id(event)] = None
@@ -133,6 +135,8 @@ def fold(view: View, event: MemoryEvent, offset: int) -> None:
         view.ignored["duplicate"] += 1
         return
     match event:
+        case _ if is_left_over(view, event):
+            view.ignored["of_a_deleted_namespace"] += 1
         case MemoryStored():
             _stored(view, event, offset)
         case MemoryAccessed():
