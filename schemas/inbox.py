@@ -7,6 +7,7 @@ from pydantic import Field, TypeAdapter, model_validator
 from pydantic_core import PydanticCustomError
 
 from schemas import limits
+from schemas.errors import Rejected
 from schemas.fields import (
     ConceptName,
     Concepts,
@@ -142,14 +143,22 @@ class DeleteNamespace(InboxCommand):
     """Delete a namespace with all that is in it. What comes afterwards begins it anew."""
 
     type: Literal["delete_namespace"] = "delete_namespace"
-    confirm: Namespace = Field(description="The name of the namespace once more.")
+    confirm: Namespace = Field(
+        description="The name of the namespace once more; with another one nothing is deleted."
+    )
     reason: Reason | None = None
 
-    @model_validator(mode="after")
-    def _meant(self) -> Self:
+    def require_confirmed(self) -> None:
+        """Refuse to delete a namespace that the sender may not mean. No JSON Schema can say it.
+
+        Raises:
+            Rejected: its name is not repeated.
+        """
         if self.confirm != self.namespace:
-            raise PydanticCustomError("confirm", "confirm must be the name of the namespace")
-        return self
+            raise Rejected(
+                f"confirm: must be the name of the namespace once more, {self.namespace}, as all "
+                f"that is in it is deleted for good; it is {self.confirm}"
+            )
 
 
 class Relation(InboxCommand):

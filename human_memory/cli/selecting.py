@@ -55,7 +55,7 @@ async def forget_matching(options: MatchingOptions) -> None:
 class DeleteNamespaceOptions(BusOptions):
     """Options of `delete-namespace`."""
 
-    confirm: Annotated[str, typer.Option(help="The name of the namespace once more.")]
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False
     reason: ReasonOption = None
 
 
@@ -63,7 +63,10 @@ class DeleteNamespaceOptions(BusOptions):
 async def delete_namespace(options: DeleteNamespaceOptions) -> None:
     """Delete a namespace with all that is in it: memories, graph, parameters, runs. For good.
 
-    Example: `human-memory delete-namespace -n acme/agent-7 --confirm acme/agent-7`
+    It asks first. Example: `human-memory delete-namespace -n acme/agent-7`
     """
-    message = options.message(DeleteNamespace)
+    if not options.yes:
+        question = f"Delete all that is in the namespace {options.namespace}, for good?"
+        typer.confirm(question, abort=True, err=True)
+    message = options.message(DeleteNamespace, confirm=options.namespace)
     await options.write(message, f"deleted {options.namespace}", visible=True)

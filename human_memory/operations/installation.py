@@ -40,6 +40,7 @@ async def delete_namespace(
         Rejected: its name is not repeated.
     """
     command = context.message(DeleteNamespace, request, idempotency_key=context.idempotency_key)
+    command.require_confirmed()
     await context.write(command)
     return models.Accepted(accepted=True)
 

@@ -31,19 +31,10 @@ from tests.builders import (
     restored_event,
 )
 from tests.contract.corrections_contract import CorrectionsContract
+from tests.contract.deletion_contract import DeletionContract
 from tests.contract.fold_version_contract import FoldVersionContract
 from tests.contract.folding import Offsets, ProbedProjection, batch_of, fold_all, fold_into
-from tests.sequences import (
-    GRAPH,
-    KINDS,
-    TIMES,
-    WITH_DELETIONS,
-    around,
-    at_offsets,
-    cuts,
-    logs,
-    small_stored,
-)
+from tests.sequences import GRAPH, KINDS, TIMES, around, at_offsets, cuts, logs, small_stored
 
 ANN, BOB = memory_id("ann"), memory_id("bob")
 NAMESPACE = "acme/one"
@@ -90,7 +81,7 @@ def small_limits() -> Iterator[None]:
         yield
 
 
-class ProjectionContract(FoldVersionContract, CorrectionsContract):
+class ProjectionContract(FoldVersionContract, CorrectionsContract, DeletionContract):
     """What every projection store must do. Subclasses give only the `projection` fixture."""
 
     @pytest.fixture
@@ -267,7 +258,7 @@ class ProjectionContract(FoldVersionContract, CorrectionsContract):
     async def test_log_cut_into_any_batches_gives_the_fold_of_the_whole(
         self, projection: ProbedProjection, partitions: Iterator[int], data: st.DataObject
     ) -> None:
-        events = at_offsets(data.draw(logs(kinds=WITH_DELETIONS)), data.draw(st.integers(0, 3)))
+        events = at_offsets(data.draw(logs()), data.draw(st.integers(0, 3)))
         batches = [events[cut] for cut in data.draw(cuts(len(events)))]
         partition = next(partitions)
         await projection.live_version(partition)

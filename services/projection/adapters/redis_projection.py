@@ -7,6 +7,7 @@ from typing import Any, cast
 from redis.exceptions import NoScriptError, ResponseError
 
 from services.common.computing import computing
+from services.common.kept_replies import forget_replies
 from services.common.redis import RedisClient, Word, execute
 from services.projection.adapters.redis_changes import changes
 from services.projection.adapters.redis_view import load_view
@@ -125,6 +126,9 @@ class RedisProjection:
             for command in changes(view, layout, next_cursor, self._contents):
                 words.append(len(command))
                 words.extend(command)
+        if not self._mark:
+            for name in view.cleared:
+                await forget_replies(self._redis, self.prefix, name)
         while True:
             (reply,) = await execute(self._redis, [["EVALSHA", APPLY_SHA, *words]])
             if isinstance(reply, NoScriptError):

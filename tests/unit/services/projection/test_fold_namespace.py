@@ -1,7 +1,9 @@
 """The fold of a namespace that is deleted, and of what comes afterwards."""
 
 import asyncio
+from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -9,7 +11,8 @@ from schemas.events import MemoryEvent
 from schemas.ids import derive
 from services.projection.digest import digest_of_view
 from services.projection.fold.fold import fold_log
-from services.readside.collections import CLEARED, CONCEPTS, COUNTS
+from services.readside.collections import CLEARED, CONCEPTS, COUNTS, RUNS
+from services.readside.runs import BEGIN, RUN_METADATA
 from tests.builders import (
     NAMESPACE,
     accessed_event,
@@ -17,8 +20,10 @@ from tests.builders import (
     concept_event,
     namespace_deleted_event,
     parameters_event,
+    progressed_event,
     relation_event,
     stored_event,
+    undone_event,
 )
 from tests.contract.folding import fold_all
 from tests.fakes.projection import MemoryProjection
@@ -26,6 +31,8 @@ from tests.sequences import GRAPH, at_offsets, cuts, logs
 from tests.unit.services.projection.folds import ANN, BOB, at, folded
 
 OTHER = "acme/other"
+RUN = derive("run")
+SOURCE = {"memory_id": ANN, "weight": 1.0}
 FULL: list[MemoryEvent] = [
     concept_event("tea"),
     concept_event("cup"),
@@ -33,7 +40,7 @@ FULL: list[MemoryEvent] = [
     stored_event(ANN, concepts=["tea"], session="monday"),
     accessed_event(ANN),
     parameters_event(decay_rate=0.4),
-    completed_event(derive("run")),
+    completed_event(RUN),
 ]
 
 
@@ -63,6 +70,49 @@ def test_what_comes_afterwards_begins_the_namespace_anew() -> None:
     assert view.namespaces[NAMESPACE][COUNTS]["active"] == 1
     assert view.namespaces[NAMESPACE][CONCEPTS] == {}
     assert view.ignored == {"unknown_memory": 1}
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        progressed_event(RUN),
+        completed_event(RUN),
+        undone_event(RUN),
+        concept_event("fact", run_id=RUN),
+        stored_event(BOB, derived_from=[SOURCE], metadata={RUN_METADATA: str(RUN)}),
+    ],
+    ids=lambda event: event.type,
+)
+def test_run_that_was_at_work_brings_nothing_back(event: MemoryEvent) -> None:
+    view = folded(*FULL, namespace_deleted_event(), event)
+
+    assert view.ignored == {"of_a_deleted_namespace": 1}
+    assert NAMESPACE not in view.touched
+
+
+def test_run_that_begins_afterwards_has_its_effects() -> None:
+    view = folded(
+        namespace_deleted_event(),
+        progressed_event(RUN, phase=BEGIN),
+        concept_event("fact", run_id=RUN),
+    )
+
+    assert [*view.namespaces[NAMESPACE][CONCEPTS]] == ["fact"]
+    assert view.namespaces[NAMESPACE][RUNS][RUN].effects == {"concept.upserted.v1": 1}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"derived_from": [SOURCE], "metadata": {RUN_METADATA: "no id"}},
+        {"derived_from": [SOURCE]},
+        {"metadata": {RUN_METADATA: str(RUN)}},
+    ],
+)
+def test_what_somebody_stores_afterwards_is_kept(fields: dict[str, Any]) -> None:
+    view = folded(*FULL, namespace_deleted_event(), stored_event(BOB, **fields))
+
+    assert [*view.memories] == [(NAMESPACE, BOB)]
 
 
 def test_deletion_that_is_delivered_twice_deletes_once() -> None:
