@@ -37,6 +37,7 @@ from schemas.inbox import (
     Access,
     Concept,
     Correct,
+    DeleteNamespace,
     Forget,
     Relation,
     Restore,
@@ -98,6 +99,12 @@ def supersede(memory: UUID | None = None, **fields: Any) -> Supersede:
 def correct(memory: UUID | None = None, **fields: Any) -> Correct:
     """A `correct` command, of the content if nothing else is said."""
     return Correct.model_validate(_about(memory) | (fields or {"content": "Tea is at five."}))
+
+
+def delete_namespace(**fields: Any) -> DeleteNamespace:
+    """A `delete_namespace` command."""
+    given = {"namespace": NAMESPACE, "confirm": NAMESPACE} | fields
+    return DeleteNamespace.model_validate(given)
 
 
 def parameters(**values: float) -> SetParameters:

@@ -261,3 +261,7 @@ class GraphSnapshots(Protocol):
     def save(self, namespace: str, graph: CachedGraph) -> None:
         """Replace the snapshot: either the old one is there or the new one, whole."""
         ...
+
+    def drop(self, namespace: str) -> None:
+        """Delete the snapshot: it says what is there no longer."""
+        ...

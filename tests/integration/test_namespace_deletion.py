@@ -33,10 +33,13 @@ async def fill(memory: AsyncMemory) -> str:
 
 
 async def keys_of(system: System, namespace: str) -> set[str]:
-    """The kinds of keys that the read side has of a namespace."""
+    """The kinds of keys that Redis has of a namespace, but for the reply to its deletion."""
     async with system.redis() as redis:
-        found = [key async for key in redis.scan_iter(match=f"*{namespace}*", count=1000)]
-    return {key.decode().split(":{")[0].rsplit(":", 1)[-1] for key in found}
+        found = {key async for key in redis.scan_iter(match=f"*{namespace}*", count=1000)}
+        replies = {key for key in found if b"http:" in key}
+        for key in replies - {key for key in replies if key.endswith(namespace.encode())}:
+            assert (await redis.get(key)).endswith(b'{"accepted":true}')
+    return {key.decode().split(":{")[0].rsplit(":", 1)[-1] for key in found - replies}
 
 
 async def test_deleted_namespace_leaves_nothing_but_the_mark(

@@ -36,7 +36,9 @@ def changes(
 ) -> Commands:
     """The commands that write what changed in `view`."""
     for name, offset in view.cleared.items():
-        yield from _cleared(view, name, offset, layout, contents)
+        yield from _cleared(view, name, layout, contents)
+        yield ["SREM", layout.namespaces, name]
+        yield ["SET", CLEARED.key(layout, name), offset]
     for name, touched in view.touched.items():
         yield ["SADD", layout.namespaces, name]
         memories = {str(each): view.memories[name, each] for each in touched.memories}
@@ -57,8 +59,8 @@ def changes(
         yield ["ZREMRANGEBYSCORE", layout.seen, "-inf", f"({next_cursor - SEEN_EVENTS_MAX}"]
 
 
-def _cleared(view: View, name: str, offset: int, layout: Layout, contents: Contents) -> Commands:
-    """Deletes all keys of a namespace but the one that says so."""
+def _cleared(view: View, name: str, layout: Layout, contents: Contents) -> Commands:
+    """Deletes all keys of a namespace."""
     of_memory = [layout.record(name, ""), layout.contexts(name, "")]
     documents = [layout.document(status, name, "") for status in STATUSES]
     lists = [CHANGED.key(layout, name), LINKS.key(layout, name)]
@@ -68,8 +70,6 @@ def _cleared(view: View, name: str, offset: int, layout: Layout, contents: Conte
     keys += [each.key(layout, name) for each in contents.collections if not each.parts]
     keys += [RELATIONS.key_of(layout, name, each) for each in view.concepts.get(name, [])]
     yield from _cut(["UNLINK"], keys)
-    yield ["SREM", layout.namespaces, name]
-    yield ["SET", CLEARED.key(layout, name), offset]
 
 
 def _memory(

@@ -29,6 +29,7 @@ from tests.builders import (
     access,
     concept,
     correct,
+    delete_namespace,
     forget,
     memory_id,
     parameters,
@@ -64,6 +65,7 @@ COMMANDS: dict[str, InboxMessage] = {
     "correct": correct(),
     "correct back": correct(reversed=True),
     "correct all but the text": correct(tags=["b"], metadata={"a": 1}, reason="misheard"),
+    "delete the namespace": delete_namespace(reason="has left"),
     "parameters": parameters(horizon_seconds=86_400.0),
 }
 ALL = pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)

@@ -76,7 +76,7 @@ def test_what_comes_afterwards_begins_the_namespace_anew() -> None:
     "event",
     [
         progressed_event(RUN),
-        completed_event(RUN),
+        completed_event(RUN, envelope=at(1)),
         undone_event(RUN),
         concept_event("fact", run_id=RUN),
         stored_event(BOB, derived_from=[SOURCE], metadata={RUN_METADATA: str(RUN)}),
