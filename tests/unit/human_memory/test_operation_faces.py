@@ -213,6 +213,7 @@ EXCEPTIONS: dict[tuple[str, str, str], str] = {
             *("rename_concept", "merge_concept", "delete_concept", "delete_namespace"),
         )
     },
+    ("cli", "delete_namespace", "confirm"): "it asks, unless it is told not to",
     ("cli", "rebuild", "after"): "it is no answer about memories",
     ("cli", "parameters", "after"): "the command that sets them shows them as well",
     ("mcp", ANY, "namespace"): "the server is started for one",

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from schemas.events import MemoryEvent
 from schemas.ids import derive
+from services.projection.batch import Decoded, apart
 from services.projection.digest import digest_of_view
 from services.projection.fold.fold import fold_log
 from services.readside.collections import CLEARED, CONCEPTS, COUNTS, RUNS
@@ -25,7 +26,7 @@ from tests.builders import (
     stored_event,
     undone_event,
 )
-from tests.contract.folding import fold_all
+from tests.contract.folding import Record, fold_all
 from tests.fakes.projection import MemoryProjection
 from tests.sequences import GRAPH, at_offsets, cuts, logs
 from tests.unit.services.projection.folds import ANN, BOB, at, folded
@@ -135,3 +136,23 @@ def test_batches_of_any_size_leave_what_the_whole_log_leaves(data: st.DataObject
     asyncio.run(fold_all(projection, [records[each] for each in batches], partition=0))
 
     assert asyncio.run(projection.digest(0, 1)) == digest_of_view(fold_log(records))
+
+
+@pytest.mark.parametrize(
+    ("log", "batches"),
+    [
+        ("", []),
+        ("sss", ["sss"]),
+        ("d", ["d"]),
+        ("dds", ["d", "d", "s"]),
+        ("ss?dsd?", ["ss?", "d", "s", "d", "?"]),
+    ],
+)
+def test_deletion_is_folded_alone(log: str, batches: list[str]) -> None:
+    events = {"s": stored_event(BOB), "d": namespace_deleted_event(), "?": None}
+    decoded = [Decoded(Record(offset), event=events[each]) for offset, each in enumerate(log)]
+
+    found = list(apart(decoded))
+
+    assert [each for some in found for each in some] == decoded
+    assert list(map(len, found)) == list(map(len, batches))
