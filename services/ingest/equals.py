@@ -73,22 +73,22 @@ class Lately:
         self._said.put((store.namespace, equal.memory_id), _key(store))
 
     def changed(self, command: InboxMessage) -> None:
-        """A memory is forgotten or brought back, or says something else; or all are gone."""
+        """A memory is forgotten or brought back, says something else, or may expire; or all go."""
         if isinstance(command, DeleteNamespace):
             self._emptied.put(command.namespace, True)
             self._equal.drop_all(lambda key: key[0] == command.namespace)
             self._said.drop_all(lambda ref: ref[0] == command.namespace)
         if isinstance(command, Restore):
             self._gone.drop((command.namespace, command.memory_id))
-        if isinstance(command, Forget) or (isinstance(command, Correct) and _is_reworded(command)):
+        if isinstance(command, Forget) or (isinstance(command, Correct) and _is_another(command)):
             ref = (command.namespace, command.memory_id)
             self._gone.put(ref, True)
             if (said := self._said.get(ref)) is not None:
                 self._equal.drop(said)
 
 
-def _is_reworded(command: Correct) -> bool:
-    return command.content is not None or command.reversed
+def _is_another(command: Correct) -> bool:
+    return command.reversed or (command.content, command.expires_at) != (None, None)
 
 
 def _key(store: Store) -> tuple[str, Said]:

@@ -200,7 +200,13 @@ def test_memory_that_still_says_it_is_strengthened(commands: list[Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [forget(ANN), correct(ANN, content="Coffee."), delete_namespace()]
+    "command",
+    [
+        forget(ANN),
+        correct(ANN, content="Coffee."),
+        correct(ANN, expires_at=TIME_MS + 9),
+        delete_namespace(),
+    ],
 )
 def test_memory_that_no_longer_says_it_is_not_strengthened(command: Any) -> None:
     known, said, equal = lately()
