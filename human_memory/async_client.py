@@ -132,6 +132,7 @@ class AsyncMemory:
     parameters = _awaited(Memory.parameters)
     set_parameters = _awaited(Memory.set_parameters)
     namespaces = _awaited(Memory.namespaces)
+    delete_namespace = _awaited(Memory.delete_namespace)
     rebuild = _awaited(Memory.rebuild)
     dead_letters = _awaited(Memory.dead_letters)
     get_dead_letter = _awaited(Memory.get_dead_letter)

@@ -193,8 +193,9 @@ class ConceptMore(Keyed, total=False):
     aliases: Sequence[str]
 
 
-class DeleteConceptMore(Keyed, total=False):
-    """The arguments of `delete_concept`, by name. `reason`: for people who read the log."""
+class DeleteMore(Keyed, total=False):
+    """The arguments of `delete_concept` and `delete_namespace`, by name. `reason`: for people who
+    read the log."""
 
     reason: str
 

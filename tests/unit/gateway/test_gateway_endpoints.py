@@ -476,6 +476,15 @@ async def test_key_for_all_namespaces_opens_what_is_about_all() -> None:
     assert await admitted("admin", everywhere=True)(request) is visitor
 
 
+async def test_namespace_whose_name_is_not_repeated_is_not_deleted() -> None:
+    bus = Bus()
+    async with client(bus) as speaking:
+        answer = await speaking.post("/v1/namespaces/delete", json={"confirm": "acme/another"})
+
+    assert (answer.status_code, bus.asked) == (422, [])
+    assert "confirm: must be the name of the namespace once more, default" in answer.text
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [
