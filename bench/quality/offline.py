@@ -16,6 +16,7 @@ from bench.quality.vectors import Vectors
 from cognition.base_level import FloatArray
 from cognition.language.emoji import named
 from cognition.lexical import bounded
+from cognition.matching import time_evidence
 from human_memory.conversation import read
 from schemas.ids import derive
 from schemas.inbox import Store
@@ -40,6 +41,7 @@ _OFF = {
     "lexical_weight": 0.0,
     "speaker_weight": 0.0,
     "length_weight": 0.0,
+    "time_weight": 0.0,
 }
 # One weight scales the words, another the rest: two passes tell all kinds of evidence apart.
 _MEANING = ParameterOverrides.model_validate(
@@ -65,6 +67,7 @@ class Features:
     told: FloatArray
     speaker: FloatArray
     length: FloatArray
+    time: FloatArray
     base: FloatArray
     needed: NDArray[np.bool_]
 
@@ -79,6 +82,7 @@ class Features:
             + parameters.lexical_weight * (self.words if own else self.told)
             + parameters.speaker_weight * self.speaker
             + parameters.length_weight * self.length
+            + parameters.time_weight * self.time
         )
 
 
@@ -169,6 +173,7 @@ def _dialogue(
                 question=question,
                 moment=moment,
                 base=history.base + history.emotion,
+                time=time_evidence(memories.states["created_ms"], plan.times.spans),
                 needed=wanted[candidates.rows],
                 **seen[count],
             )
