@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.quality.material import Asked, Loaded, asked, loaded
-from bench.quality.vectors import vectors_of
+from bench.quality.vectors import Vectors
 from cognition.base_level import FloatArray
 from cognition.language.emoji import named
 from cognition.lexical import bounded
@@ -139,7 +139,7 @@ def _folded(stores: Sequence[Store], vectors: NDArray[np.float16]) -> View:
     return fold_log(events)
 
 
-def features_of(files: Sequence[Path], vectors: Path) -> Iterator[Features]:
+def features_of(files: Sequence[Path], vectors: Vectors) -> Iterator[Features]:
     """The evidence of all questions at all moments; a file is one kind of talk, by its name."""
     for file in files:
         conversation = read(file)
@@ -152,11 +152,11 @@ def features_of(files: Sequence[Path], vectors: Path) -> Iterator[Features]:
 
 
 def _dialogue(
-    kind: str, dialogue: Loaded, questions: list[Asked], folder: Path
+    kind: str, dialogue: Loaded, questions: list[Asked], vectors: Vectors
 ) -> Iterator[Features]:
     texts = [indexed_text(store, store.occurred_at or 0) for store in dialogue.stores]
-    namespace = Namespace(dialogue.stores, vectors_of(texts, folder))
-    asked_for = vectors_of([named(each.text) for each in questions], folder)
+    namespace = Namespace(dialogue.stores, vectors.of(texts))
+    asked_for = vectors.of([named(each.text) for each in questions], query=True)
     for question, vector in zip(questions, asked_for, strict=True):
         wanted = np.isin(dialogue.keys, sorted(question.evidence))
         seen: dict[int, dict[str, FloatArray]] = {}
