@@ -97,6 +97,9 @@ class Inspect(QueryBase):
     type: Literal["inspect"] = "inspect"
     memory_id: MemoryId
     as_of: Milliseconds | None = Field(None, description="Answer as of this past moment.")
+    course: Annotated[int, Field(ge=0, le=limits.COURSE_POINTS_MAX), WHOLE] = Field(
+        0, description="Add the course of its activation: about so many points, and when it fades."
+    )
 
 
 class ListMemories(QueryBase):
@@ -320,6 +323,26 @@ class AccessRecord(Message):
     context: str | None
 
 
+class CoursePoint(Message):
+    at: Milliseconds
+    activation: float
+
+
+class Course(Message):
+    """The course of a memory's activation, in nats, from its creation on.
+
+    Ahead, nothing happens to it but at most a use now. It fades below `fading_threshold`, at the
+    earliest one horizon after it was recorded; None where it never does, or is not active.
+    """
+
+    fading_threshold: float
+    fades_at: Milliseconds | None
+    fades_at_if_used: Milliseconds | None
+    past: list[CoursePoint]
+    ahead: list[CoursePoint]
+    ahead_if_used: list[CoursePoint]
+
+
 class InspectResult(RecallResult):
     status: Status
     salience: Fraction
@@ -344,6 +367,7 @@ class InspectResult(RecallResult):
     corrections: list[CorrectionRecord] = Field(
         [], description="Those that hold, newest first; of more than 16 the oldest are in the log."
     )
+    course: Course | None = Field(None, description="Where it was asked for.")
 
 
 class Listed(Message):

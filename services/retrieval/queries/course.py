@@ -1,0 +1,81 @@
+"""The course of one memory's activation: from its creation, and on until it will have faded."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from cognition.crossing import crossing_time
+from schemas.limits import TIME_MS_MAX
+from schemas.parameters import Parameters
+from schemas.queries import Course, CoursePoint
+from services.readside.activation import activations, adjustments, kernel_of, threshold_of
+from services.readside.columns import ACTIVE, Memories
+from services.readside.due_index import DECAY_RATE_LEAST
+from services.retrieval.ports import Entry
+
+# What is drawn around each use, besides points at equal distances; the newest of them.
+USES_DRAWN = 50
+JUST_BEFORE_MS = 1
+# No further ahead than so many times the time that has passed: else the past would be a dot.
+AHEAD_MAX = 2.0
+BEYOND = 1.1
+
+
+def course_of(entry: Entry, used: Memories, now_ms: int, points: int) -> Course:
+    """About `points` at equal distances, and more in the past where uses make it jump.
+
+    `used`: the memory as it would be if it were used now.
+    """
+    memories, parameters = entry.memories, entry.parameters
+    born_ms = min(now_ms, int(memories.states["created_ms"][0]))
+    if_used_ms = _fades_ms(entry, used, now_ms)
+    even = np.linspace(born_ms, _end_ms(entry, if_used_ms, now_ms), points).astype(np.int64)
+    jumps = _jumps(memories, now_ms)
+    past = sorted({at for at in (*even.tolist(), *jumps) if born_ms <= at < now_ms})
+    ahead = [now_ms, *even[even > now_ms].tolist()]
+    return Course(
+        fading_threshold=threshold_of(parameters),
+        fades_at=_fades_ms(entry, memories, now_ms),
+        fades_at_if_used=if_used_ms,
+        past=[_point(memories.at(at), at, parameters) for at in past],
+        ahead=[_point(memories, at, parameters) for at in ahead],
+        ahead_if_used=[_point(used, at, parameters) for at in ahead],
+    )
+
+
+def _point(memories: Memories, at_ms: int, parameters: Parameters) -> CoursePoint:
+    total = activations(memories, at_ms, parameters).total
+    return CoursePoint(at=at_ms, activation=float(total[0]))
+
+
+def _jumps(memories: Memories, now_ms: int) -> Iterator[int]:
+    times = memories.traces["time_ms"]
+    for at in np.unique(times[times <= now_ms])[-USES_DRAWN:].tolist():
+        yield at - JUST_BEFORE_MS
+        yield at
+
+
+def _fades_ms(entry: Entry, memories: Memories, now_ms: int) -> int | None:
+    """The moment from which decay takes it, if nothing happens to it; None: never, or it has."""
+    if memories.states["status"][0] != ACTIVE or entry.state.pinned:
+        return None
+    parameters, traces = entry.parameters, memories.traces
+    level = threshold_of(parameters) - float(adjustments(memories, now_ms, parameters)[0])
+    crossing_ms = 1000.0 * crossing_time(
+        traces["time_ms"] / 1000.0,
+        np.maximum(traces["decay_rate"].astype(np.float64), DECAY_RATE_LEAST),
+        threshold=level,
+        weights=traces["weight"].astype(np.float64),
+        kernel=kernel_of(parameters),
+    )
+    # Whatever its activation, it stays for one horizon after it was recorded.
+    earliest_ms = entry.state.recorded_ms + 1000.0 * parameters.horizon_seconds
+    moment_ms = max(crossing_ms, earliest_ms)
+    return int(moment_ms) if moment_ms < TIME_MS_MAX else None
+
+
+def _end_ms(entry: Entry, fades_ms: int | None, now_ms: int) -> int:
+    born_ms = int(entry.memories.states["created_ms"][0])
+    longest_ms = AHEAD_MAX * max(now_ms - born_ms, 1000.0 * entry.parameters.horizon_seconds)
+    wanted_ms = longest_ms if fades_ms is None else BEYOND * (fades_ms - now_ms)
+    return min(TIME_MS_MAX, now_ms + int(max(1.0, min(wanted_ms, longest_ms))))
