@@ -1,3 +1,171 @@
-import { note } from "../dom.js";
+// A namespace at a glance, and what happens in it as it happens.
+
+import { events, get, readiness } from "../api.js";
+import { columns } from "../charts.js";
+import { h } from "../dom.js";
+import { ago, clock, count, counted, nats, short } from "../format.js";
+
 export const title = "Overview";
-export async function show({ root }) { root.append(note("soon")); }
+const SHOWN = 40;
+const BINS = 60;
+const MINUTE_MS = 60_000;
+const LOOK_MS = 60_000;
+const SETTLE_MS = 700;
+const REPEAT_MS = [1_000, 2_000, 5_000, 10_000];
+
+export async function show(context) {
+  const { root, signal } = context;
+  const tiles = h("div", { class: "tiles" });
+  const focus = h("div");
+  const health = h("div", { "aria-live": "polite" });
+  const rates = h("div");
+  const feed = h("ol", { class: "feed", id: "feed" });
+  const live = h("span", { class: "faint", id: "live", role: "status" }, "connecting…");
+  root.append(h("h1", null, "Overview"), health, tiles,
+    h("div", { class: "two" },
+      h("section", null, h("h2", null, "Working memory"), focus),
+      h("section", null, h("h2", null, "The last minute"), rates)),
+    h("section", null, h("h2", null, "As it happens ", live), feed));
+
+  const fresh = () => Promise.all([counts(tiles, context), focused(focus, context)]);
+  await Promise.all([fresh(), healthy(health, context)]);
+  const seen = [];
+  const drawn = () => rates.replaceChildren(minute(seen));
+  drawn();
+  feed.append(h("li", { class: "faint" }, "Nothing has happened since this page was opened."));
+
+  let settling;
+  const happened = (event) => {
+    if (!seen.length) feed.replaceChildren();
+    seen.push({ at: Date.now(), event });
+    feed.prepend(line(event.data, context));
+    while (feed.children.length > SHOWN) feed.lastChild.remove();
+    // A burst of events is one look at the counts.
+    settling ??= setTimeout(() => {
+      settling = undefined;
+      drawn();
+      fresh().catch(() => {});
+    }, SETTLE_MS);
+  };
+  const opened = (again) => {
+    live.textContent = "live";
+    if (again) fresh().catch(() => {});
+  };
+  follow(happened, opened, () => { live.textContent = "not connected; trying again"; }, signal);
+  const timer = setInterval(() => {
+    if (document.hidden) return;
+    while (seen.length && Date.now() - seen[0].at > 2 * MINUTE_MS) seen.shift();
+    if (seen.length) drawn();
+    healthy(health, context).catch(() => {});
+  }, LOOK_MS);
+  signal.addEventListener("abort", () => {
+    clearInterval(timer);
+    clearTimeout(settling);
+  });
+}
+
+// For as long as the view is open: a stream that ends is opened again.
+async function follow(happened, opened, lost, signal) {
+  for (let failures = 0; !signal.aborted;) {
+    try {
+      const begun = () => {
+        opened(failures > 0);
+        failures = 0;
+      };
+      for await (const event of events("GET", "v1/events", { signal, opened: begun })) happened(event);
+    } catch (error) {
+      if (signal.aborted) return;
+      if (error.status === 401 || error.status === 403) return lost();
+    }
+    lost();
+    const pause = REPEAT_MS[Math.min(failures, REPEAT_MS.length - 1)];
+    failures += 1;
+    await new Promise((resolve) => setTimeout(resolve, pause));
+  }
+}
+
+const tile = (name, value, hint) =>
+  h("div", { class: "tile", title: hint }, h("b", null, value), h("span", null, name));
+
+async function counts(tiles, { signal }) {
+  const total = async (type) =>
+    (await get("v1/memories", { limit: 1, status: "active", type }, signal)).total;
+  const [stats, facts, skills] = await Promise.all(
+    [get("v1/stats", {}, signal), total("semantic"), total("procedural")]);
+  tiles.replaceChildren(
+    tile("active", count(stats.active), "found by searches"),
+    tile("faded", count(stats.decayed), "found by a strong cue alone"),
+    tile("forgotten", count(stats.deleted), "can be restored"),
+    tile("facts", count(facts), "active memories of the type semantic"),
+    tile("skills", count(skills), "active memories of the type procedural"),
+    tile("mean activation", stats.active ? `${nats(stats.avg_activation)} nats` : "–", "of the active ones"));
+}
+
+async function focused(place, { signal, addressOf }) {
+  const { memories, capacity, window_seconds: seconds } = await get("v1/working-memory", {}, signal);
+  place.replaceChildren(memories.length
+    ? h("ol", { class: "focus" }, memories.map((each) => h("li", null,
+      h("a", { href: addressOf("memory", { id: each.memory_id }), dir: "auto" }, short(each.content, 120)),
+      h("span", { class: "faint" }, ` ${nats(each.activation)} nats, ${ago(each.last_accessed)}`))))
+    : h("p", { class: "faint" }, "Empty. The ", counted(capacity, "most active memory", "most active memories"),
+      ` of those that were stored or used in the last ${Math.round(seconds / 60)} minutes are in focus.`));
+}
+
+async function healthy(place, { signal, addressOf }) {
+  const found = [];
+  const { checks } = await readiness(signal);
+  for (const [name, outcome] of Object.entries(checks)) {
+    if (outcome !== "ok") found.push(`${name}: ${outcome}`);
+  }
+  try {
+    const { dead_letters: letters } = await get("v1/dead-letters", { state: "waiting", last: 50 }, signal);
+    if (letters.length) found.push(counted(letters.length, "dead letter waits", "dead letters wait"));
+  } catch (error) {
+    if (error.status !== 403) throw error;
+  }
+  place.replaceChildren(found.length
+    ? h("div", { class: "note bad" }, h("strong", null, "Something is wrong: "), found.join("; "), ". ",
+      h("a", { href: addressOf("operations") }, "Operations"), " says more.")
+    : h("p", { class: "faint" }, "All parts answer."));
+}
+
+function minute(seen) {
+  const now = Date.now();
+  const bins = new Array(BINS).fill(0);
+  const sums = { stores: 0, searches: 0, accesses: 0 };
+  for (const { at, event } of seen) {
+    if (now - at >= MINUTE_MS) continue;
+    bins[BINS - 1 - Math.floor((now - at) / (MINUTE_MS / BINS))] += 1;
+    const accesses = event.data.data.accesses ?? [];
+    if (event.event === "memory.stored.v1") sums.stores += 1;
+    if (accesses.some((each) => each.kind === "search")) sums.searches += 1;
+    sums.accesses += accesses.length;
+  }
+  return h("div", null, columns(bins, { label: "Events of each second of the last minute" }),
+    h("p", { class: "faint" }, `${counted(sums.stores, "store")}, ${counted(sums.searches, "search", "searches")
+    } that found and recorded something, ${counted(sums.accesses, "access", "accesses")
+    }; counted since this page was opened`));
+}
+
+const WORDS = {
+  "memory.stored.v1": (e) => ["stored", e.data.content],
+  "memory.accessed.v1": (e) => [`${[...new Set(e.data.accesses.map((each) => each.kind))].join(", ")}: ` +
+    counted(e.data.accesses.length, "memory", "memories") + " stronger"],
+  "memory.forgotten.v1": () => ["forgotten"],
+  "memory.restored.v1": () => ["restored"],
+  "memory.decayed.v1": () => ["faded"],
+  "memory.adjusted.v1": (e) => [`penalty of ${nats(e.data.nats)} nats (${e.data.cause})`],
+  "memory.superseded.v1": (e) => [e.data.reversed ? "holds again" : "a newer memory holds instead"],
+  "memory.corrected.v1": (e) => ["corrected", e.data.text?.content],
+  "maintenance.completed.v1": (e) => [`a run has ended: ${e.data.job ?? ""}`],
+};
+
+function line(event, { addressOf }) {
+  const [words, text] = WORDS[event.type]?.(event) ?? [event.type.replace(/\.v\d+$/, "")];
+  const ofMemory = event.type.startsWith("memory.");
+  const id = event.type === "memory.accessed.v1" ? event.data.accesses[0].memory_id : event.subject;
+  return h("li", null,
+    h("time", { datetime: event.time, class: "faint" }, clock(Date.now())), " ",
+    ofMemory ? h("a", { href: addressOf("memory", { id }) }, words) : `${words} ${event.subject}`,
+    text && h("span", { dir: "auto", class: "quote" }, short(text, 140)));
+}
