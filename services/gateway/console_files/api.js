@@ -39,7 +39,7 @@ function urlOf(path, query = {}) {
   return url;
 }
 
-async function answered(method, path, { query, body, signal, accept = "application/json" }) {
+async function answered(method, path, { query, body, signal, accept = "application/json", also }) {
   let response;
   try {
     response = await fetch(urlOf(path, query), requestOf(method, { body, accept, signal }));
@@ -49,7 +49,7 @@ async function answered(method, path, { query, body, signal, accept = "applicati
     throw new ApiError(0, "The gateway does not answer. Is it running?");
   }
   access.reached(true);
-  if (response.ok) return response;
+  if (response.ok || response.status === also) return response;
   const error = new ApiError(response.status, await wordsOf(response));
   if (error.status === 401) access.refused();
   throw error;
@@ -75,11 +75,8 @@ export const remove = (path) => json("DELETE", path);
 export const at = (...segments) =>
   `v1/${segments.map((each) => encodeURIComponent(each)).join("/")}`;
 
-// /ready answers 503 with the same body.
-export async function readiness(signal) {
-  const response = await fetch(urlOf("ready"), { signal });
-  return response.json();
-}
+// It answers 503 with the same body.
+export const readiness = (signal) => json("GET", "ready", { signal, also: 503 });
 
 // Server-sent events. `EventSource` can't send a key.
 export async function* events(method, path, { query, body, signal, opened }) {

@@ -154,6 +154,7 @@ async function show({ again = false } = {}) {
     if (focused) document.getElementById(focused)?.focus();
   } catch (error) {
     if (signal.aborted) return;
+    if (again) main.replaceChildren(fresh);
     fresh.append(failure(error));
     if (!(error.status >= 0)) console.error(error);
     if (error.status === 0) retry(signal);

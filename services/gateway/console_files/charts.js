@@ -91,8 +91,7 @@ export function activationCurve(course, uses, now) {
   svg("line", { class: "now", x1: x(now), x2: x(now), y1: edge.top, y2: height - edge.bottom }),
   svg("text", { class: "now", x: x(now) + 4, y: edge.top + 8 }, "now"),
   svg("line", { class: "threshold", x1: edge.left, x2: WIDTH - edge.right, y1: threshold, y2: threshold }),
-  svg("text", { class: "threshold", x: WIDTH - edge.right, y: threshold - 5, "text-anchor": "end" },
-    "fades below"),
+  svg("text", { class: "threshold", x: edge.left + 6, y: threshold + 14 }, "fades below"),
   line(course.ahead_if_used, "if-used"), line(course.ahead, "ahead"), line(path, "past"),
   uses.filter((use) => Date.parse(use.accessed_at) <= now).map((use) => svg("circle", {
     class: `use ${use.kind}`, r: 4, cx: x(Date.parse(use.accessed_at)),

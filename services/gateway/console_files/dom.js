@@ -10,9 +10,17 @@ function made(element, properties, children) {
     else if (name === "value" || name === "checked") element[name] = value;
     else element.setAttribute(name, value === true ? "" : String(value));
   }
-  element.append(...children.flat(Infinity).filter((each) => each || each === 0));
+  return add(element, ...children);
+}
+
+const there = (children) => children.flat(Infinity).filter((each) => each || each === 0);
+
+// Lists are spread, and what is null or false is left out.
+export function add(element, ...children) {
+  element.append(...there(children));
   return element;
 }
+export const fill = (element, ...children) => element.replaceChildren(...there(children));
 
 export const h = (tag, properties, ...children) =>
   made(document.createElement(tag), properties, children);
@@ -62,14 +70,18 @@ export function said(text, { marks = [], folded = 700 } = {}) {
   return h("div", null, body, more);
 }
 
-// `terms` are stems, as the service compares words; the mark is on the word as it stands.
-function marked(text, terms) {
-  const stems = terms.filter((term) => term.length > 1).map((term) => term.toLowerCase());
+const WORD = /([\p{L}\p{M}\p{N}]+)/u;
+
+// The service compares stems; the mark is on the word as it stands.
+function marked(text, stems) {
   if (!stems.length) return text;
-  return text.split(/([\p{L}\p{M}\p{N}]+)/u).map((piece, index) =>
-    index % 2 && stems.some((stem) => isOf(piece.toLowerCase(), stem))
-      ? h("mark", null, piece) : piece);
+  return text.split(WORD).map((piece, index) =>
+    index % 2 && stems.some((stem) => isOf(piece.toLowerCase(), stem)) ? h("mark", null, piece) : piece);
 }
+
+// The first word of a text with this stem, as it stands there; else the stem.
+export const wordOf = (text, stem) =>
+  text.split(WORD).find((piece, index) => index % 2 && isOf(piece.toLowerCase(), stem)) ?? stem;
 
 // "happi" is the stem of "happy", "live" that of "living": the last letter may have changed.
 function isOf(word, stem) {

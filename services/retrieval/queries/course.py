@@ -13,9 +13,10 @@ from services.readside.columns import ACTIVE, Memories
 from services.readside.due_index import DECAY_RATE_LEAST
 from services.retrieval.ports import Entry
 
-# What is drawn around each use, besides points at equal distances; the newest of them.
+# It jumps at a use and falls fast after it: points there, besides those at equal distances.
 USES_DRAWN = 50
 JUST_BEFORE_MS = 1
+FALLING = (0.02, 0.1, 0.3)  # of the distance between two points
 # No further ahead than so many times the time that has passed: else the past would be a dot.
 AHEAD_MAX = 2.0
 BEYOND = 1.1
@@ -29,10 +30,14 @@ def course_of(entry: Entry, used: Memories, now_ms: int, points: int) -> Course:
     memories, parameters = entry.memories, entry.parameters
     born_ms = min(now_ms, int(memories.states["created_ms"][0]))
     if_used_ms = _fades_ms(entry, used, now_ms)
-    even = np.linspace(born_ms, _end_ms(entry, if_used_ms, now_ms), points).astype(np.int64)
-    jumps = _jumps(memories, now_ms)
-    past = sorted({at for at in (*even.tolist(), *jumps) if born_ms <= at < now_ms})
-    ahead = [now_ms, *even[even > now_ms].tolist()]
+    end_ms = _end_ms(entry, if_used_ms, now_ms)
+    step_ms = (end_ms - born_ms) / points
+    even = np.linspace(born_ms, end_ms, points).astype(np.int64).tolist()
+    times = np.unique(memories.traces["time_ms"])
+    uses = times[times <= now_ms][-USES_DRAWN:].tolist()
+    at_uses = [at for use in uses for at in (use - JUST_BEFORE_MS, use, *_after(use, step_ms))]
+    past = sorted({at for at in (*even, *at_uses) if born_ms <= at < now_ms})
+    ahead = sorted({now_ms, *_after(now_ms, step_ms), *(at for at in even if at > now_ms)})
     return Course(
         fading_threshold=threshold_of(parameters),
         fades_at=_fades_ms(entry, memories, now_ms),
@@ -48,11 +53,8 @@ def _point(memories: Memories, at_ms: int, parameters: Parameters) -> CoursePoin
     return CoursePoint(at=at_ms, activation=float(total[0]))
 
 
-def _jumps(memories: Memories, now_ms: int) -> Iterator[int]:
-    times = memories.traces["time_ms"]
-    for at in np.unique(times[times <= now_ms])[-USES_DRAWN:].tolist():
-        yield at - JUST_BEFORE_MS
-        yield at
+def _after(use_ms: int, step_ms: float) -> Iterator[int]:
+    yield from (use_ms + int(part * step_ms) for part in FALLING)
 
 
 def _fades_ms(entry: Entry, memories: Memories, now_ms: int) -> int | None:

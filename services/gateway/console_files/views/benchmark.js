@@ -1,7 +1,7 @@
 // Store and search a sample, and see the percentiles live.
 
 import { events } from "../api.js";
-import { action, field, h, table } from "../dom.js";
+import { action, add, field, fill, h, table } from "../dom.js";
 import { count, ms } from "../format.js";
 
 export const title = "Benchmark";
@@ -14,7 +14,7 @@ export async function show({ root, signal }) {
   const searches = number("searches", 100, 0, 10_000);
   const state = h("p", { role: "status", id: "benchmark-state" });
   const rows = h("div");
-  root.append(h("h1", null, "Benchmark"), h("section", null,
+  add(root, h("h1", null, "Benchmark"), h("section", null,
     h("p", null, "This writes memories of the type “benchmark” into the namespace and searches there. ",
       "Use a namespace of its own."),
     h("div", { class: "fields" }, field("Memories to store", stores), field("At the same time", batch),
@@ -33,9 +33,9 @@ async function run(body, place, state, signal) {
       state.textContent = `Done: ${count(data.total_memories)} memories in ${(data.total_time_ms / 1_000).toFixed(1)} s.`;
     } else {
       latest[data.phase] = { ...data, count: data.total_stored ?? data.total_searched };
-      state.replaceChildren(`${NAMES[data.phase]} `, h("progress", { value: data.progress, max: 1, "aria-label": "progress" }));
+      fill(state, `${NAMES[data.phase]} `, h("progress", { value: data.progress, max: 1, "aria-label": "progress" }));
     }
-    place.replaceChildren(table(["", "count", "p50", "p95", "p99", "mean"],
+    fill(place, table(["", "count", "p50", "p95", "p99", "mean"],
       Object.entries(latest).map(([phase, each]) => [NAMES[phase], count(each.count), ms(each.p50), ms(each.p95),
         ms(each.p99), each.avg_ms === undefined ? "" : ms(each.avg_ms)]), "Durations"));
   }

@@ -1,7 +1,7 @@
 // Concepts and relations; what a concept is close to, and which memories it brings to mind.
 
 import { at, get, post } from "../api.js";
-import { action, button, field, h, note, said, svg, table } from "../dom.js";
+import { action, add, button, field, fill, h, note, said, svg, table } from "../dom.js";
 import { count, counted, nats } from "../format.js";
 import { laidOut } from "../layout.js";
 
@@ -13,19 +13,19 @@ const MEMORIES = 7;
 export async function show(context) {
   const { root, params, signal } = context;
   const graph = await get("v1/graph/export", { limit: NODES_MAX }, signal);
-  root.append(h("h1", null, "Graph"));
+  add(root, h("h1", null, "Graph"));
   if (!graph.nodes.length) {
-    root.append(note("No concept is here yet.",
+    add(root, note("No concept is here yet.",
       "Add one below; texts that name it are linked to it from then on."));
   } else {
-    root.append(
+    add(root,
       h("p", { class: "faint" }, graph.total > graph.nodes.length
         ? `The ${count(graph.nodes.length)} most active of ${count(graph.total)} concepts`
         : counted(graph.total, "concept"), `, ${counted(graph.edges.length, "relation")}. Size is activation.`),
       picture(graph, context));
   }
   if (params.concept) await chosen(context);
-  root.append(changes(graph, context));
+  add(root, changes(graph, context));
 }
 
 function picture(graph, { params, addressOf }) {
@@ -60,7 +60,7 @@ async function chosen({ root, params, signal, refresh, go, addressOf }) {
       record_access: false, explain: true }, signal)]);
   const link = (other) => h("a", { href: addressOf("graph", { concept: other }), dir: "auto" }, other);
   const linked = found.results.filter((each) => each.reasons.concepts[concept.name] > 0);
-  root.append(h("section", { id: "concept" },
+  add(root, h("section", { id: "concept" },
     h("h2", { dir: "auto" }, concept.name),
     h("p", { class: "faint" }, `${concept.type}, activation ${concept.activation}`,
       concept.aliases?.length ? `, also ${concept.aliases.join(", ")}` : ""),
@@ -80,7 +80,7 @@ async function chosen({ root, params, signal, refresh, go, addressOf }) {
 
 function removal(name, go) {
   const place = h("span");
-  const closed = () => place.replaceChildren(button("Delete…", () => place.replaceChildren(
+  const closed = () => fill(place, button("Delete…", () => fill(place,
     h("span", { class: "warned" }, "Its relations and links to memories go with it; the memories stay. "),
     action("Delete it", async () => {
       await post(at("graph", "concepts", "delete"), { name });

@@ -1,7 +1,7 @@
 // Runs of maintenance and what they did; the parameters of a namespace, and their effect.
 
 import { at, get, post } from "../api.js";
-import { action, button, field, h, note, select, table } from "../dom.js";
+import { action, add, button, field, fill, h, note, select, table } from "../dom.js";
 import { count, counted, duration, nats, when } from "../format.js";
 import { fadingPlot } from "../fading.js";
 
@@ -37,7 +37,7 @@ export async function show(context) {
   const { root, signal } = context;
   const [{ runs }, parameters] = await Promise.all([
     get("v1/maintenance/runs", { limit: 30 }, signal), get("v1/parameters", {}, signal)]);
-  root.append(h("h1", null, "Maintenance"),
+  add(root, h("h1", null, "Maintenance"),
     h("section", null, h("h2", null, "Run now"), starter(context)),
     h("section", null, h("h2", null, "Runs, newest first"),
       runs.length ? runs.map((run) => card(run, context))
@@ -83,13 +83,13 @@ function card(run, { refresh }) {
 
 function undo(path, did, refresh) {
   const place = h("span", { class: "undo" });
-  const ask = () => place.replaceChildren(
+  const ask = () => fill(place,
     h("p", { class: "warned" }, `This takes back: ${did}. What it made is deleted; all else is as it was before.`),
     action("Undo it", async () => {
       await post(at(...path, "undo"));
       await refresh("The run was undone.");
     }, { class: "danger" }), " ", button("Keep it", closed));
-  const closed = () => place.replaceChildren(button("Undo…", ask));
+  const closed = () => fill(place, button("Undo…", ask));
   closed();
   return place;
 }
@@ -115,7 +115,7 @@ function parameterForm({ parameters, changed }, { refresh }) {
     return given;
   };
   function drawn() {
-    plot.replaceChildren(fadingPlot(parameters, proposed()));
+    fill(plot, fadingPlot(parameters, proposed()));
   }
   const others = Object.keys(parameters).filter((name) => !MAIN.some(([each]) => each === name));
   const form = h("div", null,

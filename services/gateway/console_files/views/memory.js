@@ -2,7 +2,7 @@
 
 import { at, get, post, remove } from "../api.js";
 import { activationCurve } from "../charts.js";
-import { action, h, note, said, table } from "../dom.js";
+import { action, add, h, note, said, table } from "../dom.js";
 import { ago, count, nats, short, when } from "../format.js";
 import { facts } from "./search.js";
 
@@ -13,11 +13,11 @@ const USES_SHOWN = 50;
 export async function show(context) {
   const { root, params, signal } = context;
   if (!params.id) {
-    root.append(note("No memory is chosen.", "Search for one first."));
+    add(root, note("No memory is chosen.", "Search for one first."));
     return;
   }
   const memory = await get(at("memories", params.id, "inspect"), { course: POINTS }, signal);
-  root.append(
+  add(root,
     h("article", { class: "memory" },
       h("h1", null, "A memory"),
       h("div", { class: "content" }, said(memory.content, { folded: 2_000 })),

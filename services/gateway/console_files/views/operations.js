@@ -1,7 +1,7 @@
 // The installation: its parts, dead letters, rebuilds, namespaces. For keys that open all of it.
 
 import { at, get, post, readiness } from "../api.js";
-import { action, button, h, note, said, table } from "../dom.js";
+import { action, add, button, h, note, said, table } from "../dom.js";
 import { count, counted, when } from "../format.js";
 
 export const title = "Operations";
@@ -12,9 +12,9 @@ const PARTS = {
 
 export async function show({ root, signal, refresh, addressOf }) {
   const parts = h("section", null, h("h2", null, "Parts"));
-  root.append(h("h1", null, "Operations"), parts);
+  add(root, h("h1", null, "Operations"), parts);
   const ready = await readiness(signal);
-  parts.append(
+  add(parts,
     h("p", null, "Gateway ", ready.version ?? "", ": ",
       h("span", { class: `badge ${ready.status}` }, ready.status)),
     table(["part", "state"], Object.entries(ready.checks).map(([name, outcome]) =>
@@ -23,7 +23,7 @@ export async function show({ root, signal, refresh, addressOf }) {
     await installation(root, signal, refresh, addressOf);
   } catch (error) {
     if (error.status !== 403) throw error;
-    root.append(note("The rest is for administrators.",
+    add(root, note("The rest is for administrators.",
       `${error.message}. Dead letters, rebuilds and namespaces need a key with the right “admin” for all (“*”).`));
   }
 }
@@ -33,7 +33,7 @@ async function installation(root, signal, refresh, addressOf) {
     get("v1/dead-letters", { last: 50 }, signal), get("v1/rebuild", {}, signal),
     get("v1/namespaces", { limit: 100 }, signal)]);
   const waiting = letters.filter((each) => each.state === "waiting").length;
-  root.append(
+  add(root,
     h("section", null, h("h2", null, "Dead letters"),
       letters.length
         ? [h("p", { class: "faint" }, `The newest ${count(letters.length)}; ${count(waiting)} of them wait.`),

@@ -2,7 +2,7 @@
 
 import { events, get, readiness } from "../api.js";
 import { columns } from "../charts.js";
-import { h } from "../dom.js";
+import { add, fill, h } from "../dom.js";
 import { ago, clock, count, counted, nats, short } from "../format.js";
 
 export const title = "Overview";
@@ -21,7 +21,7 @@ export async function show(context) {
   const rates = h("div");
   const feed = h("ol", { class: "feed", id: "feed" });
   const live = h("span", { class: "faint", id: "live", role: "status" }, "connecting…");
-  root.append(h("h1", null, "Overview"), health, tiles,
+  add(root, h("h1", null, "Overview"), health, tiles,
     h("div", { class: "two" },
       h("section", null, h("h2", null, "Working memory"), focus),
       h("section", null, h("h2", null, "The last minute"), rates)),
@@ -30,13 +30,13 @@ export async function show(context) {
   const fresh = () => Promise.all([counts(tiles, context), focused(focus, context)]);
   await Promise.all([fresh(), healthy(health, context)]);
   const seen = [];
-  const drawn = () => rates.replaceChildren(minute(seen));
+  const drawn = () => fill(rates, minute(seen));
   drawn();
-  feed.append(h("li", { class: "faint" }, "Nothing has happened since this page was opened."));
+  add(feed, h("li", { class: "faint" }, "Nothing has happened since this page was opened."));
 
   let settling;
   const happened = (event) => {
-    if (!seen.length) feed.replaceChildren();
+    if (!seen.length) fill(feed);
     seen.push({ at: Date.now(), event });
     feed.prepend(line(event.data, context));
     while (feed.children.length > SHOWN) feed.lastChild.remove();
@@ -92,18 +92,18 @@ async function counts(tiles, { signal }) {
     (await get("v1/memories", { limit: 1, status: "active", type }, signal)).total;
   const [stats, facts, skills] = await Promise.all(
     [get("v1/stats", {}, signal), total("semantic"), total("procedural")]);
-  tiles.replaceChildren(
+  fill(tiles,
     tile("active", count(stats.active), "found by searches"),
     tile("faded", count(stats.decayed), "found by a strong cue alone"),
     tile("forgotten", count(stats.deleted), "can be restored"),
     tile("facts", count(facts), "active memories of the type semantic"),
     tile("skills", count(skills), "active memories of the type procedural"),
-    tile("mean activation", stats.active ? `${nats(stats.avg_activation)} nats` : "–", "of the active ones"));
+    tile("mean activation, nats", stats.active ? nats(stats.avg_activation) : "–", "of the active ones"));
 }
 
 async function focused(place, { signal, addressOf }) {
   const { memories, capacity, window_seconds: seconds } = await get("v1/working-memory", {}, signal);
-  place.replaceChildren(memories.length
+  fill(place, memories.length
     ? h("ol", { class: "focus" }, memories.map((each) => h("li", null,
       h("a", { href: addressOf("memory", { id: each.memory_id }), dir: "auto" }, short(each.content, 120)),
       h("span", { class: "faint" }, ` ${nats(each.activation)} nats, ${ago(each.last_accessed)}`))))
@@ -123,7 +123,7 @@ async function healthy(place, { signal, addressOf }) {
   } catch (error) {
     if (error.status !== 403) throw error;
   }
-  place.replaceChildren(found.length
+  fill(place, found.length
     ? h("div", { class: "note bad" }, h("strong", null, "Something is wrong: "), found.join("; "), ". ",
       h("a", { href: addressOf("operations") }, "Operations"), " says more.")
     : h("p", { class: "faint" }, "All parts answer."));

@@ -2,7 +2,7 @@
 
 import { get, post } from "../api.js";
 import { PARTS, activationBar, reachOf } from "../charts.js";
-import { action, button, field, h, note, said, select, table } from "../dom.js";
+import { action, add, button, field, fill, h, note, said, select, table, wordOf } from "../dom.js";
 import {
   ago, count, counted, day, duration, fromLocalInput, localInput, nats, percent, signed, when,
 } from "../format.js";
@@ -13,7 +13,7 @@ const KINDS = [["", "any"], ["episodic", "episodic"], ["semantic", "semantic"], 
 
 export async function show(context) {
   const { root, params } = context;
-  root.append(form(context));
+  add(root, form(context));
   if (params.q) await found(context);
   else await listed(context);
 }
@@ -61,15 +61,21 @@ async function found(context) {
   const took = Math.round(performance.now() - began);
   say(counted(reply.results.length, "result"));
   if (!reply.results.length) {
-    root.append(nothing(reply, params));
+    add(root, nothing(reply, params));
     return;
   }
   const results = reply.results.map((result) => ({ result, ...anatomy(result, parameters) }));
   const reach = reachOf(results);
-  root.append(
+  add(root,
     h("p", { class: "faint" }, `${counted(results.length, "memory", "memories")} in ${took} ms`,
       params.as_of ? `, as of ${when(params.as_of)}` : "",
       params.record === "1" ? ", recorded: each of them got stronger" : ", nothing was changed"),
+    h("details", null, h("summary", null, "How to read this"), h("p", null,
+      `The number is a memory's activation: the log odds that it is needed here and now. All begin at ${
+        nats(results[0].start, 1)} nats, the thin line: nothing is known yet. Parts to the right of it speak for ` +
+      "the memory, parts to the left against it, and the triangle stands at their sum. What is below the dashed " +
+      "line, the threshold, does not come to mind. B is how often and how lately it was used, S what is near it, " +
+      "P how well it fits the question.")),
     legend(results),
     h("ol", { class: "results" }, results.map((each) => h("li", null, row(each, reach, context)))));
 }
@@ -125,7 +131,7 @@ function row(each, reach, context) {
   return h("article", { class: "result", "data-id": result.memory_id },
     h("div", { class: "head" },
       h("a", { href: place, class: "open" }, said(result.content, { marks: Object.keys(result.reasons.words) })),
-      h("span", { class: "activation", title: "activation in nats" }, nats(total))),
+      activationOf(total)),
     facts(result),
     activationBar(each, reach),
     h("p", { class: "why" }, why(result, parts, total - threshold)),
@@ -140,6 +146,9 @@ function row(each, reach, context) {
       }), h("a", { class: "as-button", href: place }, "Open")));
 }
 
+export const activationOf = (value) =>
+  h("span", { class: "activation", title: "activation" }, nats(value), h("small", null, " nats"));
+
 export function facts(memory) {
   return h("p", { class: "facts" },
     [memory.speaker, memory.session && `session ${memory.session}`, memory.memory_type,
@@ -153,8 +162,8 @@ export function facts(memory) {
 }
 
 // The three strongest reasons in words, and how far it is above the threshold.
-function why({ reasons, last_accessed, access_count }, parts, above) {
-  const words = Object.keys(reasons.words);
+function why({ content, reasons, last_accessed, access_count }, parts, above) {
+  const words = Object.keys(reasons.words).map((stem) => wordOf(content, stem));
   const told = {
     meaning: `it means something close to the question (similarity ${reasons.cosine.toFixed(2)})`,
     words: words.length ? `it has the words ${words.map((each) => `“${each}”`).join(", ")}` : "of its words",
@@ -169,7 +178,7 @@ function why({ reasons, last_accessed, access_count }, parts, above) {
   return [
     "Found because ", strongest.join("; ") || "little speaks against it", ". ",
     above >= 0 ? `${nats(above, 1)} nats above the threshold` : `${nats(-above, 1)} nats below the threshold`,
-    `: comes to mind with a chance of ${percent(reasons.retrieval_probability)}.`,
+    `: it comes to mind with a chance of ${percent(reasons.retrieval_probability)}.`,
   ];
 }
 
@@ -197,17 +206,16 @@ async function listed({ root, params, signal, addressOf }) {
   const rows = h("ol", { class: "results list" });
   const more = h("div");
   const heading = h("p", { class: "faint" });
-  root.append(heading, rows, more);
+  add(root, heading, rows, more);
   const page = async (cursor) => {
     const reply = await get("v1/memories", { ...query, cursor }, signal);
     heading.textContent = `${counted(reply.total, "memory", "memories")}, the most active first`;
-    rows.append(...reply.memories.map((memory) => h("li", null, h("article", { class: "result" },
+    add(rows, reply.memories.map((memory) => h("li", null, h("article", { class: "result" },
       h("div", { class: "head" },
         h("a", { class: "open", href: addressOf("memory", { id: memory.memory_id }) }, said(memory.content)),
-        h("span", { class: "activation", title: "activation in nats, from its history alone" },
-          nats(memory.activation))),
+        activationOf(memory.activation)),
       facts(memory)))));
-    more.replaceChildren(reply.next_cursor
+    fill(more, reply.next_cursor
       ? action(`${count(PAGE)} more`, () => page(reply.next_cursor)) : "");
     if (!reply.total) heading.replaceWith(note("No memory is here yet.",
       "Store one over HTTP, MCP or Kafka, or choose another namespace above. ",

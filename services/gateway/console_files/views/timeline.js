@@ -1,9 +1,9 @@
 // A slider over the namespace's life: what was there at a moment, and what a question found then.
 
 import { get, post } from "../api.js";
-import { h, note, said } from "../dom.js";
-import { count, counted, day, nats, short, when } from "../format.js";
-import { facts } from "./search.js";
+import { add, fill, h, note, said } from "../dom.js";
+import { count, counted, day, short, when } from "../format.js";
+import { activationOf, facts } from "./search.js";
 
 export const title = "Timeline";
 const STEPS = 200;
@@ -15,9 +15,9 @@ export async function show(context) {
   const { root, params, signal } = context;
   const now = Date.now();
   const first = await birth(now, signal);
-  root.append(h("h1", null, "Timeline"));
+  add(root, h("h1", null, "Timeline"));
   if (first === null) {
-    root.append(note("No memory is here yet.", "Store one, or choose another namespace above."));
+    add(root, note("No memory is here yet.", "Store one, or choose another namespace above."));
     return;
   }
   const at = Math.min(now, Math.max(first, params.at ? Date.parse(params.at) : now));
@@ -27,7 +27,7 @@ export async function show(context) {
   const question = h("input", { id: "q", type: "search", value: params.q ?? "", maxlength: "4096",
     placeholder: "A question to keep while time goes by" });
   const there = h("section");
-  root.append(
+  add(root,
     h("form", { class: "asking", onsubmit: (event) => { event.preventDefault(); moved(); } },
       h("div", { class: "row" }, h("label", { for: "q", class: "hidden" }, "Question"), question),
       h("div", { class: "slide" }, h("label", { for: "moment" }, "Moment"), slider, label),
@@ -49,7 +49,7 @@ export async function show(context) {
     label.textContent = when(moment());
     clearTimeout(settling);
     settling = setTimeout(() => moved().catch((error) => {
-      if (error.name !== "AbortError") there.replaceChildren(note(error.message));
+      if (error.name !== "AbortError") fill(there, note(error.message));
     }), SETTLE_MS);
   };
   slider.addEventListener("input", later);
@@ -86,8 +86,8 @@ async function seen(place, as_of, question, { signal, addressOf }) {
   const rows = (memories) => h("ol", { class: "focus" }, memories.map((each) => h("li", null,
     h("div", { class: "head" },
       h("a", { class: "open", href: addressOf("memory", { id: each.memory_id }) }, said(short(each.content, 240))),
-      h("span", { class: "activation" }, nats(each.activation))), facts(each))));
-  place.replaceChildren(
+      activationOf(each.activation)), facts(each))));
+  fill(place,
     h("p", { id: "then" }, `Then ${counted(active.total, "memory was", "memories were")} active, ${
       count(faded.total)} had faded.`),
     question
