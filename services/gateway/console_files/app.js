@@ -13,7 +13,8 @@ import * as timeline from "./views/timeline.js";
 
 const VIEWS = { overview, search, timeline, graph, maintenance, operations, benchmark, memory };
 const TABS = ["overview", "search", "timeline", "graph", "maintenance", "operations", "benchmark"];
-const KEPT = { namespace: "human-memory-namespace", recent: "human-memory-recent", theme: "human-memory-theme" };
+const KEPT = { namespace: "human-memory-namespace", recent: "human-memory-recent",
+  theme: "human-memory-theme" };
 const RECENT_MAX = 12;
 
 const main = h("main", { id: "main", tabindex: "-1" });
@@ -31,7 +32,8 @@ export const addressOf = (view, params = {}) => {
 
 function place() {
   const [view, query] = location.hash.replace(/^#\/?/, "").split("?");
-  return { view: view in VIEWS ? view : "search", params: Object.fromEntries(new URLSearchParams(query)) };
+  return { view: view in VIEWS ? view : "search",
+    params: Object.fromEntries(new URLSearchParams(query)) };
 }
 
 // ---- Whose memory
@@ -63,11 +65,13 @@ const chooser = h("form", {
     access.namespace = chosen.value.trim() || "default";
     location.hash = addressOf(view === "memory" ? "search" : view);
   },
-}, h("label", { for: "namespace" }, "Namespace"), chosen, offered, button("Go", null, { type: "submit" }));
+}, h("label", { for: "namespace" }, "Namespace"), chosen, offered, button("Go", null,
+  { type: "submit" }));
 chosen.addEventListener("change", () => chooser.requestSubmit());
 
 async function offer() {
-  const options = (names) => offered.replaceChildren(...names.map((value) => h("option", { value })));
+  const options = (names) => offered.replaceChildren(...names.map((value) => h("option",
+    { value })));
   options(recent());
   try {
     const { namespaces } = await get("v1/namespaces", { limit: 200 });
@@ -100,7 +104,7 @@ const keyDialog = h("dialog", { "aria-labelledby": "key-title" },
     }, { class: "quiet" }))));
 
 access.refused = () => {
-  if (access.key) keyWords.textContent = "The gateway does not know this key. Is another one meant?";
+  if (access.key) keyWords.textContent = "The gateway does not know this key. Try another one.";
   if (!keyDialog.open) keyDialog.showModal();
 };
 access.reached = (answered) => {
@@ -199,13 +203,16 @@ function start() {
   access.namespace = namespaceOfPath ?? localStorage.getItem(KEPT.namespace) ?? "default";
   themed(localStorage.getItem(KEPT.theme) ?? "");
   document.getElementById("app").replaceChildren(
-    h("a", { class: "skip", href: "#main", onclick: (event) => { event.preventDefault(); main.focus(); } },
+    h("a", { class: "skip", href: "#main", onclick: (event) =>
+      { event.preventDefault(); main.focus(); } },
       "To the content"),
     h("header", null,
       h("a", { class: "brand", href: addressOf("search") }, "Human Memory"), chooser,
       h("span", { class: "tools" },
-        button("Key", () => keyDialog.showModal(), { class: "quiet", title: "Give or change the API key" }),
-        button("◐", otherTheme, { class: "quiet", title: "Light or dark", "aria-label": "Light or dark" }),
+        button("Key", () => keyDialog.showModal(), { class: "quiet",
+          title: "Give or change the API key" }),
+        button("◐", otherTheme, { class: "quiet", title: "Light or dark",
+          "aria-label": "Light or dark" }),
         h("a", { href: "docs", title: "The HTTP API" }, "API"))),
     nav, trouble, main, announced, keyDialog);
   addEventListener("hashchange", () => show());

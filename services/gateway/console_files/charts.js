@@ -32,7 +32,7 @@ export function reachOf(results) {
   return [low - margin, high + margin];
 }
 
-// What speaks for a memory goes to the right of where all begin, what speaks against it to the left.
+// What speaks for a memory is to the right of where all begin, what speaks against it to the left.
 export function activationBar({ parts, start, threshold, total }, [low, high]) {
   const x = (value) => ((value - low) / (high - low)) * WIDTH;
   const drawn = [];
@@ -82,15 +82,18 @@ export function activationCurve(course, uses, now) {
   return svg("svg", { class: "curve", viewBox: `0 0 ${WIDTH} ${height}`, role: "img",
     "aria-label": "Activation from birth to now, and ahead; told in words below" },
   ticks(low, high, 5).map((level) => [
-    svg("line", { class: "grid", x1: edge.left, x2: WIDTH - edge.right, y1: y(level), y2: y(level) }),
+    svg("line", { class: "grid", x1: edge.left, x2: WIDTH - edge.right, y1: y(level),
+      y2: y(level) }),
     svg("text", { x: edge.left - 6, y: y(level) + 4, "text-anchor": "end" }, nats(level, 0)),
   ]),
   [0, 1, 2, 3].map((part) => first + (part / 3) * (last - first)).map((time, part) =>
-    svg("text", { x: x(time), y: height - 8, "text-anchor": ["start", "middle", "middle", "end"][part] },
+    svg("text", { x: x(time), y: height - 8, "text-anchor": ["start", "middle", "middle",
+      "end"][part] },
       last - first > 3 * 86_400_000 ? day(time) : when(time))),
   svg("line", { class: "now", x1: x(now), x2: x(now), y1: edge.top, y2: height - edge.bottom }),
   svg("text", { class: "now", x: x(now) + 4, y: edge.top + 8 }, "now"),
-  svg("line", { class: "threshold", x1: edge.left, x2: WIDTH - edge.right, y1: threshold, y2: threshold }),
+  svg("line", { class: "threshold", x1: edge.left, x2: WIDTH - edge.right, y1: threshold,
+    y2: threshold }),
   svg("text", { class: "threshold", x: edge.left + 6, y: threshold + 14 }, "fades below"),
   line(course.ahead_if_used, "if-used"), line(course.ahead, "ahead"), line(path, "past"),
   uses.filter((use) => Date.parse(use.accessed_at) <= now).map((use) => svg("circle", {

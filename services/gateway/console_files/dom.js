@@ -76,7 +76,8 @@ const WORD = /([\p{L}\p{M}\p{N}]+)/u;
 function marked(text, stems) {
   if (!stems.length) return text;
   return text.split(WORD).map((piece, index) =>
-    index % 2 && stems.some((stem) => isOf(piece.toLowerCase(), stem)) ? h("mark", null, piece) : piece);
+    index % 2 && stems.some((stem) => isOf(piece.toLowerCase(), stem)) ? h("mark", null, piece)
+      : piece);
 }
 
 // The first word of a text with this stem, as it stands there; else the stem.

@@ -11,7 +11,8 @@ const UNITS = [
 ];
 
 export const count = (value) => number.format(value);
-export const counted = (value, one, many = `${one}s`) => `${count(value)} ${value === 1 ? one : many}`;
+export const counted = (value, one, many = `${one}s`) =>
+  `${count(value)} ${value === 1 ? one : many}`;
 export const nats = (value, digits = 2) => value.toFixed(digits).replace("-", "−");
 export const signed = (value, digits = 2) => (value < 0 ? "" : "+") + nats(value, digits);
 export const percent = (value) =>
@@ -34,7 +35,8 @@ export function ago(moment, now = Date.now()) {
 export const when = (moment) => dateTime.format(new Date(moment));
 export const day = (moment) => dateOnly.format(new Date(moment));
 export const clock = (moment) => clockTime.format(new Date(moment));
-export const short = (text, most = 80) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
+export const short = (text, most = 80) => (text.length > most ? `${text.slice(0, most - 1)}…`
+  : text);
 
 // Between the clock of an input in the reader's own zone, and the moment that the API takes.
 export function localInput(moment) {

@@ -1,5 +1,5 @@
-// Places for the nodes of a graph: nodes push each other away, relations pull. The same graph always
-// looks the same: it begins on a spiral, without chance.
+// Places for the nodes of a graph: nodes push each other away, relations pull. The same graph
+// always looks the same: it begins on a spiral, without chance.
 
 const ROUNDS = 150;
 const EDGE = 40;
@@ -25,7 +25,8 @@ export function laidOut({ nodes, edges }, width, height) {
       push(one, other, (distance) => (ideal * ideal) / distance)));
     for (const { source, target, weight } of edges) {
       if (source === target) continue;
-      push(places.get(source), places.get(target), (distance) => -(0.4 + weight) * (distance * distance) / ideal);
+      push(places.get(source), places.get(target), (distance) =>
+        -(0.4 + weight) * (distance * distance) / ideal);
     }
     const most = 0.1 * width * (1 - round / ROUNDS);
     for (const place of all) {

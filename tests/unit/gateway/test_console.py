@@ -11,7 +11,7 @@ from services.gateway.console import FOLDER
 from services.gateway.settings import GatewaySettings
 
 SOURCES = sorted(path for path in FOLDER.rglob("*") if path.is_file())
-LINES_MAX, COLUMNS_MAX = 299, 120
+LINES_MAX, COLUMNS_MAX = 299, 100
 
 
 def client_of(**settings: object) -> httpx.AsyncClient:

@@ -15,12 +15,14 @@ export async function show({ root, signal }) {
   const state = h("p", { role: "status", id: "benchmark-state" });
   const rows = h("div");
   add(root, h("h1", null, "Benchmark"), h("section", null,
-    h("p", null, "This writes memories of the type “benchmark” into the namespace and searches there. ",
+    h("p", null, "It writes memories of the type “benchmark” into the namespace and searches there. ",
       "Use a namespace of its own."),
-    h("div", { class: "fields" }, field("Memories to store", stores), field("At the same time", batch),
+    h("div", { class: "fields" }, field("Memories to store", stores), field("At the same time",
+      batch),
       field("Searches", searches)),
     h("p", { class: "actions" }, action("Run", () => run(
-      { count: +stores.value, batch_size: +batch.value, search_count: +searches.value }, rows, state, signal),
+      { count: +stores.value, batch_size: +batch.value, search_count: +searches.value }, rows,
+        state, signal),
     { class: "main", id: "benchmark-run" })), state, rows));
 }
 
@@ -30,13 +32,16 @@ async function run(body, place, state, signal) {
     if (data.phase === "error") throw new Error(data.detail);
     if (data.phase === "complete") {
       Object.assign(latest, { store: data.store, retrieve: data.retrieve });
-      state.textContent = `Done: ${count(data.total_memories)} memories in ${(data.total_time_ms / 1_000).toFixed(1)} s.`;
+      state.textContent = 
+        `Done: ${count(data.total_memories)} memories in ${(data.total_time_ms / 1_000).toFixed(1)} s.`;
     } else {
       latest[data.phase] = { ...data, count: data.total_stored ?? data.total_searched };
-      fill(state, `${NAMES[data.phase]} `, h("progress", { value: data.progress, max: 1, "aria-label": "progress" }));
+      fill(state, `${NAMES[data.phase]} `, h("progress", { value: data.progress, max: 1,
+        "aria-label": "progress" }));
     }
     fill(place, table(["", "count", "p50", "p95", "p99", "mean"],
-      Object.entries(latest).map(([phase, each]) => [NAMES[phase], count(each.count), ms(each.p50), ms(each.p95),
+      Object.entries(latest).map(([phase, each]) => [NAMES[phase], count(each.count), ms(each.p50),
+        ms(each.p95),
         ms(each.p99), each.avg_ms === undefined ? "" : ms(each.avg_ms)]), "Durations"));
   }
 }

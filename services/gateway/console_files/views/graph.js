@@ -21,7 +21,8 @@ export async function show(context) {
     add(root,
       h("p", { class: "faint" }, graph.total > graph.nodes.length
         ? `The ${count(graph.nodes.length)} most active of ${count(graph.total)} concepts`
-        : counted(graph.total, "concept"), `, ${counted(graph.edges.length, "relation")}. Size is activation.`),
+        : counted(graph.total, "concept"),
+          `, ${counted(graph.edges.length, "relation")}. Size is activation.`),
       picture(graph, context));
   }
   if (params.concept) await chosen(context);
@@ -31,13 +32,15 @@ export async function show(context) {
 function picture(graph, { params, addressOf }) {
   const places = laidOut(graph, WIDTH, HEIGHT);
   return h("section", { class: "picture" }, svg("svg", {
-    class: "graph", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "group", "aria-label": "Concepts and relations",
+    class: "graph", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "group",
+      "aria-label": "Concepts and relations",
   },
   graph.edges.map((edge) => {
     const [from, to] = [places.get(edge.source), places.get(edge.target)];
     return svg("line", { x1: from.x, y1: from.y, x2: to.x, y2: to.y, class: "edge",
       "stroke-width": 0.5 + 2.5 * edge.weight },
-    svg("title", null, `${edge.source} ${edge.relation_type} ${edge.target}, weight ${edge.weight}`));
+    svg("title", null,
+      `${edge.source} ${edge.relation_type} ${edge.target}, weight ${edge.weight}`));
   }),
   graph.nodes.map((node) => {
     const { x, y } = places.get(node.name);
@@ -58,7 +61,8 @@ async function chosen({ root, params, signal, refresh, go, addressOf }) {
     post("v1/graph/search", { active_concepts: [name], depth: 2, limit: 12 }, signal),
     post("v1/memories/search", { query: name, active_concepts: [name], top_k: MEMORIES,
       record_access: false, explain: true }, signal)]);
-  const link = (other) => h("a", { href: addressOf("graph", { concept: other }), dir: "auto" }, other);
+  const link = (other) => h("a", { href: addressOf("graph", { concept: other }), dir: "auto" },
+    other);
   const linked = found.results.filter((each) => each.reasons.concepts[concept.name] > 0);
   add(root, h("section", { id: "concept" },
     h("h2", { dir: "auto" }, concept.name),
@@ -67,13 +71,16 @@ async function chosen({ root, params, signal, refresh, go, addressOf }) {
     h("div", { class: "numbers" },
       table(["relation", "with", "weight"], concept.relationships.map((each) => [
         `${each.direction === "in" ? "← " : "→ "}${each.relation_type}`,
-        link(each.direction === "in" ? each.source : each.target), each.weight.toFixed(2)]), "Relations"),
+        link(each.direction === "in" ? each.source : each.target), each.weight.toFixed(2)]),
+          "Relations"),
       table(["spreads to", "path weight"], near.map((each) =>
         [link(each.name), each.path_weight.toFixed(3)]), "Concepts near it")),
     h("h3", null, "Memories that it brings to mind"),
     linked.length ? h("ol", { class: "focus" }, linked.map((each) => h("li", null,
-      h("a", { class: "open", href: addressOf("memory", { id: each.memory_id }) }, said(each.content)),
-      h("span", { class: "faint" }, ` +${nats(each.reasons.concepts[concept.name])} nats from it`))))
+      h("a", { class: "open", href: addressOf("memory", { id: each.memory_id }) },
+        said(each.content)),
+      h("span", { class: "faint" },
+        ` +${nats(each.reasons.concepts[concept.name])} nats from it`))))
       : h("p", { class: "faint" }, "None."),
     h("p", { class: "actions" }, removal(concept.name, go, refresh))));
 }
@@ -81,7 +88,8 @@ async function chosen({ root, params, signal, refresh, go, addressOf }) {
 function removal(name, go) {
   const place = h("span");
   const closed = () => fill(place, button("Delete…", () => fill(place,
-    h("span", { class: "warned" }, "Its relations and links to memories go with it; the memories stay. "),
+    h("span", { class: "warned" },
+      "Its relations and links to memories go with it; the memories stay. "),
     action("Delete it", async () => {
       await post(at("graph", "concepts", "delete"), { name });
       go("graph");
@@ -91,10 +99,13 @@ function removal(name, go) {
 }
 
 function changes(graph, { refresh }) {
-  const text = (id, properties) => h("input", { id, autocomplete: "off", maxlength: "200", ...properties });
+  const text = (id, properties) => h("input", { id, autocomplete: "off", maxlength: "200",
+    ...properties });
   const [name, type] = [text("concept-name"), text("concept-type", { value: "concept" })];
-  const names = h("datalist", { id: "concepts" }, graph.nodes.map((node) => h("option", { value: node.name })));
-  const [source, target] = [text("source", { list: "concepts" }), text("target", { list: "concepts" })];
+  const names = h("datalist", { id: "concepts" }, graph.nodes.map((node) => h("option",
+    { value: node.name })));
+  const [source, target] = [text("source", { list: "concepts" }), text("target",
+    { list: "concepts" })];
   const [kind, weight] = [text("relation", { value: "RELATED_TO" }),
     h("input", { id: "weight", type: "number", min: 0, max: 1, step: 0.05, value: 0.5 })];
   return h("section", null, h("h2", null, "Add"), names,
@@ -103,7 +114,8 @@ function changes(graph, { refresh }) {
       await post("v1/graph/concepts", { name: name.value, type: type.value });
       await refresh("The concept was added.");
     }, { id: "add-concept" }),
-    h("div", { class: "fields" }, field("From", source), field("Relation", kind), field("To", target),
+    h("div", { class: "fields" }, field("From", source), field("Relation", kind), field("To",
+      target),
       field("Weight, 0 to 1", weight)),
     action("Relate them", async () => {
       await post("v1/graph/relations", { source: source.value, target: target.value,

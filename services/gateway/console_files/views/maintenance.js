@@ -41,7 +41,8 @@ export async function show(context) {
     h("section", null, h("h2", null, "Run now"), starter(context)),
     h("section", null, h("h2", null, "Runs, newest first"),
       runs.length ? runs.map((run) => card(run, context))
-        : note("No run yet.", "Decay runs every half hour and consolidation every six, by default.")),
+        : note("No run yet.",
+          "Decay runs every half hour and consolidation every six, by default.")),
     h("section", null, h("h2", null, "Parameters"), parameterForm(parameters, context)));
 }
 
@@ -72,7 +73,8 @@ function card(run, { refresh }) {
       run.seconds ? ` took ${duration(run.seconds)}` : ""),
     h("p", { class: "faint" }, did || (run.error ? run.error.message : "It changed nothing.")),
     h("details", null, h("summary", null, "Report"),
-      table(["what", "how many"], report.map(([name, value]) => [name.replaceAll("_", " "), String(value)]),
+      table(["what", "how many"], report.map(([name, value]) => [name.replaceAll("_", " "),
+        String(value)]),
         "Report of the run")),
     run.status === "running" && action("Cancel", async () => {
       await post(at(...path, "cancel"));
@@ -84,7 +86,8 @@ function card(run, { refresh }) {
 function undo(path, did, refresh) {
   const place = h("span", { class: "undo" });
   const ask = () => fill(place,
-    h("p", { class: "warned" }, `This takes back: ${did}. What it made is deleted; all else is as it was before.`),
+    h("p", { class: "warned" },
+      `This takes back: ${did}. What it made is deleted; all else is as it was before.`),
     action("Undo it", async () => {
       await post(at(...path, "undo"));
       await refresh("The run was undone.");

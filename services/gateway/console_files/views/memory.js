@@ -23,7 +23,8 @@ export async function show(context) {
       h("div", { class: "content" }, said(memory.content, { folded: 2_000 })),
       facts(memory),
       memory.superseded_by && h("p", { class: "warned" }, "Out of date: ",
-        h("a", { href: context.addressOf("memory", { id: memory.superseded_by }) }, "a newer memory"),
+        h("a", { href: context.addressOf("memory", { id: memory.superseded_by }) },
+          "a newer memory"),
         " holds instead."),
       actions(memory, context)),
     section("Activation", activation(memory)),
@@ -42,10 +43,12 @@ function actions(memory, context) {
   };
   const path = at("memories", memory.memory_id);
   const found = memory.status === "active" ? [
-    action("Was of use", again(() => post("v1/memories/used", { memory_ids: [memory.memory_id], kind: "used" }),
+    action("Was of use", again(() => post("v1/memories/used", { memory_ids: [memory.memory_id],
+      kind: "used" }),
       "Noted: it is stronger now."), { id: "used" }),
     action("Recall", again(() => get(path), "Recalled: it is stronger now."), { id: "recall" }),
-  ] : [action("Restore", again(() => post(`${path}/restore`), "Restored: it is active again."), { id: "restore" })];
+  ] : [action("Restore", again(() => post(`${path}/restore`), "Restored: it is active again."),
+    { id: "restore" })];
   if (memory.status !== "deleted") {
     found.push(action("Forget", again(() => remove(path), "Forgotten. “Restore” brings it back."),
       { id: "forget", class: "danger" }));
@@ -69,18 +72,21 @@ function activation(memory) {
 
 function fate(memory, now) {
   const { course, activation, status } = memory;
-  const has = `Its activation is ${nats(activation)} nats; it fades below ${nats(course.fading_threshold)}. `;
+  const has = `Its activation is ${nats(activation)} nats; it fades below ${
+    nats(course.fading_threshold)}. `;
   if (status === "deleted") return `${has}It was forgotten; “Restore” brings it back.`;
-  if (status === "decayed") return `${has}It has faded: only a strong cue finds it, and brings it back.`;
+  if (status === "decayed") return `${has}It has faded: a strong cue finds it, and brings it back.`;
   if (memory.pinned) return `${has}It is pinned: it never fades.`;
   if (!course.fades_at) return `${has}It will not fade.`;
   const at = `${when(course.fades_at)} (${ago(course.fades_at, now)})`;
   const used = course.fades_at_if_used === course.fades_at
     ? "A use now would not change that."
     : course.fades_at_if_used
-      ? `Used once now, it would stay until ${when(course.fades_at_if_used)}.` : "Used now, it would never fade.";
+      ? `Used once now, it would stay until ${when(course.fades_at_if_used)}.`
+        : "Used now, it would never fade.";
   return activation <= course.fading_threshold
-    ? `${has}It stays until ${at} all the same, because it was recorded only ${ago(memory.recorded_at, now)}. ${used}`
+    ? `${has}It stays until ${at} all the same, because it was recorded only ${
+      ago(memory.recorded_at, now)}. ${used}`
     : `${has}If nothing happens to it, it fades on ${at}. ${used}`;
 }
 
@@ -89,7 +95,8 @@ function uses(memory) {
   const left = memory.access_count - shown.length;
   return [
     table(["when", "kind", "context"], shown.map((use) => [
-      h("time", { datetime: use.accessed_at, title: when(use.accessed_at) }, `${when(use.accessed_at)}`),
+      h("time", { datetime: use.accessed_at, title: when(use.accessed_at) },
+        `${when(use.accessed_at)}`),
       use.kind ?? "", h("span", { dir: "auto" }, use.context ?? ""),
     ]), "Uses, newest first"),
     left > 0 && h("p", { class: "faint" }, `and ${count(left)} earlier`),
@@ -133,8 +140,10 @@ function details(memory) {
     ["recorded", memory.recorded_at && when(memory.recorded_at)],
     ["context", memory.context], ["concepts", memory.concepts.join(", ")],
     ["salience", memory.salience.toFixed(2)],
-    ["emotion", `valence ${memory.emotion_valence.toFixed(2)}, arousal ${memory.emotion_arousal.toFixed(2)}`],
-    ["decay rate", `${memory.effective_decay_rate.toFixed(3)} (of the namespace: ${memory.decay_rate})`],
+    ["emotion", `valence ${memory.emotion_valence.toFixed(2)}, arousal ${
+      memory.emotion_arousal.toFixed(2)}`],
+    ["decay rate", `${memory.effective_decay_rate.toFixed(3)} (of the namespace: ${
+      memory.decay_rate})`],
     ["pinned", memory.pinned ? "yes" : "no"],
     ["metadata", Object.keys(memory.metadata).length
       ? h("pre", { dir: "auto" }, JSON.stringify(memory.metadata, null, 2)) : null],

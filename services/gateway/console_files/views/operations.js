@@ -7,7 +7,8 @@ import { count, counted, when } from "../format.js";
 export const title = "Operations";
 const PARTS = {
   postgres: "durable store (the log, by way of a service)", qdrant: "vector index (retrieval)",
-  neo4j: "graph", kafka: "Kafka", redis: "Redis", projection: "projection (reads show what is in the log)",
+  neo4j: "graph", kafka: "Kafka", redis: "Redis",
+    projection: "projection (reads show what is in the log)",
 };
 
 export async function show({ root, signal, refresh, addressOf }) {
@@ -18,13 +19,15 @@ export async function show({ root, signal, refresh, addressOf }) {
     h("p", null, "Gateway ", ready.version ?? "", ": ",
       h("span", { class: `badge ${ready.status}` }, ready.status)),
     table(["part", "state"], Object.entries(ready.checks).map(([name, outcome]) =>
-      [PARTS[name] ?? name, h("span", { class: `badge ${outcome}` }, outcome)]), "Parts and their states"));
+      [PARTS[name] ?? name, h("span", { class: `badge ${outcome}` }, outcome)]),
+        "Parts and their states"));
   try {
     await installation(root, signal, refresh, addressOf);
   } catch (error) {
     if (error.status !== 403) throw error;
     add(root, note("The rest is for administrators.",
-      `${error.message}. Dead letters, rebuilds and namespaces need a key with the right “admin” for all (“*”).`));
+      `${error.message}. Dead letters, rebuilds and namespaces need a key with the right “admin” `,
+      "for all namespaces (“*”)."));
   }
 }
 
@@ -36,7 +39,8 @@ async function installation(root, signal, refresh, addressOf) {
   add(root,
     h("section", null, h("h2", null, "Dead letters"),
       letters.length
-        ? [h("p", { class: "faint" }, `The newest ${count(letters.length)}; ${count(waiting)} of them wait.`),
+        ? [h("p", { class: "faint" },
+          `The newest ${count(letters.length)}; ${count(waiting)} of them wait.`),
           letters.toReversed().map((each) => letter(each, refresh))]
         : h("p", { class: "faint" }, "None: every record was processed.")),
     h("section", null, h("h2", null, "Read side"), progress(rebuild)),
@@ -44,7 +48,8 @@ async function installation(root, signal, refresh, addressOf) {
       table(["namespace", "active", "faded", "forgotten"], spaces.namespaces.map((each) => [
         h("a", { href: addressOf("search", { ns: each.namespace }) }, each.namespace),
         count(each.active), count(each.decayed), count(each.deleted)]), "Namespaces"),
-      spaces.next_cursor && h("p", { class: "faint" }, "These are the first 100; type another name above.")));
+      spaces.next_cursor && h("p", { class: "faint" },
+        "These are the first 100; type another name above.")));
 }
 
 function letter(each, refresh) {
@@ -54,12 +59,16 @@ function letter(each, refresh) {
     await refresh(words);
   };
   return h("details", { class: "run" },
-    h("summary", null, h("span", { class: `badge ${each.state}` }, each.state.replace("_", " ")), " ",
+    h("summary", null, h("span", { class: `badge ${each.state}` }, each.state.replace("_", " ")),
+      " ",
       h("span", { dir: "auto" }, each.reason?.reason ?? "no reason is known")),
-    h("p", { class: "faint" }, `${when(each.recorded_at)}, ${each.reason?.topic ?? each.topic}, refused by ${
+    h("p", { class: "faint" },
+      `${when(each.recorded_at)}, ${each.reason?.topic ?? each.topic}, refused by ${
       each.reason?.service ?? "nobody known"}, place ${each.place}`,
-    each.sent_to && `, sent back to ${each.sent_to}`, each.returned_as && `, returned as ${each.returned_as}`),
-    said(typeof each.value === "string" ? each.value : JSON.stringify(each.value, null, 2) ?? "null"),
+    each.sent_to && `, sent back to ${each.sent_to}`, each.returned_as
+      && `, returned as ${each.returned_as}`),
+    said(typeof each.value === "string" ? each.value : JSON.stringify(each.value, null,
+      2) ?? "null"),
     waits && h("p", { class: "actions" },
       action("Send back", perform("replay", "It was sent back to where it came from.")),
       action("Discard", perform("discard", "It is marked as done with."), { class: "danger" })));
@@ -70,7 +79,8 @@ function progress({ running, folded, total, partitions }) {
     h("p", null, running
       ? ["A rebuild is under way: ", h("progress", { value: folded, max: total || 1 }),
         ` ${count(folded)} of ${counted(total, "event")}.`]
-      : "No rebuild is under way. It is started with ", !running && h("code", null, "human-memory rebuild"), "."),
+      : "No rebuild is under way. It is started with ", !running && h("code", null,
+        "human-memory rebuild"), "."),
     table(["partition", "version", "events folded", "next version"], partitions.map((each) => [
       String(each.partition), String(each.version), count(each.folded),
       each.next_version === null || each.next_version === undefined

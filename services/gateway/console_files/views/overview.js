@@ -72,7 +72,8 @@ async function follow(happened, opened, lost, signal) {
         opened(failures > 0);
         failures = 0;
       };
-      for await (const event of events("GET", "v1/events", { signal, opened: begun })) happened(event);
+      for await (const event of events("GET", "v1/events", { signal,
+        opened: begun })) happened(event);
     } catch (error) {
       if (signal.aborted) return;
       if (error.status === 401 || error.status === 403) return lost();
@@ -98,17 +99,21 @@ async function counts(tiles, { signal }) {
     tile("forgotten", count(stats.deleted), "can be restored"),
     tile("facts", count(facts), "active memories of the type semantic"),
     tile("skills", count(skills), "active memories of the type procedural"),
-    tile("mean activation, nats", stats.active ? nats(stats.avg_activation) : "–", "of the active ones"));
+    tile("mean activation, nats", stats.active ? nats(stats.avg_activation) : "–",
+      "of the active ones"));
 }
 
 async function focused(place, { signal, addressOf }) {
-  const { memories, capacity, window_seconds: seconds } = await get("v1/working-memory", {}, signal);
+  const { memories, capacity, window_seconds: seconds } = await get("v1/working-memory", {},
+    signal);
   fill(place, memories.length
     ? h("ol", { class: "focus" }, memories.map((each) => h("li", null,
-      h("a", { href: addressOf("memory", { id: each.memory_id }), dir: "auto" }, short(each.content, 120)),
+      h("a", { href: addressOf("memory", { id: each.memory_id }), dir: "auto" }, short(each.content,
+        120)),
       h("span", { class: "faint" }, ` ${nats(each.activation)} nats, ${ago(each.last_accessed)}`))))
-    : h("p", { class: "faint" }, "Empty. The ", counted(capacity, "most active memory", "most active memories"),
-      ` of those that were stored or used in the last ${Math.round(seconds / 60)} minutes are in focus.`));
+    : h("p", { class: "faint" }, "Empty. The ", counted(capacity, "most active memory",
+      "most active memories"),
+      ` of those stored or used in the last ${Math.round(seconds / 60)} minutes are in focus.`));
 }
 
 async function healthy(place, { signal, addressOf }) {
@@ -118,13 +123,16 @@ async function healthy(place, { signal, addressOf }) {
     if (outcome !== "ok") found.push(`${name}: ${outcome}`);
   }
   try {
-    const { dead_letters: letters } = await get("v1/dead-letters", { state: "waiting", last: 50 }, signal);
-    if (letters.length) found.push(counted(letters.length, "dead letter waits", "dead letters wait"));
+    const { dead_letters: letters } = await get("v1/dead-letters", { state: "waiting", last: 50 },
+      signal);
+    if (letters.length) found.push(counted(letters.length, "dead letter waits",
+      "dead letters wait"));
   } catch (error) {
     if (error.status !== 403) throw error;
   }
   fill(place, found.length
-    ? h("div", { class: "note bad" }, h("strong", null, "Something is wrong: "), found.join("; "), ". ",
+    ? h("div", { class: "note bad" }, h("strong", null, "Something is wrong: "), found.join("; "),
+      ". ",
       h("a", { href: addressOf("operations") }, "Operations"), " says more.")
     : h("p", { class: "faint" }, "All parts answer."));
 }
@@ -142,14 +150,16 @@ function minute(seen) {
     sums.accesses += accesses.length;
   }
   return h("div", null, columns(bins, { label: "Events of each second of the last minute" }),
-    h("p", { class: "faint" }, `${counted(sums.stores, "store")}, ${counted(sums.searches, "search", "searches")
+    h("p", { class: "faint" },
+      `${counted(sums.stores, "store")}, ${counted(sums.searches, "search", "searches")
     } that found and recorded something, ${counted(sums.accesses, "access", "accesses")
     }; counted since this page was opened`));
 }
 
 const WORDS = {
   "memory.stored.v1": (e) => ["stored", e.data.content],
-  "memory.accessed.v1": (e) => [`${[...new Set(e.data.accesses.map((each) => each.kind))].join(", ")}: ` +
+  "memory.accessed.v1": (e) =>
+    [`${[...new Set(e.data.accesses.map((each) => each.kind))].join(", ")}: ` +
     counted(e.data.accesses.length, "memory", "memories") + " stronger"],
   "memory.forgotten.v1": () => ["forgotten"],
   "memory.restored.v1": () => ["restored"],

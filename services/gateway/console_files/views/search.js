@@ -9,7 +9,8 @@ import {
 
 export const title = "Search";
 const PAGE = 25;
-const KINDS = [["", "any"], ["episodic", "episodic"], ["semantic", "semantic"], ["procedural", "procedural"]];
+const KINDS = [["", "any"], ["episodic", "episodic"], ["semantic", "semantic"], ["procedural",
+  "procedural"]];
 
 export async function show(context) {
   const { root, params } = context;
@@ -19,7 +20,8 @@ export async function show(context) {
 }
 
 function form({ params, go }) {
-  const input = (name, properties) => h("input", { id: name, name, value: params[name] ?? "", ...properties });
+  const input = (name, properties) => h("input", { id: name, name, value: params[name] ?? "",
+    ...properties });
   const filters = ["type", "tag", "session", "speaker", "as_of", "decayed", "top"];
   return h("form", {
     class: "asking", role: "search",
@@ -31,14 +33,16 @@ function form({ params, go }) {
   },
   h("div", { class: "row" },
     h("label", { for: "q", class: "hidden" }, "Question"),
-    input("q", { type: "search", placeholder: "What do you want to know? Empty: list all", maxlength: "4096",
+    input("q", { type: "search", placeholder: "What do you want to know? Empty: list all",
+      maxlength: "4096",
       autocomplete: "off" }),
     button("Search", null, { type: "submit", class: "main" })),
   h("details", { open: filters.some((name) => params[name]) },
     h("summary", null, "Filters and options"),
     h("div", { class: "fields" },
       field("Type", select({ name: "type" }, KINDS, params.type)),
-      field("Tag", input("tag")), field("Session", input("session")), field("Speaker", input("speaker")),
+      field("Tag", input("tag")), field("Session", input("session")), field("Speaker",
+        input("speaker")),
       field("As of", input("as_of", { type: "datetime-local", step: "60",
         value: params.as_of ? localInput(params.as_of) : "" }), "what was found at that moment"),
       field("Faded memories", select({ name: "decayed" },
@@ -71,10 +75,11 @@ async function found(context) {
       params.as_of ? `, as of ${when(params.as_of)}` : "",
       params.record === "1" ? ", recorded: each of them got stronger" : ", nothing was changed"),
     h("details", null, h("summary", null, "How to read this"), h("p", null,
-      `The number is a memory's activation: the log odds that it is needed here and now. All begin at ${
-        nats(results[0].start, 1)} nats, the thin line: nothing is known yet. Parts to the right of it speak for ` +
-      "the memory, parts to the left against it, and the triangle stands at their sum. What is below the dashed " +
-      "line, the threshold, does not come to mind. B is how often and how lately it was used, S what is near it, " +
+      "The number is a memory's activation: the log odds that it is needed here and now. ",
+      `All begin at ${nats(results[0].start, 1)} nats, the thin line: nothing is known yet. `,
+      "Parts to the right of it speak for the memory, parts to the left against it, and the ",
+      "triangle stands at their sum. What does not reach the dashed line, the threshold, does not ",
+      "come to mind. B is how often and how lately it was used, S what is near it, ",
       "P how well it fits the question.")),
     legend(results),
     h("ol", { class: "results" }, results.map((each) => h("li", null, row(each, reach, context)))));
@@ -83,7 +88,8 @@ async function found(context) {
 function requestOf(params) {
   const list = (value) => (value ? [value] : undefined);
   return {
-    query: params.q, top_k: Number(params.top) || 7, explain: true, record_access: params.record === "1",
+    query: params.q, top_k: Number(params.top) || 7, explain: true,
+      record_access: params.record === "1",
     types: list(params.type), tags: list(params.tag), session: params.session || undefined,
     speaker: params.speaker || undefined, as_of: params.as_of,
     include_decayed: { all: true, none: false }[params.decayed],
@@ -94,10 +100,11 @@ function nothing(reply, params) {
   if (reply.best_below === null || reply.best_below === undefined) {
     return note("Nothing is stored here that could be found.",
       "Store something first, or choose another namespace above.",
-      params.type || params.tag || params.session || params.speaker ? " Or take the filters off." : "");
+      params.type || params.tag || params.session || params.speaker ? " Or take the filters off."
+        : "");
   }
   return note("Nothing came to mind.",
-    `The best memory has an activation of ${nats(reply.best_below)} nats, which is below the threshold. ` +
+    `The best memory has ${nats(reply.best_below)} nats, which is below the threshold. ` +
     "Ask with other words, or let faded memories in (“Filters and options”).");
 }
 
@@ -119,7 +126,8 @@ function anatomy(result, parameters) {
 }
 
 function legend(results) {
-  const used = PARTS.filter(([name]) => results.some(({ parts }) => Math.abs(parts[name]) >= 0.005));
+  const used = PARTS.filter(([name]) => results.some(({ parts }) =>
+    Math.abs(parts[name]) >= 0.005));
   return h("div", { class: "legend", "aria-hidden": "true" },
     used.map(([name, label]) => h("span", null, h("i", { class: `part ${name}` }), label)),
     h("span", null, h("i", { class: "threshold" }), "threshold"));
@@ -130,7 +138,8 @@ function row(each, reach, context) {
   const place = context.addressOf("memory", { id: result.memory_id });
   return h("article", { class: "result", "data-id": result.memory_id },
     h("div", { class: "head" },
-      h("a", { href: place, class: "open" }, said(result.content, { marks: Object.keys(result.reasons.words) })),
+      h("a", { href: place, class: "open" }, said(result.content,
+        { marks: Object.keys(result.reasons.words) })),
       activationOf(total)),
     facts(result),
     activationBar(each, reach),
@@ -166,18 +175,22 @@ function why({ content, reasons, last_accessed, access_count }, parts, above) {
   const words = Object.keys(reasons.words).map((stem) => wordOf(content, stem));
   const told = {
     meaning: `it means something close to the question (similarity ${reasons.cosine.toFixed(2)})`,
-    words: words.length ? `it has the words ${words.map((each) => `“${each}”`).join(", ")}` : "of its words",
+    words: words.length ? `it has the words ${words.map((each) => `“${each}”`).join(", ")}`
+      : "of its words",
     speaker: "the question names its speaker", length: "of its length",
     neighbours: "what was said around it fits",
     concepts: `of ${Object.keys(reasons.concepts).join(", ") || "active concepts"}`,
-    base: `it was used ${access_count === 1 ? "once" : `${count(access_count)} times`}, last ${ago(last_accessed)}`,
+    base: `it was used ${access_count === 1 ? "once" : `${count(access_count)} times`}, last ${
+      ago(last_accessed)}`,
     inherited: "it replaces an older memory that fits", emotion: "it was said with feeling",
   };
   const strongest = Object.entries(parts).filter(([name, value]) => value > 0.1 && told[name])
-    .sort(([, a], [, b]) => b - a).slice(0, 3).map(([name, value]) => `${told[name]} (${signed(value, 1)})`);
+    .sort(([, a], [, b]) => b - a).slice(0, 3).map(([name, value]) =>
+      `${told[name]} (${signed(value, 1)})`);
   return [
     "Found because ", strongest.join("; ") || "little speaks against it", ". ",
-    above >= 0 ? `${nats(above, 1)} nats above the threshold` : `${nats(-above, 1)} nats below the threshold`,
+    above >= 0 ? `${nats(above, 1)} nats above the threshold`
+      : `${nats(-above, 1)} nats below the threshold`,
     `: it comes to mind with a chance of ${percent(reasons.retrieval_probability)}.`,
   ];
 }
@@ -212,7 +225,8 @@ async function listed({ root, params, signal, addressOf }) {
     heading.textContent = `${counted(reply.total, "memory", "memories")}, the most active first`;
     add(rows, reply.memories.map((memory) => h("li", null, h("article", { class: "result" },
       h("div", { class: "head" },
-        h("a", { class: "open", href: addressOf("memory", { id: memory.memory_id }) }, said(memory.content)),
+        h("a", { class: "open", href: addressOf("memory", { id: memory.memory_id }) },
+          said(memory.content)),
         activationOf(memory.activation)),
       facts(memory)))));
     fill(more, reply.next_cursor

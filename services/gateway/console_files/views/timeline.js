@@ -85,7 +85,8 @@ async function seen(place, as_of, question, { signal, addressOf }) {
       { query: question, as_of, top_k: SHOWN, record_access: false }, signal)]);
   const rows = (memories) => h("ol", { class: "focus" }, memories.map((each) => h("li", null,
     h("div", { class: "head" },
-      h("a", { class: "open", href: addressOf("memory", { id: each.memory_id }) }, said(short(each.content, 240))),
+      h("a", { class: "open", href: addressOf("memory", { id: each.memory_id }) },
+        said(short(each.content, 240))),
       activationOf(each.activation)), facts(each))));
   fill(place,
     h("p", { id: "then" }, `Then ${counted(active.total, "memory was", "memories were")} active, ${
