@@ -82,10 +82,7 @@ async def picture(browser: Browser, address: str, file: Path, look: tuple[str, S
     wide, high = WIDTHS[width]
     page = await browser.new_page(viewport={"width": wide, "height": high}, color_scheme=scheme)
     await page.goto(address)
-    await page.locator(".view > *").nth(1).wait_for()
-    # What a view asks for after its frame: there is nothing to wait for that all views have.
-    if "#/overview" not in address:
-        await page.wait_for_load_state("networkidle")
+    await page.locator('.view[aria-busy="false"]').wait_for()
     await page.screenshot(path=file)
     await page.close()
 

@@ -138,7 +138,7 @@ async function show({ again = false } = {}) {
   }, VIEWS[each].title)));
   document.title = `${VIEWS[view].title} · ${access.namespace} · Human Memory`;
   const focused = main.contains(document.activeElement) ? document.activeElement.id : "";
-  const fresh = h("div", { class: "view" });
+  const fresh = h("div", { class: "view", "aria-busy": "true", "data-address": location.hash });
   if (!again) main.replaceChildren(fresh);
   const context = {
     root: fresh, params, signal, addressOf,
@@ -154,6 +154,7 @@ async function show({ again = false } = {}) {
   try {
     await VIEWS[view].show(context);
     if (signal.aborted) return;
+    fresh.setAttribute("aria-busy", "false");
     if (again) main.replaceChildren(fresh);
     if (focused) document.getElementById(focused)?.focus();
   } catch (error) {

@@ -94,7 +94,8 @@ export function activationCurve(course, uses, now) {
   svg("text", { class: "now", x: x(now) + 4, y: edge.top + 8 }, "now"),
   svg("line", { class: "threshold", x1: edge.left, x2: WIDTH - edge.right, y1: threshold,
     y2: threshold }),
-  svg("text", { class: "threshold", x: edge.left + 6, y: threshold + 14 }, "fades below"),
+  svg("text", { class: "threshold", x: x(now) - 6, y: threshold - 5, "text-anchor": "end" },
+    "fades below"),
   line(course.ahead_if_used, "if-used"), line(course.ahead, "ahead"), line(path, "past"),
   uses.filter((use) => Date.parse(use.accessed_at) <= now).map((use) => svg("circle", {
     class: `use ${use.kind}`, r: 4, cx: x(Date.parse(use.accessed_at)),

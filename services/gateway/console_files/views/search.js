@@ -14,7 +14,7 @@ const KINDS = [["", "any"], ["episodic", "episodic"], ["semantic", "semantic"], 
 
 export async function show(context) {
   const { root, params } = context;
-  add(root, form(context));
+  add(root, h("h1", { class: "hidden" }, title), form(context));
   if (params.q) await found(context);
   else await listed(context);
 }
