@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import httpx
 import pytest
@@ -29,7 +29,7 @@ from services.gateway.idempotency_cache import Request as KeptRequest
 from services.gateway.middleware import Doors, Visitor
 from tests.unit.sdk.slow_server import never, slow
 
-MEMORY = uuid4()
+MEMORY = UUID("4c57c2a7-31f2-4fab-9b1d-e015b3424cf5")
 
 
 class Bus:
