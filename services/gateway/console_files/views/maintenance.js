@@ -22,6 +22,7 @@ const EFFECTS = {
   "concept.upserted.v1": ["concept added", "concepts added"],
   "relation.upserted.v1": ["relation added", "relations added"],
 };
+const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const DAY = 86_400;
 // Those that people change; the others are below, by their names.
 const MAIN = [
@@ -59,7 +60,16 @@ const effectsOf = (run) => Object.entries(run.effects)
   .map(([type, number]) => counted(number, ...(EFFECTS[type] ?? [type.replace(/\.v\d+$/, "")])))
   .join(", ");
 
-function card(run, { refresh }) {
+// Ids of memories in a report, such as those of the facts that a run has made.
+function made(run, addressOf) {
+  const ids = Object.entries(run.report).filter(([, value]) => Array.isArray(value))
+    .flatMap(([name, value]) => value.map((each) => [name, each.memory_id ?? each]))
+    .filter(([, id]) => ID.test(id));
+  return ids.length ? h("p", null, "Made: ", ids.map(([name, id], index) => [index ? ", " : "",
+    h("a", { href: addressOf("memory", { id }) }, `${name.replace(/s$/, "")} ${index + 1}`)])) : null;
+}
+
+function card(run, { refresh, addressOf }) {
   const path = ["maintenance", "runs", run.run_id];
   const changed = effectsOf(run);
   const downscaled = run.downscaling_nats && run.report.memories_downscaled
@@ -75,7 +85,7 @@ function card(run, { refresh }) {
     h("details", null, h("summary", null, "Report"),
       table(["what", "how many"], report.map(([name, value]) => [name.replaceAll("_", " "),
         String(value)]),
-        "Report of the run")),
+        "Report of the run"), made(run, addressOf)),
     run.status === "running" && action("Cancel", async () => {
       await post(at(...path, "cancel"));
       await refresh("The run was stopped. What it did stays; undo takes it back.");

@@ -9,6 +9,8 @@ import { facts } from "./search.js";
 export const title = "A memory";
 const POINTS = 120;
 const USES_SHOWN = 50;
+const SESSION_MAX = 500;
+const AROUND = 3;
 
 export async function show(context) {
   const { root, params, signal } = context;
@@ -29,6 +31,7 @@ export async function show(context) {
       actions(memory, context)),
     section("Activation", activation(memory)),
     section("Uses", uses(memory)),
+    await around(memory, context),
     origin(memory, context),
     section("Details", details(memory)));
   await lineage(memory, context);
@@ -101,6 +104,21 @@ function uses(memory) {
     ]), "Uses, newest first"),
     left > 0 && h("p", { class: "faint" }, `and ${count(left)} earlier`),
   ];
+}
+
+// What was said before and after it: a long session comes with the search that led here.
+async function around({ memory_id: id, session }, { signal, addressOf }) {
+  if (!session) return null;
+  const { memories, total } = await get("v1/memories", { session, limit: SESSION_MAX }, signal);
+  if (total > SESSION_MAX || total < 2) return null;
+  const ordered = memories.toSorted((a, b) => Date.parse(a.created_at) - Date.parse(b.created_at));
+  const place = ordered.findIndex((each) => each.memory_id === id);
+  const near = ordered.slice(Math.max(0, place - AROUND), place + AROUND + 1);
+  return section(`Around it in session ${session}`, h("ol", { class: "focus" }, near.map((each) =>
+    h("li", { "aria-current": each.memory_id === id }, each.memory_id === id
+      ? h("strong", { dir: "auto" }, short(each.content, 160))
+      : h("a", { href: addressOf("memory", { id: each.memory_id }), dir: "auto" },
+        short(each.content, 160))))));
 }
 
 function origin(memory, { addressOf }) {
