@@ -9,7 +9,7 @@ import { facts } from "./search.js";
 export const title = "A memory";
 const POINTS = 120;
 const USES_SHOWN = 50;
-const SESSION_MAX = 500;
+const SESSION_MAX = 200;
 const AROUND = 3;
 
 export async function show(context) {
