@@ -32,7 +32,7 @@ export const addressOf = (view, params = {}) => {
 
 function place() {
   const [view, query] = location.hash.replace(/^#\/?/, "").split("?");
-  return { view: view in VIEWS ? view : "search",
+  return { view: Object.hasOwn(VIEWS, view) ? view : "search",
     params: Object.fromEntries(new URLSearchParams(query)) };
 }
 
@@ -63,7 +63,7 @@ const chooser = h("form", {
     event.preventDefault();
     const { view } = place();
     access.namespace = chosen.value.trim() || "default";
-    location.hash = addressOf(view === "memory" ? "search" : view);
+    travel(addressOf(view === "memory" ? "search" : view));
   },
 }, h("label", { for: "namespace" }, "Namespace"), chosen, offered, button("Go", null,
   { type: "submit" }));
@@ -142,7 +142,7 @@ async function show({ again = false } = {}) {
   if (!again) main.replaceChildren(fresh);
   const context = {
     root: fresh, params, signal, addressOf,
-    go: (name, more) => { location.hash = addressOf(name, more); },
+    go: (name, more) => travel(addressOf(name, more)),
     say: (text) => { announced.textContent = text; },
     // The same view with fresh numbers, and what was done, in place of the old one.
     refresh: async (text) => {
@@ -164,6 +164,12 @@ async function show({ again = false } = {}) {
     if (!(error.status >= 0)) console.error(error);
     if (error.status === 0) retry(signal);
   }
+}
+
+// Also to where we are: the same question may be asked again.
+function travel(address) {
+  if (location.hash === address) show();
+  else location.hash = address;
 }
 
 function retry(signal) {

@@ -7,6 +7,7 @@ import { ago, clock, count, counted, nats, short } from "../format.js";
 
 export const title = "Overview";
 const SHOWN = 40;
+const SEEN_MAX = 5_000;
 const BINS = 60;
 const MINUTE_MS = 60_000;
 const LOOK_MS = 60_000;
@@ -29,32 +30,40 @@ export async function show(context) {
 
   const fresh = () => Promise.all([counts(tiles, context), focused(focus, context)]);
   await Promise.all([fresh(), healthy(health, context)]);
-  const seen = [];
-  const drawn = () => fill(rates, minute(seen));
+  let [seen, unshown, settling] = [[], [], undefined];
+  const drawn = () => {
+    seen = seen.filter(({ at }) => Date.now() - at < MINUTE_MS).slice(-SEEN_MAX);
+    fill(rates, minute(seen));
+    if (!unshown.length) return;
+    const kept = feed.querySelector(".nothing") ? [] : [...feed.children];
+    const lines = unshown.map((event) => line(event.data, context)).reverse();
+    fill(feed, [...lines, ...kept].slice(0, SHOWN));
+    unshown = [];
+  };
+  add(feed, h("li", { class: "faint nothing" }, "Nothing has happened since this page was opened."));
   drawn();
-  add(feed, h("li", { class: "faint" }, "Nothing has happened since this page was opened."));
 
-  let settling;
+  // A burst of events is one look at the counts, and none while nobody looks at the page.
+  const look = () => {
+    settling = undefined;
+    if (document.hidden) return;
+    drawn();
+    fresh().catch(() => {});
+  };
   const happened = (event) => {
-    if (!seen.length) fill(feed);
     seen.push({ at: Date.now(), event });
-    feed.prepend(line(event.data, context));
-    while (feed.children.length > SHOWN) feed.lastChild.remove();
-    // A burst of events is one look at the counts.
-    settling ??= setTimeout(() => {
-      settling = undefined;
-      drawn();
-      fresh().catch(() => {});
-    }, SETTLE_MS);
+    if (seen.length > 2 * SEEN_MAX) seen = seen.slice(-SEEN_MAX);
+    unshown = [...unshown, event].slice(-SHOWN);
+    settling ??= setTimeout(look, SETTLE_MS);
   };
   const opened = (again) => {
     live.textContent = "live";
-    if (again) fresh().catch(() => {});
+    if (again) Promise.all([fresh(), healthy(health, context)]).catch(() => {});
   };
   follow(happened, opened, () => { live.textContent = "not connected; trying again"; }, signal);
+  document.addEventListener("visibilitychange", look, { signal });
   const timer = setInterval(() => {
     if (document.hidden) return;
-    while (seen.length && Date.now() - seen[0].at > 2 * MINUTE_MS) seen.shift();
     if (seen.length) drawn();
     healthy(health, context).catch(() => {});
   }, LOOK_MS);
@@ -142,7 +151,7 @@ function minute(seen) {
   const bins = new Array(BINS).fill(0);
   const sums = { stores: 0, searches: 0, accesses: 0 };
   for (const { at, event } of seen) {
-    if (now - at >= MINUTE_MS) continue;
+    if (now - at >= MINUTE_MS) continue; // the clock goes on while this is drawn
     bins[BINS - 1 - Math.floor((now - at) / (MINUTE_MS / BINS))] += 1;
     const accesses = event.data.data.accesses ?? [];
     if (event.event === "memory.stored.v1") sums.stores += 1;

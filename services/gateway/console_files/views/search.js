@@ -9,6 +9,7 @@ import {
 
 export const title = "Search";
 const PAGE = 25;
+const TOP = 7;
 const KINDS = [["", "any"], ["episodic", "episodic"], ["semantic", "semantic"], ["procedural",
   "procedural"]];
 
@@ -28,7 +29,8 @@ function form({ params, go }) {
     onsubmit: (event) => {
       event.preventDefault();
       const given = Object.fromEntries(new FormData(event.target));
-      go("search", { ...given, as_of: fromLocalInput(given.as_of) });
+      const top = Number(given.top) === TOP ? "" : given.top;
+      go("search", { ...given, top, as_of: fromLocalInput(given.as_of) });
     },
   },
   h("div", { class: "row" },
@@ -47,7 +49,7 @@ function form({ params, go }) {
         value: params.as_of ? localInput(params.as_of) : "" }), "what was found at that moment"),
       field("Faded memories", select({ name: "decayed" },
         [["", "by a strong cue"], ["all", "all"], ["none", "none"]], params.decayed)),
-      field("At most", input("top", { type: "number", min: 1, max: 100, value: params.top ?? 7 }))),
+      field("At most", input("top", { type: "number", min: 1, max: 100, value: params.top ?? TOP }))),
     h("label", { class: "check" },
       h("input", { type: "checkbox", name: "record", value: "1", checked: params.record === "1" }),
       "Record this search: what it finds gets stronger. Off, looking changes nothing.")));
@@ -88,7 +90,7 @@ async function found(context) {
 function requestOf(params) {
   const list = (value) => (value ? [value] : undefined);
   return {
-    query: params.q, top_k: Number(params.top) || 7, explain: true,
+    query: params.q, top_k: Number(params.top) || TOP, explain: true,
       record_access: params.record === "1",
     types: list(params.type), tags: list(params.tag), session: params.session || undefined,
     speaker: params.speaker || undefined, as_of: params.as_of,
