@@ -1,6 +1,6 @@
 """The course of one memory's activation: from its creation, and on until it will have faded."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -8,13 +8,18 @@ from cognition.crossing import crossing_time
 from schemas.limits import TIME_MS_MAX
 from schemas.parameters import Parameters
 from schemas.queries import Course, CoursePoint
-from services.readside.activation import activations, adjustments, kernel_of, threshold_of
+from services.readside.activation import (
+    adjustments,
+    base_levels_over,
+    kernel_of,
+    threshold_of,
+)
 from services.readside.columns import ACTIVE, Memories
 from services.readside.due_index import DECAY_RATE_LEAST
 from services.retrieval.ports import Entry
 
 # It jumps at a use and falls fast after it: points there, besides those at equal distances.
-USES_DRAWN = 50
+USES_DRAWN = 20
 JUST_BEFORE_MS = 1
 FALLING = (0.02, 0.1, 0.3)  # of the distance between two points
 # No further ahead than so many times the time that has passed: else the past would be a dot.
@@ -42,15 +47,22 @@ def course_of(entry: Entry, used: Memories, now_ms: int, points: int) -> Course:
         fading_threshold=threshold_of(parameters),
         fades_at=_fades_ms(entry, memories, now_ms),
         fades_at_if_used=if_used_ms,
-        past=[_point(memories.at(at), at, parameters) for at in past],
-        ahead=[_point(memories, at, parameters) for at in ahead],
-        ahead_if_used=[_point(used, at, parameters) for at in ahead],
+        past=_points([(at, memories.at(at)) for at in past], parameters),
+        ahead=_points([(at, memories) for at in ahead], parameters),
+        ahead_if_used=_points([(at, used) for at in ahead], parameters),
     )
 
 
-def _point(memories: Memories, at_ms: int, parameters: Parameters) -> CoursePoint:
-    total = activations(memories, at_ms, parameters).total
-    return CoursePoint(at=at_ms, activation=float(total[0]))
+def _points(then: Sequence[tuple[int, Memories]], parameters: Parameters) -> list[CoursePoint]:
+    """Activations at some moments; `then`: each of them, and the memory as it was or will be."""
+    if not then:
+        return []
+    moments = np.array([at for at, _ in then])
+    levels = base_levels_over(then[0][1], moments, parameters)
+    return [
+        CoursePoint(at=at, activation=float(level + adjustments(memory, at, parameters)[0]))
+        for (at, memory), level in zip(then, levels, strict=True)
+    ]
 
 
 def _after(use_ms: int, step_ms: float) -> Iterator[int]:
