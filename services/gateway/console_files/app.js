@@ -136,6 +136,7 @@ async function show({ again = false } = {}) {
   nav.replaceChildren(...TABS.map((each) => h("a", {
     href: addressOf(each), "aria-current": each === view ? "page" : null,
   }, VIEWS[each].title)));
+  nav.querySelector("[aria-current]")?.scrollIntoView({ inline: "nearest", block: "nearest" });
   document.title = `${VIEWS[view].title} · ${access.namespace} · Human Memory`;
   const focused = main.contains(document.activeElement) ? document.activeElement.id : "";
   const fresh = h("div", { class: "view", "aria-busy": "true", "data-address": location.hash });
