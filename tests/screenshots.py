@@ -53,6 +53,11 @@ def lived(address: str) -> str:
     now_ms = time.time_ns() // 1_000_000
     later_ms = now_ms - HOUR_MS - dialogue.ends_ms
     with Memory(address, namespace=NAMESPACE) as memory:
+        # Texts are linked to the concepts that are there when they come.
+        for name, kind in CONCEPTS.items():
+            memory.add_concept(name, kind, 0.6)
+        for source, relation, target in RELATIONS:
+            memory.add_relation(source, target, relation, 0.7)
         memory.store_batch(
             [
                 {
@@ -64,10 +69,6 @@ def lived(address: str) -> str:
                 for turn in dialogue.turns
             ]
         )
-        for name, kind in CONCEPTS.items():
-            memory.add_concept(name, kind, 0.6)
-        for source, relation, target in RELATIONS:
-            memory.add_relation(source, target, relation, 0.7)
         best = memory.search(QUESTION, record_access=False)[0].memory_id
         for days in USED_DAYS_AGO:
             memory.used([best], occurred_at=rfc3339(now_ms - days * DAY_MS))
