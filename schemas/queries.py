@@ -45,6 +45,7 @@ Wait = Annotated[
 ]
 
 
+_EXPIRES_AT = Field(None, description="From then on it counts as archived.")
 _INCLUDE_METADATA = Field(False, description="Add the metadata of each memory.")
 
 
@@ -294,6 +295,7 @@ class Found(Message):
     session: Session | None = None
     speaker: Speaker | None = None
     superseded_by: MemoryId | None = Field(None, description="What a newer memory says instead.")
+    expires_at: Milliseconds | None = _EXPIRES_AT
     copies: int | None = Field(None, description="So many say the same, if more than it.")
     metadata: Metadata | None = Field(None, description="With `include_metadata`.")
     explanation: Explanation | None = None
@@ -359,6 +361,7 @@ class InspectResult(RecallResult):
     speaker: Speaker | None
     pinned: bool
     recorded_at: Milliseconds
+    expires_at: Milliseconds | None = _EXPIRES_AT
     superseded_by: MemoryId | None = None
     derived_from: list[Source] = Field([], description="The memories it was made of.")
     derivatives: list[MemoryId] = Field(
@@ -381,6 +384,7 @@ class Listed(Message):
     created_at: LocalMilliseconds
     last_accessed: Milliseconds
     tags: Tags
+    expires_at: Milliseconds | None = _EXPIRES_AT
     metadata: Metadata | None = Field(None, description="With `include_metadata`.")
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from cognition.retrieval import retrieval_latency, retrieval_probability
 from schemas.queries import Explanation, Found, Reasons, TraceReason
 from services.readside.activation import Activations, kernel_of
+from services.readside.columns import expires_at
 from services.readside.documents import Document
 from services.readside.layout import hash64, kind_of
 from services.retrieval.search.ranking import Ranking
@@ -39,6 +40,7 @@ def _row(ranking: Ranking, i: int, document: Document) -> Found:
         session=document.session,
         speaker=document.speaker,
         superseded_by=UUID(superseded) if superseded else None,
+        expires_at=expires_at(state),
         copies=copies if (copies := ranking.copies.get(i, 1)) > 1 else None,
         metadata=document.metadata if plan.query.include_metadata else None,
         explanation=explanation_of(ranking.parts, i) if plan.query.explain else None,
