@@ -334,7 +334,7 @@ class Course(Message):
     """The course of a memory's activation, in nats, from its creation on.
 
     Ahead, nothing happens to it but at most a use now. It fades below `fading_threshold`, at the
-    earliest one horizon after it was recorded; None where it never does, or is not active.
+    earliest one horizon after it was recorded, or when it expires; None: never, or is not active.
     """
 
     fading_threshold: float

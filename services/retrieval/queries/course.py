@@ -14,7 +14,7 @@ from services.readside.activation import (
     kernel_of,
     threshold_of,
 )
-from services.readside.columns import ACTIVE, Memories
+from services.readside.columns import ACTIVE, Memories, expires_at
 from services.readside.due_index import DECAY_RATE_LEAST
 from services.retrieval.ports import Entry
 
@@ -71,8 +71,17 @@ def _after(use_ms: int, step_ms: float) -> Iterator[int]:
 
 def _fades_ms(entry: Entry, memories: Memories, now_ms: int) -> int | None:
     """The moment from which decay takes it, if nothing happens to it; None: never, or it has."""
-    if memories.states["status"][0] != ACTIVE or entry.state.pinned:
+    state = memories.states[0]
+    if state["status"] != ACTIVE:
         return None
+    ends_ms = float(expires_at(state) or np.inf)
+    if not entry.state.pinned:
+        ends_ms = min(ends_ms, _faint_ms(entry, memories, now_ms))
+    return int(ends_ms) if ends_ms < TIME_MS_MAX else None
+
+
+def _faint_ms(entry: Entry, memories: Memories, now_ms: int) -> float:
+    """The moment when its activation is at the threshold, and it may be archived."""
     parameters, traces = entry.parameters, memories.traces
     level = threshold_of(parameters) - float(adjustments(memories, now_ms, parameters)[0])
     crossing_ms = 1000.0 * crossing_time(
@@ -83,9 +92,7 @@ def _fades_ms(entry: Entry, memories: Memories, now_ms: int) -> int | None:
         kernel=kernel_of(parameters),
     )
     # Whatever its activation, it stays for one horizon after it was recorded.
-    earliest_ms = entry.state.recorded_ms + 1000.0 * parameters.horizon_seconds
-    moment_ms = max(crossing_ms, earliest_ms)
-    return int(moment_ms) if moment_ms < TIME_MS_MAX else None
+    return max(crossing_ms, entry.state.recorded_ms + 1000.0 * parameters.horizon_seconds)
 
 
 def _end_ms(entry: Entry, fades_ms: int | None, now_ms: int) -> int:

@@ -66,7 +66,8 @@ function made(run, addressOf) {
     .flatMap(([name, value]) => value.map((each) => [name, each.memory_id ?? each]))
     .filter(([, id]) => ID.test(id));
   return ids.length ? h("p", null, "Made: ", ids.map(([name, id], index) => [index ? ", " : "",
-    h("a", { href: addressOf("memory", { id }) }, `${name.replace(/s$/, "")} ${index + 1}`)])) : null;
+    h("a", { href: addressOf("memory", { id }) },
+      `${name.replace(/s$/, "")} ${index + 1}`)])) : null;
 }
 
 function card(run, { refresh, addressOf }) {

@@ -78,7 +78,13 @@ function fate(memory, now) {
   const has = `Its activation is ${nats(activation)} nats; it fades below ${
     nats(course.fading_threshold)}. `;
   if (status === "deleted") return `${has}It was forgotten; “Restore” brings it back.`;
+  if (memory.expires_at && Date.parse(memory.expires_at) <= now) {
+    return `${has}It expired on ${when(memory.expires_at)}: no search finds it unless it asks for all.`;
+  }
   if (status === "decayed") return `${has}It has faded: a strong cue finds it, and brings it back.`;
+  if (memory.expires_at && Date.parse(course.fades_at) === Date.parse(memory.expires_at)) {
+    return `${has}Before that it expires, on ${when(memory.expires_at)} (${ago(memory.expires_at, now)}).`;
+  }
   if (memory.pinned) return `${has}It is pinned: it never fades.`;
   if (!course.fades_at) return `${has}It will not fade.`;
   const at = `${when(course.fades_at)} (${ago(course.fades_at, now)})`;
@@ -156,7 +162,8 @@ function details(memory) {
   const rows = [
     ["id", h("code", null, memory.memory_id)], ["happened", when(memory.created_at)],
     ["recorded", memory.recorded_at && when(memory.recorded_at)],
-    ["context", memory.context], ["concepts", memory.concepts.join(", ")],
+    ["expires", memory.expires_at && when(memory.expires_at)], ["context", memory.context],
+      ["concepts", memory.concepts.join(", ")],
     ["salience", memory.salience.toFixed(2)],
     ["emotion", `valence ${memory.emotion_valence.toFixed(2)}, arousal ${
       memory.emotion_arousal.toFixed(2)}`],

@@ -40,7 +40,8 @@ export async function show(context) {
     fill(feed, [...lines, ...kept].slice(0, SHOWN));
     unshown = [];
   };
-  add(feed, h("li", { class: "faint nothing" }, "Nothing has happened since this page was opened."));
+  add(feed, h("li", { class: "faint nothing" },
+    "Nothing has happened since this page was opened."));
   drawn();
 
   // A burst of events is one look at the counts, and none while nobody looks at the page.

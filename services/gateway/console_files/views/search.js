@@ -49,7 +49,8 @@ function form({ params, go }) {
         value: params.as_of ? localInput(params.as_of) : "" }), "what was found at that moment"),
       field("Faded memories", select({ name: "decayed" },
         [["", "by a strong cue"], ["all", "all"], ["none", "none"]], params.decayed)),
-      field("At most", input("top", { type: "number", min: 1, max: 100, value: params.top ?? TOP }))),
+      field("At most", input("top", { type: "number", min: 1, max: 100,
+        value: params.top ?? TOP }))),
     h("label", { class: "check" },
       h("input", { type: "checkbox", name: "record", value: "1", checked: params.record === "1" }),
       "Record this search: what it finds gets stronger. Off, looking changes nothing.")));

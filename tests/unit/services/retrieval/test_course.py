@@ -23,10 +23,15 @@ DAY_MS = 86_400_000
 NOW_MS = TIME_MS + 3 * DAY_MS
 
 
+def queries_of(*events: MemoryEvent) -> MemoryQueries:
+    log = MemoryEventLog()  # never written to: looking appends nothing
+    return MemoryQueries(FoldedMemoryReader(FoldedSide(*events)), log)  # type: ignore[arg-type] # its rest
+
+
 async def inspected(
     events: list[MemoryEvent], *, now_ms: int = NOW_MS, **asked: Any
 ) -> InspectResult:
-    queries = MemoryQueries(FoldedMemoryReader(FoldedSide(*events)), MemoryEventLog())
+    queries = queries_of(*events)
     reply = await queries.inspect(inspect(ANN, namespace=NAMESPACES[0], **asked), now_ms)
     return InspectResult.model_validate(reply.result)
 
@@ -39,7 +44,7 @@ STORED = small_stored(ANN, envelope=around(TIME_MS, "ann"))
 
 
 async def test_a_course_is_only_told_where_it_is_asked_for() -> None:
-    queries = MemoryQueries(FoldedMemoryReader(FoldedSide(STORED)), MemoryEventLog())
+    queries = queries_of(STORED)
 
     reply = await queries.inspect(inspect(ANN, namespace=NAMESPACES[0]), NOW_MS)
 
@@ -111,6 +116,16 @@ async def test_pinned_or_faded_memory_has_no_moment_of_fading(events: list[Memor
 
     assert told.course is not None
     assert told.course.fades_at is None
+
+
+async def test_expiry_comes_before_fading_and_no_use_puts_it_off() -> None:
+    ends_ms = NOW_MS + DAY_MS
+    envelope = around(TIME_MS, "ann")
+
+    told = await inspected([small_stored(ANN, envelope=envelope, expires_at=ends_ms)], course=5)
+
+    assert told.course is not None
+    assert (told.course.fades_at, told.course.fades_at_if_used) == (ends_ms, ends_ms)
 
 
 @EXAMPLES
