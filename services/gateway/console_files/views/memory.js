@@ -79,11 +79,12 @@ function fate(memory, now) {
     nats(course.fading_threshold)}. `;
   if (status === "deleted") return `${has}It was forgotten; “Restore” brings it back.`;
   if (memory.expires_at && Date.parse(memory.expires_at) <= now) {
-    return `${has}It expired on ${when(memory.expires_at)}: no search finds it unless it asks for all.`;
+    return `${has}It expired on ${when(memory.expires_at)}: only a search for all finds it.`;
   }
   if (status === "decayed") return `${has}It has faded: a strong cue finds it, and brings it back.`;
   if (memory.expires_at && Date.parse(course.fades_at) === Date.parse(memory.expires_at)) {
-    return `${has}Before that it expires, on ${when(memory.expires_at)} (${ago(memory.expires_at, now)}).`;
+    return `${has}Before that it expires, on ${when(memory.expires_at)} (${
+      ago(memory.expires_at, now)}).`;
   }
   if (memory.pinned) return `${has}It is pinned: it never fades.`;
   if (!course.fades_at) return `${has}It will not fade.`;
