@@ -74,24 +74,43 @@ export async function show(context) {
   });
 }
 
-// For as long as the view is open: a stream that ends is opened again.
+// For as long as the view is open and in sight: a stream that ends is opened again. A page in the
+// background gives its connection back, since a browser has six for one host.
 async function follow(happened, opened, lost, signal) {
+  let again = false;
   for (let failures = 0; !signal.aborted;) {
+    await inSight(signal);
+    const connection = new AbortController();
+    const close = () => connection.abort();
+    signal.addEventListener("abort", close);
+    document.addEventListener("visibilitychange", close, { signal: connection.signal });
     try {
       const begun = () => {
-        opened(failures > 0);
+        opened(again);
         failures = 0;
       };
-      for await (const event of events("GET", "v1/events", { signal,
-        opened: begun })) happened(event);
+      const following = { signal: connection.signal, opened: begun };
+      for await (const event of events("GET", "v1/events", following)) happened(event);
     } catch (error) {
-      if (signal.aborted) return;
       if (error.status === 401 || error.status === 403) return lost();
     }
+    close();
+    signal.removeEventListener("abort", close);
+    again = true;
+    if (document.hidden || signal.aborted) continue;
     lost();
     const pause = REPEAT_MS[Math.min(failures, REPEAT_MS.length - 1)];
     failures += 1;
     await new Promise((resolve) => setTimeout(resolve, pause));
+  }
+}
+
+async function inSight(signal) {
+  while (document.hidden && !signal.aborted) {
+    await new Promise((resolve) => {
+      document.addEventListener("visibilitychange", resolve, { once: true });
+      signal.addEventListener("abort", resolve, { once: true });
+    });
   }
 }
 
