@@ -3,7 +3,10 @@
 import { svg } from "./dom.js";
 import { day, nats, signed, when } from "./format.js";
 
-const WIDTH = 720;
+// On a phone plots are drawn as narrow as they are shown, so that their words stay readable.
+export const narrow = matchMedia("(max-width: 40rem)").matches;
+export const WIDTH = narrow ? 380 : 720;
+const TIMES = narrow ? [0, 1] : [0, 1 / 3, 2 / 3, 1];
 
 export const PARTS = [
   ["base", "B: history of use"],
@@ -86,9 +89,10 @@ export function activationCurve(course, uses, now) {
       y2: y(level) }),
     svg("text", { x: edge.left - 6, y: y(level) + 4, "text-anchor": "end" }, nats(level, 0)),
   ]),
-  [0, 1, 2, 3].map((part) => first + (part / 3) * (last - first)).map((time, part) =>
-    svg("text", { x: x(time), y: height - 8, "text-anchor": ["start", "middle", "middle",
-      "end"][part] },
+  TIMES.map((part) => [part, first + part * (last - first)]).map(([part, time]) =>
+    svg("text", {
+      x: x(time), y: height - 8, "text-anchor": { 0: "start", 1: "end" }[part] ?? "middle",
+    },
       last - first > 3 * 86_400_000 ? day(time) : when(time))),
   svg("line", { class: "now", x1: x(now), x2: x(now), y1: edge.top, y2: height - edge.bottom }),
   svg("text", { class: "now", x: x(now) + 4, y: edge.top + 8 }, "now"),

@@ -2,9 +2,8 @@
 
 import { h, svg } from "./dom.js";
 import { duration, nats } from "./format.js";
-import { ticks } from "./charts.js";
+import { WIDTH, ticks } from "./charts.js";
 
-const WIDTH = 720;
 const HEIGHT = 200;
 const POINTS = 100;
 const EDGE = { left: 40, right: 12, top: 12, bottom: 26 };

@@ -1,13 +1,14 @@
 // Concepts and relations; what a concept is close to, and which memories it brings to mind.
 
 import { at, get, post } from "../api.js";
+import { narrow } from "../charts.js";
 import { action, add, button, field, fill, h, note, said, svg, table } from "../dom.js";
 import { count, counted, nats } from "../format.js";
 import { laidOut } from "../layout.js";
 
 export const title = "Graph";
 const NODES_MAX = 80;
-const [WIDTH, HEIGHT] = [800, 520];
+const [WIDTH, HEIGHT] = narrow ? [380, 400] : [800, 520];
 const MEMORIES = 7;
 
 export async function show(context) {
