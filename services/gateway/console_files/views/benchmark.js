@@ -32,8 +32,8 @@ async function run(body, place, state, signal) {
     if (data.phase === "error") throw new Error(data.detail);
     if (data.phase === "complete") {
       Object.assign(latest, { store: data.store, retrieve: data.retrieve });
-      state.textContent = 
-        `Done: ${count(data.total_memories)} memories in ${(data.total_time_ms / 1_000).toFixed(1)} s.`;
+      const seconds = (data.total_time_ms / 1_000).toFixed(1);
+      state.textContent = `Done: ${count(data.total_memories)} memories in ${seconds} s.`;
     } else {
       latest[data.phase] = { ...data, count: data.total_stored ?? data.total_searched };
       fill(state, `${NAMES[data.phase]} `, h("progress", { value: data.progress, max: 1,
