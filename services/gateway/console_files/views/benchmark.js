@@ -15,11 +15,10 @@ export async function show({ root, signal }) {
   const state = h("p", { role: "status", id: "benchmark-state" });
   const rows = h("div");
   add(root, h("h1", null, "Benchmark"), h("section", null,
-    h("p", null, "It writes memories of the type “benchmark” into the namespace and searches there. ",
+    h("p", null, "It writes memories of the type “benchmark” into the namespace, and searches. ",
       "Use a namespace of its own."),
-    h("div", { class: "fields" }, field("Memories to store", stores), field("At the same time",
-      batch),
-      field("Searches", searches)),
+    h("div", { class: "fields" }, field("Memories to store", stores),
+      field("At the same time", batch), field("Searches", searches)),
     h("p", { class: "actions" }, action("Run", () => run(
       { count: +stores.value, batch_size: +batch.value, search_count: +searches.value }, rows,
         state, signal),
