@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.quality.material import Asked, Loaded, asked, loaded
-from bench.quality.vectors import vectors_of
+from bench.quality.vectors import Vectors
 from cognition.base_level import FloatArray
 from cognition.language.emoji import named
 from cognition.lexical import bounded
+from cognition.matching import time_evidence
 from human_memory.conversation import read
 from schemas.ids import derive
 from schemas.inbox import Store
@@ -40,6 +41,7 @@ _OFF = {
     "lexical_weight": 0.0,
     "speaker_weight": 0.0,
     "length_weight": 0.0,
+    "time_weight": 0.0,
 }
 # One weight scales the words, another the rest: two passes tell all kinds of evidence apart.
 _MEANING = ParameterOverrides.model_validate(
@@ -65,6 +67,7 @@ class Features:
     told: FloatArray
     speaker: FloatArray
     length: FloatArray
+    time: FloatArray
     base: FloatArray
     needed: NDArray[np.bool_]
 
@@ -79,6 +82,7 @@ class Features:
             + parameters.lexical_weight * (self.words if own else self.told)
             + parameters.speaker_weight * self.speaker
             + parameters.length_weight * self.length
+            + parameters.time_weight * self.time
         )
 
 
@@ -135,7 +139,7 @@ def _folded(stores: Sequence[Store], vectors: NDArray[np.float16]) -> View:
     return fold_log(events)
 
 
-def features_of(files: Sequence[Path], vectors: Path) -> Iterator[Features]:
+def features_of(files: Sequence[Path], vectors: Vectors) -> Iterator[Features]:
     """The evidence of all questions at all moments; a file is one kind of talk, by its name."""
     for file in files:
         conversation = read(file)
@@ -148,11 +152,11 @@ def features_of(files: Sequence[Path], vectors: Path) -> Iterator[Features]:
 
 
 def _dialogue(
-    kind: str, dialogue: Loaded, questions: list[Asked], folder: Path
+    kind: str, dialogue: Loaded, questions: list[Asked], vectors: Vectors
 ) -> Iterator[Features]:
     texts = [indexed_text(store, store.occurred_at or 0) for store in dialogue.stores]
-    namespace = Namespace(dialogue.stores, vectors_of(texts, folder))
-    asked_for = vectors_of([named(each.text) for each in questions], folder)
+    namespace = Namespace(dialogue.stores, vectors.of(texts))
+    asked_for = vectors.of([named(each.text) for each in questions], query=True)
     for question, vector in zip(questions, asked_for, strict=True):
         wanted = np.isin(dialogue.keys, sorted(question.evidence))
         seen: dict[int, dict[str, FloatArray]] = {}
@@ -169,6 +173,7 @@ def _dialogue(
                 question=question,
                 moment=moment,
                 base=history.base + history.emotion,
+                time=time_evidence(memories.states["created_ms"], plan.times.spans),
                 needed=wanted[candidates.rows],
                 **seen[count],
             )

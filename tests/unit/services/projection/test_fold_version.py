@@ -38,6 +38,7 @@ MEANT = {
     1: "ef6743726956efde3a637d183ca11c198531795a6b92df873d3adf40319712c2",
     2: "0c2c31af12e3312e7b5a295ac07eed31eb305e93cea3448801d79233a4e228f0",
     3: "39f94ec8e802b4483ee94cf8c57a74e4c34284ffebe13309c73f8049d7d0eca7",
+    4: "7951af1f9bae7b7caae477c9461e74a2765eedb040734ad371519e6a1f744c19",
 }
 REMEDY = """
 The fold of the recorded logs is not what it was: every read side there is differs from what this
