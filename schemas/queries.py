@@ -7,6 +7,7 @@ from pydantic import Field, JsonValue, TypeAdapter
 
 from schemas import limits
 from schemas.corrections import CorrectionRecord
+from schemas.courses import Course
 from schemas.fields import (
     WHOLE,
     ConceptName,
@@ -329,26 +330,6 @@ class AccessRecord(Message):
     accessed_at: Milliseconds
     kind: str
     context: str | None
-
-
-class CoursePoint(Message):
-    at: Milliseconds
-    activation: float
-
-
-class Course(Message):
-    """The course of a memory's activation, in nats, from its creation on.
-
-    Ahead, nothing happens to it but at most a use now. It fades below `fading_threshold`, at the
-    earliest one horizon after it was recorded, or when it expires; None: never, or is not active.
-    """
-
-    fading_threshold: float
-    fades_at: Milliseconds | None
-    fades_at_if_used: Milliseconds | None
-    past: list[CoursePoint]
-    ahead: list[CoursePoint]
-    ahead_if_used: list[CoursePoint]
 
 
 class InspectResult(RecallResult):

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from cognition.crossing import crossing_time
+from schemas.courses import Course, CoursePoint
 from schemas.limits import TIME_MS_MAX
 from schemas.parameters import Parameters
-from schemas.queries import Course, CoursePoint
 from services.readside.activation import (
     adjustments,
     base_levels_over,

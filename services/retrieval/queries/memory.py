@@ -7,6 +7,7 @@ import numpy as np
 import orjson
 
 from schemas.corrections import CorrectionRecord
+from schemas.courses import Course
 from schemas.errors import NotFound
 from schemas.events import AccessedData, AccessedMemory, MemoryAccessed
 from schemas.fields import NEVER, Expiry
@@ -15,7 +16,6 @@ from schemas.limits import ACCESS_HISTORY_MAX
 from schemas.parameters import Parameters
 from schemas.queries import (
     AccessRecord,
-    Course,
     Inspect,
     InspectResult,
     Recall,
