@@ -16,7 +16,7 @@ export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down demo check unit test faults bench-speed bench-quality bench-human bench-maintenance simulate-year docs lock clean
+.PHONY: help setup up down demo check unit test faults bench-speed bench-quality bench-human bench-maintenance simulate-year screenshots docs lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ bench-maintenance: setup ## Measure decay and consolidation, and searches while 
 
 simulate-year: setup ## Live a year on a virtual clock: report and plots in docs/year
 	$(PYTHON) -m bench.year
+
+screenshots: setup ## Make the console's pictures in docs (TO=folder: of all views, light and dark)
+	$(PYTHON) -m tests.screenshots $(if $(TO),--all $(TO))
 
 docs: setup ## Write the generated files again: schemas, reference pages
 	$(PYTHON) -m schemas.generate

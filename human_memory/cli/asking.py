@@ -153,6 +153,9 @@ class InspectOptions(QueryOptions):
 
     memory_id: MemoryIdArgument
     as_of: AsOfOption = None
+    course: Annotated[
+        int, typer.Option(help="Add when it fades, and so many points of its activation.")
+    ] = 0
 
 
 @command(app)

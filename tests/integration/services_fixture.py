@@ -105,15 +105,19 @@ class System:
     processes: list[ServiceProcess] = field(default_factory=list)
 
     def start(
-        self, *names: str, module: str = "services.run", **environment: str
+        self,
+        *names: str,
+        module: str = "services.run",
+        at: dict[str, int] | None = None,
+        **environment: str,
     ) -> ServiceProcess:
         """Start services in one process; see `ServiceProcess.ready`.
 
-        `module`: what is run, with the arguments of `services.run`.
+        `module`: what is run, with the arguments of `services.run`. `at`: the ports, if not any.
         """
-        ports: dict[str, int] = {}
+        ports = dict(at or {})
         for name in names:
-            ports[name] = free_port(set(ports.values()))
+            ports.setdefault(name, free_port(set(ports.values())))
         log = self.folder / f"{'-'.join(names)}-{len(self.processes)}.log"
         given = [f"--port={name}={port}" for name, port in ports.items()]
         launch = Launch(
