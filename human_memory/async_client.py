@@ -10,6 +10,7 @@ from human_memory._client import calls
 from human_memory._client.arguments import Keyed
 from human_memory._client.calls import BATCH_SIZE_DEFAULT, Call
 from human_memory._client.connecting import connect_async
+from human_memory._client.guessing import guessing
 from human_memory.client import Memory
 from human_memory.models import MemoryCreated
 
@@ -30,6 +31,7 @@ def _awaited(
     return awaited
 
 
+@guessing
 class AsyncMemory:
     """A memory for an agent, over `http://`, `https://` or, without a gateway, `kafka://host:port`.
 

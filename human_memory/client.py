@@ -27,6 +27,7 @@ from human_memory._client.arguments import (
 )
 from human_memory._client.calls import BATCH_SIZE_DEFAULT, Call
 from human_memory._client.connecting import connect
+from human_memory._client.guessing import guessing
 from human_memory._client.turns import turn_items
 from human_memory.models import (
     Concept,
@@ -57,6 +58,7 @@ from human_memory.models import (
 T = TypeVar("T")
 
 
+@guessing
 class Memory:
     """A memory for an agent, over `http://`, `https://` or, without a gateway, `kafka://host:port`.
 

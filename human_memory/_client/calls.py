@@ -35,6 +35,7 @@ from human_memory._client.arguments import (
     Whose,
     unexpected,
 )
+from human_memory._client.warned import passed_on
 from human_memory.exceptions import ValidationError
 from human_memory.routes import Route
 
@@ -146,8 +147,8 @@ def recall(memory_id: str, more: RecallMore) -> Call[models.MemoryInfo]:
 
 
 def _heard(reply: W) -> W:
-    """The same, once its warning is in the log: a list of results has no place for it."""
-    if reply.warning is not None:
+    """The same, once its warning is told: a list of results has no place for it."""
+    if reply.warning is not None and not passed_on(reply.warning):
         _log.warning("%s", reply.warning)
     return reply
 
