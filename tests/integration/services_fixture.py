@@ -32,7 +32,7 @@ from stack.state import free_port
 from tests.polling import eventually
 
 ROOT = Path(__file__).parents[2]
-# A start imports torch: 10 s on two idle cores, several times that beside other tests.
+# A start takes 4 s on two idle cores, several times that beside other tests.
 READY_SECONDS = 240.0
 STOP_SECONDS = 20.0
 FOLD_SECONDS = 60.0
