@@ -108,14 +108,14 @@ class System:
         self,
         *names: str,
         module: str = "services.run",
-        at: dict[str, int] | None = None,
+        port: str = "",
         **environment: str,
     ) -> ServiceProcess:
         """Start services in one process; see `ServiceProcess.ready`.
 
-        `module`: what is run, with the arguments of `services.run`. `at`: the ports, if not any.
+        `module`: what is run, with the arguments of `services.run`. `port`: of the first one, if not any.
         """
-        ports = dict(at or {})
+        ports = {names[0]: int(port)} if port else {}
         for name in names:
             ports.setdefault(name, free_port(set(ports.values())))
         log = self.folder / f"{'-'.join(names)}-{len(self.processes)}.log"
