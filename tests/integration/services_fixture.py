@@ -113,7 +113,7 @@ class System:
     ) -> ServiceProcess:
         """Start services in one process; see `ServiceProcess.ready`.
 
-        `module`: what is run, with the arguments of `services.run`. `port`: of the first, if not any.
+        `module`: what is run, with the arguments of `services.run`. `port`: of the first service.
         """
         ports = {names[0]: int(port)} if port else {}
         for name in names:
