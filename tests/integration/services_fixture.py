@@ -32,7 +32,7 @@ from stack.state import free_port
 from tests.polling import eventually
 
 ROOT = Path(__file__).parents[2]
-# A start imports torch: 10 s on two idle cores, several times that beside other tests.
+# A start takes 4 s on two idle cores, several times that beside other tests.
 READY_SECONDS = 240.0
 STOP_SECONDS = 20.0
 FOLD_SECONDS = 60.0
@@ -108,14 +108,14 @@ class System:
         self,
         *names: str,
         module: str = "services.run",
-        at: dict[str, int] | None = None,
+        port: str = "",
         **environment: str,
     ) -> ServiceProcess:
         """Start services in one process; see `ServiceProcess.ready`.
 
-        `module`: what is run, with the arguments of `services.run`. `at`: the ports, if not any.
+        `module`: what is run, with the arguments of `services.run`. `port`: of the first service.
         """
-        ports = dict(at or {})
+        ports = {names[0]: int(port)} if port else {}
         for name in names:
             ports.setdefault(name, free_port(set(ports.values())))
         log = self.folder / f"{'-'.join(names)}-{len(self.processes)}.log"

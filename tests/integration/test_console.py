@@ -225,7 +225,7 @@ async def test_events_are_shown_as_they_happen_also_after_the_gateway_was_away(
 
     await gateway.stop()
     await expect(page.get_by_role("alert")).to_contain_text("does not answer")
-    again = system.start("gateway", at={"gateway": port})
+    again = system.start("gateway", port=str(port))
     await again.ready()
     await expect(page.locator("#live")).to_have_text("live")
     await stored(http, "It is back.")
@@ -242,7 +242,7 @@ async def test_every_view_is_accessible_and_asks_nobody_else(
     page = watched.page
     memory = await stored(http, "Noemi works in Bern.", tags=["work"], speaker="Ann", session="1")
     await http.post("/v1/graph/concepts", json={"name": "Noemi", "type": "person"})
-    found = {}
+    found: dict[str, list[str]] = {}
 
     for view in VIEWS:
         given = {"memory": {"id": memory}, "search": {"q": "Noemi"}, "graph": {"concept": "Noemi"}}
