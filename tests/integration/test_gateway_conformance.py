@@ -111,7 +111,7 @@ async def test_no_request_that_the_openapi_document_allows_or_forbids_breaks_the
     settings = "[phases.coverage]\nunexpected-methods = []\n"
     (tmp_path / "schemathesis.toml").write_text(settings)
     document = tmp_path / "openapi.json"
-    document.write_text(json.dumps(await fuzzable(gateway)))
+    document.write_text(json.dumps(await fuzzable(gateway, namespace)))
 
     outcome = await run(
         *(sys.executable, "-m", "schemathesis.cli", "run", str(document), "--url", gateway),
@@ -124,7 +124,7 @@ async def test_no_request_that_the_openapi_document_allows_or_forbids_breaks_the
     assert outcome.code == 0, outcome.output
 
 
-async def fuzzable(gateway: str) -> dict[str, Any]:
+async def fuzzable(gateway: str, namespace: str) -> dict[str, Any]:
     """The document without what is good or bad by the time: keys, cursors, deadlines, moments.
 
     Streams are left out too, as they don't end.
@@ -156,6 +156,9 @@ async def fuzzable(gateway: str) -> dict[str, Any]:
     content = schemas["StoreRequest"]["properties"]["content"]
     schemas["CorrectRequest"]["properties"]["content"] = content
     del schemas["CorrectRequest"]["properties"]["reversed"]
+    # The name is that in the header.
+    schemas["DeleteNamespaceRequest"]["properties"]["confirm"] = {"const": namespace}
+    schemas["DeleteNamespaceRequest"].pop("examples", None)
     everything = schemas["ForgetMatchingRequest"]
     everything.pop("examples")  # by conditions
     everything["required"] = ["all"]

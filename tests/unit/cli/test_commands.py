@@ -15,7 +15,7 @@ from human_memory import __version__
 from human_memory.cli.commands import HOMES, app, commands_of
 
 # Where there are no commands, but what they share.
-SHARED = {"__main__", "command", "commands", "options", "output", "rendering"}
+SHARED = {"__main__", "bus_options", "command", "commands", "options", "output", "rendering"}
 
 
 def shown(*arguments: str) -> str:

@@ -132,7 +132,7 @@ async def test_body_is_bounded_where_none_is_read(path: str) -> None:
                 *("query", "top_k", "min_activation", "types", "tags", "filter", "session"),
                 *("speaker", "created_after", "created_before", "context", "active_concepts"),
                 *("as_of", "record_access", "include_decayed", "include_metadata", "noise"),
-                *("seed", "explain", "collapse", "parameters"),
+                *("seed", "explain", "collapse", "parameters", "utc_offset"),
             },
         ),
     ],
