@@ -16,7 +16,7 @@ from schemas.queries import Search
 from services.projection.fold.fold import fold_log
 from services.readside.activation import activations, threshold_of
 from services.readside.collections import PARAMETERS
-from services.readside.columns import DELETED
+from services.readside.columns import ACTIVE, DECAYED, DELETED
 from services.retrieval.queries.memory import with_access
 from services.retrieval.search.rows import explanation_of
 from tests.builders import (
@@ -88,9 +88,10 @@ def test_what_is_found_is_visible_above_the_threshold_and_in_order(
 
     ranking = ranked(view, query, now_ms=now_ms)
 
-    allowed = ("active", "decayed") if query.include_decayed else ("active",)
-    states = {ref[1]: memory.state for ref, memory in of_namespace(view).items()}
-    assert set(found(ranking)) == {k for k, state in states.items() if state.status in allowed}
+    allowed = (ACTIVE, DECAYED) if query.include_decayed else (ACTIVE,)
+    now = memories_of(of_namespace(view)).at_present(now_ms)
+    codes = dict(zip(map(UUID, now.ids), now.states["status"].tolist(), strict=True))
+    assert set(found(ranking)) == {k for k, code in codes.items() if code in allowed}
     totals = [ranking.total[i] for i in ranking.order]
     assert totals == sorted(totals, reverse=True)
 

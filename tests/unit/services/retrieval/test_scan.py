@@ -36,8 +36,8 @@ def nearest(candidates: Candidates, plan: SearchPlan, count: int) -> np.ndarray:
     return scan.nearest(columns, plan, cosines, count)
 
 
-def statuses(candidates: Candidates, rows: np.ndarray) -> set[int]:
-    return set(candidates.columns.column("status", rows).tolist())
+def statuses(candidates: Candidates, rows: np.ndarray, moment_ms: int) -> set[int]:
+    return set(candidates.columns.statuses(rows, moment_ms).tolist())
 
 
 @EXAMPLES
@@ -52,10 +52,11 @@ def test_nearest_are_the_active_ones_with_the_highest_cosines_and_of_equals_the_
     ids, evidence = evidence_of(view, plan)
     cosine = dict(zip(ids, evidence.cosines.tolist(), strict=True))
     columns = candidates.columns
-    active = np.flatnonzero(columns.column("status", np.arange(len(columns))) == ACTIVE).tolist()
+    codes = columns.statuses(slice(0, len(columns)), plan.moment_ms)
+    active = np.flatnonzero(codes == ACTIVE).tolist()
     best = sorted((-cosine[columns.ids[row]], columns.ids[row]) for row in active)[:count]
     assert sorted(columns.names(found)) == sorted(name for _, name in best)
-    assert statuses(candidates, found) <= {ACTIVE}
+    assert statuses(candidates, found, plan.moment_ms) <= {ACTIVE}
 
 
 @EXAMPLES
@@ -70,7 +71,8 @@ def test_matching_are_those_with_the_best_words_the_best_first_and_of_equals_the
     ids, evidence = evidence_of(view, plan)
     score = dict(zip(ids, evidence.bm25.tolist(), strict=True))
     columns = candidates.columns
-    active = np.flatnonzero(columns.column("status", np.arange(len(columns))) == ACTIVE).tolist()
+    codes = columns.statuses(slice(0, len(columns)), plan.moment_ms)
+    active = np.flatnonzero(codes == ACTIVE).tolist()
     best = sorted((-score[columns.ids[row]], columns.ids[row]) for row in active)
     assert columns.names(found) == [name for each, name in best if each < 0][:count]
 
