@@ -31,6 +31,7 @@ from schemas.fields import (
 from schemas.filters import MetadataFilter
 from schemas.maintenance import Job
 from schemas.parameters import ParameterOverrides
+from schemas.passages import FoundPassage
 from schemas.replies import ErrorReply
 from schemas.selection import Conditions, Select
 
@@ -292,6 +293,7 @@ class Found(Message):
     speaker: Speaker | None = None
     superseded_by: MemoryId | None = Field(None, description="What a newer memory says instead.")
     copies: int | None = Field(None, description="So many say the same, if more than it.")
+    passage: FoundPassage | None = Field(None, description="The nearest one of a long memory.")
     metadata: Metadata | None = Field(None, description="With `include_metadata`.")
     explanation: Explanation | None = None
     reasons: Reasons | None = Field(None, description="With `explain`.")
@@ -335,6 +337,7 @@ class InspectResult(RecallResult):
     session: Session | None
     speaker: Speaker | None
     pinned: bool
+    passages: int = Field(1, description="In so many the content is embedded.")
     recorded_at: Milliseconds
     superseded_by: MemoryId | None = None
     derived_from: list[Source] = Field([], description="The memories it was made of.")

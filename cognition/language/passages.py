@@ -2,13 +2,20 @@
 
 import re
 import unicodedata
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
+from itertools import accumulate
 
 # An embedding model takes 256 word pieces, the two that mark begin and end included; the date and
 # speaker before the text are some more.
 PIECES = 220
 # What each further letter of an ASCII word adds: English words of five letters are 1.3 on average.
 _INSIDE = 0.15
+# An emoji is embedded as its name.
+_OF_A_SIGN = 4.0
+# A passage holds an even share of what is left, or up to so much less or more of it.
+_SLACK = 0.3
+_WIDER = 1.2
 # Ends of a passage in the order of preference, each with what follows it.
 _ENDS = tuple(
     map(re.compile, (r"\n\s*\n", r"\n", r"[.!?…]\s|[。！？।॥۔؟]", r"[;:,、，；：،]\s?", r"\s"))
@@ -23,8 +30,8 @@ class Passage:
     end: int
 
 
-def pieces(text: str, place: int) -> float:
-    """An estimate of the word pieces that a character of a text adds.
+def pieces(text: str) -> list[float]:
+    """Estimates of the word pieces that each character of a text adds.
 
     A word is one at least, longer ones are more; other scripts than Latin are in pieces of one
     character, taken apart (a Korean syllable is three). Above the truth in ordinary texts, but not
@@ -32,32 +39,39 @@ def pieces(text: str, place: int) -> float:
 
     Args:
         text: A text.
-        place: Where the character stands in it.
 
     Returns:
-        Word pieces, part of one inside a word.
+        Word pieces by character, part of one inside a word.
 
     Source:
         None: an estimate, counted against the tokenizer of all-MiniLM-L6-v2.
     """
-    character = text[place]
-    if character.isspace():
-        return 0.0
-    if character.isascii():
-        inside = place and text[place - 1].isascii() and text[place - 1].isalpha()
-        return _INSIDE if inside and character.isalpha() else 1.0
-    return float(len(unicodedata.normalize("NFD", character)))
+    found, inside = [], False
+    for character in text:
+        letter = character.isascii() and character.isalpha()
+        if character.isspace():
+            found.append(0.0)
+        elif character.isascii():
+            found.append(_INSIDE if inside and letter else 1.0)
+        elif unicodedata.category(character) == "So":
+            found.append(_OF_A_SIGN)
+        else:
+            found.append(float(len(unicodedata.normalize("NFD", character))))
+        inside = letter
+    return found
 
 
-def passages(text: str, limit: float = PIECES) -> list[Passage]:
+def passages(text: str, most: int, limit: float = PIECES) -> list[Passage]:
     """The passages of a text, in its order; together they are the text, without overlap.
 
-    A passage ends where a paragraph, line, sentence, clause or word does, the best of these in the
-    last half of what it may hold; else in a word. By `pieces` it holds `limit` at most.
+    They are of like length, and each ends where a paragraph, line, sentence, clause or word does,
+    the best of these that is near; else in a word. By `pieces` each holds `limit` at most, but in
+    a text that would be more than `most` of them they are longer.
 
     Args:
         text: A text.
-        limit: Word pieces that a passage may hold, 3 at least.
+        most: Passages there may be.
+        limit: Word pieces that a passage may hold, 4 at least.
 
     Returns:
         Passages; none of an empty text.
@@ -65,28 +79,40 @@ def passages(text: str, limit: float = PIECES) -> list[Passage]:
     Source:
         None: so that each passage is embedded whole.
     """
+    before = [0.0, *accumulate(pieces(text))]
+    found = _split(text, before, limit)
+    while len(found) > most:
+        limit *= _WIDER
+        found = _split(text, before, limit)
+    return found
+
+
+def _split(text: str, before: list[float], limit: float) -> list[Passage]:
     found: list[Passage] = []
-    start, length = 0, len(text)
-    while start < length:
-        end = _end(text, start, limit)
+    start = 0
+    while start < len(text):
+        end = _end(text, before, start, limit)
         found.append(Passage(start, end))
         start = end
     return found
 
 
-def _end(text: str, start: int, limit: float) -> int:
-    """The place where the passage ends that begins at `start`."""
-    held, half, end = 0.0, start, start
-    while end < len(text):
-        held += pieces(text, end)
-        if held > limit:
-            break
-        end += 1
-        if held <= limit / 2:
-            half = end
-    if end == len(text):
-        return end
+def _end(text: str, before: list[float], start: int, limit: float) -> int:
+    """The place where the passage ends that begins at `start`.
+
+    `before`: word pieces before each character of the text, and of all of it.
+    """
+    held = before[start]
+    left = before[-1] - held
+    if left <= limit:
+        return len(text)
+    share = left / -(-left // limit)
+    least, most = held + (1 - _SLACK) * share, held + min(limit, (1 + _SLACK) * share)
+    first = bisect_left(before, least, start + 1)
+    last = max(bisect_right(before, most) - 1, start + 1)
+    goal = held + share
     for ends in _ENDS:
-        if places := [m.end() for m in ends.finditer(text, half, end)]:
-            return places[-1]
-    return max(end, start + 1)
+        places = [match.end() for match in ends.finditer(text, first - 1, last)]
+        if places := [place for place in places if first <= place]:
+            return min(places, key=lambda place: abs(before[place] - goal))
+    return last

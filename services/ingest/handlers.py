@@ -32,6 +32,7 @@ from services.ingest.domain import (
     is_bound_to_its_key,
     occurred_ms,
 )
+from services.ingest.passages import split
 from services.ingest.ports import Appended, EventLog, Memories, Vocabularies, appended_of
 from services.ingest.progress import Progress, partition_of
 from services.ingest.texts import Texts
@@ -100,6 +101,7 @@ class Ingest:
         self._progress = Progress(self.ownership)
         self._log = event_log
         self._texts = Texts(embedder, memories, vocabularies)
+        self._dimension = embedder.dimension
         self._vocabularies = vocabularies
         self._dead_letters = dead_letters
         self._replier = replier
@@ -161,9 +163,9 @@ class Ingest:
         at_once = []
         for item in items:
             if item.reply_to is not None and item.error is None and item.visible_by is not None:
-                self._visible.send(item.reply_to, _reply(item), item.visible_by)
+                self._visible.send(item.reply_to, self._reply(item), item.visible_by)
             elif item.reply_to is not None:
-                at_once.append((item.reply_to, _reply(item)))
+                at_once.append((item.reply_to, self._reply(item)))
         await self._replier.send(at_once)
 
     def _item(self, record: Any) -> Item:
@@ -246,29 +248,32 @@ class Ingest:
                 item.error = error
         return events
 
+    def _reply(self, item: Item) -> Reply:
+        if item.error is not None:
+            return error_reply(item.error)
+        assert item.command is not None
+        assert item.received is not None
+        result: StoreResult | AcceptedResult
+        if isinstance(item.command, Store):
+            told = item.command.occurred_at  # with the offset there
+            # Not of the event: a repeat, whose event is in the log, gets the same reply.
+            passages = len(split(item.command.content, self._dimension))
+            result = StoreResult(
+                memory_id=item.strengthened or cause_of(item.command, item.received),
+                activation=FRESH_ACTIVATION,
+                created_at=item.time_ms if told is None or item.strengthened else told,
+                strengthened=True if item.strengthened else None,
+                passages=passages if passages > 1 else None,
+            )
+        else:
+            assert item.event_id is not None
+            result = AcceptedResult(event_id=item.event_id)
+        answer = result.model_dump(mode="json", exclude_none=True)
+        return Reply(result=answer, position=item.position)
+
 
 def _is_another_body(command: InboxMessage | None, appended: Appended) -> bool:
     """True where its key was used before for something else."""
     if command is None or not is_bound_to_its_key(command):
         return False
     return appended.body_hash not in (None, body_hash_of(command))
-
-
-def _reply(item: Item) -> Reply:
-    if item.error is not None:
-        return error_reply(item.error)
-    assert item.command is not None
-    assert item.received is not None
-    result: StoreResult | AcceptedResult
-    if isinstance(item.command, Store):
-        told = item.command.occurred_at  # with the offset there
-        result = StoreResult(
-            memory_id=item.strengthened or cause_of(item.command, item.received),
-            activation=FRESH_ACTIVATION,
-            created_at=item.time_ms if told is None or item.strengthened else told,
-            strengthened=True if item.strengthened else None,
-        )
-    else:
-        assert item.event_id is not None
-        result = AcceptedResult(event_id=item.event_id)
-    return Reply(result=result.model_dump(mode="json", exclude_none=True), position=item.position)

@@ -110,6 +110,7 @@ class MemoryQueries:
             session=document.session,
             speaker=document.speaker,
             pinned=state.pinned,
+            passages=int(memories.states["passages"][0]) + 1,
             recorded_at=state.recorded_ms,
             superseded_by=_superseded_by(memories),
             derived_from=document.derived_from,
