@@ -7,6 +7,7 @@ import numpy as np
 from cognition.base_level import SERVICE, FloatArray, Kernel
 from cognition.errors import ParameterOutOfRange
 
+LATENCY_SECONDS_MAX = np.finfo(np.float64).max  # Longer is no number, and no reply can say it.
 CHOICE_SCALE = sqrt(2)  # Two noises of scale s differ about as one of scale sqrt(2) s.
 
 
@@ -82,7 +83,8 @@ def retrieval_latency(
         latency_exponent: f.
 
     Returns:
-        Shape (memories,), seconds; to be reported, never waited for.
+        Shape (memories,), seconds, a number however far below 0 the activations are; to be
+        reported, never waited for.
 
     Source: Anderson et al. (2004), Psychological Review 111:1036, equation 6.
 
@@ -91,8 +93,9 @@ def retrieval_latency(
     """
     reached = np.maximum(activations, threshold)
     with np.errstate(over="ignore"):
-        seconds: FloatArray = latency_factor * np.exp(-latency_exponent * reached)
-    return seconds
+        seconds = latency_factor * np.exp(-latency_exponent * reached)
+    longest: FloatArray = np.minimum(seconds, LATENCY_SECONDS_MAX)
+    return longest
 
 
 def choice_probabilities(activations: FloatArray, *, temperature: float) -> FloatArray:

@@ -70,6 +70,13 @@ def test_a_failure_takes_as_long_as_a_memory_at_the_threshold() -> None:
     assert seconds.tolist() == pytest.approx([math.e, math.e, math.exp(-2)])
 
 
+@pytest.mark.parametrize("activation", [-1e6, -math.inf])
+def test_latency_far_below_the_threshold_is_a_number(activation: float) -> None:
+    seconds = float(retrieval_latency(activation, latency_factor=1_000.0, latency_exponent=10.0))
+
+    assert math.isfinite(seconds)
+
+
 @given(st.lists(ACTIVATIONS, min_size=1, max_size=8), SCALES, ACTIVATIONS)
 def test_choice_is_a_distribution_that_only_differences_decide(
     activations: list[float], temperature: float, shift: float
