@@ -112,4 +112,4 @@ def _stored(case: Case, some: list[str], folder: Path) -> Namespace:
         for i, text in enumerate(texts)
     ]
     vectors = vectors_of([indexed_text(each, TOLD_MS) for each in stores], folder)
-    return Namespace(stores, vectors)
+    return Namespace(stores, vectors, folder)

@@ -6,6 +6,7 @@ search, and the evidence is `services.retrieval.search.evidence`, with each weig
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from schemas.inbox import Store
 from schemas.parameters import ParameterOverrides, Parameters
 from schemas.queries import Search
 from services.ingest.domain import Received, WorkedOut, embedding_of, event_of, indexed_text
+from services.ingest.passages import further, split
 from services.projection.fold.fold import fold_log
 from services.projection.fold.view import View
 from services.readside.activation import activations
@@ -85,8 +87,9 @@ class Features:
 class Namespace:
     """Memories of one namespace, folded, and asked without a service."""
 
-    def __init__(self, stores: Sequence[Store], vectors: NDArray[np.float16]) -> None:
-        self._view = _folded(stores, vectors)
+    def __init__(self, stores: Sequence[Store], vectors: NDArray[np.float16], folder: Path) -> None:
+        """`vectors`: of the texts from their beginnings. Those of passages lie in `folder`."""
+        self._view = _folded(stores, vectors, folder)
         (self._name,) = {name for name, _ in self._view.memories}
         records = {
             str(memory_id): pack_record(memory.state, memory.parts)
@@ -125,12 +128,21 @@ class Namespace:
         return self.candidates(plan, ParameterOverrides())
 
 
-def _folded(stores: Sequence[Store], vectors: NDArray[np.float16]) -> View:
+def _folded(stores: Sequence[Store], vectors: NDArray[np.float16], folder: Path) -> View:
     events = []
-    for offset, (store, vector) in enumerate(zip(stores, vectors, strict=True)):
+    parts = [split(store.content, vectors.shape[1]) for store in stores]
+    texts = [
+        indexed_text(store.model_copy(update={"content": store.content[each.start : each.end]}), at)
+        for store, some in zip(stores, parts, strict=True)
+        if len(some) > 1 and (at := store.occurred_at) is not None
+        for each in some
+    ]
+    of_passages = iter(vectors_of(texts, folder) if texts else vectors[:0])
+    for offset, (store, vector, some) in enumerate(zip(stores, vectors, parts, strict=True)):
         assert store.occurred_at is not None
         received = Received("memory.inbox", 0, offset, store.occurred_at)
-        found = WorkedOut(embedding_of(vector, "offline"))
+        each = [vector] if len(some) == 1 else list(islice(of_passages, len(some)))
+        found = WorkedOut(embedding_of(each[0], "offline"), passages=further(some, each))
         events.append((offset, event_of(store, received, store.occurred_at, found)))
     return fold_log(events)
 
@@ -151,7 +163,7 @@ def _dialogue(
     kind: str, dialogue: Loaded, questions: list[Asked], folder: Path
 ) -> Iterator[Features]:
     texts = [indexed_text(store, store.occurred_at or 0) for store in dialogue.stores]
-    namespace = Namespace(dialogue.stores, vectors_of(texts, folder))
+    namespace = Namespace(dialogue.stores, vectors_of(texts, folder), folder)
     asked_for = vectors_of([named(each.text) for each in questions], folder)
     for question, vector in zip(questions, asked_for, strict=True):
         wanted = np.isin(dialogue.keys, sorted(question.evidence))

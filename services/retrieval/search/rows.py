@@ -52,7 +52,9 @@ def _passage(ranking: Ranking, i: int, document: Document) -> FoundPassage | Non
     """The passage of a memory that is nearest to the query, if it has several."""
     columns, row = ranking.candidates.columns, int(ranking.candidates.rows[i])
     nearest = columns.passage(ranking.plan.unit, row)
-    is_as_ranked = corrections_in(columns.changes[row]) == corrections_in(ranking.memories.changes[i])
+    is_as_ranked = corrections_in(columns.changes[row]) == corrections_in(
+        ranking.memories.changes[i]
+    )
     if nearest is None or not is_as_ranked:
         return None
     index, starts = nearest
