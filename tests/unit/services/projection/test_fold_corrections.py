@@ -37,7 +37,7 @@ USED = accessed_event(ANN, envelope=at(1))
 CORRECTED = corrected_event(
     ANN, "x x", envelope=at(2), concepts=["cup"], indexed_text="Ann Lee: x x", reason="misheard"
 )
-BACK = corrected_event(ANN, envelope=at(4), reversed=True)
+BACK = corrected_event(ANN, envelope=at(3), reversed=True)
 
 
 def said(view: View) -> tuple[bytes, bytes, dict[str, object]]:
@@ -96,10 +96,11 @@ def test_passages_are_those_of_what_is_said_now() -> None:
         ANN, "Tea, at five.", envelope=at(2), passages=passages((5, [0.5]), (8, [0.0, 0.5]))
     )
     short = corrected_event(ANN, "Tea.", envelope=at(3))
+    back = corrected_event(ANN, envelope=at(4), reversed=True)
 
     starts = [
         only(folded(*log)).parts.further()[0].tolist()
-        for log in ([long], [long, longer], [long, longer, short], [long, longer, short, BACK])
+        for log in ([long], [long, longer], [long, longer, short], [long, longer, short, back])
     ]
 
     assert starts == [[8], [5, 8], [], [5, 8]]
