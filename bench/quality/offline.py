@@ -194,8 +194,8 @@ def _evidence(namespace: Namespace, plan: SearchPlan) -> dict[str, FloatArray]:
 
     meaning, words = of(_MEANING), of(_WORDS)
     return {
-        "cosine": meaning.cosines,
-        "meaning": meaning.cosines + meaning.context,
+        "cosine": meaning.near,
+        "meaning": meaning.near + meaning.context,
         "words": bounded(words.bm25),
         "told": bounded(words.bm25) + words.context,
         "speaker": meaning.speaker,
