@@ -38,8 +38,8 @@ class Evidence:
     """Evidence of a cue for some candidates.
 
     Shapes are (candidates,), and units nats, but for `cosines` (of the nearest passages), `near`
-    (see `nearness`) and `bm25` (no unit). `match` is P, with the prior; `spreading`, S, the sum of `context` and of `associations` over
-    the sources.
+    (see `nearness`) and `bm25` (no unit). `match` is P, with the prior; `spreading`, S, the sum of
+    `context` and of `associations` over the sources.
     """
 
     match: FloatArray
@@ -127,7 +127,8 @@ class _Words:
     @classmethod
     def of(cls, candidates: Candidates, near: "_Nearby", terms: tuple[str, ...]) -> Self:
         statistics = candidates.statistics
-        lengths = relative_lengths(near.lengths, statistics.length / max(1, statistics.memories))
+        mean = statistics.length / max(1, statistics.memories)
+        lengths = relative_lengths(near.lengths, mean, near.passages)
         # The counts of a namespace that is being written are not read at one instant.
         frequencies = np.minimum(statistics.frequencies, statistics.memories)
         idf = inverse_document_frequency(frequencies, statistics.memories)
@@ -160,7 +161,7 @@ class _Nearby:
 
     `neighbours`: of each candidate, numbers of those one before, one after, two before, two after;
     -1 where there is none, or none that was visible at the moment asked about. Shape
-    (candidates, 4). `cosines` and `nearness`: of the query with the candidates and their neighbours.
+    (candidates, 4). `cosines` and `nearness`: of the query with candidates and their neighbours.
     """
 
     def __init__(self, candidates: Candidates, plan: SearchPlan) -> None:
@@ -173,6 +174,7 @@ class _Nearby:
         two = _numbered(number, columns.beside(one), first=len(rows) + len(one))
         self.rows = np.concatenate([rows, one, two])
         self.lengths = columns.column("length", self.rows).astype(np.float64)
+        self.passages = columns.column("passages", self.rows).astype(np.intp) + 1
         before, after = columns.around(rows)
         steps = [
             before,
@@ -185,7 +187,7 @@ class _Nearby:
         self.neighbours: IntArray = np.where(visible[beside], beside, -1)
         compared = self.rows[: len(rows) + len(one)]
         self.cosines = candidates.cosines_of(compared, plan.unit)
-        self.nearness = nearness(self.cosines, columns.column("passages", compared) + 1)
+        self.nearness = nearness(self.cosines, self.passages[: len(compared)])
 
     def id_of(self, number: int) -> str:
         """Id of a memory."""
