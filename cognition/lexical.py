@@ -26,7 +26,7 @@ NEUTRAL_TERMS = 10.0
 ENOUGH_TERMS = 30.0
 LENGTH_EVIDENCE_MIN = -1.0
 # Of a text of several passages: a word in it is of one of them.
-LONG_RELATIVE_MAX = 4.0
+LONG_RELATIVE_MAX = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from cognition.base_level import FloatArray, IntArray
 from cognition.errors import ParameterOutOfRange
 
 # Fitted on talk with an assistant that answers at length.
-_BY_CHANCE, _BY_CHANCE_MAX = 0.02, 0.06
+_BY_CHANCE, _BY_CHANCE_MAX = 0.05, 0.15
 
 
 def cosine_similarity(query: NDArray[np.float16], vectors: NDArray[np.floating]) -> FloatArray:
@@ -100,7 +100,7 @@ def evidence_match(
 def nearness(cosines: FloatArray, passages: IntArray) -> FloatArray:
     """The cosine of each memory's nearest passage, less what the best of many has by chance.
 
-    cos - min(0.02 ln n, 0.06): of texts that have nothing to do with the cue the longest would be
+    cos - min(0.05 ln n, 0.15): of texts that have nothing to do with the cue the longest would be
     the nearest. Bounded, so that what one passage of a long text says is still found.
 
     Args:
@@ -113,7 +113,7 @@ def nearness(cosines: FloatArray, passages: IntArray) -> FloatArray:
     Source: the expected maximum of n draws grows with ln n; the factor is fitted.
 
     >>> nearness(np.array([0.5, 0.5, 0.5]), np.array([1, 10, 60])).round(3).tolist()
-    [0.5, 0.454, 0.44]
+    [0.5, 0.385, 0.35]
     """
     by_chance = np.minimum(_BY_CHANCE * np.log(passages.astype(np.float64)), _BY_CHANCE_MAX)
     near: FloatArray = cosines - by_chance

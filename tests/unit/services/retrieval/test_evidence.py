@@ -219,8 +219,8 @@ def test_long_memory_matches_as_its_nearest_passage_less_what_many_have_by_chanc
     assert evidence.cosines[whole] < 0.9
     gained = evidence.match - evidence.match[whole]
     away = evidence.cosines[pair] - evidence.cosines[whole]
-    assert gained[pair] == pytest.approx(8.0 * (away - 0.02 * ln(2)))
-    assert gained[triple] == pytest.approx(8.0 * (away - 0.02 * ln(3)))
+    assert gained[pair] == pytest.approx(8.0 * (away - 0.05 * ln(2)))
+    assert gained[triple] == pytest.approx(8.0 * (away - 0.05 * ln(3)))
 
 
 def test_memory_that_stands_alone_gets_nothing_from_neighbours() -> None:
