@@ -168,7 +168,7 @@ class Parts:
         return replace(self, traces=traces)
 
     def further(self) -> tuple[np.ndarray, np.ndarray]:
-        """Where each passage behind the first begins, shape (passages,), and their vectors."""
+        """Beginnings of the passages behind the first, shape (passages,), and their vectors."""
         count = _passages(self)
         starts = np.frombuffer(self.passages, PASSAGE_START, count)
         vectors = np.frombuffer(self.passages, "<f2", offset=starts.nbytes)
@@ -176,7 +176,7 @@ class Parts:
 
 
 def pack_passages(starts: Sequence[int], vectors: bytes) -> bytes:
-    """Where each passage behind the first begins in the content, and then the vectors of all."""
+    """Passages behind the first: their beginnings in the content, then the vectors of all."""
     return np.array(starts, PASSAGE_START).tobytes() + vectors
 
 

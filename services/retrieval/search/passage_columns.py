@@ -58,6 +58,6 @@ class PassageColumns:
         np.maximum.at(cosines, owner[here], np.clip(dots.astype(np.float64), -1.0, 1.0))
 
     def of(self, row: int) -> tuple[IntArray, NDArray[np.float32]]:
-        """Where the passages of a row begin, the first one left out, and their vectors."""
+        """Beginnings of a row's passages, the first one left out, and their vectors."""
         at = np.flatnonzero(self._rows[: self._count] == row)
         return self._starts[at].astype(np.intp), self._units[at]
