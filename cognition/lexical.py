@@ -95,7 +95,7 @@ def relative_lengths(
         lengths: L, terms of each memory, shape (memories,); 0 counts as half a term.
         mean_length: Lmean; 0 or less: nothing is known, all are 1.
         passages: how many each memory has, 1 at least, shape (memories,). One of several counts as
-            four times the mean at most: a word in it is one of a passage, beside short memories.
+            twice the mean at most: a word in it is one of a passage, beside short memories.
 
     Returns:
         Shape (memories,), above 0.
@@ -105,7 +105,7 @@ def relative_lengths(
     >>> relative_lengths(np.array([0.0, 8.0, 24.0]), 16.0).tolist()
     [0.03125, 0.5, 1.5]
     >>> relative_lengths(np.array([80.0, 80.0]), 16.0, np.array([1, 3])).tolist()
-    [5.0, 4.0]
+    [5.0, 2.0]
     """
     if mean_length <= 0:
         return np.ones(len(lengths))

@@ -1,4 +1,4 @@
-"""The passages of a long text, each short enough to be embedded whole."""
+"""The passages of a long text, each short enough for one vector to say what it is about."""
 
 import re
 import unicodedata
@@ -8,7 +8,9 @@ from itertools import accumulate
 
 # An embedding model takes 256 word pieces, the two that mark begin and end included; the date and
 # speaker before the text are some more.
-PIECES = 220
+WHOLE_PIECES = 220
+# Of one sentence among twenty a vector says nothing; among five it does.
+PIECES = 64
 # What each further letter of an ASCII word adds: English words of five letters are 1.3 on average.
 _INSIDE = 0.15
 # An emoji is embedded as its name.
@@ -61,25 +63,26 @@ def pieces(text: str) -> list[float]:
     return found
 
 
-def passages(text: str, most: int, limit: float = PIECES) -> list[Passage]:
+def passages(text: str, most: int) -> list[Passage]:
     """The passages of a text, in its order; together they are the text, without overlap.
 
-    They are of like length, and each ends where a paragraph, line, sentence, clause or word does,
-    the best of these that is near; else in a word. By `pieces` each holds `limit` at most, but in
-    a text that would be more than `most` of them they are longer.
+    What a model takes whole is one passage. Others are of like length, and each ends where a
+    paragraph, line, sentence, clause or word does, the best of these that is near; else in a word.
+    By `pieces` each holds `PIECES` at most, but in a text that would be more than `most` of them
+    they are longer.
 
     Args:
         text: A text.
         most: Passages there may be.
-        limit: Word pieces that a passage may hold, 4 at least.
 
     Returns:
         Passages; none of an empty text.
 
     Source:
-        None: so that each passage is embedded whole.
+        None: fitted to facts in the middle of long texts.
     """
     before = [0.0, *accumulate(pieces(text))]
+    limit: float = WHOLE_PIECES if before[-1] <= WHOLE_PIECES else PIECES
     found = _split(text, before, limit)
     while len(found) > most:
         limit *= _WIDER
