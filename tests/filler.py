@@ -18,11 +18,11 @@ _WHEN = ("before lunch", "in the afternoon", "after the rain", "at dusk", "on th
 
 
 def filler(characters: int, seed: int = 0) -> str:
-    """A text of so many characters, the same for the same seed."""
+    """Sentences of so many characters together, the same for the same seed."""
     sentences, length, number = [], 0, seed
     while length < characters:
         words = (part[number % len(part)] for part in (_WHO, _DID, _WHAT, _WHEN))
         sentences.append(f"{' '.join(words)}.")
         length += len(sentences[-1]) + 1
         number += 1
-    return " ".join(sentences)[:characters]
+    return " ".join(sentences)

@@ -16,7 +16,7 @@ _INSIDE = 0.15
 # An emoji is embedded as its name.
 _OF_A_SIGN = 4.0
 # A passage holds an even share of what is left, or up to so much less or more of it.
-_SLACK = 0.3
+_SLACK = 0.5
 _WIDER = 1.2
 # Ends of a passage in the order of preference, each with what follows it.
 _ENDS = tuple(
