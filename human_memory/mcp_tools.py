@@ -114,6 +114,7 @@ TOOLS = (
                 AfterValidator(lambda ids: [{"memory_id": each} for each in ids]),
             ],
             "occurred_at": moment("When it happened, if that is not now."),
+            "expires_at": moment("Found until this moment and no longer, if that is so."),
         },
     ),
     Tool(
@@ -160,7 +161,7 @@ TOOLS = (
             ],
             "status": Annotated[
                 Literal["active", "decayed", "deleted"] | None,
-                Field(description="Only these. decayed: faded; deleted: forgotten; none: all."),
+                Field(description="Only these. decayed: faded or expired; deleted: forgotten."),
             ],
             "as_of": PastMoment,
         },
@@ -192,7 +193,7 @@ TOOLS = (
         _one,
         "Restore a memory",
         STRENGTHENS,
-        "Bring back a memory that was forgotten or has faded.",
+        "Bring back a memory that was forgotten, has faded or has expired.",
         kinds=_OF_MEMORY,
     ),
     Tool(
@@ -204,7 +205,10 @@ TOOLS = (
         "Correct what a memory says where it was wrong from the beginning; it keeps its id and how "
         "well it is remembered. If something has changed since, store that and supersede instead.",
         kinds=_OF_MEMORY
-        | {"reversed": Annotated[bool, Field(description="Take the latest correction back.")]},
+        | {
+            "expires_at": moment("Found until then instead; `never` for no end."),
+            "reversed": Annotated[bool, Field(description="Take the latest correction back.")],
+        },
         without=frozenset({"metadata"}),
     ),
     Tool(

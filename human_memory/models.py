@@ -60,6 +60,7 @@ class SearchResult(BaseModel):
     session: str | None = None
     speaker: str | None = None
     superseded_by: str | None = None
+    expires_at: str | None = None
     copies: int | None = None
     passage: FoundPassage | None = None
     metadata: dict[str, Any] | None = None
@@ -110,13 +111,17 @@ class SourceMemory(BaseModel):
 
 
 class CorrectionRecord(BaseModel):
-    """A correction, and what the memory said before it; what is None was not changed."""
+    """A correction, and what the memory said before it; what is None was not changed.
+
+    `expires_at` is "never" where it had no expiry.
+    """
 
     corrected_at: str
     reason: str | None = None
     content: str | None = None
     tags: list[str] | None = None
     metadata: dict[str, Any] | None = None
+    expires_at: str | None = None
 
 
 class MemoryDetail(BaseModel):
@@ -145,6 +150,7 @@ class MemoryDetail(BaseModel):
     pinned: bool = False
     passages: int = 1
     recorded_at: str | None = None
+    expires_at: str | None = None
     superseded_by: str | None = None
     derived_from: list[SourceMemory] = []
     derivatives: list[str] = []
@@ -164,6 +170,7 @@ class MemoryItem(BaseModel):
     created_at: str
     last_accessed: str
     tags: list[str] = []
+    expires_at: str | None = None
     metadata: dict[str, Any] | None = None
 
 

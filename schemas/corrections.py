@@ -1,6 +1,6 @@
 """Corrections of a memory, as `inspect` shows them."""
 
-from schemas.fields import Message, Metadata, Milliseconds, Tags
+from schemas.fields import Expiry, Message, Metadata, Milliseconds, Tags
 
 
 class CorrectionRecord(Message):
@@ -11,3 +11,4 @@ class CorrectionRecord(Message):
     content: str | None = None
     tags: Tags | None = None
     metadata: Metadata | None = None
+    expires_at: Expiry | None = None

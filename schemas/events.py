@@ -17,6 +17,7 @@ from schemas.fields import (
     Content,
     Context,
     Emotion,
+    Expiry,
     Fraction,
     MemoryId,
     MemoryType,
@@ -144,6 +145,7 @@ class StoredData(Embedded):
     session: Session | None = None
     speaker: Speaker | None = None
     pinned: bool = False
+    expires_at: Milliseconds | None = None
     derived_from: Annotated[list[Source], Field(max_length=limits.DERIVED_FROM_MAX)] = []
     recorded_at: Milliseconds = Field(description="When the broker got the command.")
     utc_offset: Annotated[int, Field(ge=-1439, le=1439)] | None = Field(
@@ -202,10 +204,11 @@ class DecayedData(Message):
 
     accesses_seen: Annotated[int, Field(ge=1)]
     run_id: UUID | None = None
+    reason: Literal["expired"] | None = Field(None, description="Absent: it has faded.")
 
 
 class MemoryDecayed(Event):
-    """A memory fell below the retrieval threshold. Subject: its id."""
+    """A memory fell below the retrieval threshold, or has expired. Subject: its id."""
 
     type: Literal["memory.decayed.v1"] = "memory.decayed.v1"
     data: DecayedData
@@ -257,6 +260,7 @@ class CorrectedData(Message):
     text: CorrectedText | None = None
     tags: Tags | None = None
     metadata: Metadata | None = None
+    expires_at: Expiry | None = None
     reason: Reason | None = None
     reversed: bool = False
 

@@ -4,7 +4,7 @@ import math
 import re
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 import orjson
@@ -26,6 +26,7 @@ from pydantic_core import PydanticCustomError
 
 from schemas import limits
 
+NEVER: Literal["never"] = "never"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _RFC3339 = re.compile(
@@ -131,6 +132,20 @@ def _to_milliseconds(value: Any, info: ValidationInfo) -> int:
     return time_ms
 
 
+def _to_expiry(value: Any, info: ValidationInfo) -> int | str:
+    if value == NEVER:
+        return NEVER
+    try:
+        return _to_milliseconds(value, info)
+    except PydanticCustomError as error:
+        words = f"{error.message_template}; or give never"
+        raise PydanticCustomError(error.type, words, error.context) from None
+
+
+def _shown_expiry(value: int | str) -> str:
+    return value if isinstance(value, str) else rfc3339(value)
+
+
 def _to_moment(value: Any, info: ValidationInfo) -> int:
     time_ms = _to_milliseconds(value, info)
     if isinstance(value, int):
@@ -202,6 +217,13 @@ LocalMilliseconds = Annotated[
     PlainValidator(_to_moment),
     PlainSerializer(rfc3339_there, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+# A moment of expiry, or the word for there being none: null says that it stays as it is.
+Expiry = Annotated[
+    int | Literal["never"],
+    PlainValidator(_to_expiry),
+    PlainSerializer(_shown_expiry, return_type=str, when_used="json"),
+    WithJsonSchema({"anyOf": [{"type": "string", "format": "date-time"}, {"const": NEVER}]}),
 ]
 Namespace = Annotated[
     str,

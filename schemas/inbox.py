@@ -14,6 +14,7 @@ from schemas.fields import (
     Content,
     Context,
     Emotion,
+    Expiry,
     Fraction,
     IdempotencyKey,
     LocalMilliseconds,
@@ -21,6 +22,7 @@ from schemas.fields import (
     MemoryType,
     Message,
     Metadata,
+    Milliseconds,
     Namespace,
     Reason,
     RelationType,
@@ -28,6 +30,7 @@ from schemas.fields import (
     Source,
     Speaker,
     Tags,
+    rfc3339,
 )
 from schemas.parameters import Parameters
 
@@ -66,6 +69,9 @@ class Store(InboxCommand):
     session: Session | None = None
     speaker: Speaker | None = None
     pinned: bool = Field(False, description="Never decays.")
+    expires_at: Milliseconds | None = Field(
+        None, description="From then on it is archived, also if it is pinned; after `occurred_at`."
+    )
     if_equal: Literal["add", "strengthen"] = Field(
         "add",
         description="Where a memory that says the same, of the same speaker and type, is there: "
@@ -74,6 +80,16 @@ class Store(InboxCommand):
     derived_from: list[Source] = Field(
         [], max_length=limits.DERIVED_FROM_MAX, description="The memories it was made from."
     )
+
+    def expires_too_early(self, received_ms: int) -> str | None:
+        """The fault of an expiry that is not after the memory's own time; None if it is fine."""
+        occurred = received_ms if self.occurred_at is None else self.occurred_at
+        if self.expires_at is None or self.expires_at > occurred:
+            return None
+        return (
+            f"expires_at: {rfc3339(self.expires_at)} is not after occurred_at, "
+            f"{rfc3339(occurred)}; give a later moment, or leave it out"
+        )
 
 
 class Access(InboxCommand):
@@ -175,21 +191,39 @@ class Correct(InboxCommand):
     content: Content | None = None
     tags: Tags | None = Field(None, description="All of its tags from now on.")
     metadata: Metadata | None = Field(None, description="All of its metadata from now on.")
+    expires_at: Expiry | None = Field(
+        None, description="When it is archived instead: a moment to come, or `never`."
+    )
     reason: Reason | None = None
     reversed: bool = Field(False, description="Take the latest correction back.")
 
     @model_validator(mode="after")
     def _something(self) -> Self:
-        given = [self.content, self.tags, self.metadata]
-        if self.reversed and given != [None, None, None]:
+        given = [self.content, self.tags, self.metadata, self.expires_at]
+        is_said = any(each is not None for each in given)
+        if self.reversed and is_said:
             raise PydanticCustomError(
-                "both", "reversed takes a correction back: leave out content, tags and metadata"
+                "both",
+                "reversed takes a correction back: "
+                "leave out content, tags, metadata and expires_at",
             )
-        if not self.reversed and given == [None, None, None]:
+        if not self.reversed and not is_said:
             raise PydanticCustomError(
-                "nothing", "nothing to correct: give content, tags, metadata, or reversed"
+                "nothing",
+                "nothing to correct: give content, tags, metadata, expires_at, or reversed; "
+                "an expires_at of never takes an expiry away",
             )
         return self
+
+    def expires_too_early(self, received_ms: int) -> str | None:
+        """The fault of an expiry that is past already; None if it is fine."""
+        now_ms = received_ms if self.occurred_at is None else self.occurred_at
+        if not isinstance(self.expires_at, int) or self.expires_at > now_ms:
+            return None
+        return (
+            f"expires_at: {rfc3339(self.expires_at)} is not after {rfc3339(now_ms)}, when it is "
+            "corrected; give a later moment, or never; to be rid of the memory now, forget it"
+        )
 
 
 class SetParameters(InboxCommand):

@@ -46,6 +46,7 @@ Wait = Annotated[
 ]
 
 
+_EXPIRES_AT = Field(None, description="From then on it counts as archived.")
 _INCLUDE_METADATA = Field(False, description="Add the metadata of each memory.")
 
 
@@ -292,6 +293,7 @@ class Found(Message):
     session: Session | None = None
     speaker: Speaker | None = None
     superseded_by: MemoryId | None = Field(None, description="What a newer memory says instead.")
+    expires_at: Milliseconds | None = _EXPIRES_AT
     copies: int | None = Field(None, description="So many say the same, if more than it.")
     passage: FoundPassage | None = Field(None, description="The nearest one of a long memory.")
     metadata: Metadata | None = Field(None, description="With `include_metadata`.")
@@ -339,6 +341,7 @@ class InspectResult(RecallResult):
     pinned: bool
     passages: int = Field(1, description="In so many the content is embedded.")
     recorded_at: Milliseconds
+    expires_at: Milliseconds | None = _EXPIRES_AT
     superseded_by: MemoryId | None = None
     derived_from: list[Source] = Field([], description="The memories it was made of.")
     derivatives: list[MemoryId] = Field(
@@ -360,6 +363,7 @@ class Listed(Message):
     created_at: LocalMilliseconds
     last_accessed: Milliseconds
     tags: Tags
+    expires_at: Milliseconds | None = _EXPIRES_AT
     metadata: Metadata | None = Field(None, description="With `include_metadata`.")
 
 

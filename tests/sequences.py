@@ -49,6 +49,7 @@ MEMORIES = st.sampled_from(NAMES).map(memory_id)
 CONTEXTS = st.none() | st.sampled_from(["at the office", "on the train", ""])
 KINDS: st.SearchStrategy[AccessKind] = st.sampled_from(["search", "recall", "used", "rehearsal"])
 FRACTIONS = st.floats(0, 1)
+EXPIRIES = st.none() | TIMES
 CONCEPTS = ("tea", "cup", "Ünïcödé 🫖", "TEA")
 CONTENTS = ("Tea is at four.", "Ünïcödé 🫖", "Four cups of tea for Ann: four.", "x" * 300, "of")
 SESSIONS = st.none() | st.sampled_from(["monday", "tuesday: late"])
@@ -265,10 +266,13 @@ def _corrected_data(draw: st.DrawFn) -> dict[str, Any]:
     if draw(st.integers(0, 3)) == 0:
         return {"reversed": True}
     stored = _stored_data(draw)
-    names = [*draw(st.sets(st.sampled_from(["text", "tags", "metadata"]), min_size=1))]
+    parts = ["text", "tags", "metadata", "expires_at"]
+    names = [*draw(st.sets(st.sampled_from(parts), min_size=1))]
     given = {"tags": stored["tags"]} if "tags" in names else {}
     if "metadata" in names:
         given["metadata"] = draw(st.sampled_from([{}, {"room": 4}]))
+    if "expires_at" in names:
+        given["expires_at"] = stored["expires_at"] or "never"
     if "text" in names:
         given |= {name: stored[name] for name in ("content", "concepts", "embedding", "passages")}
     return given
@@ -290,6 +294,7 @@ def _stored_data(draw: st.DrawFn) -> dict[str, Any]:
         "session": draw(SESSIONS),
         "speaker": draw(SPEAKERS),
         "pinned": draw(st.booleans()),
+        "expires_at": draw(EXPIRIES),
     }
 
 

@@ -42,6 +42,7 @@ class StoreMore(Keyed, total=False):
     session: str
     speaker: str
     pinned: bool
+    expires_at: Moment
     occurred_at: Moment
     if_equal: Literal["add", "strengthen"]
     derived_from: Sequence[str | Mapping[str, Any]]
@@ -55,6 +56,7 @@ class TurnMore(Keyed, total=False):
     tags: Sequence[str]
     metadata: Mapping[str, Any]
     occurred_at: Moment
+    expires_at: Moment
 
 
 class Conditions(TypedDict, total=False):
@@ -120,11 +122,13 @@ class ReasonMore(Whose, total=False):
 class CorrectMore(Keyed, total=False):
     """The arguments of `correct`, by name; what is absent stays as it is.
 
-    `reversed`: take the latest correction back. `reason`: for people who read the log.
+    `expires_at`: a moment to come, or "never". `reversed`: take the latest correction back.
+    `reason`: for people who read the log.
     """
 
     tags: Sequence[str]
     metadata: Mapping[str, Any]
+    expires_at: Moment
     reason: str
     reversed: bool
 

@@ -11,6 +11,7 @@ from human_memory.cli.command import command
 from human_memory.cli.options import BusOptions, json_object, moment, numbers_by_name
 from human_memory.cli.rendering import print_parameters
 from human_memory.operations.memories import require_correctable
+from schemas.fields import NEVER
 from schemas.inbox import Access, Correct, Forget, Restore, SetParameters, Store, Supersede
 from schemas.queries import Inspect, ParametersQuery
 
@@ -48,6 +49,10 @@ class StoreOptions(BusOptions):
         str | None, typer.Option(metavar="JSON", help="An object to keep with it.")
     ] = None
     pinned: Annotated[bool, typer.Option("--pinned", help="Never decays.")] = False
+    expires_at: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="When it is archived, pinned or not (ISO 8601)."),
+    ] = None
     concepts: Annotated[
         list[str],
         typer.Option("--concept", help="A concept of the graph it is about; may be repeated."),
@@ -80,6 +85,7 @@ async def store(options: StoreOptions) -> None:
         Store,
         content=_text(options.text),
         occurred_at=moment(options.at, "--at"),
+        expires_at=moment(options.expires_at, "--expires-at"),
         idempotency_key=options.key,
         metadata=json_object(options.metadata, "--metadata"),
         emotion=json_object(options.emotion, "--emotion"),
@@ -185,6 +191,10 @@ class CorrectOptions(BusOptions):
     metadata: Annotated[
         str | None, typer.Option(metavar="JSON", help="All of its metadata from now on.")
     ] = None
+    expires_at: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="When it is archived instead (ISO 8601), or never."),
+    ] = None
     reason: ReasonOption = None
     reversed: Annotated[
         bool, typer.Option("--reversed", help="Take the latest correction back.")
@@ -197,11 +207,13 @@ async def correct(options: CorrectOptions) -> None:
 
     Example: `human-memory correct 5a0f... "Noemi moved to Bern" --reason "misheard"`
     """
+    until = options.expires_at
     message = options.message(
         Correct,
         content=_text(options.text),
         tags=options.tags or None,
         metadata=json_object(options.metadata, "--metadata"),
+        expires_at=NEVER if until == NEVER else moment(until, "--expires-at"),
     )
     found = await options.request(options.message(Inspect))
     require_correctable(message, found.result or {})

@@ -25,7 +25,7 @@ from human_memory.operations.requests import (
     memory_id_of,
 )
 from schemas.errors import MemoryServiceError, NotFound, Rejected, Unavailable
-from schemas.fields import rfc3339
+from schemas.fields import NEVER, rfc3339
 from schemas.ids import derive
 from schemas.inbox import Access, Correct, Forget, Restore, Store, Supersede
 from schemas.limits import FUTURE_SKEW_SECONDS_DEFAULT
@@ -36,7 +36,7 @@ _SECONDS_END = len("2023-11-14T22:13:20.123")
 SEEDS = 2**63  # that the bus knows
 _TIMES = (
     *("created_at", "last_accessed", "accessed_at", "recorded_at"),
-    *("began_at", "completed_at", "undone_at", "corrected_at"),
+    *("began_at", "completed_at", "undone_at", "corrected_at", "expires_at"),
 )
 
 
@@ -228,7 +228,9 @@ def _warned(reply: Reply, answer: Json) -> Json:
 
 def shown(row: Json) -> Json:
     """A row as HTTP shows it: times with microseconds."""
-    times: Json = {name: microseconds(row[name]) for name in _TIMES if row.get(name)}
+    times: Json = {
+        name: microseconds(row[name]) for name in _TIMES if row.get(name) not in (None, NEVER)
+    }
     for name in ("access_history", "corrections"):
         if name in row:
             times[name] = [shown(each) for each in row[name]]
@@ -262,10 +264,15 @@ def _check_times(items: Sequence[Store]) -> None:
     """Refuse what ingest would refuse of one item, before another is stored.
 
     Raises:
-        Rejected: an item happened in the future.
+        Rejected: an item happened in the future, or expires before it happened.
     """
-    latest_ms = time.time_ns() // 1_000_000 + FUTURE_SKEW_SECONDS_DEFAULT * 1_000
+    now_ms = time.time_ns() // 1_000_000
+    latest_ms = now_ms + FUTURE_SKEW_SECONDS_DEFAULT * 1_000
     for number, item in enumerate(items):
+        if problem := item.expires_too_early(now_ms):
+            field = f"items.{number}.expires_at"
+            found = {"field": field, "problem": problem.partition(": ")[2]}
+            raise Rejected(f"items.{number}.{problem}", problems=[found])
         if item.occurred_at is not None and item.occurred_at > latest_ms:
             field = f"items.{number}.occurred_at"
             words = f"{field}: {rfc3339(item.occurred_at)} is in the future; check the clock"

@@ -150,9 +150,13 @@ def occurred_ms(command: InboxMessage, received: Received, *, future_skew_second
     """The time of the event: the producer's, else when the broker got the command.
 
     Raises:
-        Rejected: it is said to have happened in the future.
+        Rejected: it is said to have happened in the future, or to expire before it happened.
     """
     occurred = command.occurred_at
+    if isinstance(command, Store | Correct) and (
+        problem := command.expires_too_early(received.timestamp_ms)
+    ):
+        raise Rejected(problem)
     if occurred is None:
         return received.timestamp_ms
     latest = received.timestamp_ms + round(future_skew_seconds * 1000)
@@ -324,6 +328,7 @@ def _stored_data(
         session=store.session,
         speaker=store.speaker,
         pinned=store.pinned,
+        expires_at=store.expires_at,
         derived_from=store.derived_from,
         recorded_at=received.timestamp_ms,
         utc_offset=_utc_offset(store.occurred_at),
@@ -349,6 +354,7 @@ def _corrected_data(correct: Correct, worked_out: WorkedOut | None) -> Corrected
         text=text,
         tags=correct.tags,
         metadata=correct.metadata,
+        expires_at=correct.expires_at,
         reason=correct.reason,
         reversed=correct.reversed,
     )

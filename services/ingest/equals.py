@@ -63,18 +63,18 @@ class Lately:
         self._said.put((store.namespace, equal.memory_id), _key(store))
 
     def changed(self, command: InboxMessage) -> None:
-        """A memory is forgotten or brought back, or says something else."""
+        """A memory is forgotten or brought back, says something else, or may expire."""
         if isinstance(command, Restore):
             self._gone.drop((command.namespace, command.memory_id))
-        if isinstance(command, Forget) or (isinstance(command, Correct) and _is_reworded(command)):
+        if isinstance(command, Forget) or (isinstance(command, Correct) and _is_another(command)):
             ref = (command.namespace, command.memory_id)
             self._gone.put(ref, True)
             if (said := self._said.get(ref)) is not None:
                 self._equal.drop(said)
 
 
-def _is_reworded(command: Correct) -> bool:
-    return command.content is not None or command.reversed
+def _is_another(command: Correct) -> bool:
+    return command.reversed or (command.content, command.expires_at) != (None, None)
 
 
 def _key(store: Store) -> tuple[str, Said]:

@@ -133,7 +133,11 @@ class Texts:
         assert isinstance(command, Store)
         said = said_by(command.content, command.speaker, command.memory_type)
         near = await self._memories.near(command.namespace, float16_of(vectors[0]))
-        equal = [Equal(name, each.created_ms) for name, each in near.items() if each.said == said]
+        equal = [
+            Equal(name, each.created_ms)
+            for name, each in near.items()
+            if each.said == said and each.expires_at is None
+        ]
         return min(equal, key=lambda each: (each.created_ms, str(each.memory_id)), default=None)
 
     async def _of_passages(self, texts: list[list[str]]) -> list[Any]:
@@ -162,7 +166,9 @@ class Texts:
 
 
 def _looks_for_equals(command: InboxMessage) -> bool:
-    return isinstance(command, Store) and command.if_equal == "strengthen"
+    return (
+        isinstance(command, Store) and command.if_equal == "strengthen" and not command.expires_at
+    )
 
 
 def _content(command: InboxMessage) -> str | None:

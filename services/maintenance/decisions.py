@@ -8,7 +8,7 @@ from cognition.base_level import FloatArray
 from cognition.crossing import Traces, seconds_to_threshold
 from schemas.parameters import Parameters
 from services.readside.activation import adjustments, base_levels, kernel_of, threshold_of
-from services.readside.columns import ACTIVE, Memories
+from services.readside.columns import ACTIVE, Memories, expired
 from services.readside.due_index import DECAY_RATE_LEAST, NEVER_MS, lowest_threshold
 
 # What stays due though its time has come (a downscaling that did not happen) is looked at again.
@@ -42,8 +42,9 @@ def levels_of(memories: Memories, now_ms: int, parameters: Parameters) -> FloatA
 def decide(memories: Memories, now_ms: int, parameters: Parameters) -> Decisions:
     """Decide which memories have faded, and when the others may have.
 
-    One fades when B + bias is at the threshold, one horizon has passed since it was recorded, and
-    nothing has happened to it after `now_ms`.
+    What has expired counts as faded, whatever else holds. Another fades when B + bias is at the
+    threshold, one horizon has passed since it was recorded, and nothing has happened to it after
+    `now_ms`.
     """
     states = memories.states
     newest = np.full(len(memories), np.iinfo(np.int64).min)
@@ -56,9 +57,16 @@ def decide(memories: Memories, now_ms: int, parameters: Parameters) -> Decisions
     left = np.minimum(_seconds_left(memories, moments, parameters), NEVER_MS / 1000)
     due = np.minimum(np.maximum(moments + 1000.0 * left, earliest), NEVER_MS)
     due = np.where(due <= now_ms, now_ms + LOOK_AGAIN_MS, due)
+    due = np.where(states["pinned"] == 0, due, np.nan)
+    ends = states["expires_ms"]
+    due = np.where(ends > now_ms, np.fmin(due, ends), due)
+    gone = (states["status"] == ACTIVE) & expired(states, now_ms)
+    faded |= gone
     # A decision that is void by now must not lose the memory: its entry goes with the status.
     due = np.where(faded, now_ms + LOOK_AGAIN_MS, due)
-    return Decisions(np.flatnonzero(faded).tolist(), np.where(kept, due, np.nan))
+    return Decisions(
+        np.flatnonzero(faded).tolist(), np.where(states["status"] == ACTIVE, due, np.nan)
+    )
 
 
 def _seconds_left(memories: Memories, moments: np.ndarray, parameters: Parameters) -> FloatArray:

@@ -33,7 +33,7 @@ from schemas.events import (
 )
 from schemas.ids import effect_id
 from schemas.replies import ErrorReply
-from services.readside.columns import Memories
+from services.readside.columns import Memories, expired
 from services.readside.runs import BEGIN
 
 SOURCE = "/human-memory/maintenance"
@@ -72,11 +72,14 @@ def is_effect(event: MemoryEvent, run_id: UUID) -> bool:
 
 def decayed_events(run: RunContext, memories: Memories, rows: list[int]) -> list[MemoryEvent]:
     """The events that archive some memories."""
+    gone = expired(memories.states, run.now_ms)
     return [
         MemoryDecayed(
             **_around(run, memories.ids[i], "memory.decayed.v1"),
             data=DecayedData(
-                accesses_seen=int(memories.states["presentations"][i]), run_id=run.run_id
+                accesses_seen=int(memories.states["presentations"][i]),
+                run_id=run.run_id,
+                reason="expired" if gone[i] else None,
             ),
         )
         for i in rows

@@ -83,6 +83,8 @@ async def gather(
     async for page in side.pages(namespace, newest=LOOKED_AT_MAX):
         memories = _without(page.memories, own := _own_traces(page.memories, run_id))
         there = (memories.states["status"] != DELETED) & (memories.states["created_ms"] <= now_ms)
+        # What is learnt from a memory outlives it: nothing is from one that expires.
+        there &= memories.states["expires_ms"] <= 0
         rows = np.flatnonzero(there)
         ids += [memories.ids[i] for i in rows.tolist()]
         states.append(memories.states[rows])

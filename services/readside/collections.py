@@ -22,6 +22,7 @@ from services.readside.layout import (
     Parts,
     RecordFormat,
     State,
+    Status,
     hash64,
 )
 from services.readside.parameters import pack_parameters, unpack_parameters
@@ -186,6 +187,21 @@ def _linked(memory: Held) -> list[tuple[Part, float | None]]:
     return cut + [(concept.hex(), score) for concept in concepts_of(memory.parts.concepts)]
 
 
+def _expiring(state: State) -> list[tuple[Part, float | None]]:
+    if state.expires_ms == 0:
+        return []
+    there = state.status == "active" and state.expires_ms > 0
+    return [("", state.expires_ms if there else None)]
+
+
+def counted_now(counts: list[bytes | None], expired: int) -> dict[Status, int]:
+    """Memories by status, as stored; those active that have expired count as decayed."""
+    by_status = {s: int(count or 0) for s, count in zip(STATUSES, counts, strict=True)}
+    by_status["active"] -= expired
+    by_status["decayed"] += expired
+    return by_status
+
+
 # Memories by status, and under `length` all terms of those not deleted.
 COUNTED = (*STATUSES, "length")
 COUNTS = Collection[str, int](
@@ -273,13 +289,24 @@ FREQUENT = MemoryList(
     only="GT",
     capped=True,
 )
+# Active memories by when they expire: who counts the active ones subtracts those that have.
+EXPIRING = MemoryList(name="expiring", scores=lambda memory: _expiring(memory.state))
 # The memories that a concept is linked to, by offset.
 LINKED = MemoryList(name="linked", parts="links", scores=_linked)
+
+
+def reads_of_counts(layout: Layout, namespace: str, now_ms: int) -> list[list[Any]]:
+    """The two reads whose replies `counted_now` takes."""
+    return [
+        ["HMGET", COUNTS.key(layout, namespace), *STATUSES],
+        ["ZCOUNT", EXPIRING.key(layout, namespace), "-inf", now_ms],
+    ]
+
 
 AnyCollection = Collection[Any, Any] | MemoryList
 COLLECTIONS: tuple[AnyCollection, ...] = (
     *(COUNTS, TERMS, LINKS, PARAMETERS, CONCEPTS, NAMES, VOCABULARY, RELATIONS, GRAPH, MADE),
-    *(RUNS, RUNS_BY_OFFSET, SESSIONS, CHANGED, RECENT, FREQUENT, LINKED),
+    *(RUNS, RUNS_BY_OFFSET, SESSIONS, CHANGED, RECENT, FREQUENT, EXPIRING, LINKED),
 )
 
 

@@ -89,6 +89,19 @@ class Memories:
         by = self.states["superseded_by"][i].tobytes()
         return str(UUID(bytes=by)) if self.states["superseded_ms"][i] and by != NOBODY else None
 
+    def at_present(self, now_ms: int) -> "Memories":
+        """The same memories; what has expired counts as decayed."""
+        statuses = statuses_at(self.states, now_ms)
+        if np.array_equal(statuses, self.states["status"]):
+            return self
+        states = self.states.copy()
+        states["status"] = statuses
+        return replace(self, states=states)
+
+    def seen(self, as_of_ms: int | None, now_ms: int) -> "Memories":
+        """The memories as of a past moment, or as they are now."""
+        return self.at_present(now_ms) if as_of_ms is None else self.at(as_of_ms)
+
     def at(self, moment_ms: int) -> "Memories":
         """The same memories with statuses, accesses and penalties of a past moment.
 
@@ -103,6 +116,7 @@ class Memories:
                 states["status"][i] = STATUSES.index(status_at(changes, moment_ms))
             since_ms, by = superseded_at(changes, moment_ms)
             states["superseded_ms"][i], states["superseded_by"][i] = since_ms, np.void(by)
+        states["status"] = statuses_at(states, moment_ms)
         states["status"][states["created_ms"] > moment_ms] = DELETED
         traces = self.traces
         then = (traces["time_ms"] <= moment_ms) & counted(traces["id"])
@@ -111,6 +125,24 @@ class Memories:
         states["last_accessed_ms"] = states["created_ms"]
         np.maximum.at(states["last_accessed_ms"], whose, traces["time_ms"][then])
         return replace(self, states=states)
+
+
+def expired(states: np.ndarray, moment_ms: int) -> np.ndarray:
+    """A mask of the states whose memory has expired by a moment."""
+    mask: np.ndarray = (states["expires_ms"] > 0) & (states["expires_ms"] <= moment_ms)
+    return mask
+
+
+def expires_at(state: np.ndarray) -> int | None:
+    """The moment when one memory expires, or has expired; None for never."""
+    return int(state["expires_ms"]) if state["expires_ms"] > 0 else None
+
+
+def statuses_at(states: np.ndarray, moment_ms: int) -> np.ndarray:
+    """The statuses; of what is active, and has expired by then, that it is decayed."""
+    gone = (states["status"] == ACTIVE) & expired(states, moment_ms)
+    codes: np.ndarray = np.where(gone, np.uint8(DECAYED), states["status"])
+    return codes
 
 
 def status_name(code: int) -> Status:

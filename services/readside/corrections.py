@@ -14,6 +14,8 @@ from services.readside.terms import names_of
 KEPT_MAX = 16
 # The document's field that they lie in.
 FIELD = "corrections"
+# The key of its `more` that says when it expires, if ever.
+EXPIRES_AT = "expires_at"
 
 
 @dataclass(frozen=True, slots=True)

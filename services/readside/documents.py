@@ -7,8 +7,8 @@ import orjson
 
 from cognition.language.wording import wording
 from schemas.fields import Moment
+from services.readside.corrections import EXPIRES_AT, Correction, unpack_corrections
 from services.readside.corrections import FIELD as CORRECTIONS
-from services.readside.corrections import Correction, unpack_corrections
 from services.readside.layout import TAG_SEPARATOR, Status
 
 # A memory's id, and the status that its document lies under.
@@ -55,6 +55,7 @@ class Document:
     context: str | None
     metadata: dict[str, Any]
     corrections: list[Correction]
+    expires_at: int | None = None
     utc_offset: int = 0
 
     @property
@@ -84,6 +85,7 @@ class Document:
             context=rest.get("context"),
             metadata=rest.get("metadata", {}),
             corrections=unpack_corrections(corrections[0]) if corrections else [],
+            expires_at=rest.get(EXPIRES_AT),
             utc_offset=rest.get("utc_offset", 0),
         )
 

@@ -48,6 +48,13 @@ def due_ms(state: State, traces: bytes, parameters: Parameters) -> float:
     return min(NEVER_MS, max(latest, earliest))
 
 
+def due_with_expiry(state: State, traces: bytes, parameters: Parameters) -> float | None:
+    """A moment not later than when the memory fades or expires; None for never."""
+    expires: list[float] = [state.expires_ms] if state.expires_ms > 0 else []
+    fades = [] if state.pinned else [due_ms(state, traces, parameters)]
+    return min(fades + expires, default=None)
+
+
 def lowest_threshold(bias: float, parameters: Parameters) -> float:
     """T: the threshold that B meets, with the penalties and the downscaling that may come."""
     threshold = threshold_of(parameters)

@@ -68,15 +68,16 @@ _CHANGE = struct.Struct("<qBd16s")
 @dataclass(frozen=True, slots=True)
 class Change:
     """A change of a memory beside its use: a new status, a penalty or the end of all, a successor
-    (`other`) or, without one, the end of it, a correction or the end of one."""
+    (`other`) or, without one, the end of it, a correction or the end of one, a life beyond the
+    moment of expiry."""
 
     at_ms: int
-    what: Status | Literal["adjusted", "cleared", "superseded", "corrected"]
+    what: Status | Literal["adjusted", "cleared", "superseded", "corrected", "outlived"]
     nats: float = 0.0
     other: bytes = NOBODY
 
 
-_CHANGES = (*STATUSES, "adjusted", "cleared", "superseded", "corrected")
+_CHANGES = (*STATUSES, "adjusted", "cleared", "superseded", "corrected", "outlived")
 _CORRECTED = _CHANGES.index("corrected")
 Count = Annotated[int, "<u4"]
 Whole = Annotated[int, "<i8"]
@@ -88,12 +89,13 @@ Id = Annotated[bytes, "V16"]
 class State:
     """A memory's mutable part, and the table of the fields that its record begins with.
 
-    Each is packed in this order, as its type says; a new one comes before `changes`.
-    `changes`, which is packed behind them, is in the order folded. `previous` and `next`: ids of
-    its neighbours in its session, by time. `length`: its terms, each as often as it occurs.
-    `presentations`: its traces, also those that were compacted. `use`: the summed weight of its
-    accesses and of what it inherited; what runs of maintenance do is in neither this nor
-    `last_accessed_ms`, so that undoing one has nothing to lower there.
+    Each is packed in this order, as its type says; a new one comes before `changes`. `changes`,
+    which is packed behind them, is in the order folded. `previous` and `next`: ids of its
+    neighbours in its session, by time. `length`: its terms, each as often as it occurs.
+    `presentations`: its traces, also those that were compacted. `expires_ms`: 0 for never; below 0
+    where it had an expiry that holds no longer. `use`: the summed weight of its accesses and of
+    what it inherited; what runs of maintenance do is in neither this nor `last_accessed_ms`, so
+    that undoing one has nothing to lower there.
     """
 
     status: Annotated[Status, "u1"] = "active"
@@ -114,6 +116,7 @@ class State:
     previous: Id = NOBODY
     next: Id = NOBODY
     superseded_by: Id = NOBODY
+    expires_ms: Whole = 0
     changes: list[Change] = field(default_factory=list, kw_only=True)
 
 

@@ -196,7 +196,7 @@ class Queries:
             case ParametersQuery():
                 return await self._installation.parameters(query)
             case Namespaces():
-                return await self._installation.namespaces(query)
+                return await self._installation.namespaces(query, now_ms)
             case RebuildQuery():
                 return await self._installation.rebuild(query)
             case Ping():

@@ -144,8 +144,8 @@ class MemoryReader(Protocol):
         """Attributes of documents; None where there is no such document."""
         ...
 
-    async def counts(self, namespace: str) -> tuple[Position, dict[Status, int]]:
-        """Memories by status."""
+    async def counts(self, namespace: str, now_ms: int) -> tuple[Position, dict[Status, int]]:
+        """Memories by status; what has expired by now counts as decayed."""
         ...
 
     async def runs(self, namespace: str, newest: int) -> tuple[Position, list[tuple[UUID, Run]]]:
@@ -185,8 +185,8 @@ class InstallationReader(Protocol):
         """All namespaces there are."""
         ...
 
-    async def counts(self, names: Sequence[str]) -> dict[str, dict[Status, int]]:
-        """Memories by status, by namespace."""
+    async def counts(self, names: Sequence[str], now_ms: int) -> dict[str, dict[Status, int]]:
+        """Memories by status, by namespace; what has expired counts as decayed."""
         ...
 
     async def builds(self) -> list[BuildState]:

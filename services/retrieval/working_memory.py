@@ -32,7 +32,7 @@ def focus_of(memories: Memories, now_ms: int, parameters: Parameters) -> dict[in
     last_ms = np.full(len(memories), np.iinfo(np.int64).min)
     np.maximum.at(last_ms, memories.memory_of_trace[meant], memories.traces["time_ms"][meant])
     since_ms = now_ms - parameters.focus_seconds * 1000
-    inside = (last_ms >= since_ms) & (memories.states["status"] == ACTIVE)
+    inside = (last_ms >= since_ms) & (memories.at_present(now_ms).states["status"] == ACTIVE)
     rows = np.flatnonzero(inside)
     strength = activations(memories.only(inside), now_ms, parameters).total
     best = np.lexsort((-last_ms[rows], -strength))[: parameters.focus_capacity]

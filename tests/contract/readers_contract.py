@@ -369,7 +369,7 @@ class MemoryReaderContract:
         await side.take(*(stored(name) for name in "abc"))
         await side.take(decayed_event(memory_id("b"), envelope=around(1)))
 
-        counts = await side.memories.counts(NAMESPACE)
+        counts = await side.memories.counts(NAMESPACE, 0)
 
         assert counts == ("0:3", {"active": 2, "decayed": 1, "deleted": 0})
 
@@ -477,7 +477,7 @@ class InstallationReaderContract:
         await side.take(stored("a"), stored("b"), other, forgotten)
 
         names = await side.installation.namespaces()
-        counts = await side.installation.counts([*NAMESPACES, "acme/none"])
+        counts = await side.installation.counts([*NAMESPACES, "acme/none"], 0)
 
         assert sorted(names) == sorted(NAMESPACES)
         assert counts == {

@@ -252,7 +252,12 @@ async def test_digest_notices_damage(side: RedisSide, damage: Damage) -> None:
     events = at_offsets(
         [
             small_stored(ANN, envelope=around(TIME_MS), **data),
-            small_stored(BOB, envelope=around(TIME_MS + 1, "bob"), session="monday"),
+            small_stored(
+                BOB,
+                envelope=around(TIME_MS + 1, "bob"),
+                session="monday",
+                expires_at=TIME_MS + 1_000,
+            ),
             accessed_event(ANN, envelope=around(TIME_MS + 9), context="again"),
             forgotten_event(ANN, envelope=around(TIME_MS + 10)),
             restored_event(ANN, envelope=around(TIME_MS + 11)),

@@ -154,7 +154,7 @@ async def all_reads(side: ReadSide) -> list[Any]:
         (*whole[:2], shown(whole[2])),
         (*recent[:2], shown(recent[2])),
         await side.memories.documents(NAMESPACE, keys),
-        await side.memories.counts(NAMESPACE),
+        await side.memories.counts(NAMESPACE, 0),
         await side.memories.runs(NAMESPACE, 9),
         changes,
         await side.graph.values(NAMESPACE, changes),

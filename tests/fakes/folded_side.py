@@ -10,6 +10,7 @@ from schemas.errors import Unavailable
 from schemas.events import MemoryEvent
 from services.projection.fold.fold import fold
 from services.projection.fold.view import Memory, View
+from services.readside.collections import COUNTS
 from services.readside.documents import (
     ATTRIBUTES,
     DOCUMENT,
@@ -18,7 +19,7 @@ from services.readside.documents import (
     DocumentKey,
     Fields,
 )
-from services.readside.layout import pack_record
+from services.readside.layout import STATUSES, Status, pack_record
 
 T = TypeVar("T")
 PARTITION = 0
@@ -116,3 +117,14 @@ class FoldedSide:
             document = (memory.document or {}) if memory is not None and is_there else {}
             found.append([document.get(field) for field in fields])
         return found
+
+
+def counts_of(view: View, namespace: str, now_ms: int) -> dict[Status, int]:
+    """Memories by status, where each that is active and has expired is counted as decayed."""
+    counts = {each: view.namespace(namespace)[COUNTS].get(each, 0) for each in STATUSES}
+    for (name, _), memory in view.memories.items():
+        state = memory.state
+        if name == namespace and state.status == "active" and 0 < state.expires_ms <= now_ms:
+            counts["active"] -= 1
+            counts["decayed"] += 1
+    return counts

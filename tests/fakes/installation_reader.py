@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-from services.readside.collections import COUNTS
-from services.readside.layout import STATUSES, Status
+from services.readside.layout import Status
 from services.readside.parameters import InForce
 from services.retrieval.ports import BuildState, Position
-from tests.fakes.folded_side import FoldedSide
+from tests.fakes.folded_side import FoldedSide, counts_of
 
 
 class FoldedInstallationReader:
@@ -31,12 +30,8 @@ class FoldedInstallationReader:
     async def namespaces(self) -> list[str]:
         return [name for side in self._sides for name in side.view.touched]
 
-    async def counts(self, names: Sequence[str]) -> dict[str, dict[Status, int]]:
-        def counted(name: str) -> dict[Status, int]:
-            statuses = self._side(name).view.namespace(name)[COUNTS]
-            return {status: statuses.get(status, 0) for status in STATUSES}
-
-        return {name: counted(name) for name in names}
+    async def counts(self, names: Sequence[str], now_ms: int) -> dict[str, dict[Status, int]]:
+        return {name: counts_of(self._side(name).view, name, now_ms) for name in names}
 
     async def builds(self) -> list[BuildState]:
         is_rebuilt = any(side.beside is not None for side in self._sides)

@@ -10,7 +10,7 @@ from schemas.events import MemoryEvent
 from services.maintenance.ports import PAGE, Page, Upkeep
 from services.readside.collections import CONCEPTS, COUNTS, MADE, RUNS
 from services.readside.documents import Document
-from services.readside.due_index import due_fingerprint, due_ms
+from services.readside.due_index import due_fingerprint, due_with_expiry
 from services.readside.layout import STATUSES, Status, pack_element
 from services.readside.parameters import InForce
 from services.readside.runs import Run
@@ -50,9 +50,10 @@ class DueSide(FoldedSide):
             self.used_ms[name] = max(self.used_ms[name], memory.state.last_accessed_ms)
             if memory.state.status != "active":
                 due.pop(key, None)
-            elif memory_id in touched.due and not memory.state.pinned:
-                bound = due_ms(memory.state, memory.parts.traces, self.in_force(name))
-                due[key] = min(due.get(key, bound), bound)
+            elif memory_id in touched.due:
+                bound = due_with_expiry(memory.state, memory.parts.traces, self.in_force(name))
+                if bound is not None:
+                    due[key] = min(due.get(key, bound), bound)
         touched.due.clear()
         touched.memories.clear()
 

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from services.readside.collections import COUNTS, RUNS
+from services.readside.collections import RUNS
 from services.readside.columns import Memories
 from services.readside.documents import WHOLE_DOCUMENT, Attributes, Document, DocumentKey
-from services.readside.layout import STATUSES, Status, unpack_record
+from services.readside.layout import Status, unpack_record
 from services.readside.parameters import InForce
 from services.readside.runs import Run, pack_run, unpack_run
 from services.retrieval.ports import Entry, Position
-from tests.fakes.folded_side import FoldedSide
+from tests.fakes.folded_side import FoldedSide, counts_of
 
 
 class FoldedMemoryReader:
@@ -65,10 +65,9 @@ class FoldedMemoryReader:
     ) -> list[Attributes | None]:
         return await self._side.read(lambda: self._side.attributes(namespace, keys))
 
-    async def counts(self, namespace: str) -> tuple[Position, dict[Status, int]]:
+    async def counts(self, namespace: str, now_ms: int) -> tuple[Position, dict[Status, int]]:
         def counted() -> tuple[Position, dict[Status, int]]:
-            statuses = self._side.view.namespace(namespace)[COUNTS]
-            return self._side.position, {status: statuses.get(status, 0) for status in STATUSES}
+            return self._side.position, counts_of(self._side.view, namespace, now_ms)
 
         return await self._side.read(counted)
 

@@ -151,6 +151,27 @@ def test_forgotten_memory_is_not_found_until_it_is_restored(
     assert (without, found(restored["position"])) == (0, 1)
 
 
+def test_expiry_is_stored_and_corrected_and_nonsense_is_refused(
+    hm: Installation, namespace: str
+) -> None:
+    times = ("--at", "2026-01-01", "--expires-at", "2026-02-01T09:30:00Z")
+    memory = stored(hm, namespace, "The safe code is 1234.", "--wait", *times)["memory_id"]
+
+    def seen(*after: str) -> tuple[str, str | None]:
+        detail = hm.run("inspect", memory, "-n", namespace, "--json", *after).json()
+        return detail["status"], detail.get("expires_at")
+
+    before = seen()
+    past = hm.run("correct", memory, "-n", namespace, "--expires-at", "2026-03-01")
+    odd = hm.run("correct", memory, "-n", namespace, "--expires-at", "soon")
+    done = hm.run("correct", memory, "-n", namespace, "--expires-at", "never", "--json").json()
+
+    assert before == ("decayed", "2026-02-01T09:30:00.000Z")
+    assert (past.code, "is not after" in past.complained) == (1, True)
+    assert (odd.code, "--expires-at soon: give a time" in odd.complained) == (2, True)
+    assert seen("--after", done["position"]) == ("active", None)
+
+
 def test_forgetting_what_was_never_there_is_an_error(hm: Installation, namespace: str) -> None:
     done = hm.run("forget", str(uuid4()), "-n", namespace)
 

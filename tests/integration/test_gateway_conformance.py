@@ -145,6 +145,8 @@ async def fuzzable(gateway: str) -> dict[str, Any]:
     schemas = document["components"]["schemas"]
     for name in ("StoreRequest", "UsedRequest"):
         del schemas[name]["properties"]["occurred_at"]
+    for name in ("StoreRequest", "CorrectRequest"):
+        del schemas[name]["properties"]["expires_at"]
     # Two moments must come one after the other, and each job has parameters of its own.
     del schemas["SearchRequest"]["properties"]["created_before"]
     del schemas["StartRunRequest"]["properties"]["parameters"]

@@ -125,6 +125,29 @@ async def test_what_is_said_with_a_memory_comes_back(gateway: str, namespace: st
     assert restored["status"] == "active"
 
 
+async def test_memory_that_has_expired_is_not_found_until_that_is_corrected(
+    gateway: str, namespace: str
+) -> None:
+    async with over_stdio(gateway, namespace) as client:
+        stored = await called(
+            client,
+            "store",
+            content="The code is 4711.",
+            occurred_at="2026-05-03T18:00:00Z",
+            expires_at="2026-05-04T18:00:00Z",
+        )
+        whose = {"memory_id": stored["memory_id"]}
+        gone = await called(client, "search", query="The code is 4711.")
+        past = await client.call_tool("correct", whose | {"expires_at": "2026-06-01T18:00:00Z"})
+        corrected = await called(client, "correct", **whose, expires_at="never")
+        found = await called(client, "search", query="The code is 4711.")
+
+    assert gone["memories"] == []
+    assert "expires_at: 2026-06-01T18:00:00.000Z is not after" in text_of(past)
+    assert (corrected["status"], "expires_at" in corrected) == ("active", False)
+    assert [each["memory_id"] for each in found["memories"]] == [stored["memory_id"]]
+
+
 async def test_relating_creates_concepts_once_and_keeps_them(gateway: str, namespace: str) -> None:
     async with over_stdio(gateway, namespace) as client:
         first = await called(

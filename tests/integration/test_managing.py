@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -223,3 +224,83 @@ async def test_last_of_many_corrections_at_once_holds(memory: AsyncMemory) -> No
     assert sorted([detail.content, *filter(None, said)]) == sorted(
         ["Tea is at four.", *(f"Tea is at {n}." for n in range(8))]
     )
+
+
+async def test_memory_is_found_until_it_expires_and_at_moments_before(memory: AsyncMemory) -> None:
+    kept = await memory.store("The gate is at the back.", occurred_at=JANUARY)
+    code = "The code of the gate is 4711."
+    gone = await memory.store(code, occurred_at=JANUARY, expires_at=MARCH, pinned=True)
+    later = datetime(2999, 1, 1, tzinfo=UTC)
+    lasting = await memory.store("The gate is green.", occurred_at=JANUARY, expires_at=later)
+
+    async def found(about: str = "the gate", **fields: object) -> set[str]:
+        rows = await memory.search(about, 10, **fields)  # type: ignore[arg-type]
+        return {row.memory_id for row in rows}
+
+    active = {kept.memory_id, lasting.memory_id}
+    assert await found() == active
+    assert await found(code) == active
+    assert await found(as_of=MARCH) == active
+    assert await found(as_of=datetime(2026, 2, 1, tzinfo=UTC)) == active | {gone.memory_id}
+    assert await found(include_decayed=True) == active | {gone.memory_id}
+    assert {each.memory_id for each in await memory.list(status="active")} == active
+    stats = await memory.stats()
+    assert (stats.active, stats.decayed) == (2, 1)
+    assert gone.memory_id not in {each.memory_id for each in await memory.working_memory()}
+    with pytest.raises(MemoryNotFound, match="not active"):
+        await memory.recall(gone.memory_id)
+    detail = await memory.inspect(gone.memory_id)
+    assert (detail.status, detail.expires_at) == ("decayed", "2026-03-01T10:00:00.000000Z")
+
+    await memory.restore(gone.memory_id)
+
+    assert await found() == active | {gone.memory_id}
+    assert (await memory.inspect(gone.memory_id)).expires_at is None
+    with pytest.raises(ValidationError, match=r"expires_at: .* is not after occurred_at"):
+        await memory.store("Too late.", occurred_at=MARCH, expires_at=JANUARY)
+
+
+async def test_expiry_is_corrected_and_that_is_taken_back(memory: AsyncMemory) -> None:
+    code = "The code of the gate is 4711."
+    stored = await memory.store(code, occurred_at=JANUARY, expires_at=MARCH)
+    later = datetime(2999, 1, 1, tzinfo=UTC)
+
+    prolonged = await memory.correct(stored.memory_id, expires_at=later, reason="prolonged")
+    lasting = await memory.correct(stored.memory_id, expires_at="never")
+
+    assert (prolonged.status, prolonged.expires_at) == ("active", "2999-01-01T00:00:00.000000Z")
+    assert [each.expires_at for each in prolonged.corrections] == ["2026-03-01T10:00:00.000000Z"]
+    assert (lasting.status, lasting.expires_at) == ("active", None)
+    assert lasting.corrections[0].expires_at == "2999-01-01T00:00:00.000000Z"
+    assert (await memory.stats()).active == 1
+    assert [each.content for each in await memory.search(code, record_access=False)] == [code]
+    await memory.correct(stored.memory_id, reversed=True)
+    back = await memory.correct(stored.memory_id, reversed=True)
+    assert (back.status, back.expires_at) == ("decayed", "2026-03-01T10:00:00.000000Z")
+    assert back.corrections == []
+    assert (await memory.stats()).decayed == 1
+    assert await memory.search(code) == []
+    marked = await memory.search(code, include_decayed=True)
+    assert [(each.status, each.expires_at) for each in marked] == [(back.status, back.expires_at)]
+    assert await memory.search(code) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (JANUARY, "expires_at: 2026-01-15T09:00:00.000Z is not after .*; give a later moment, or"),
+        ("2999-01-01T00:00:00", "expires_at: a time is an RFC 3339 string with its zone"),
+        ("next week", "expires_at: a time is an RFC 3339 string .*; or give never"),
+        (None, "nothing to correct: .*an expires_at of never takes an expiry away"),
+    ],
+    ids=["past", "without a zone", "nonsense", "null"],
+)
+async def test_expiry_of_no_use_is_refused_with_what_to_give(
+    memory: AsyncMemory, given: Any, words: str
+) -> None:
+    stored = await memory.store("Tea is at four.")
+
+    with pytest.raises(ValidationError, match=words):
+        await memory.correct(stored.memory_id, expires_at=given)
+
+    assert (await memory.inspect(stored.memory_id)).corrections == []

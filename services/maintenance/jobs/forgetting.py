@@ -16,7 +16,7 @@ from services.maintenance.decisions import levels_of
 from services.maintenance.events import adjusted_event, decayed_events
 from services.maintenance.ports import Page
 from services.maintenance.work import Outcome, Work
-from services.readside.columns import ACTIVE
+from services.readside.columns import ACTIVE, expired, statuses_at
 from services.readside.layout import hash64, of_kinds
 
 # Which memories of a page are lowered, and by how many nats each; 0: spared.
@@ -35,7 +35,9 @@ async def capacity(work: Work, job: CapacityJob) -> Outcome:
     async for page in work.side.pages(work.run.namespace):
         states = page.memories.states
         levels = levels_of(page.memories, work.run.now_ms, upkeep.parameters)
-        free = np.flatnonzero((states["status"] == ACTIVE) & (states["pinned"] == 0))
+        gone = expired(states, work.run.now_ms)
+        levels = np.where(gone, -np.inf, levels)
+        free = np.flatnonzero((states["status"] == ACTIVE) & ((states["pinned"] == 0) | gone))
         weakest += [(float(levels[i]), page.memories.ids[i]) for i in free.tolist()]
         weakest = sorted(weakest)[: max(0, beyond)]
         work.check()
@@ -111,7 +113,8 @@ async def _lower(work: Work, losses: Losses) -> Outcome:
         if len(page.memories) == 0:
             continue
         states = page.memories.states
-        free = (states["status"] == ACTIVE) & (states["pinned"] == 0)
+        active = statuses_at(states, work.run.now_ms) == ACTIVE
+        free = active & (states["pinned"] == 0)
         nats = np.where(free, losses(page), 0.0)
         await work.emit(
             [
@@ -147,7 +150,7 @@ async def _newest(work: Work) -> str | None:
     found = _Latest()
     async for page in work.side.pages(work.run.namespace):
         states = page.memories.states
-        for i in np.flatnonzero(states["status"] == ACTIVE).tolist():
+        for i in np.flatnonzero(statuses_at(states, work.run.now_ms) == ACTIVE).tolist():
             if (at := int(states["created_ms"][i])) > found.at_ms:
                 found = _Latest(at, [page.memories.ids[i]])
     return found.ids[0] if found.ids else None

@@ -15,7 +15,7 @@ from services.readside.collections import (
     Field,
     MemoryList,
 )
-from services.readside.due_index import due_ms
+from services.readside.due_index import due_with_expiry
 from services.readside.layout import SEEN_EVENTS_MAX, Layout, RecordFormat
 
 Commands = Iterator[list[Word]]
@@ -97,8 +97,10 @@ def _due(view: View, name: str, touched: Touched, layout: Layout) -> Commands:
         if memory.state.status != "active":
             if memory.moves:
                 gone.append(str(memory_id))
-        elif memory_id in touched.due and not memory.state.pinned:
-            due[str(memory_id)] = due_ms(memory.state, memory.parts.traces, parameters)
+        elif memory_id in touched.due:
+            moment = due_with_expiry(memory.state, memory.parts.traces, parameters)
+            if moment is not None:
+                due[str(memory_id)] = moment
     yield from _scored(["ZADD", layout.due(name), "LT"], due)
     yield from _cut(["ZREM", layout.due(name)], gone)
 

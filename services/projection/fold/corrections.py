@@ -10,11 +10,14 @@ import numpy as np
 import orjson
 
 from schemas.events import CorrectedText, MemoryCorrected
+from schemas.fields import NEVER
 from services.projection.fold.documents import count, vectors_of
 from services.projection.fold.names import meant, renamed
+from services.projection.fold.statuses import expire
 from services.projection.fold.view import Memory, Needs, Ref, View
 from services.readside.collections import LINKS, TERMS
 from services.readside.corrections import (
+    EXPIRES_AT,
     FIELD,
     KEPT_MAX,
     Correction,
@@ -69,6 +72,7 @@ def correct(view: View, ref: Ref, event: MemoryCorrected) -> bool:
     count(view, ref, -1)
     _say(memory, was | now)
     count(view, ref, 1)
+    expire(view, ref, orjson.loads(document["more"]).get(EXPIRES_AT))
     if kept:
         document[FIELD] = pack_corrections(kept[-KEPT_MAX:])
     else:
@@ -87,6 +91,10 @@ def _said(view: View, event: MemoryCorrected, was: dict[str, bytes]) -> dict[str
         more["concepts"] = meant(view, event.namespace, data.text.concepts)
     if data.metadata is not None:
         more["metadata"] = data.metadata
+    if data.expires_at is not None:
+        more.pop(EXPIRES_AT, None)
+        if data.expires_at != NEVER:
+            more[EXPIRES_AT] = data.expires_at
     if data.tags is not None:
         now["tags"] = TAG_SEPARATOR.join(data.tags).encode()
     return now | {"more": orjson.dumps(more, option=orjson.OPT_SORT_KEYS)}

@@ -11,6 +11,7 @@ from schemas.errors import Rejected
 from schemas.events import Embedded, MemoryStored
 from services.projection.fold.view import Ref, View
 from services.readside.collections import COUNTS, LINKS, TERMS
+from services.readside.corrections import EXPIRES_AT
 from services.readside.layout import TAG_SEPARATOR, hash64, pack_passages
 from services.readside.terms import Terms, concepts_of, names_of
 
@@ -73,6 +74,7 @@ def document_of(
         ("context", data.context),
         ("session", data.session),
         ("speaker", data.speaker),
+        (EXPIRES_AT, data.expires_at),
         ("utc_offset", data.utc_offset),
     ):
         if value is not None:

@@ -45,16 +45,21 @@ from services.projection.fold.maintenance import (
 from services.projection.fold.names import meant, settle
 from services.projection.fold.presentations import present
 from services.projection.fold.sessions import put_into_session
+from services.projection.fold.statuses import (
+    change_status,
+    expires_ms_of,
+    has_effect,
+    outlive,
+    set_status,
+)
 from services.projection.fold.view import Memory, Needs, Ref, View
 from services.readside.collections import COUNTED, COUNTS, LINKS, RUNS, TERMS
 from services.readside.layout import (
     NOBODY,
     SEEN_EVENTS_MAX,
-    STATUSES,
     Change,
     Parts,
     State,
-    Status,
     hash64,
     superseded_at,
 )
@@ -185,6 +190,7 @@ def _stored(view: View, event: MemoryStored, offset: int) -> None:
         valence=data.emotion.valence,
         arousal=data.emotion.arousal,
         pinned=data.pinned,
+        expires_ms=expires_ms_of(data.expires_at),
         last_accessed_ms=event.time,
         length=terms.length,
     )
@@ -227,12 +233,13 @@ def _changed(view: View, event: ChangeOfOne, offset: int) -> None:
     state = memory.state
     match event:
         case MemoryForgotten() if state.status != "deleted":
-            _change_status(view, ref, "deleted", event.time)
-        case MemoryRestored() if _has_effect(event, state):
+            change_status(view, ref, "deleted", event.time)
+        case MemoryRestored() if has_effect(event, state):
+            outlive(state, event.time)
             if state.status == "deleted":
                 settle(view, ref, event)  # concepts may have been renamed meanwhile
             revival = of_maintenance(event)  # known by its event when its run is undone
-            _change_status(view, ref, "active", event.time, by=event.id if revival else None)
+            change_status(view, ref, "active", event.time, by=event.id if revival else None)
             state.bias = 0.0
             present(view, ref, event, kind="revival" if revival else "restore")
             view.touch(event.namespace).due.add(ref[1])
@@ -240,15 +247,14 @@ def _changed(view: View, event: ChangeOfOne, offset: int) -> None:
             # It was used since the decision was made: the decision is void.
             state.status == "active" and event.data.accesses_seen == state.presentations
         ):
-            _change_status(view, ref, "decayed", event.time, by=event.data.run_id)
+            change_status(view, ref, "decayed", event.time, by=event.data.run_id)
             count_effect(view, event)
         case MemoryAdjusted() if event.data.cause == "undo" and event.data.run_id is not None:
             status = taken_back(view, ref, event.data.run_id)
             if status is None:
                 view.ignored["no_effect"] += 1
                 return
-            _count_status(view, ref, status)
-            state.status = status
+            set_status(view, ref, status)
             view.touch(event.namespace).due.add(ref[1])
         case MemoryAdjusted() if state.status != "deleted":
             by = event.data.run_id.bytes if event.data.run_id else NOBODY
@@ -268,40 +274,10 @@ def _changed(view: View, event: ChangeOfOne, offset: int) -> None:
     _touch(view, ref, offset)
 
 
-def _has_effect(event: MemoryRestored, state: State) -> bool:
-    """True where a restoration changes something."""
-    if of_maintenance(event):
-        return state.status == "decayed"  # what was forgotten meanwhile stays so
-    if state.status != "active":
-        return True
-    # Brought back by a run: without this it would be archived again when the run is undone.
-    last = next((each for each in reversed(state.changes) if each.what in STATUSES), None)
-    return last is not None and last.what == "active" and last.other != NOBODY
-
-
 def _known(view: View, event: MemorySuperseded) -> bool:
     """True where the successor exists."""
     successor = view.memories.get((event.namespace, event.data.superseded_by))
     return successor is not None and successor.state.status != "deleted"
-
-
-def _change_status(
-    view: View, ref: Ref, status: Status, time_ms: int, *, by: UUID | None = None
-) -> None:
-    _count_status(view, ref, status)
-    state = view.memories[ref].state
-    state.status = status
-    state.changes.append(Change(time_ms, status, other=by.bytes if by else NOBODY))
-
-
-def _count_status(view: View, ref: Ref, status: Status) -> None:
-    """Count a memory that is about to have another status."""
-    state = view.memories[ref].state
-    if state.status != status:
-        moved: dict[str, int] = {state.status: -1, status: 1}
-        view.add(COUNTS, ref[0], moved)
-        if "deleted" in (state.status, status):
-            count(view, ref, -1 if status == "deleted" else 1)
 
 
 def _clear_bias(state: State, time_ms: int) -> None:

@@ -4,8 +4,8 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 
-from services.readside.collections import COUNTS, PARAMETERS
-from services.readside.layout import STATUSES, Control, Layout, Status, rebuilding_key
+from services.readside.collections import PARAMETERS, counted_now, reads_of_counts
+from services.readside.layout import Control, Layout, Status, rebuilding_key
 from services.readside.live_build import Commands, LiveBuild, position_of
 from services.readside.parameters import InForce, unpack_parameters
 from services.retrieval.ports import BuildState, Position
@@ -29,12 +29,12 @@ class RedisInstallationReader:
         found = await asyncio.gather(*map(self._named, self._partitions))
         return [name for some in found for name in some]
 
-    async def counts(self, names: Sequence[str]) -> dict[str, dict[Status, int]]:
+    async def counts(self, names: Sequence[str], now_ms: int) -> dict[str, dict[Status, int]]:
         by_partition: dict[int, list[str]] = defaultdict(list)
         for name in names:
             by_partition[self._build.partition(name)].append(name)
         counted = await asyncio.gather(
-            *(self._counted(partition, some) for partition, some in by_partition.items())
+            *(self._counted(partition, some, now_ms) for partition, some in by_partition.items())
         )
         return {name: counts for some in counted for name, counts in some.items()}
 
@@ -47,14 +47,19 @@ class RedisInstallationReader:
         )
         return [name.decode() for name in names]
 
-    async def _counted(self, partition: int, names: list[str]) -> dict[str, dict[Status, int]]:
+    async def _counted(
+        self, partition: int, names: list[str], now_ms: int
+    ) -> dict[str, dict[Status, int]]:
         _, rows = await self._build.read(
             partition,
-            lambda layout: [["HMGET", COUNTS.key(layout, name), *STATUSES] for name in names],
+            lambda layout: [
+                each for name in names for each in reads_of_counts(layout, name, now_ms)
+            ],
+            atomic=True,
         )
         return {
-            name: {s: int(count or 0) for s, count in zip(STATUSES, row, strict=True)}
-            for name, row in zip(names, rows, strict=True)
+            name: counted_now(*row)
+            for name, row in zip(names, zip(rows[::2], rows[1::2], strict=True), strict=True)
         }
 
     async def _state(self, partition: int) -> BuildState:

@@ -4,7 +4,15 @@ import asyncio
 from collections.abc import Sequence
 from uuid import UUID
 
-from services.readside.collections import CHANGED, COUNTS, PARAMETERS, RECENT, RUNS, RUNS_BY_OFFSET
+from services.readside.collections import (
+    CHANGED,
+    PARAMETERS,
+    RECENT,
+    RUNS,
+    RUNS_BY_OFFSET,
+    counted_now,
+    reads_of_counts,
+)
 from services.readside.columns import Memories
 from services.readside.documents import (
     WHOLE_DOCUMENT,
@@ -122,13 +130,14 @@ class RedisMemoryReader:
     ) -> list[Attributes | None]:
         return await read_attributes(self._build, namespace, keys)
 
-    async def counts(self, namespace: str) -> tuple[Position, dict[Status, int]]:
+    async def counts(self, namespace: str, now_ms: int) -> tuple[Position, dict[Status, int]]:
         partition = self._build.partition(namespace)
-        cursor, (counts,) = await self._build.read(
-            partition, lambda layout: [["HMGET", COUNTS.key(layout, namespace), *STATUSES]]
+        cursor, (counts, expired) = await self._build.read(
+            partition,
+            lambda layout: reads_of_counts(layout, namespace, now_ms),
+            atomic=True,
         )
-        by_status = {s: int(count or 0) for s, count in zip(STATUSES, counts, strict=True)}
-        return position_of(partition, cursor), by_status
+        return position_of(partition, cursor), counted_now(counts, expired)
 
     async def runs(self, namespace: str, newest: int) -> tuple[Position, list[tuple[UUID, Run]]]:
         partition = self._build.partition(namespace)

@@ -29,13 +29,13 @@ class InstallationQueries:
         result = ParametersResult(parameters=Parameters(**values), changed=changed)
         return Reply(result=result.model_dump(mode="json"), position=position)
 
-    async def namespaces(self, query: Namespaces) -> Reply:
+    async def namespaces(self, query: Namespaces, now_ms: int) -> Reply:
         """A page of all namespaces by name, with their counts."""
         prefix, cursor = query.prefix or "", query.cursor or ""
         names = sorted(name for name in await self._reader.namespaces() if name.startswith(prefix))
         after = [name for name in names if name > cursor]
         page = after[: query.limit]
-        counts = await self._reader.counts(page)
+        counts = await self._reader.counts(page, now_ms)
         result = NamespacesResult(
             namespaces=[
                 NamespaceCounts(namespace=name, total=sum(counts[name].values()), **counts[name])

@@ -9,6 +9,7 @@ import orjson
 from schemas.corrections import CorrectionRecord
 from schemas.errors import NotFound
 from schemas.events import AccessedData, AccessedMemory, MemoryAccessed
+from schemas.fields import NEVER, Expiry
 from schemas.ids import event_id
 from schemas.limits import ACCESS_HISTORY_MAX
 from schemas.parameters import Parameters
@@ -17,6 +18,7 @@ from schemas.replies import Reply
 from services.common.event_log import EventAppender
 from services.readside.activation import activations, kernel_of, next_decay
 from services.readside.columns import ACTIVE, Memories, status_name
+from services.readside.corrections import EXPIRES_AT
 from services.readside.documents import Document, tags_of
 from services.readside.layout import NOT_COUNTED, TRACE, kind_of
 from services.retrieval.ports import Entry, MemoryReader
@@ -46,13 +48,13 @@ class MemoryQueries:
         """
         position, entry = await self._reader.entry(query.namespace, query.memory_id)
         moment_ms = now_ms if query.as_of is None else query.as_of
-        if entry is None or _seen(entry, query.as_of).states["status"][0] != ACTIVE:
+        if entry is None or entry.memories.seen(query.as_of, now_ms).states["status"][0] != ACTIVE:
             raise NotFound(
                 f"memory {query.memory_id}: not in {query.namespace}, or not active there; "
                 "inspect shows it in any status"
             )
         recording = query.record_access and query.as_of is None
-        memories = _seen(entry, query.as_of)
+        memories = entry.memories.seen(query.as_of, now_ms)
         state = memories.states[0]
         if recording:
             memories = with_access(memories, now_ms, entry.parameters)
@@ -80,7 +82,7 @@ class MemoryQueries:
         position, entry = await self._reader.entry(query.namespace, query.memory_id)
         if entry is None:
             raise NotFound(f"memory {query.memory_id}: not in namespace {query.namespace}")
-        memories = _seen(entry, query.as_of)
+        memories = entry.memories.seen(query.as_of, now_ms)
         state, document, parameters = entry.state, entry.document, entry.parameters
         status = status_name(int(memories.states["status"][0]))
         if query.as_of is not None and status == "deleted":
@@ -112,6 +114,7 @@ class MemoryQueries:
             pinned=state.pinned,
             passages=int(memories.states["passages"][0]) + 1,
             recorded_at=state.recorded_ms,
+            expires_at=state.expires_ms if state.expires_ms > 0 else None,
             superseded_by=_superseded_by(memories),
             derived_from=document.derived_from,
             derivatives=await self._reader.derivatives(
@@ -138,10 +141,12 @@ class MemoryQueries:
 
 def _corrections(document: Document) -> list[CorrectionRecord]:
     """The values that each correction replaced, the newest first."""
-    records, metadata = [], document.metadata
+    records, metadata, expires_at = [], document.metadata, document.expires_at
     for correction in reversed(document.corrections):
         was = correction.was
-        before = orjson.loads(was["more"])["metadata"] if "more" in was else metadata
+        more = orjson.loads(was.get("more", b"{}"))
+        before = more.get("metadata", metadata)
+        expired_at = more.get(EXPIRES_AT) if more else expires_at
         records.append(
             CorrectionRecord(
                 corrected_at=correction.at_ms,
@@ -149,10 +154,15 @@ def _corrections(document: Document) -> list[CorrectionRecord]:
                 content=was["content"].decode() if "content" in was else None,
                 tags=tags_of(was["tags"]) if "tags" in was else None,
                 metadata=before if before != metadata else None,
+                expires_at=_expiry(expired_at) if expired_at != expires_at else None,
             )
         )
-        metadata = before
+        metadata, expires_at = before, expired_at
     return records
+
+
+def _expiry(moment_ms: int | None) -> Expiry:
+    return NEVER if moment_ms is None else moment_ms
 
 
 def with_access(
@@ -176,11 +186,6 @@ def with_access(
         traces=np.concatenate([memories.traces, trace]),
         memory_of_trace=np.zeros(len(memories.traces) + 1, np.intp),
     )
-
-
-def _seen(entry: Entry, as_of_ms: int | None) -> Memories:
-    """The memory as it is, or was at a past moment."""
-    return entry.memories if as_of_ms is None else entry.memories.at(as_of_ms)
 
 
 def _superseded_by(memories: Memories) -> UUID | None:

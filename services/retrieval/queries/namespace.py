@@ -24,7 +24,7 @@ from schemas.queries import (
 from schemas.replies import Reply
 from schemas.selection import Select, Selected
 from services.readside.activation import activations
-from services.readside.columns import ACTIVE, DELETED, Memories, status_name
+from services.readside.columns import ACTIVE, DELETED, Memories, expires_at, status_name
 from services.readside.documents import Document, DocumentKey
 from services.readside.filters import NO_FILTERS, Filters, filters_of
 from services.readside.layout import Status
@@ -80,7 +80,7 @@ class NamespaceQueries:
         if cursor:
             moment_ms = cursor.as_of_ms
         position, parameters, now = await self._reader.whole(query.namespace)
-        memories = now if query.as_of is None else now.at(query.as_of)
+        memories = now.seen(query.as_of, moment_ms)
         total = await asyncio.to_thread(_levels, memories, moment_ms, parameters)
         stored = _statuses(now)
         wanted = await self._wanted(query, memories, stored)
@@ -125,7 +125,7 @@ class NamespaceQueries:
 
     async def stats(self, query: Stats, now_ms: int) -> Reply:
         """Counts by status, and the mean activation of the active ones."""
-        position, counts = await self._reader.counts(query.namespace)
+        position, counts = await self._reader.counts(query.namespace, now_ms)
         result = StatsResult(
             total=sum(counts.values()),
             **counts,
@@ -168,7 +168,7 @@ class NamespaceQueries:
         # Ids are hashes: the smallest ones are a sample that does not change.
         _, parameters, memories = await self._reader.whole(namespace, sample=MEAN_EXACT_MAX)
         levels = await asyncio.to_thread(_levels, memories, now_ms, parameters)
-        levels = levels[memories.states["status"] == ACTIVE]
+        levels = levels[memories.at_present(now_ms).states["status"] == ACTIVE]
         if len(levels) == 0:
             return 0.0  # the last one went between the two reads
         mean = float(np.mean(levels))
@@ -234,6 +234,7 @@ def _row(memories: Memories, i: int, document: Document | None, *, activation: f
         created_at=document.created_at if document else int(state["created_ms"]),
         last_accessed=int(state["last_accessed_ms"]),
         tags=document.tags if document else [],
+        expires_at=expires_at(state),
     )
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from cognition.base_level import FloatArray, IntArray
 from cognition.lexical import Matches
-from services.readside.columns import Memories
+from services.readside.columns import Memories, expired, statuses_at
 from services.readside.layout import (
     NOBODY,
     STATE,
@@ -142,6 +142,14 @@ class ColumnCache:
         """One field of the states of some rows."""
         column: np.ndarray = self._states[name][rows]
         return column
+
+    def statuses(self, rows: IntArray | slice, moment_ms: int) -> np.ndarray:
+        """The statuses of some rows, where what has expired by a moment counts as decayed."""
+        return statuses_at(self._states[rows], moment_ms)
+
+    def expired(self, rows: IntArray | slice, moment_ms: int) -> np.ndarray:
+        """A mask of the rows that have expired by a moment."""
+        return expired(self._states[rows], moment_ms)
 
     def memories(self, rows: IntArray) -> Memories:
         """Columns of some rows, as they are now."""

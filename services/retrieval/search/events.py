@@ -45,7 +45,7 @@ def accesses_of(ranking: Ranking) -> list[MemoryEvent]:
             data=ReasonData(reason="search"),
         )
         for number, i in enumerate(ranking.order)
-        if ranking.status(i) == "decayed"
+        if ranking.revives(i)
     ]
     return [accessed, *restored]
 

@@ -11,7 +11,7 @@ from cognition.base_level import IntArray
 from cognition.noise import logistic_noise
 from schemas.ids import derive
 from services.readside.activation import Activations, activations
-from services.readside.columns import ACTIVE, DECAYED, Memories, status_name
+from services.readside.columns import ACTIVE, DECAYED, Memories, expired, status_name
 from services.readside.documents import DocumentKey
 from services.readside.layout import Status, corrections_in
 from services.retrieval.search.candidates import Candidates
@@ -92,7 +92,18 @@ class Ranking:
     def _findable(self) -> np.ndarray:
         codes = self.memories.states["status"]
         found: np.ndarray = codes == ACTIVE
-        return found if self.plan.query.include_decayed is False else found | (codes == DECAYED)
+        if self.plan.query.include_decayed is not False:
+            found |= codes == DECAYED
+        return found if self.plan.query.include_decayed else found & ~self._expired
+
+    @property
+    def _expired(self) -> np.ndarray:
+        """Mask of those that had expired at the moment asked about: no cue brings them to mind."""
+        return expired(self.memories.states, self.plan.moment_ms)
+
+    def revives(self, i: int) -> bool:
+        """True where a recorded search brings a memory back that it finds."""
+        return self.status(i) == "decayed" and not self._expired[i]
 
     def with_successions(self, successors: Mapping[int, int]) -> "Ranking":
         """The same memories, where some turn out to supersede others: newer by older."""
@@ -113,7 +124,7 @@ def rank(candidates: Candidates, plan: SearchPlan) -> Ranking:
     first."""
     parameters, query = candidates.parameters, plan.query
     now = candidates.columns.memories(candidates.rows)
-    memories = now if query.as_of is None else now.at(query.as_of)
+    memories = now.seen(query.as_of, plan.now_ms)
     evidence = Evidence.of(candidates, memories, plan)
     parts = replace(
         activations(memories, plan.moment_ms, parameters),

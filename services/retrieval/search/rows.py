@@ -9,6 +9,7 @@ from cognition.retrieval import retrieval_latency, retrieval_probability
 from schemas.passages import FoundPassage
 from schemas.queries import Explanation, Found, Reasons, TraceReason
 from services.readside.activation import Activations, kernel_of
+from services.readside.columns import expires_at
 from services.readside.documents import Document
 from services.readside.layout import corrections_in, hash64, kind_of
 from services.retrieval.search.ranking import Ranking
@@ -40,6 +41,7 @@ def _row(ranking: Ranking, i: int, document: Document) -> Found:
         session=document.session,
         speaker=document.speaker,
         superseded_by=UUID(superseded) if superseded else None,
+        expires_at=expires_at(state),
         copies=copies if (copies := ranking.copies.get(i, 1)) > 1 else None,
         passage=_passage(ranking, i, document),
         metadata=document.metadata if plan.query.include_metadata else None,

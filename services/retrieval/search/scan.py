@@ -68,11 +68,13 @@ def _all(columns: ColumnCache) -> slice:
 
 def _admitted(columns: ColumnCache, plan: SearchPlan, among: Mask | None) -> list[Mask]:
     """Rows of each status that is asked for, as the index is asked for each by itself."""
-    status = columns.column("status", _all(columns))
+    status = columns.statuses(_all(columns), plan.moment_ms)
     codes = [ACTIVE, DECAYED] if "decayed" in plan.statuses else [ACTIVE]
     then = np.ones(len(columns), np.bool_) if among is None else among
     if plan.query.as_of is not None:
         then = then & (columns.column("created_ms", _all(columns)) <= plan.query.as_of)
+    if not plan.query.include_decayed:
+        then = then & ~columns.expired(_all(columns), plan.moment_ms)
     return [(status == code) & then for code in codes]
 
 

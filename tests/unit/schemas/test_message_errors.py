@@ -81,8 +81,8 @@ def test_missing_type_is_named_with_the_known_ones() -> None:
 def test_unknown_field_is_named_with_the_known_ones() -> None:
     assert refused(contents="x").message == (
         "contents: is not a field here; did you mean content? known: concepts, content, context, "
-        "derived_from, emotion, idempotency_key, if_equal, memory_type, metadata, namespace, "
-        "occurred_at, pinned, session, speaker, tags, type"
+        "derived_from, emotion, expires_at, idempotency_key, if_equal, memory_type, metadata, "
+        "namespace, occurred_at, pinned, session, speaker, tags, type"
     )
 
 

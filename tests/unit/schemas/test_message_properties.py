@@ -143,7 +143,8 @@ def possible(name: str, message: Json) -> bool:
     if name == "reply":
         return (message.get("result") is None) != (message.get("error") is None)
     if name == "inbox.correct":
-        given = any(message.get(field) is not None for field in ("content", "tags", "metadata"))
+        fields = ("content", "tags", "metadata", "expires_at")
+        given = any(message.get(field) is not None for field in fields)
         return given != bool(message.get("reversed"))
     said = json.dumps(message.get("filter"))
     if "$" in said or "{}" in said[1:-1]:  # operators, and conditions that say nothing

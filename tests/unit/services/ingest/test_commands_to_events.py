@@ -9,7 +9,7 @@ import pytest
 from schemas.codec import decode_event, encode
 from schemas.errors import Rejected
 from schemas.events import MemoryEvent, MemoryStored
-from schemas.fields import Moment
+from schemas.fields import Moment, rfc3339
 from schemas.inbox import Correct, InboxMessage, Store
 from schemas.limits import CONCEPTS_MAX, TIME_MS_MAX, TIME_MS_MIN
 from services.ingest.domain import (
@@ -63,6 +63,8 @@ COMMANDS: dict[str, InboxMessage] = {
     "supersede": supersede(reversed=True),
     "correct": correct(),
     "correct back": correct(reversed=True),
+    "correct the expiry": correct(expires_at=RECEIVED.timestamp_ms + 1),
+    "correct that it expires": correct(expires_at="never"),
     "correct all but the text": correct(tags=["b"], metadata={"a": 1}, reason="misheard"),
     "parameters": parameters(horizon_seconds=86_400.0),
 }
@@ -220,6 +222,31 @@ def test_time_in_the_future_is_refused_with_both_times() -> None:
         occurred_ms(command, RECEIVED, future_skew_seconds=300)
 
     assert "at most 300 s after 2025-06-15T15:06:40.000Z" in caught.value.message
+
+
+@pytest.mark.parametrize("fields", [{}, {"occurred_at": RECEIVED.timestamp_ms - 5}])
+def test_expiry_that_is_not_after_the_time_of_the_memory_is_refused_with_both(
+    fields: dict[str, Any],
+) -> None:
+    command = store(expires_at=fields.get("occurred_at", RECEIVED.timestamp_ms), **fields)
+
+    with pytest.raises(Rejected, match=r"expires_at: .* is not after occurred_at, ") as caught:
+        occurred_ms(command, RECEIVED, future_skew_seconds=300)
+
+    assert caught.value.message.endswith("; give a later moment, or leave it out")
+
+
+@pytest.mark.parametrize("occurred_at", [None, RECEIVED.timestamp_ms - 5])
+def test_correction_to_an_expiry_that_is_past_is_refused_with_what_to_do(
+    occurred_at: int | None,
+) -> None:
+    now_ms = occurred_at or RECEIVED.timestamp_ms
+    command = correct(expires_at=now_ms, occurred_at=occurred_at)
+
+    with pytest.raises(Rejected, match=r"expires_at: .* is not after .*, when it is ") as e:
+        occurred_ms(command, RECEIVED, future_skew_seconds=300)
+
+    assert e.value.message.count(rfc3339(now_ms)) == 2
 
 
 @pytest.mark.parametrize(

@@ -171,7 +171,9 @@ def test_memory_that_still_says_it_is_strengthened(commands: list[Any]) -> None:
     assert known.equal_of(said, memory_id("new"), equal) == equal
 
 
-@pytest.mark.parametrize("command", [forget(ANN), correct(ANN, content="Coffee.")])
+@pytest.mark.parametrize(
+    "command", [forget(ANN), correct(ANN, content="Coffee."), correct(ANN, expires_at=TIME_MS + 9)]
+)
 def test_memory_that_no_longer_says_it_is_not_strengthened(command: Any) -> None:
     known, said, equal = lately()
 

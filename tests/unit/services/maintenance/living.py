@@ -78,10 +78,10 @@ async def level(own: World, memory: UUID) -> float:
     return float(levels_of(page.memories, own.now_ms, parameters)[0])
 
 
-async def episodes(own: World) -> list[UUID]:
+async def episodes(own: World, **fields: Any) -> list[UUID]:
     """Five that say the same in five sessions, and two that say something else."""
     said = [
-        await store(own, f"Ann drinks green tea {when}", session=f"s{n}")
+        await store(own, f"Ann drinks green tea {when}", session=f"s{n}", **fields)
         for n, when in enumerate(("daily", "again", "today", "early", "late"))
     ]
     await store(own, "The bridge closed.")

@@ -82,6 +82,19 @@ async def test_consolidation_makes_one_fact_of_what_was_said_again_and_again() -
     assert count(result, "concepts_added") == len(own.view.namespace(own.namespace)[CONCEPTS]) == 2
 
 
+async def test_consolidation_learns_nothing_from_what_expires_before_or_after() -> None:
+    own = world()
+    await episodes(own, expires_at=own.now_ms + 2 * HOUR_MS)
+
+    for _ in range(3):
+        own.now_ms += HOUR_MS
+        result = await own.run("consolidation")
+        assert result.report["facts_extracted"] == 0
+
+    assert contents(own, "semantic") == []
+    assert not any(rehearsals(own, name) for _, name in own.view.memories)
+
+
 async def test_fact_seen_again_is_strengthened_and_not_stored_twice() -> None:
     own = world()
     await episodes(own)

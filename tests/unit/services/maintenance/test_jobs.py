@@ -4,6 +4,7 @@ import pytest
 
 from schemas.codec import decode_maintenance
 from schemas.errors import NotFound, Rejected
+from schemas.events import MemoryDecayed
 from schemas.fields import Emotion
 from schemas.ids import derive
 from schemas.inbox import SetParameters
@@ -178,3 +179,18 @@ async def test_parameters_that_lower_the_horizon_are_noticed() -> None:
     await own.run("decay")
 
     assert status(own, memory) == "decayed"
+
+
+async def test_decay_archives_what_has_expired_with_the_reason_pinned_or_not() -> None:
+    own = world()
+    ends_ms = own.now_ms + HOUR_MS
+    gone = [await store(own, f"{n}.", pinned=n == "B", expires_at=ends_ms) for n in ("A", "B")]
+    later = await store(own, "C.", pinned=True, expires_at=ends_ms + 1)
+    own.now_ms = ends_ms
+
+    result = await own.run("decay")
+
+    assert result.report["memories_decayed"] == 2
+    assert [status(own, each) for each in (*gone, later)] == ["decayed", "decayed", "active"]
+    archived = [each for each in own.events if isinstance(each, MemoryDecayed)]
+    assert [each.data.reason for each in archived] == ["expired", "expired"]

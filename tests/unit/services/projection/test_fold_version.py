@@ -37,7 +37,8 @@ WORDS_OF_A_FIELD = {b"HSET": 2, b"ZADD": 2, b"HDEL": 1, b"ZREM": 1}
 MEANT = {
     1: "ef6743726956efde3a637d183ca11c198531795a6b92df873d3adf40319712c2",
     2: "0c2c31af12e3312e7b5a295ac07eed31eb305e93cea3448801d79233a4e228f0",
-    3: "13cd41c6c861f1ff2b6ddc7969c88db578e78a531a02d46fc401bcd676e38a00",
+    3: "39f94ec8e802b4483ee94cf8c57a74e4c34284ffebe13309c73f8049d7d0eca7",
+    4: "1ae82013af9d98ca30d61e7e022b52ba3b5d704801ef38d2c48a273f863942a6",
 }
 REMEDY = """
 The fold of the recorded logs is not what it was: every read side there is differs from what this

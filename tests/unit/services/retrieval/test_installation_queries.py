@@ -65,11 +65,11 @@ async def test_namespaces_of_all_partitions_are_paged_by_name() -> None:
     other = FoldedSide(stored("a/1"), stored("b/1"))
     asked = queries(one, other)
 
-    first = (await asked.namespaces(Namespaces(namespace="any", limit=3))).unwrap()
+    first = (await asked.namespaces(Namespaces(namespace="any", limit=3), 0)).unwrap()
     rest = (
-        await asked.namespaces(Namespaces(namespace="any", cursor=first["next_cursor"]))
+        await asked.namespaces(Namespaces(namespace="any", cursor=first["next_cursor"]), 0)
     ).unwrap()
-    some = (await asked.namespaces(Namespaces(namespace="any", prefix="a/"))).unwrap()
+    some = (await asked.namespaces(Namespaces(namespace="any", prefix="a/"), 0)).unwrap()
 
     assert [each["namespace"] for each in first["namespaces"]] == ["a/0", "a/1", "b/1"]
     assert [each["namespace"] for each in rest["namespaces"]] == ["c/0"]
