@@ -83,13 +83,13 @@ def test_reliability_counts_every_memory_once(material: list[Features], tmp_path
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_memory_told_after_the_moment_is_not_seen() -> None:
+def test_memory_told_after_the_moment_is_not_seen(tmp_path: Path) -> None:
     stores = [
         Store(namespace="n", content=f"Tea {i}.", occurred_at=TIME_MS + i * DAY_MS)
         for i in range(3)
     ]
     vectors = np.eye(3, 4, dtype=np.float16)
-    namespace = Namespace(stores, vectors)
+    namespace = Namespace(stores, vectors, tmp_path)
 
     plan = namespace.plan("tea", vectors[0], TIME_MS + DAY_MS)
 

@@ -3,12 +3,12 @@
 import base64
 from itertools import pairwise
 
-import numpy as np
 import pytest
 
 from schemas.codec import decode_event, encode
 from schemas.events import MemoryCorrected, MemoryStored, Passages
 from schemas.limits import CONTENT_CHARACTERS_MAX, PASSAGES_MAX, VALUE_BYTES_MAX
+from services.ingest.domain import float16_of
 from services.ingest.passages import split
 from tests.builders import correct, memory_id, store
 from tests.fakes.hash_model import hash_encode
@@ -33,7 +33,7 @@ def said(content: str, embedding_data: str, further: Passages | None) -> list[tu
 
 
 def embedded(text: str) -> bytes:
-    return hash_encode([text])[0].astype(np.dtype("<f2")).tobytes()
+    return float16_of(hash_encode([text])[0])
 
 
 async def test_each_passage_of_a_long_text_is_embedded_as_a_text_of_its_own(member: Member) -> None:
@@ -84,7 +84,8 @@ async def test_corrected_text_is_embedded_in_its_own_passages(member: Member) ->
 async def test_long_text_beside_short_ones_leaves_each_its_own_vector(member: Member) -> None:
     await member.handle(*(record(i, store(text)) for i, text in enumerate(("Tea.", LONG, "Four."))))
 
-    vectors = [base64.b64decode(event.data.embedding.data) for event in member.log.events]
+    stored = [event for event in member.log.events if isinstance(event, MemoryStored)]
+    vectors = [base64.b64decode(event.data.embedding.data) for event in stored]
     assert vectors[0] == embedded("[15 Jun 2025] Tea.")
     assert vectors[2] == embedded("[15 Jun 2025] Four.")
 
