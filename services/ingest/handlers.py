@@ -2,7 +2,7 @@
 
 import collections
 from dataclasses import dataclass
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -42,6 +42,8 @@ log = structlog.get_logger(__name__)
 COMMANDS = Counter("human_memory_commands_total", "Inbox commands", ["type", "outcome"])
 FRESH_ACTIVATION = 1.0
 APPENDED_MAX = 100_000
+# Eight of the longest texts, which the model reads whole: 256 would take minutes.
+PORTION_BYTES_MAX = 262_144
 OTHER_BODY = (
     "idempotency_key: was used before for the same command with another body; the first one "
     "counts: send this one with a key of its own"
@@ -102,6 +104,7 @@ class Ingest:
         self._log = event_log
         self._texts = Texts(embedder, memories, vocabularies)
         self._dimension = embedder.dimension
+        self.portions = 0  # done so far: a batch of long texts takes many
         self._vocabularies = vocabularies
         self._dead_letters = dead_letters
         self._replier = replier
@@ -137,7 +140,7 @@ class Ingest:
                     mine = await self._progress.left_of(records)
                     if not mine:
                         return
-                    await self._process(mine)
+                    await self._process(_portion(mine))
                 except Exception as error:  # passing over it would lose the batch
                     bug = not isinstance(error, Unavailable | KafkaError)
                     log.warning("ingest waits", error=str(error), attempt=attempt, exc_info=bug)
@@ -167,6 +170,7 @@ class Ingest:
             elif item.reply_to is not None:
                 at_once.append((item.reply_to, self._reply(item)))
         await self._replier.send(at_once)
+        self.portions += 1
 
     def _item(self, record: Any) -> Item:
         item = Item(record)
@@ -270,6 +274,12 @@ class Ingest:
             result = AcceptedResult(event_id=item.event_id)
         answer = result.model_dump(mode="json", exclude_none=True)
         return Reply(result=answer, position=item.position)
+
+
+def _portion(records: list[Any]) -> list[Any]:
+    """The first of some records, which are embedded in well below the time a batch may take."""
+    sizes = accumulate(len(record.value or b"") for record in records)
+    return records[: max(1, sum(size <= PORTION_BYTES_MAX for size in sizes))]
 
 
 def _is_another_body(command: InboxMessage | None, appended: Appended) -> bool:

@@ -99,3 +99,13 @@ def test_no_text_has_more_passages_than_an_event_has_room_for(dimension: int, si
 
     assert 1 < len(found) <= PASSAGES_MAX
     assert len(found) * dimension * 2 * 4 / 3 < VALUE_BYTES_MAX / 2
+
+
+async def test_batch_of_long_texts_gets_done_in_portions(member: Member) -> None:
+    texts = [f"{number} {LONG}" for number in range(40)]
+
+    await member.handle(*(record(i, store(text)) for i, text in enumerate(texts)))
+
+    stored = [event for event in member.log.events if isinstance(event, MemoryStored)]
+    assert [event.data.content for event in stored] == texts
+    assert member.ingest.portions > 1
