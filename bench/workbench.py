@@ -40,6 +40,7 @@ COSINE_ONLY = ParameterOverrides(
     spreading_weight=0,
     speaker_weight=0,
     length_weight=0,
+    time_weight=0,
 )
 
 

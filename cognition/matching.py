@@ -1,5 +1,6 @@
 """Partial matching P: how well a memory fits the cue."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,13 @@ from cognition.errors import ParameterOutOfRange
 
 # Fitted on talk with an assistant that answers at length.
 _BY_CHANCE, _BY_CHANCE_MAX = 0.05, 0.15
+# Of the memories that answer a question about a time, so many are from then; and the evidence that
+# a memory is from then is at most so many nats, however few others are.
+FROM_THEN = 0.8
+TIME_NATS_MAX = 3.0
+# What happened is told soon after: a memory later by a quarter of the time asked about, or by these
+# at least and at most, counts 1 / e.
+TOLD_LATER_MS = (3 * 86_400_000, 30 * 86_400_000)
 
 
 def cosine_similarity(query: NDArray[np.float16], vectors: NDArray[np.floating]) -> FloatArray:
@@ -95,6 +103,38 @@ def evidence_match(
     [4.5, 7.46]
     """
     return cosine_match(cosines, weight=cosine_weight, neutral=neutral) + lexical_weight * bm25
+
+
+def time_evidence(times_ms: IntArray, spans: Sequence[tuple[int, int]]) -> FloatArray:
+    """Evidence of when memories are from, for a question about a time, as a log likelihood ratio.
+
+    T = n min(ln(q / p), 3): n is 1 for a memory from then and e^(-x / l) for one told x after,
+    q the share of those needed that are from then, p that of all, from the mean of n. So a time
+    that most memories are from says nothing. Nothing is taken from memories of other times:
+    questions err in their times, and what is told today may have happened long ago.
+
+    Args:
+        times_ms: when each memory is from, shape (memories,).
+        spans: the times asked about, from the first number on and before the second; one or more.
+
+    Returns:
+        Shape (memories,), nats, 0 to TIME_NATS_MAX.
+
+    Source: Anderson (1990), The Adaptive Character of Thought, for evidence as log odds; the form
+    is our own.
+
+    >>> days = np.array([0, 5, 9, 60]) * 86_400_000
+    >>> time_evidence(days, [(days[1], days[1] + 86_400_000)]).round(2).tolist()
+    [0.0, 0.71, 0.26, 0.0]
+    """
+    near = np.zeros(len(times_ms))
+    for begins_ms, ends_ms in spans:
+        late = np.maximum(times_ms - float(ends_ms - 1), 0.0)
+        told = np.exp(-late / float(np.clip((ends_ms - begins_ms) / 4, *TOLD_LATER_MS)))
+        near = np.maximum(near, np.where(times_ms >= begins_ms, told, 0.0))
+    share = (near.sum() + 1.0) / (len(near) + 2.0)
+    evidence: FloatArray = near * min(max(np.log(FROM_THEN / share), 0.0), TIME_NATS_MAX)
+    return evidence
 
 
 def nearness(cosines: FloatArray, passages: IntArray) -> FloatArray:

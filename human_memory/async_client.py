@@ -10,6 +10,7 @@ from human_memory._client import calls
 from human_memory._client.arguments import Keyed
 from human_memory._client.calls import BATCH_SIZE_DEFAULT, Call
 from human_memory._client.connecting import connect_async
+from human_memory._client.guessing import guessing
 from human_memory.client import Memory
 from human_memory.models import MemoryCreated
 
@@ -30,6 +31,7 @@ def _awaited(
     return awaited
 
 
+@guessing
 class AsyncMemory:
     """A memory for an agent, over `http://`, `https://` or, without a gateway, `kafka://host:port`.
 
@@ -130,6 +132,7 @@ class AsyncMemory:
     parameters = _awaited(Memory.parameters)
     set_parameters = _awaited(Memory.set_parameters)
     namespaces = _awaited(Memory.namespaces)
+    delete_namespace = _awaited(Memory.delete_namespace)
     rebuild = _awaited(Memory.rebuild)
     dead_letters = _awaited(Memory.dead_letters)
     get_dead_letter = _awaited(Memory.get_dead_letter)

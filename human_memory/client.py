@@ -9,7 +9,7 @@ from human_memory._client import calls
 from human_memory._client.arguments import (
     ConceptMore,
     CorrectMore,
-    DeleteConceptMore,
+    DeleteMore,
     InspectMore,
     Keyed,
     LetterFilters,
@@ -27,6 +27,7 @@ from human_memory._client.arguments import (
 )
 from human_memory._client.calls import BATCH_SIZE_DEFAULT, Call
 from human_memory._client.connecting import connect
+from human_memory._client.guessing import guessing
 from human_memory._client.turns import turn_items
 from human_memory.models import (
     Concept,
@@ -57,6 +58,7 @@ from human_memory.models import (
 T = TypeVar("T")
 
 
+@guessing
 class Memory:
     """A memory for an agent, over `http://`, `https://` or, without a gateway, `kafka://host:port`.
 
@@ -245,7 +247,7 @@ class Memory:
         """Make a concept one with another, which stays and takes over memories and relations."""
         return self._send(calls.merge_concept(name, into, more))
 
-    def delete_concept(self, name: str, **more: Unpack[DeleteConceptMore]) -> None:
+    def delete_concept(self, name: str, **more: Unpack[DeleteMore]) -> None:
         """Delete a concept, its relations and its links to memories. The memories stay."""
         return self._send(calls.delete_concept(name, more))
 
@@ -332,6 +334,10 @@ class Memory:
     def namespaces(self, **more: Unpack[NamespacesMore]) -> Namespaces:
         """The namespaces of the installation, each with its counts; `cursor` goes on."""
         return self._send(calls.namespaces(more))
+
+    def delete_namespace(self, confirm: str, **more: Unpack[DeleteMore]) -> None:
+        """Delete the namespace with all that is in it, for good. `confirm`: its name once more."""
+        return self._send(calls.delete_namespace(confirm, more))
 
     def rebuild(self) -> Rebuild:
         """Return the progress of a rebuild of the read side, if there is one."""

@@ -28,9 +28,10 @@ ACTIVE_NOTE = "Nothing is in focus: nothing was stored or used lately."
 PREVIEW_NOTE = "A content that ends in … goes on: recall it by its memory_id to read the whole."
 
 
-def text(answer: Mapping[str, Any]) -> str:
-    """An answer as one line of JSON."""
-    return json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
+def text(answer: Mapping[str, Any], warnings: Sequence[str] = ()) -> str:
+    """An answer as one line of JSON, with what it warns of."""
+    told = {**answer, "warnings": warnings} if warnings else answer
+    return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
 
 
 def rows(name: str, found: Sequence[BaseModel], nothing: str) -> Json:

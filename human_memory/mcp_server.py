@@ -19,6 +19,7 @@ from pydantic_core import to_json
 
 from human_memory import AsyncMemory, __version__
 from human_memory._client.arguments import RecallMore
+from human_memory._client.warned import listening
 from human_memory.exceptions import HumanMemoryError, MemoryNotFound, ServiceUnavailable
 from human_memory.mcp_answers import one, part, rows, text
 from human_memory.mcp_tools import READS, STRENGTHENS, TOOLS, MemoryId, PastMoment, Tool
@@ -120,8 +121,8 @@ def _function(memory: AsyncMemory, tool: Tool) -> Callable[..., Any]:
             mode="json", include=set(set_), exclude_none=True, exclude_defaults=True
         )
         arguments = {tool.renamed.get(name, name): value for name, value in fields.items()}
-        with _failures_told(given):
-            return text(tool.answer(await method(**arguments), fields))
+        with _told(given) as warnings:
+            return text(tool.answer(await method(**arguments), fields), warnings)
 
     signature = inspect.Signature(_parameters(tool), return_annotation=str)
     call.__signature__ = signature  # type: ignore[attr-defined] # functions take it
@@ -166,8 +167,8 @@ def _add_recall(server: MCPServer, memory: AsyncMemory) -> None:
             more["as_of"] = as_of
         if offset:
             more["record_access"] = False  # reading on is no other recall
-        with _failures_told({"memory_id": memory_id}):
-            return text(part(await memory.recall(memory_id, **more), offset))
+        with _told({"memory_id": memory_id}) as warnings:
+            return text(part(await memory.recall(memory_id, **more), offset), warnings)
 
 
 def _add_graph_tools(server: MCPServer, memory: AsyncMemory) -> None:
@@ -179,11 +180,11 @@ def _add_graph_tools(server: MCPServer, memory: AsyncMemory) -> None:
         weight: Annotated[float, Field(ge=0, le=1, description="How strongly.")] = 1.0,
     ) -> str:
         """Note that two concepts are related; thinking of one then helps memories of the other."""
-        with _failures_told({"source": source, "target": target}):
+        with _told({"source": source, "target": target}) as warnings:
             for name in (source, target):
                 await _ensure(memory, name)
             kind = re.sub(r"[^\w\x80-\U0010ffff]+", "_", relation_type.strip())
-            return text(one(await memory.add_relation(source, target, kind, weight)))
+            return text(one(await memory.add_relation(source, target, kind, weight)), warnings)
 
     @server.tool(title="Find related concepts", annotations=READS, structured_output=False)
     async def related(
@@ -193,8 +194,9 @@ def _add_graph_tools(server: MCPServer, memory: AsyncMemory) -> None:
     ) -> str:
         """Concepts near some others in the graph of relations, the nearest first."""
         nothing = "No concept is near: these are unknown, or relate to nothing."
-        with _failures_told({"concepts": concepts}):
-            return text(rows("concepts", await memory.spread(concepts, depth, limit), nothing))
+        with _told({"concepts": concepts}) as warnings:
+            found = await memory.spread(concepts, depth, limit)
+            return text(rows("concepts", found, nothing), warnings)
 
 
 async def _ensure(memory: AsyncMemory, name: str) -> None:
@@ -205,10 +207,14 @@ async def _ensure(memory: AsyncMemory, name: str) -> None:
 
 
 @contextmanager
-def _failures_told(given: Mapping[str, Any]) -> Iterator[None]:
-    """Tell the model what the memory refuses, and why, so that it can do better."""
+def _told(given: Mapping[str, Any]) -> Iterator[list[str]]:
+    """Tell the model what the memory refuses, and why, so that it can do better.
+
+    The warnings are those of the answers, for the same reader.
+    """
     try:
-        yield
+        with listening() as warnings:
+            yield warnings
     except HumanMemoryError as error:
         raise ToolError(_sentence(error, given)) from error
 

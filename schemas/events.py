@@ -349,6 +349,13 @@ class ConceptDeleted(Commanded):
     data: ReasonData
 
 
+class NamespaceDeleted(Commanded):
+    """A namespace is gone with all that was in it. Subject: its name."""
+
+    type: Literal["namespace.deleted.v1"] = "namespace.deleted.v1"
+    data: ReasonData
+
+
 class RelationRemovedData(Message):
     """`run_id`: the run that added it, and is undone."""
 
@@ -445,6 +452,7 @@ MemoryEvent = Annotated[
     | ConceptRenamed
     | ConceptMerged
     | ConceptDeleted
+    | NamespaceDeleted
     | RelationRemoved
     | ParametersChanged
     | MaintenanceProgressed

@@ -7,6 +7,7 @@ from pydantic import Field, TypeAdapter, model_validator
 from pydantic_core import PydanticCustomError
 
 from schemas import limits
+from schemas.errors import Rejected
 from schemas.fields import (
     ConceptName,
     Concepts,
@@ -154,6 +155,28 @@ class DeleteConcept(InboxCommand):
     reason: Reason | None = Field(None, description="For people who read the log.")
 
 
+class DeleteNamespace(InboxCommand):
+    """Delete a namespace with all that is in it. What comes afterwards begins it anew."""
+
+    type: Literal["delete_namespace"] = "delete_namespace"
+    confirm: Namespace = Field(
+        description="The name of the namespace once more; with another one nothing is deleted."
+    )
+    reason: Reason | None = None
+
+    def require_confirmed(self) -> None:
+        """Refuse to delete a namespace that the sender may not mean. No JSON Schema can say it.
+
+        Raises:
+            Rejected: its name is not repeated.
+        """
+        if self.confirm != self.namespace:
+            raise Rejected(
+                f"confirm: must be the name of the namespace once more, {self.namespace}, as all "
+                f"that is in it is deleted for good; it is {self.confirm}"
+            )
+
+
 class Relation(InboxCommand):
     """Create a typed, weighted, directed relation of two concepts, or overwrite its weight."""
 
@@ -244,6 +267,7 @@ InboxMessage = Annotated[
     | RenameConcept
     | MergeConcept
     | DeleteConcept
+    | DeleteNamespace
     | Relation
     | SetParameters,
     Field(discriminator="type"),

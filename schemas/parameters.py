@@ -54,6 +54,7 @@ class Parameters(Message):
     lexical_weight: Weight = 0.28
     speaker_weight: Weight = 1.2
     length_weight: Weight = 1.2
+    time_weight: Weight = 1.5
     neighbour_weight: Annotated[float, Field(ge=0, le=1)] = 1.0
     spreading_weight: Weight = 0.4
     source_weight: Annotated[float, Field(ge=0, le=100)] = 1.0
@@ -87,6 +88,7 @@ class ParameterOverrides(Message):
     lexical_weight: Weight | None = None
     speaker_weight: Weight | None = None
     length_weight: Weight | None = None
+    time_weight: Weight | None = None
     neighbour_weight: Annotated[float, Field(ge=0, le=1)] | None = None
     spreading_weight: Weight | None = None
     source_weight: Annotated[float, Field(ge=0, le=100)] | None = None

@@ -64,6 +64,9 @@ class Search(Conditions):
     context: Context | None = None
     active_concepts: Concepts = Field([], description="Concepts that spread activation.")
     as_of: Milliseconds | None = Field(None, description="Answer as of this past moment.")
+    utc_offset: Annotated[int, Field(ge=-1439, le=1439), WHOLE] = Field(
+        0, description='Minutes that the asker\'s clock is ahead of UTC: it tells what "today" is.'
+    )
     record_access: bool = Field(True, description="The memories it returns get stronger.")
     wait: Wait = "none"
     include_decayed: bool | None = Field(None, description="All or none; null: by a strong cue.")
@@ -255,7 +258,7 @@ class TraceReason(Message):
 class Reasons(Message):
     """The reasons for an activation; everything in nats but where it says otherwise.
 
-    `match` is the sum of similarity of meaning, `words`, `speaker`, `length` and `inherited`;
+    `match` is the sum of similarity of meaning, `words`, `speaker`, `length`, `time`, `inherited`;
     `spreading` that of `concepts` and `neighbours`. The words count those of the neighbours too,
     which belong to `neighbours` in the sum.
     """
@@ -268,6 +271,9 @@ class Reasons(Message):
     words: dict[str, float] = Field(description="By term of the query.")
     speaker: float
     length: float
+    time: float | None = Field(
+        None, description="It is from when the question asks about; none if it names no time."
+    )
     inherited: float = Field(0.0, description="Of the memories in `supersedes`, which match more.")
     supersedes: list[MemoryId] = Field([], description="Found as well, and out of date.")
     neighbours: float

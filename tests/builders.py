@@ -27,6 +27,7 @@ from schemas.events import (
     MemoryRestored,
     MemoryStored,
     MemorySuperseded,
+    NamespaceDeleted,
     ParametersChanged,
     Passages,
     RelationRemoved,
@@ -37,6 +38,7 @@ from schemas.inbox import (
     Access,
     Concept,
     Correct,
+    DeleteNamespace,
     Forget,
     Relation,
     Restore,
@@ -98,6 +100,12 @@ def supersede(memory: UUID | None = None, **fields: Any) -> Supersede:
 def correct(memory: UUID | None = None, **fields: Any) -> Correct:
     """A `correct` command, of the content if nothing else is said."""
     return Correct.model_validate(_about(memory) | (fields or {"content": "Tea is at five."}))
+
+
+def delete_namespace(**fields: Any) -> DeleteNamespace:
+    """A `delete_namespace` command."""
+    given = {"namespace": NAMESPACE, "confirm": NAMESPACE} | fields
+    return DeleteNamespace.model_validate(given)
 
 
 def parameters(**values: float) -> SetParameters:
@@ -299,6 +307,12 @@ def relation_removed_event(
     """A `relation.removed.v1`."""
     payload = {"target": target, "relation_type": "served_in", "run_id": derive("run")}
     return _event(RelationRemoved, source, payload | data, envelope)
+
+
+def namespace_deleted_event(*, envelope: dict[str, Any] | None = None) -> NamespaceDeleted:
+    """A `namespace.deleted.v1`."""
+    namespace = (envelope or {}).get("namespace", NAMESPACE)
+    return _event(NamespaceDeleted, namespace, {}, envelope)
 
 
 def parameters_event(

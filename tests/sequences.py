@@ -24,6 +24,7 @@ from tests.builders import (
     embedding,
     forgotten_event,
     memory_id,
+    namespace_deleted_event,
     parameters_event,
     passages,
     progressed_event,
@@ -65,6 +66,8 @@ ALL = (
     *USES, *USES, *USES, *USES, *STATUS_CHANGES, *GRAPH, *RUNS, "derived", "adjusted",
     "superseded", "corrected", "corrected", "parameters", "again",
 )  # fmt: skip
+# Not among `ALL`: most of what holds of a log does not where all of it may be gone.
+WITH_DELETIONS = (*ALL, "namespace deleted")
 RUN_IDS = st.sampled_from([derive("run", 1), derive("run", 2)])
 ADDED_BY = st.none() | RUN_IDS
 # In range, of those that shape traces and of others.
@@ -180,6 +183,8 @@ def _event(draw: st.DrawFn, kind: str, envelope: dict[str, Any]) -> MemoryEvent:
             return concept_merged_event(*ends, envelope=envelope)
         case "concept deleted":
             return concept_deleted_event(draw(st.sampled_from(CONCEPTS)), envelope=envelope)
+        case "namespace deleted":
+            return namespace_deleted_event(envelope=envelope)
         case "concept removed":
             name = draw(st.sampled_from(CONCEPTS))
             return concept_removed_event(name, draw(RUN_IDS), envelope=envelope)

@@ -12,11 +12,12 @@ _NOTHING: dict[str, Any] = {
     "lexical_weight": 0.0,
     "speaker_weight": 0.0,
     "length_weight": 0.0,
+    "time_weight": 0.0,
     "neighbour_weight": 0.0,
     "spreading_weight": 0.0,
 }
 # What is not named keeps the service's default, so that the arms follow when a default changes.
-_MATCH = ("cosine_weight", "lexical_weight", "speaker_weight", "length_weight")
+_MATCH = ("cosine_weight", "lexical_weight", "speaker_weight", "length_weight", "time_weight")
 
 
 def _only(*kept: str, **weights: float) -> ParameterOverrides:

@@ -31,8 +31,11 @@ from services.readside.activation import threshold_of
 
 VECTORS = Path(tempfile.gettempdir()) / "human-memory-vectors"
 FIRST = 10
-FITTED = ("base_level_weight", "cosine_weight", "lexical_weight", "speaker_weight", "length_weight")
-_COLUMNS = ("base", "meaning", "told", "speaker", "length")
+FITTED = (
+    *("base_level_weight", "cosine_weight", "lexical_weight", "speaker_weight"),
+    *("length_weight", "time_weight"),
+)
+_COLUMNS = ("base", "meaning", "told", "speaker", "length", "time")
 RIDGE = 1e-3
 BINS = (-30.0, -9.0, -8.0, -7.0, -6.0, -5.0, -4.0, -3.0, -2.0, -1.0, 0.0, 30.0)
 Score = Callable[[Features], FloatArray]

@@ -17,6 +17,7 @@ from bench.quality.vectors import vectors_of
 from cognition.base_level import FloatArray
 from cognition.language.emoji import named
 from cognition.lexical import bounded
+from cognition.matching import time_evidence
 from human_memory.conversation import read
 from schemas.ids import derive
 from schemas.inbox import Store
@@ -42,6 +43,7 @@ _OFF = {
     "lexical_weight": 0.0,
     "speaker_weight": 0.0,
     "length_weight": 0.0,
+    "time_weight": 0.0,
 }
 # One weight scales the words, another the rest: two passes tell all kinds of evidence apart.
 _MEANING = ParameterOverrides.model_validate(
@@ -67,6 +69,7 @@ class Features:
     told: FloatArray
     speaker: FloatArray
     length: FloatArray
+    time: FloatArray
     base: FloatArray
     needed: NDArray[np.bool_]
 
@@ -81,6 +84,7 @@ class Features:
             + parameters.lexical_weight * (self.words if own else self.told)
             + parameters.speaker_weight * self.speaker
             + parameters.length_weight * self.length
+            + parameters.time_weight * self.time
         )
 
 
@@ -181,6 +185,7 @@ def _dialogue(
                 question=question,
                 moment=moment,
                 base=history.base + history.emotion,
+                time=time_evidence(memories.states["created_ms"], plan.times.spans),
                 needed=wanted[candidates.rows],
                 **seen[count],
             )

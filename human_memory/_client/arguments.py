@@ -78,6 +78,7 @@ class SearchMore(Keyed, Conditions, total=False):
     """The arguments of `search` beyond the published client's, by name."""
 
     as_of: Moment
+    utc_offset: int
     context: str
     active_concepts: Sequence[str]
     record_access: bool
@@ -192,8 +193,9 @@ class ConceptMore(Keyed, total=False):
     aliases: Sequence[str]
 
 
-class DeleteConceptMore(Keyed, total=False):
-    """The arguments of `delete_concept`, by name. `reason`: for people who read the log."""
+class DeleteMore(Keyed, total=False):
+    """The arguments of `delete_concept` and `delete_namespace`, by name. `reason`: for people who
+    read the log."""
 
     reason: str
 

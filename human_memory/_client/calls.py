@@ -18,7 +18,7 @@ from human_memory._client.arguments import (
     STRATEGY_PARAMETERS,
     ConceptMore,
     CorrectMore,
-    DeleteConceptMore,
+    DeleteMore,
     InspectMore,
     Keyed,
     LetterFilters,
@@ -35,6 +35,7 @@ from human_memory._client.arguments import (
     Whose,
     unexpected,
 )
+from human_memory._client.warned import passed_on
 from human_memory.exceptions import ValidationError
 from human_memory.routes import Route
 
@@ -45,8 +46,6 @@ W = TypeVar("W", models.SearchReply, models.MemoryInfo)
 BATCH_SIZE_DEFAULT = 100
 _log = logging.getLogger("human_memory")
 _SENDABLE = re.compile(r"[\x21-\x7e]*")
-
-
 _OF_THE_BATCH = Keyed.__annotations__.keys()
 _ITEM = {"content", "memory_type", "context", *StoreMore.__annotations__} - _OF_THE_BATCH
 
@@ -146,8 +145,8 @@ def recall(memory_id: str, more: RecallMore) -> Call[models.MemoryInfo]:
 
 
 def _heard(reply: W) -> W:
-    """The same, once its warning is in the log: a list of results has no place for it."""
-    if reply.warning is not None:
+    """The same, once its warning is told: a list of results has no place for it."""
+    if reply.warning is not None and not passed_on(reply.warning):
         _log.warning("%s", reply.warning)
     return reply
 
@@ -328,11 +327,17 @@ def merge_concept(name: str, into: str, more: Keyed) -> Call[models.Concept]:
     return _write(routes.MERGE_CONCEPT, models.Concept, {"name": name, "into": into}, more)
 
 
-def delete_concept(name: str, more: DeleteConceptMore) -> Call[None]:
+def delete_concept(name: str, more: DeleteMore) -> Call[None]:
     """A concept that is no more. Not repeatable: a second time it is not found."""
-    fields = {"name": name, **_given(more, DeleteConceptMore, "delete_concept")}
+    fields = {"name": name, **_given(more, DeleteMore, "delete_concept")}
     call = _unsent(_write(routes.DELETE_CONCEPT, models.Accepted, fields, more))
     return call.giving(lambda _: None)
+
+
+def delete_namespace(confirm: str, more: DeleteMore) -> Call[None]:
+    """A namespace that is no more."""
+    fields = {"confirm": confirm, **_given(more, DeleteMore, "delete_namespace")}
+    return _write(routes.DELETE_NAMESPACE, models.Accepted, fields, more).giving(lambda _: None)
 
 
 def add_relation(relation: Mapping[str, Any], more: Keyed) -> Call[models.Relation]:

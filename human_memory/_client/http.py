@@ -20,13 +20,14 @@ from human_memory._client.failures import NOT_REPEATED, STATUSES_AGAIN, error_of
 from human_memory._client.limits import limited, within
 from human_memory._client.loops import PerLoop, closed
 from human_memory._client.repeating import Repeating
+from human_memory._client.warned import passed_on
 from human_memory.deadline import Deadline
 from human_memory.exceptions import (
     HumanMemoryError,
     ServiceUnavailable,
     ValidationError,
 )
-from human_memory.forks import begins_anew
+from human_memory.forks import begins_anew, calls_here, unforked
 from human_memory.routes import (
     CALL_HEADER,
     IDEMPOTENCY_HEADER,
@@ -62,7 +63,12 @@ class _Http:
         }
 
     def _arguments(self) -> dict[str, Any]:
-        return {"base_url": self._base_url, "timeout": self._timeout, "headers": self._headers}
+        arguments = {"base_url": self._base_url, "timeout": self._timeout, "headers": self._headers}
+        if httpx.URL(self._base_url).scheme == "http":
+            # No redirect is followed, so TLS is never spoken, and OpenSSL, whose locks may stop a
+            # forked child for ever, is left alone. Files of certificates are not read, either.
+            arguments["verify"] = None
+        return arguments
 
     def _request(self, call: Call[Any]) -> dict[str, Any]:
         headers = {}
@@ -83,8 +89,9 @@ class _Http:
     def _answer(self, call: Call[T], response: httpx.Response) -> T:
         if response.status_code >= 400:
             raise error_of(call, self._shown, status=response.status_code, body=response.text)
-        if told := response.headers.get(WARNINGS_HEADER):
-            warnings.warn(f"{call.route.name}: {told}", stacklevel=5)
+        told = response.headers.get(WARNINGS_HEADER)
+        if told and not passed_on(told):
+            warnings.warn(f"{call.route.name}: {told}", stacklevel=6)
         try:
             return call.result(_reader(call.response).validate_json(response.content))
         except ValueError as error:
@@ -157,6 +164,7 @@ class HttpTransport(_Http):
         Raises:
             HumanMemoryError: it failed.
         """
+        calls_here()
         with _sendable(call):
             request = self._request(call)
         self._opened()  # reads certificates, which is no wait for the server
@@ -210,6 +218,7 @@ class AsyncHttpTransport(_Http):
 
     async def send(self, call: Call[T]) -> T:
         """As `HttpTransport.send`."""
+        calls_here()
         with _sendable(call):
             request = self._request(call)
         await self._clients.get()  # as above
@@ -247,7 +256,8 @@ class AsyncHttpTransport(_Http):
 
 def _made(kind: Callable[..., C], arguments: Mapping[str, Any]) -> C:
     try:
-        return kind(**arguments)
+        with unforked():
+            return kind(**arguments)
     except (OSError, ValueError, ImportError) as error:
         raise HumanMemoryError(
             f"the proxies or certificates that the environment names can't be used: {error}"

@@ -21,8 +21,6 @@ def turn_items(messages: Iterable[Mapping[str, Any]], more: TurnMore) -> list[di
     >>> turn_items([{"role": "user", "name": "Noemi", "content": "I moved to Bern."}], {})
     [{'content': 'I moved to Bern.', 'speaker': 'Noemi'}]
     """
-    if unknown := sorted(more.keys() - TurnMore.__annotations__.keys()):
-        raise TypeError(f"add() got an unexpected keyword argument {unknown[0]!r}")
     shared = {k: v for k, v in more.items() if k not in ("idempotency_key", "namespace")}
     items = []
     if isinstance(messages, str | Mapping):

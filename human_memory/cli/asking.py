@@ -68,6 +68,9 @@ class SearchOptions(ConditionOptions, QueryOptions):
         typer.Option("--concept", help="An active concept: memories about it rank higher."),
     ] = field(default_factory=list)
     as_of: AsOfOption = None
+    utc_offset: Annotated[
+        int, typer.Option(help='Minutes that your clock is ahead of UTC, for "today" and the like.')
+    ] = 0
     no_record: NoRecordOption = False
     explain: ExplainOption = False
     no_collapse: Annotated[

@@ -20,7 +20,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "status": ("status",),
     "writing": ("store", "access", "forget", "restore", "correct", "supersede", "parameters"),
     "asking": ("search", "recall", "inspect", "list", "stats", "namespaces"),
-    "selecting": ("forget-matching",),
+    "selecting": ("forget-matching", "delete-namespace"),
     "graph": (
         "concept",
         "rename-concept",

@@ -144,7 +144,8 @@ def _parts(explanation: dict[str, float]) -> str:
 
 def _reasons(reasons: dict[str, Any]) -> str:
     """The reasons for the match and the spreading activation, and advice for a person."""
-    parts = {name: reasons[name] for name in ("speaker", "length", "neighbours")}
+    names = ("speaker", "length", "time", "neighbours")
+    parts = {name: reasons[name] for name in names if name in reasons}
     lines = [f"cosine {reasons['cosine']:.3f}  {_parts(parts)}"]
     for name in ("words", "concepts"):
         if reasons[name]:

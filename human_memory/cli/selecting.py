@@ -1,4 +1,4 @@
-"""`forget-matching`: what is done to all memories that meet conditions."""
+"""`forget-matching` and `delete-namespace`: what is done to many memories at once."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -14,6 +14,7 @@ from human_memory.deadline import Deadline
 from human_memory.operations.context import RequestContext
 from human_memory.operations.requests import ForgetMatchingRequest
 from human_memory.operations.selecting import forget_matching as perform
+from schemas.inbox import DeleteNamespace
 
 app = typer.Typer()
 
@@ -48,3 +49,24 @@ async def forget_matching(options: MatchingOptions) -> None:
         return
     done = "would be forgotten" if options.dry_run else "forgotten"
     out().print(f"{forgotten.count} {done}", markup=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeleteNamespaceOptions(BusOptions):
+    """Options of `delete-namespace`."""
+
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False
+    reason: ReasonOption = None
+
+
+@command(app)
+async def delete_namespace(options: DeleteNamespaceOptions) -> None:
+    """Delete a namespace with all that is in it: memories, graph, parameters, runs. For good.
+
+    It asks first. Example: `human-memory delete-namespace -n acme/agent-7`
+    """
+    if not options.yes:
+        question = f"Delete all that is in the namespace {options.namespace}, for good?"
+        typer.confirm(question, abort=True, err=True)
+    message = options.message(DeleteNamespace, confirm=options.namespace)
+    await options.write(message, f"deleted {options.namespace}", visible=True)

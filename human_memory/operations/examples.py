@@ -125,6 +125,7 @@ ANSWERS: dict[Route, Any] = {
     routes.RENAME_CONCEPT: _CONCEPT | {"name": "CPython", "aliases": ["Python"]},
     routes.MERGE_CONCEPT: _CONCEPT | {"aliases": ["Python 3"]},
     routes.DELETE_CONCEPT: {"accepted": True},
+    routes.DELETE_NAMESPACE: {"accepted": True},
     routes.ADD_RELATION: _RELATION,
     routes.SPREAD: [
         {"name": "FastAPI", "activation": 0.8, "path_weight": 0.95},

@@ -3,11 +3,12 @@
 from human_memory import models
 from human_memory.operations.context import RequestContext
 from human_memory.operations.requests import (
+    DeleteNamespaceRequest,
     NamespacesRequest,
     Nothing,
     SetParametersRequest,
 )
-from schemas.inbox import SetParameters
+from schemas.inbox import DeleteNamespace, SetParameters
 from schemas.queries import Namespaces, ParametersQuery, RebuildQuery
 
 
@@ -28,6 +29,20 @@ async def set_parameters(request: SetParametersRequest, context: RequestContext)
 async def namespaces(request: NamespacesRequest, context: RequestContext) -> models.Namespaces:
     """The namespaces of the installation by name, each with its counts."""
     return models.Namespaces.model_validate(await context.ask(context.message(Namespaces, request)))
+
+
+async def delete_namespace(
+    request: DeleteNamespaceRequest, context: RequestContext
+) -> models.Accepted:
+    """Delete the namespace with all that is in it; nothing brings it back.
+
+    Raises:
+        Rejected: its name is not repeated.
+    """
+    command = context.message(DeleteNamespace, request, idempotency_key=context.idempotency_key)
+    command.require_confirmed()
+    await context.write(command)
+    return models.Accepted(accepted=True)
 
 
 async def rebuild(request: Nothing, context: RequestContext) -> models.Rebuild:

@@ -278,6 +278,13 @@ class NamespacesRequest(ApiRequest):
     """The namespaces of the installation by name, each with its counts."""
 
 
+@of(inbox.DeleteNamespace, without={"occurred_at"})
+class DeleteNamespaceRequest(ApiRequest):
+    """Delete the namespace with all that is in it. What comes afterwards begins it anew."""
+
+    model_config = _example(confirm="acme/agent-7", reason="the customer has left")
+
+
 class DeadLetterFilters(ApiRequest):
     """The dead letters that a request is about."""
 

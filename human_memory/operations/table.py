@@ -99,6 +99,7 @@ _ALL = (
     Operation(routes.PARAMETERS, installation.parameters, "read"),
     Operation(routes.SET_PARAMETERS, installation.set_parameters, "admin"),
     Operation(routes.NAMESPACES, installation.namespaces, "admin", everywhere=True),
+    Operation(routes.DELETE_NAMESPACE, installation.delete_namespace, "admin"),
     Operation(routes.REBUILD, installation.rebuild, "admin", everywhere=True),
     Operation(routes.DEAD_LETTERS, dead_letters.dead_letters, "admin", everywhere=True),
     Operation(

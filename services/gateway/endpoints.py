@@ -12,6 +12,7 @@ from urllib.parse import unquote_to_bytes
 from fastapi import APIRouter, Body, Depends, HTTPException, Path, Query, Request
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, WrapValidator
+from pydantic_core import to_jsonable_python
 from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.responses import Response
 
@@ -228,7 +229,8 @@ async def _once(
     """The first reply to this key within a day, from whichever instance."""
     assert context.idempotency_key is not None
     parts: Parts = request.app.state.parts
-    meant = json.dumps(asked.model_dump(mode="json"), sort_keys=True).encode()
+    # Times as numbers: one instant is one, in whatever zone it is written.
+    meant = json.dumps(to_jsonable_python(asked.model_dump()), sort_keys=True).encode()
     kept = KeptRequest.of(
         context.namespace, context.idempotency_key, path=request.url.path, body=meant
     )

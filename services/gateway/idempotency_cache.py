@@ -1,12 +1,14 @@
 """Replies that are kept for a day, so that a repeat under the same key gets the first one."""
 
 import hashlib
+import time
 from dataclasses import dataclass
+from typing import cast
 
 from human_memory.operations.problems import problem
 from human_memory.routes import IDEMPOTENCY_HEADER
 from schemas.errors import Rejected, Unavailable
-from schemas.ids import in_key
+from services.common.kept_replies import replies_key, reply_key
 from services.common.redis import REDIS_ERRORS, RedisClient, refuses_writes
 
 KEPT_SECONDS = 24 * 3600
@@ -56,17 +58,29 @@ class KeptReplies:
         """
         value = request.fingerprint.encode() + (body if len(body) <= KEPT_BYTES_MAX else b"")
         try:
-            earlier = await self._redis.set(
-                self._name(request), value, ex=KEPT_SECONDS, nx=True, get=True
-            )
+            earlier = await self._set(request, value)
         except REDIS_ERRORS as error:
             if refuses_writes(error):
                 return body  # it is right, and a repeat has no second effect without us
             raise Unavailable("the reply can't be kept: Redis does not answer") from error
         return _read(earlier, request) or body
 
+    async def _set(self, request: Request, value: bytes) -> bytes | None:
+        """Set it, unless there is one, and list it with its namespace; the one that was there."""
+        now, listed = time.time(), replies_key(self._prefix, request.namespace)
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.set(self._name(request), value, ex=KEPT_SECONDS, nx=True, get=True)
+        pipe.zadd(listed, {request.key: now})
+        pipe.zremrangebyscore(listed, "-inf", now - KEPT_SECONDS)
+        pipe.expire(listed, KEPT_SECONDS)
+        earlier, *_ = replies = await pipe.execute(raise_on_error=False)
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise reply
+        return cast("bytes | None", earlier)
+
     def _name(self, request: Request) -> str:
-        return f"{self._prefix}http:{in_key(request.namespace)}:{request.key}"
+        return reply_key(self._prefix, request.namespace, request.key)
 
 
 def _read(value: bytes | None, request: Request) -> bytes | None:

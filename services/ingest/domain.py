@@ -34,6 +34,7 @@ from schemas.events import (
     MemoryRestored,
     MemoryStored,
     MemorySuperseded,
+    NamespaceDeleted,
     ParametersChanged,
     ParametersData,
     Passages,
@@ -50,6 +51,7 @@ from schemas.inbox import (
     Concept,
     Correct,
     DeleteConcept,
+    DeleteNamespace,
     Forget,
     InboxMessage,
     MergeConcept,
@@ -74,6 +76,7 @@ _EVENT_TYPES = {
     "rename_concept": "concept.renamed.v1",
     "merge_concept": "concept.merged.v1",
     "delete_concept": "concept.deleted.v1",
+    "delete_namespace": "namespace.deleted.v1",
     "relation": "relation.upserted.v1",
     "supersede": "memory.superseded.v1",
     "correct": "memory.corrected.v1",
@@ -263,6 +266,9 @@ def event_of(
             return MemoryCorrected(**around, subject=str(command.memory_id), data=corrected)
         case Concept() | RenameConcept() | MergeConcept() | DeleteConcept() | Relation():
             return _graph_event(command, around)
+        case DeleteNamespace():
+            reason = ReasonData(reason=command.reason)
+            return NamespaceDeleted(**around, subject=command.namespace, data=reason)
         case SetParameters():
             changed = command.parameters.model_dump(exclude_defaults=True)
             parameters = ParametersData(parameters=changed)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 from uuid import UUID
 
-from schemas.inbox import Correct, Forget, InboxMessage, Restore, Store
+from schemas.inbox import Correct, DeleteNamespace, Forget, InboxMessage, Restore, Store
 from services.ingest.domain import Equal
 from services.readside.documents import Said, said_by
 
@@ -39,23 +39,33 @@ class _Recent(Generic[K, V]):
     def drop(self, key: K) -> None:
         self._held.pop(key, None)
 
+    def drop_all(self, are_meant: Callable[[K], bool]) -> None:
+        for key in [each for each in self._held if are_meant(each)]:
+            del self._held[key]
+
 
 class Lately:
-    """The memories stored, forgotten and corrected lately, which reads may not show yet."""
+    """The memories stored, forgotten and corrected lately, and the namespaces deleted, which reads
+    may not show yet."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._equal: _Recent[tuple[str, Said], Equal] = _Recent(clock)
         self._said: _Recent[Ref, tuple[str, Said]] = _Recent(clock)
         self._gone: _Recent[Ref, bool] = _Recent(clock)
+        self._emptied: _Recent[str, bool] = _Recent(clock)
 
     def equal_of(self, store: Store, cause: UUID, shown: Equal | None) -> Equal | None:
         """The memory to strengthen: one stored lately, or as reads show it, but never itself."""
         for equal in (self._equal.get(_key(store)), shown):
             if equal is None or equal.memory_id == cause:
                 continue
-            if not self._gone.get((store.namespace, equal.memory_id)):
+            if not self._is_gone((store.namespace, equal.memory_id)):
                 return equal
         return None
+
+    def _is_gone(self, ref: Ref) -> bool:
+        # Of what is in a namespace that was deleted lately, only what was stored since is there.
+        return bool(self._gone.get(ref) or (self._emptied.get(ref[0]) and not self._said.get(ref)))
 
     def stored(self, store: Store, equal: Equal) -> None:
         """A memory says this now."""
@@ -63,7 +73,11 @@ class Lately:
         self._said.put((store.namespace, equal.memory_id), _key(store))
 
     def changed(self, command: InboxMessage) -> None:
-        """A memory is forgotten or brought back, says something else, or may expire."""
+        """A memory is forgotten or brought back, says something else, or may expire; or all go."""
+        if isinstance(command, DeleteNamespace):
+            self._emptied.put(command.namespace, True)
+            self._equal.drop_all(lambda key: key[0] == command.namespace)
+            self._said.drop_all(lambda ref: ref[0] == command.namespace)
         if isinstance(command, Restore):
             self._gone.drop((command.namespace, command.memory_id))
         if isinstance(command, Forget) or (isinstance(command, Correct) and _is_another(command)):

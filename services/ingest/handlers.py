@@ -15,7 +15,7 @@ from human_memory.deadline import Deadline
 from schemas.codec import decode_inbox
 from schemas.errors import Indigestible, MemoryServiceError, Rejected, Unavailable
 from schemas.events import MemoryEvent
-from schemas.inbox import Concept, InboxMessage, Store
+from schemas.inbox import Concept, DeleteNamespace, InboxMessage, Store
 from schemas.replies import AcceptedResult, Reply, StoreResult, error_reply
 from services.common.computing import computing
 from services.common.dead_letters import DeadLetters
@@ -187,6 +187,8 @@ class Ingest:
             )
             with computing():
                 item.command = decode_inbox(record.value)
+                if isinstance(item.command, DeleteNamespace):
+                    item.command.require_confirmed()
                 item.time_ms = occurred_ms(
                     item.command,
                     item.received,

@@ -34,11 +34,9 @@ from schemas.events import (
 from schemas.ids import effect_id
 from schemas.replies import ErrorReply
 from services.readside.columns import Memories, expired
-from services.readside.runs import BEGIN
+from services.readside.runs import BEGIN, RUN_METADATA
 
 SOURCE = "/human-memory/maintenance"
-# In the metadata of what a run has stored.
-RUN_METADATA = "maintenance_run"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,12 +10,12 @@ from cognition.base_level import FloatArray, IntArray
 from cognition.clustering import occasions
 from schemas.ids import effect_id
 from schemas.parameters import Parameters
-from services.maintenance.events import RUN_METADATA
 from services.maintenance.ports import ReadSide
 from services.readside.activation import base_levels
 from services.readside.columns import DECAYED, DELETED, Memories, status_name
 from services.readside.documents import Document
 from services.readside.layout import STATE, STATUSES, of_kinds, trace_id, unpack_changes
+from services.readside.runs import RUN_METADATA
 
 # The memories that changed last. More would not fit into the minutes and the memory a run may take.
 LOOKED_AT_MAX = 20_000

@@ -7,10 +7,11 @@ from typing import Any
 from schemas.events import MemoryEvent
 from schemas.ids import cause_of_key
 from services.common.embedding.embedder import Embedder
-from services.maintenance.events import RUN_METADATA, RunContext, progressed_event
+from services.maintenance.events import RunContext, progressed_event
 from services.maintenance.phrasing import Wording
 from services.maintenance.ports import Log, ReadSide
 from services.readside.columns import status_name
+from services.readside.runs import RUN_METADATA
 
 APPEND_AT_ONCE = 500
 

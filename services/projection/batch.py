@@ -1,13 +1,14 @@
 """One batch through the fold, for the live projection and for a rebuild alike."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from human_memory.bus.consumer import UnreadableRecord
 from schemas.codec import decode_event
 from schemas.errors import Indigestible, MemoryServiceError, Rejected
-from schemas.events import MemoryEvent
+from schemas.events import MemoryEvent, NamespaceDeleted
 from services.common.computing import computing
 from services.projection.fold.fold import fold, references
 from services.projection.fold.view import Needs, View
@@ -48,6 +49,20 @@ def decode(record: Any) -> Decoded:
             return Decoded(record, event=decode_event(record.value))
     except (Rejected, Indigestible) as error:
         return Decoded(record, error=error)
+
+
+def apart(decoded: list[Decoded]) -> Iterator[list[Decoded]]:
+    """The records of a batch, in as few as can be folded together, and in order.
+
+    What deletes a namespace is folded alone: it is written in several steps, and whoever goes on
+    after a kill must find nothing that was half deleted to fold other events over.
+    """
+    for _, some in groupby(decoded, key=_alone_at):
+        yield list(some)
+
+
+def _alone_at(each: Decoded) -> int | None:
+    return each.record.offset if isinstance(each.event, NamespaceDeleted) else None
 
 
 @dataclass(slots=True)

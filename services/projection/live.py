@@ -17,7 +17,7 @@ from services.common.dead_letters import DeadLetters
 from services.common.ownership import Ownership, committed
 from services.common.records import JsonOf, Records
 from services.common.redis import TRANSIENT
-from services.projection.batch import Batch, Decoded, decode
+from services.projection.batch import Batch, Decoded, apart, decode
 from services.projection.ports import Outcome, Projection
 from services.readside.fold_version import unreadable
 
@@ -74,7 +74,9 @@ class LiveProjection:
             try:
                 for tp, some in groupby(records, lambda r: TopicPartition(r.topic, r.partition)):
                     if tp in self.ownership.partitions and tp not in self.stopped:
-                        await self._fold(tp, self._decode(tp, list(some)))
+                        for batch in apart(self._decode(tp, list(some))):
+                            if not await self._fold(tp, batch):
+                                break
             finally:
                 self.held = False
 

@@ -57,7 +57,7 @@ async def held(
 
     Raises:
         Busy: somebody else holds it, and goes on doing so.
-        Unavailable: Redis loses what we write.
+        Unavailable: Redis loses what we write, or a deletion of a namespace does not end.
     """
     name = uuid4().hex
     busy = f"partition {partition} is held by another rebuild or digest; try again"
@@ -65,11 +65,26 @@ async def held(
     kept = _Kept(store.control(partition).hold, f"0 {name}")
     async with _keep(redis, kept, busy=busy, patience_seconds=LIVE_WAIT_SECONDS):
         version = await store.live_version(partition)
+        await _nothing_half_deleted(redis, store, partition, version)
         offset = max(at_least, await store.cursor(partition, version))
         stopped, kept.word = kept.word, f"{offset} {name}"
         if not await redis.eval(CHANGE, 1, kept.key, stopped, kept.word):
             raise Unavailable(LOST)
         yield Held(version, offset, kept.key, kept.word)
+
+
+async def _nothing_half_deleted(
+    redis: RedisClient, store: Builds, partition: int, version: int
+) -> None:
+    """Return when no deletion of a namespace has been begun; the hold lets it come to its end."""
+    deadline = Deadline.after(LIVE_WAIT_SECONDS)
+    while await redis.exists(store.layout(partition, version).clearing):
+        if deadline.expired:
+            raise Unavailable(
+                f"a namespace of partition {partition} is half deleted: is the projection running? "
+                "see human-memory status"
+            )
+        await asyncio.sleep(POLL_SECONDS)
 
 
 async def arrived(redis: RedisClient, store: Builds, partition: int, live: Held) -> None:

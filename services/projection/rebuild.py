@@ -23,7 +23,7 @@ from schemas.events import MemoryStored
 from schemas.topics import EVENTS
 from services.common.redis import REDIS_ERRORS
 from services.common.settings import VectorSettings
-from services.projection.batch import Batch, Decoded, decode
+from services.projection.batch import Batch, Decoded, apart, decode
 from services.projection.builds import BuildsBeside, ReadSide
 from services.projection.digest import combined_digest, digest_of_build
 from services.projection.pause import Held, alone, arrived, held, require_held
@@ -214,11 +214,12 @@ class _Rebuild:
             and each.event.data.embedding.dimension != self._dimension
             for each in decoded
         )
-        try:
-            await self._fold_batch(tp, Batch(tp.partition, version, decoded))
-        except Indigestible:
-            for each in decoded:
-                await self._fold_alone(tp, version, each)
+        for some in apart(decoded):
+            try:
+                await self._fold_batch(tp, Batch(tp.partition, version, some))
+            except Indigestible:
+                for each in some:
+                    await self._fold_alone(tp, version, each)
 
     async def _fold_alone(self, tp: TopicPartition, version: int, each: Decoded) -> None:
         while True:

@@ -236,6 +236,11 @@ NAMES = Collection[str, str](name="names", field=str.encode, pack=str.encode, un
 VOCABULARY = Collection[None, int](
     name="vocabulary", kind="string", field=_alone, pack=_number, unpack=int
 )
+# Offset of the event by which the namespace was deleted. It stays: who keeps copies of what was
+# there knows by it that they are of before.
+CLEARED = Collection[None, int](
+    name="cleared", kind="string", by_entry=True, field=_alone, pack=_number, unpack=int
+)
 # Weights of the relations at a concept: by its name, and `relation_field`.
 RELATIONS = Collection[tuple[str, bytes], float](
     name="relations",
@@ -306,7 +311,7 @@ def reads_of_counts(layout: Layout, namespace: str, now_ms: int) -> list[list[An
 AnyCollection = Collection[Any, Any] | MemoryList
 COLLECTIONS: tuple[AnyCollection, ...] = (
     *(COUNTS, TERMS, LINKS, PARAMETERS, CONCEPTS, NAMES, VOCABULARY, RELATIONS, GRAPH, MADE),
-    *(RUNS, RUNS_BY_OFFSET, SESSIONS, CHANGED, RECENT, FREQUENT, EXPIRING, LINKED),
+    *(RUNS, RUNS_BY_OFFSET, SESSIONS, CHANGED, RECENT, FREQUENT, EXPIRING, LINKED, CLEARED),
 )
 
 

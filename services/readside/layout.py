@@ -411,6 +411,11 @@ class Layout:
         """The FOLD that made this build; written with its first cursor, in the same script."""
         return self.key("fold")
 
+    @property
+    def clearing(self) -> str:
+        """The cursor, while a namespace is half deleted by the event there."""
+        return self.key("clearing")
+
     def index(self, status: Status) -> str:
         """Name of the search index over the documents of one status, all partitions."""
         return f"{self._build}:index:{status}"

@@ -8,6 +8,7 @@ from uuid import UUID
 import orjson
 
 BEGIN = "begin"  # the phase of the first event of each attempt
+RUN_METADATA = "maintenance_run"  # in the metadata of what a run has stored
 
 
 @dataclass(slots=True)

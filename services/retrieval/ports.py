@@ -49,6 +49,7 @@ class FirstRead:
     `changed`: memories by the offset of the last event on them. `records`: of the expected ones, at
     a cursor of their own. `memories` and `length`: those not deleted, and all their terms;
     `frequencies`: in how many each term of the query occurs. `nearest`, `matching`: from the index.
+    `cleared`: offset of the event by which the namespace was last deleted, or -1.
     """
 
     place: Place
@@ -64,6 +65,7 @@ class FirstRead:
     frequencies: list[int]
     nearest: list[str]
     matching: list[str]
+    cleared: int = -1
 
 
 class SearchReader(Protocol):
@@ -258,4 +260,8 @@ class GraphSnapshots(Protocol):
 
     def save(self, namespace: str, graph: CachedGraph) -> None:
         """Replace the snapshot: either the old one is there or the new one, whole."""
+        ...
+
+    def drop(self, namespace: str) -> None:
+        """Delete the snapshot: it says what is there no longer."""
         ...

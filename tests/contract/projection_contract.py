@@ -31,6 +31,7 @@ from tests.builders import (
     restored_event,
 )
 from tests.contract.corrections_contract import CorrectionsContract
+from tests.contract.deletion_contract import DeletionContract
 from tests.contract.fold_version_contract import FoldVersionContract
 from tests.contract.folding import Offsets, ProbedProjection, batch_of, fold_all, fold_into
 from tests.sequences import GRAPH, KINDS, TIMES, around, at_offsets, cuts, logs, small_stored
@@ -80,7 +81,7 @@ def small_limits() -> Iterator[None]:
         yield
 
 
-class ProjectionContract(FoldVersionContract, CorrectionsContract):
+class ProjectionContract(FoldVersionContract, CorrectionsContract, DeletionContract):
     """What every projection store must do. Subclasses give only the `projection` fixture."""
 
     @pytest.fixture

@@ -27,6 +27,7 @@ from tests.builders import (
     concept_event,
     decayed_event,
     forgotten_event,
+    namespace_deleted_event,
     parameters_event,
     progressed_event,
     relation_event,
@@ -251,6 +252,8 @@ async def test_digest_notices_damage(side: RedisSide, damage: Damage) -> None:
     data = {"context": "at home", "tags": ["one"], "session": "monday", "concepts": ["tea"]}
     events = at_offsets(
         [
+            namespace_deleted_event(envelope=around(TIME_MS, "deleted")),
+            progressed_event(RUN, envelope=around(TIME_MS, "begun"), phase="begin"),
             small_stored(ANN, envelope=around(TIME_MS), **data),
             small_stored(
                 BOB,

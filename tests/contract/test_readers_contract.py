@@ -28,6 +28,7 @@ from services.retrieval.ports import (
     SearchReader,
 )
 from tests.builders import memory_id
+from tests.contract.deleted_reads_contract import DeletedReadsContract
 from tests.contract.readers_contract import (
     BOUNDS,
     NAMESPACE,
@@ -108,6 +109,15 @@ class TestFoldedGraphReader(OnFakes, GraphReaderContract):
 
 class TestFoldedInstallationReader(OnFakes, InstallationReaderContract):
     """Without Redis."""
+
+
+class TestFoldedReadersAfterADeletion(OnFakes, DeletedReadsContract):
+    """Without Redis."""
+
+
+@pytest.mark.integration
+class TestRedisReadersAfterADeletion(OnRedis, DeletedReadsContract):
+    """On Redis."""
 
 
 @pytest.mark.integration

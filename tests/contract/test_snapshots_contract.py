@@ -40,6 +40,15 @@ class SnapshotsContract:
         assert (loaded.changed, loaded.saved) == (17, 17)
         assert len(snapshots.load("other")) == 0
 
+    def test_snapshot_that_was_dropped_is_gone(self, snapshots: GraphSnapshots) -> None:
+        snapshots.save("acme", graph())
+        snapshots.save("other", graph())
+
+        snapshots.drop("acme")
+        snapshots.drop("nobody")
+
+        assert (len(snapshots.load("acme")), len(snapshots.load("other"))) == (0, 3)
+
     def test_saved_graph_knows_that_it_is(self, snapshots: GraphSnapshots) -> None:
         own = graph()
 

@@ -13,7 +13,7 @@ from services.ingest.adapters.redis_vocabularies import RedisVocabularies
 from services.ingest.ports import Vocabularies
 from services.readside.live_build import LiveBuild, Queue
 from stack.state import free_port
-from tests.builders import concept_event, concept_removed_event
+from tests.builders import concept_event, concept_removed_event, namespace_deleted_event
 from tests.contract.readers_contract import NAMESPACE, around
 from tests.contract.redis_side import RedisSide
 from tests.engines import Engines
@@ -108,6 +108,20 @@ class VocabulariesContract:
 
         assert before == ["Kafka", "Tea"]
         assert await named(side) == ["Kafka"]
+
+    async def test_concepts_of_a_deleted_namespace_are_not_known_any_more(
+        self, side: VocabulariesSide
+    ) -> None:
+        await side.take(concept("Tea"), concept("Python", "CPython"))
+        side.vocabularies.learn(NAMESPACE, "Kafka", (), 2)
+        before = await named(side)
+
+        await side.take(namespace_deleted_event(envelope=around(0)))
+        emptied = await named(side)
+        await side.take(concept("Tea"))
+
+        assert before == ["Kafka", "Python", "Tea"]
+        assert (emptied, await named(side)) == ([], ["Tea"])
 
     async def test_concepts_of_another_build_are_those_that_it_has(
         self, side: VocabulariesSide

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from services.readside.collections import CONCEPTS, GRAPH, NAMES, RELATIONS
+from services.readside.collections import CLEARED, CONCEPTS, GRAPH, NAMES, RELATIONS
 from services.readside.concepts import Concept, folded
 from services.readside.layout import relation_field, unpack_element
 from services.retrieval.graph.cached_graph import Mark, Relation
@@ -57,6 +57,7 @@ class FoldedGraphReader:
             listed = sorted((at, e) for e, at in graph.items() if since <= at <= listed[-1][0])
         elements = [unpack_element(element) for _, element in listed]
         newest = max(((at, event) for event, at in seen.items()), default=None)
+        cleared = self._side.view.namespace(namespace)[CLEARED].get(None, -1)
         return Changes(
             version=self._side.live,
             cursor=self._side.cursor,
@@ -64,7 +65,8 @@ class FoldedGraphReader:
             relations=[(names[0], names[1], names[2]) for names in elements if len(names) == 3],
             total=len(graph),
             mark=None if newest is None else (newest[1].hex(), newest[0]),
-            known=mark is None or seen.get(bytes.fromhex(mark[0])) == mark[1],
+            known=mark is None
+            or (seen.get(bytes.fromhex(mark[0])) == mark[1] and cleared <= mark[1]),
             more=listed[-1][0] + 1 if full else None,
         )
 

@@ -17,6 +17,9 @@ class MemorySnapshots:
         graph.saved = graph.cursor
         self._saved[namespace] = _copy(graph)
 
+    def drop(self, namespace: str) -> None:
+        self._saved.pop(namespace, None)
+
 
 def _copy(graph: CachedGraph) -> CachedGraph:
     """Another graph of the same content; since its cursor nothing has changed."""

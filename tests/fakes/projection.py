@@ -91,6 +91,8 @@ class MemoryProjection:
             return Outcome("hold", hold)
         if build.cursor != cursor:
             return Outcome("cursor", build.cursor)
+        for name, offset in view.cleared.items():
+            build.view.clear(name, offset)
         for name, touched in view.touched.items():
             for memory_id in touched.memories:
                 ref = (name, memory_id)

@@ -7,7 +7,7 @@ import numpy as np
 
 from schemas.errors import Unavailable
 from services.projection.fold.view import Memory
-from services.readside.collections import COUNTS, LINKS, NAMES, RELATIONS, TERMS
+from services.readside.collections import CLEARED, COUNTS, LINKS, NAMES, RELATIONS, TERMS
 from services.readside.concepts import folded
 from services.readside.documents import Attributes, DocumentKey
 from services.readside.layout import INDEXED, Status, hash64
@@ -82,6 +82,7 @@ class FoldedSearchReader:
             frequencies=[namespace[TERMS].get(hash64(t), 0) for t in plan.terms],
             nearest=self._nearest(plan, known.nearest),
             matching=self._matching(plan, bounds) if known.nearest else [],
+            cleared=namespace[CLEARED].get(None, -1),
         )
 
     def _admitted(self, plan: SearchPlan, status: Status) -> dict[str, Memory]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from schemas.errors import Unavailable
 from services.ingest.vocabulary import Vocabulary
-from services.readside.collections import CONCEPTS, VOCABULARY
+from services.readside.collections import CLEARED, CONCEPTS, VOCABULARY
 from tests.fakes.folded_side import FoldedSide
 
 
@@ -30,7 +30,7 @@ class FoldedVocabularies:
         except Unavailable:
             return self._known[name]
         if self._side.cursor >= self._side.target:
-            seen = held[VOCABULARY].get(None, -1)
+            seen = max(held[each].get(None, -1) for each in (VOCABULARY, CLEARED))
             ahead = {n: each for n, each in self._ahead[name].items() if each[0] > seen}
             self._ahead[name], self._known[name] = ahead, Vocabulary()
             for concept, each in held[CONCEPTS].items():

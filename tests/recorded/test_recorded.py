@@ -34,6 +34,7 @@ LATER = {
     "concept.renamed.v1",
     "concept.merged.v1",
     "concept.deleted.v1",
+    "namespace.deleted.v1",
 }
 RANKINGS_MIN = 120
 JOBS = {"decay", "consolidation", "capacity", "strategic_prune", "interference", "rif", "undo"}

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import structlog
 
 from schemas.errors import MemoryServiceError
+from services.common.redis import Word
 from services.ingest.vocabulary import Vocabulary
-from services.readside.collections import CONCEPTS, VOCABULARY
+from services.readside.collections import CLEARED, CONCEPTS, VOCABULARY
 from services.readside.concepts import unpack_concept
 from services.readside.layout import Layout
 from services.readside.live_build import Commands, LiveBuild
@@ -67,7 +68,7 @@ class RedisVocabularies:
     async def _refresh(self, partition: int, names: list[str]) -> None:
         try:
             _, offsets = await self._build.read(
-                partition, lambda layout: [["GET", VOCABULARY.key(layout, name)] for name in names]
+                partition, lambda layout: [_offsets(layout, name) for name in names]
             )
             for name, offset in zip(names, offsets, strict=True):
                 if self._version(partition, offset) != self._of(name).version:
@@ -78,7 +79,7 @@ class RedisVocabularies:
     async def _read(self, partition: int, name: str) -> None:
         def queue(layout: Layout) -> Commands:
             return [
-                ["GET", VOCABULARY.key(layout, name)],
+                _offsets(layout, name),
                 ["HGETALL", CONCEPTS.key(layout, name)],
             ]
 
@@ -92,6 +93,11 @@ class RedisVocabularies:
         for concept_name, (_, aliases) in known.ahead.items():
             known.vocabulary.learn(concept_name, aliases)
 
-    def _version(self, partition: int, offset: bytes | None) -> tuple[int, int]:
+    def _version(self, partition: int, offsets: list[bytes | None]) -> tuple[int, int]:
         """The state of a vocabulary that was just read."""
-        return self._build.version(partition), -1 if offset is None else int(offset)
+        return self._build.version(partition), max(int(each or -1) for each in offsets)
+
+
+def _offsets(layout: Layout, name: str) -> list[Word]:
+    """Reads where a concept changed last, and where the namespace was deleted."""
+    return ["MGET", VOCABULARY.key(layout, name), CLEARED.key(layout, name)]

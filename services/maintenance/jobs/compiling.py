@@ -12,10 +12,11 @@ from cognition.sequences import Pattern, frequent_sequences
 from schemas.fields import Source
 from schemas.inbox import Store
 from schemas.jobs import ConsolidationJob
-from services.maintenance.events import RUN_METADATA, rehearsed_event, revived_event
+from services.maintenance.events import rehearsed_event, revived_event
 from services.maintenance.similarity import Likeness
 from services.maintenance.snapshot import FACT, SKILL, Gathered
 from services.maintenance.work import Work
+from services.readside.runs import RUN_METADATA
 
 EPISODES_MAX = 2_000
 # Two episodes are the same action if they are this similar; what differs is its argument.

@@ -17,12 +17,13 @@ from cognition.language.text import terms, words
 from schemas.fields import Emotion, Source
 from schemas.inbox import Concept, InboxMessage, Relation, Store
 from schemas.jobs import ConsolidationJob
-from services.maintenance.events import RUN_METADATA, rehearsed_event, revived_event
+from services.maintenance.events import rehearsed_event, revived_event
 from services.maintenance.phrasing import Nonsense, WordingFailed
 from services.maintenance.similarity import Likeness
 from services.maintenance.snapshot import FACT, SKILL, Gathered
 from services.maintenance.work import Work
 from services.readside.documents import Document
+from services.readside.runs import RUN_METADATA
 
 SEEDS_MAX, CLUSTERED_MAX, NEAREST = 2_000, 5_000, 10
 SEEDS_AT_ONCE = 256

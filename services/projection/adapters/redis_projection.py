@@ -7,6 +7,7 @@ from typing import Any, cast
 from redis.exceptions import NoScriptError, ResponseError
 
 from services.common.computing import computing
+from services.common.kept_replies import forget_replies
 from services.common.redis import RedisClient, Word, execute
 from services.projection.adapters.redis_changes import changes
 from services.projection.adapters.redis_view import load_view
@@ -118,17 +119,22 @@ class RedisProjection:
     ) -> Outcome:
         layout, control = self.layout(partition, version), self.control(partition)
         writer, where = (control.next, "beside") if self._mark else (control.live, "live")
-        keys = [layout.cursor, writer, control.hold, layout.fold]
+        keys = [layout.cursor, writer, control.hold, layout.fold, layout.clearing]
         words: list[Word] = [len(keys), *keys, self._mark or version]
         words += [cursor, next_cursor, FOLD, where]
         with computing():
             for command in changes(view, layout, next_cursor, self._contents):
                 words.append(len(command))
                 words.extend(command)
-        (reply,) = await execute(self._redis, [["EVALSHA", APPLY_SHA, *words]])
-        if isinstance(reply, NoScriptError):
-            (reply,) = await execute(self._redis, [["EVAL", APPLY, *words]])
-        if isinstance(reply, Exception):
-            raise reply
-        result, at = cast("list[bytes]", reply)
-        return Outcome(cast("Any", result.decode()), int(at or 0))
+        if not self._mark:
+            for name in view.cleared:
+                await forget_replies(self._redis, self.prefix, name)
+        while True:
+            (reply,) = await execute(self._redis, [["EVALSHA", APPLY_SHA, *words]])
+            if isinstance(reply, NoScriptError):
+                (reply,) = await execute(self._redis, [["EVAL", APPLY, *words]])
+            if isinstance(reply, Exception):
+                raise reply
+            result, at = cast("list[bytes]", reply)
+            if result != b"more":
+                return Outcome(cast("Any", result.decode()), int(at or 0))

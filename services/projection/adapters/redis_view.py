@@ -9,6 +9,7 @@ from services.common.redis import RedisClient, Word, execute
 from services.projection.fold.view import Memory, Needs, Ref, View, Wanted
 from services.projection.further import further
 from services.readside.collections import (
+    CONCEPTS,
     CONTENTS,
     LINKED,
     SESSIONS,
@@ -63,6 +64,9 @@ async def load_view(
         )
     for name in needs.namespaces:
         view.namespace(name)
+    for name in sorted(needs.ending):
+        use = partial(_concepts, view, name)
+        reads.add(use, "HKEYS", CONCEPTS.key(layout, name))
     for name, session, time_ms in sorted(needs.places):
         key, use = SESSIONS.key(layout, name, session), partial(_places, view, name, session)
         reads.add(use, "ZREVRANGEBYSCORE", key, time_ms, "-inf", "WITHSCORES", "LIMIT", 0, 1)
@@ -164,6 +168,10 @@ def _seen(view: View, events: list[bytes], scores: list[bytes | None]) -> None:
     for event_id, score in zip(events, scores, strict=True):
         if score is not None:
             view.seen[event_id] = int(float(score))
+
+
+def _concepts(view: View, name: str, reply: list[bytes]) -> None:
+    view.concepts[name] = [each.decode() for each in reply]
 
 
 def _places(view: View, name: str, session: str, reply: list[Any]) -> None:

@@ -26,6 +26,7 @@ from schemas.events import (
     MemoryRestored,
     MemoryStored,
     MemorySuperseded,
+    NamespaceDeleted,
     ParametersChanged,
     RelationRemoved,
     RelationUpserted,
@@ -37,9 +38,10 @@ from services.projection.fold.graph import graph_changed, graph_references, para
 from services.projection.fold.inheritance import inherit
 from services.projection.fold.maintenance import (
     count_effect,
+    is_left_over,
+    made_by,
     of_maintenance,
     run_changed,
-    run_of,
     taken_back,
 )
 from services.projection.fold.names import meant, settle
@@ -53,7 +55,7 @@ from services.projection.fold.statuses import (
     set_status,
 )
 from services.projection.fold.view import Memory, Needs, Ref, View
-from services.readside.collections import COUNTED, COUNTS, LINKS, RUNS, TERMS
+from services.readside.collections import CLEARED, COUNTED, COUNTS, LINKS, RUNS, TERMS
 from services.readside.layout import (
     NOBODY,
     SEEN_EVENTS_MAX,
@@ -85,8 +87,9 @@ def references(event: MemoryEvent, needs: Needs) -> None:
     needs.events.append(event.id.bytes)
     name = event.namespace
     needs.namespaces.add(name)
-    if (run_id := run_of(event)) is not None:
+    if (run_id := made_by(event)) is not None:
         needs.of(RUNS, name).add(run_id)
+        needs.of(CLEARED, name).add(None)
     match event:
         case MemoryStored():
             needs.memories[name, _memory_id(event)] = None
@@ -121,6 +124,8 @@ def references(event: MemoryEvent, needs: Needs) -> None:
             needs.memories[name, event.data.superseded_by] = None
         case MemoryDecayed() | MemoryAdjusted():
             needs.memories[name, _memory_id(event)] = None
+        case NamespaceDeleted():
+            needs.ending.add(name)
 
 
 def fold(view: View, event: MemoryEvent, offset: int) -> None:
@@ -135,6 +140,8 @@ def fold(view: View, event: MemoryEvent, offset: int) -> None:
         view.ignored["duplicate"] += 1
         return
     match event:
+        case _ if is_left_over(view, event):
+            view.ignored["of_a_deleted_namespace"] += 1
         case MemoryStored():
             _stored(view, event, offset)
         case MemoryAccessed():
@@ -160,6 +167,8 @@ def fold(view: View, event: MemoryEvent, offset: int) -> None:
             | RelationRemoved()
         ):
             graph_changed(view, event, offset)
+        case NamespaceDeleted():
+            view.clear(event.namespace, offset)
         case ParametersChanged():
             parameters_changed(view, event)
         case MaintenanceProgressed() | MaintenanceCompleted() | MaintenanceUndone():

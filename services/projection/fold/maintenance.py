@@ -15,16 +15,17 @@ from schemas.events import (
     MemoryAdjusted,
     MemoryDecayed,
     MemoryEvent,
+    MemoryStored,
     RelationUpserted,
 )
 from schemas.ids import effect_id
 from schemas.limits import TIME_MS_MAX
 from services.projection.fold.view import Memory, Namespace, Ref, View
 from services.readside.activation import next_decay
-from services.readside.collections import PARAMETERS, RUNS
+from services.readside.collections import CLEARED, PARAMETERS, RUNS
 from services.readside.layout import TRACE, Status, bias_at, trace_id
 from services.readside.parameters import InForce
-from services.readside.runs import BEGIN, Run
+from services.readside.runs import BEGIN, RUN_METADATA, Run
 
 # Our own runs say far less. Redis keeps integers of 64 bits at most.
 COUNT_MAX = 2**63 - 1
@@ -59,6 +60,34 @@ def run_of(event: MemoryEvent) -> UUID | None:
                 return None
         case _:
             return None
+
+
+def made_by(event: MemoryEvent) -> UUID | None:
+    """The run that an event comes of, also a memory that a run has made of others.
+
+    Raises:
+        As `run_of`.
+    """
+    if isinstance(event, MemoryStored) and event.data.derived_from:
+        try:
+            return UUID(str(event.data.metadata.get(RUN_METADATA)))
+        except ValueError:
+            return None
+    return run_of(event)
+
+
+def is_left_over(view: View, event: MemoryEvent) -> bool:
+    """True for what a run did that was at work when its namespace was deleted.
+
+    It knows what is gone, and would bring it back as facts, or as a report.
+    """
+    namespace, run_id = view.namespace(event.namespace), made_by(event)
+    if run_id is None or not namespace.held.get(CLEARED) or run_id in namespace[RUNS]:
+        return False
+    if isinstance(event, MemoryStored):
+        sources = ((event.namespace, source.memory_id) for source in event.data.derived_from)
+        return not any(source in view.memories for source in sources)
+    return not (isinstance(event, MaintenanceProgressed) and event.data.phase == BEGIN)
 
 
 def run_changed(view: View, event: RunEvent, offset: int) -> None:

@@ -8,7 +8,14 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from schemas.parameters import Parameters
-from services.readside.collections import NAMES, PARAMETERS, AnyCollection, Collection, Place
+from services.readside.collections import (
+    CLEARED,
+    NAMES,
+    PARAMETERS,
+    AnyCollection,
+    Collection,
+    Place,
+)
 from services.readside.concepts import folded
 from services.readside.layout import Parts, State, Status
 from services.readside.parameters import InForce
@@ -88,7 +95,8 @@ class View:
     """The part of the read side that some events touch, and what changed in it.
 
     `seen` maps ids of events to the offset where they were first folded, `seen_now` those of
-    this batch.
+    this batch. `cleared`: namespaces that were deleted, and where; what the view has of them came
+    afterwards. `concepts`: those that such a namespace has in Redis.
     """
 
     memories: dict[Ref, Memory] = field(default_factory=dict)
@@ -97,6 +105,8 @@ class View:
     seen: dict[bytes, int] = field(default_factory=dict)
     seen_now: dict[bytes, int] = field(default_factory=dict)
     ignored: Counter[str] = field(default_factory=Counter)
+    concepts: dict[str, list[str]] = field(default_factory=dict)
+    cleared: dict[str, int] = field(default_factory=dict)
 
     def namespace(self, name: str) -> Namespace:
         """The state of a namespace."""
@@ -129,6 +139,13 @@ class View:
         self.namespace(name)[collection].pop(key, None)
         self.touch(name)[collection].add(key)
 
+    def clear(self, name: str, offset: int) -> None:
+        """From here on a namespace has nothing at all."""
+        self.memories = {ref: each for ref, each in self.memories.items() if ref[0] != name}
+        self.namespaces[name] = Namespace(held={CLEARED: {None: offset}})
+        self.touched.pop(name, None)
+        self.cleared[name] = offset
+
 
 @dataclass(slots=True)
 class Needs:
@@ -138,6 +155,7 @@ class Needs:
     whose terms and links may be counted in or out. `documents`: those whose text may change.
     `said`: names of concepts, which may mean another one. `edges`: relations between such.
     `whole`: concepts that are needed with all relations and memories at them.
+    `ending`: namespaces that are deleted.
     `keys` and `parts`: of a collection in a namespace some keys, and some parts whole.
     """
 
@@ -150,6 +168,7 @@ class Needs:
     linked: set[tuple[str, str]] = field(default_factory=set)
     events: list[bytes] = field(default_factory=list)
     namespaces: set[str] = field(default_factory=set)
+    ending: set[str] = field(default_factory=set)
     places: set[tuple[str, str, int]] = field(default_factory=set)
     keys: defaultdict[Wanted, set[Any]] = field(default_factory=partial(defaultdict, set))
     parts: defaultdict[Wanted, set[str]] = field(default_factory=partial(defaultdict, set))

@@ -64,6 +64,15 @@ class FileSnapshots:
         else:
             graph.saved = graph.cursor
 
+    def drop(self, namespace: str) -> None:
+        file = self.file(namespace)
+        try:
+            if file is not None:
+                file.unlink(missing_ok=True)
+        except OSError as error:
+            # It is looked through when it is read.
+            log.warning("snapshot of a graph not deleted", file=str(file), error=repr(error))
+
 
 def _packed(graph: CachedGraph, namespace: str) -> bytes:
     return orjson.dumps(

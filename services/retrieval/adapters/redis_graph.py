@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from services.readside.collections import CONCEPTS, GRAPH, RELATIONS
+from services.readside.collections import CLEARED, CONCEPTS, GRAPH, RELATIONS
 from services.readside.concepts import Concept, unpack_concept
 from services.readside.layout import Layout, hash64, relation_field, unpack_element
 from services.readside.live_build import Commands, LiveBuild, position_of
@@ -49,11 +49,13 @@ class RedisGraphReader:
                 ["ZCARD", graph],
                 ["ZREVRANGE", layout.seen, 0, 0, "WITHSCORES"],
                 ["ZSCORE", layout.seen, bytes.fromhex(mark[0]) if mark else b""],
+                ["GET", CLEARED.key(layout, namespace)],
             ]
 
         partition = self._build.partition(namespace)
         cursor, replies = await self._build.read(partition, queue, atomic=True)
-        listed, total, newest, score = replies
+        listed, total, newest, score, cleared = replies
+        gone = mark is not None and int(cleared or -1) > mark[1]
         full = len(listed) == 2 * most
         if full:  # one event may have moved many, which share its offset
             last = listed[-1]
@@ -70,7 +72,8 @@ class RedisGraphReader:
             relations=[(names[0], names[1], names[2]) for names in elements if len(names) == 3],
             total=total,
             mark=(newest[0].hex(), int(float(newest[1]))) if newest else None,
-            known=mark is None or (score is not None and int(float(score)) == mark[1]),
+            known=not gone
+            and (mark is None or (score is not None and int(float(score)) == mark[1])),
             more=int(float(listed[-1])) + 1 if full else None,
         )
 

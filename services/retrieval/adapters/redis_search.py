@@ -6,6 +6,7 @@ from typing import Any
 
 from services.readside.collections import (
     CHANGED,
+    CLEARED,
     COUNTS,
     FREQUENT,
     LINKED,
@@ -47,7 +48,8 @@ class RedisSearchReader:
                 *_index_searches(layout, plan, known, bounds),
             ],
         )
-        changed, (at, *records), recent, frequent, parameters, counts, *rest = replies
+        changed, (at, *records), recent, frequent, settings, counts, *rest = replies
+        parameters, cleared = settings
         frequencies = rest.pop(0) if plan.terms else []
         active, decayed, length = (int(number or 0) for number in counts)
         nearest, matching = rest[: len(plan.statuses)], rest[len(plan.statuses) :]
@@ -65,6 +67,7 @@ class RedisSearchReader:
             frequencies=[int(number or 0) for number in frequencies],
             nearest=_found(nearest),
             matching=_found(matching),
+            cleared=-1 if cleared is None else int(cleared),
         )
 
     async def records(
@@ -110,7 +113,7 @@ def _namespace_reads(layout: Layout, plan: SearchPlan, known: Known, bounds: Bou
         ["MGET", layout.cursor, *records],
         ["ZREVRANGE", RECENT.key(layout, namespace), 0, bounds.recent - 1],
         ["ZREVRANGE", FREQUENT.key(layout, namespace), 0, bounds.frequent - 1],
-        ["GET", PARAMETERS.key(layout, namespace)],
+        ["MGET", PARAMETERS.key(layout, namespace), CLEARED.key(layout, namespace)],
         ["HMGET", COUNTS.key(layout, namespace), "active", "decayed", "length"],
     ]
     if plan.terms:

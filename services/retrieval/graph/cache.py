@@ -70,6 +70,7 @@ class GraphCache:
                 # log altogether. A change of the code may make another graph of the same events,
                 # hence the build.
                 self._cached[namespace] = CachedGraph()
+                await asyncio.to_thread(self._snapshots.drop, namespace)
         raise Unavailable("the graph could not be read in one piece; ask again")
 
     async def close(self) -> None:

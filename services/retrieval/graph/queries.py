@@ -23,6 +23,7 @@ from schemas.queries import (
     SpreadResult,
 )
 from schemas.replies import Reply
+from services.readside.concepts import Concept
 from services.retrieval.graph.cache import GraphCache
 from services.retrieval.graph.cached_graph import CachedGraph, Drawing
 from services.retrieval.ports import GraphReader
@@ -54,10 +55,14 @@ class GraphQueries:
             NotFound: the namespace has no such concept.
             LimitExceeded: it has more relations than a record can hold, and no `limit` was given.
         """
-        (name,) = await self._reader.names(query.namespace, [query.name])
-        cursor, concept, weights = await self._reader.concept(query.namespace, name)
-        if concept is None:
-            raise NotFound(f"concept {query.name!r}: not in namespace {query.namespace}")
+        before: str | None = None
+        concept: Concept | None = None
+        while concept is None:
+            (name,) = await self._reader.names(query.namespace, [query.name])
+            if name == before:  # nor was it renamed while we looked
+                raise NotFound(f"concept {query.name!r}: not in namespace {query.namespace}")
+            before = name
+            cursor, concept, weights = await self._reader.concept(query.namespace, name)
         # One to itself stands at both of its ends, which are one.
         at_it = [key for key in weights if key[0] == "out" or key[2] != name]
         at_it.sort(key=lambda key: (-weights[key], key))
@@ -76,10 +81,18 @@ class GraphQueries:
 
     async def spread(self, query: Spread) -> Reply:
         """Concepts near the active ones, by the strongest path."""
-        position, graph = await self._cache.current(query.namespace)
-        active = await self._reader.names(query.namespace, query.active_concepts)
+        before: list[str] | None = None
+        known = False
+        while not known:
+            active = await self._reader.names(query.namespace, query.active_concepts)
+            if active == before:  # they are unknown, and not renamed while we looked
+                break
+            before = active
+            position, graph = await self._cache.current(query.namespace)
+            drawing = graph.drawing()
+            known = drawing.node.keys() >= set(active)
         meant = query.model_copy(update={"active_concepts": active})
-        reached = await asyncio.to_thread(_reached, graph.drawing(), meant)
+        reached = await asyncio.to_thread(_reached, drawing, meant)
         result = SpreadResult(results=reached)
         return Reply(result=result.model_dump(mode="json"), position=position)
 

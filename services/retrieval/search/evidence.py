@@ -1,4 +1,4 @@
-"""Evidence of a cue for each candidate: meaning, words, speaker, length, and its neighbours.
+"""Evidence of a cue for each candidate: meaning, words, speaker, length, time, its neighbours.
 
 Match (P) is the memory's own; spreading (S) comes from its neighbours and the active concepts.
 """
@@ -25,7 +25,7 @@ from cognition.lexical import (
     relative_lengths,
     term_contributions,
 )
-from cognition.matching import evidence_match, nearness
+from cognition.matching import evidence_match, nearness, time_evidence
 from schemas.parameters import Parameters
 from services.readside.columns import DELETED, Memories
 from services.retrieval.search.association import association
@@ -39,7 +39,8 @@ class Evidence:
 
     Shapes are (candidates,), and units nats, but for `cosines` (of the nearest passages), `near`
     (see `nearness`) and `bm25` (no unit). `match` is P, with the prior; `spreading`, S, the sum of
-    `context` and of `associations` over the sources.
+    `context` and of `associations` over the sources; `time` is none where the question names no
+    time.
     """
 
     match: FloatArray
@@ -49,6 +50,7 @@ class Evidence:
     bm25: FloatArray
     speaker: FloatArray
     length: FloatArray
+    time: FloatArray | None
     context: FloatArray
     associations: FloatArray
     _terms: tuple[str, ...]
@@ -73,18 +75,24 @@ class Evidence:
             lexical_weight=parameters.lexical_weight,
             neutral=parameters.cosine_neutral,
         )
+        match, time = own + speaker + length + parameters.prior, None
+        if plan.times.spans:
+            created_ms = memories.states["created_ms"]
+            time = parameters.time_weight * time_evidence(created_ms, plan.times.spans)
+            match += time
         context = _context(near, words, said, parameters)
         associations = parameters.spreading_weight * association(
             memories, candidates.sources, parameters
         )
         return cls(
-            match=own + speaker + length + parameters.prior,
+            match=match,
             spreading=context + associations.sum(axis=0),
             cosines=near.cosines[:count],
             near=near.nearness[:count],
             bm25=scores,
             speaker=speaker,
             length=length,
+            time=time,
             context=context,
             associations=associations,
             _terms=plan.terms,

@@ -179,15 +179,18 @@ async def _all(reading: _Reading, opening: Opening) -> _Start:
 
 
 def _best(reading: _Reading, opening: Opening, *, among: IntArray) -> _Start:
-    """The nearest of some rows, and those with the best words."""
-    columns, bounds = reading.cached.columns, reading.bounds
+    """The nearest of some rows, and of a time that is asked about; those with the best words."""
+    columns, bounds, plan = reading.cached.columns, reading.bounds, reading.plan
     some = np.zeros(len(columns), np.bool_)
     some[among] = True
-    matching = scan.matching(columns, reading.plan, opening.statistics, bounds.matching, among=some)
-    cosines = columns.cosines(reading.plan.unit, np.arange(len(columns)))
+    matching = scan.matching(columns, plan, opening.statistics, bounds.matching, among=some)
+    cosines = columns.cosines(plan.unit, np.arange(len(columns)))
     chosen = np.zeros(len(columns), np.bool_)
-    chosen[scan.nearest(columns, reading.plan, cosines, bounds.nearest, among=some)] = True
+    chosen[scan.nearest(columns, plan, cosines, bounds.nearest, among=some)] = True
     chosen[matching] = True
+    if plan.times.spans:
+        then = some & plan.is_from_then(columns.column("created_ms", slice(0, len(columns))))
+        chosen[scan.nearest(columns, plan, cosines, bounds.nearest, among=then)] = True
     return _Start(np.flatnonzero(chosen), matching, cosines)
 
 

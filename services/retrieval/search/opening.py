@@ -83,7 +83,9 @@ class Opener:
             # Another search may have been first; ours knows only a part.
             return cached.revision is None
         fell_back = first.cursor < known.since
-        if fell_back or len(first.changed) == self._bounds.changes:
+        # Then the namespace was deleted, and what is cached with it.
+        gone = first.cleared >= known.since
+        if fell_back or gone or len(first.changed) == self._bounds.changes:
             self._cache.forget(first.place)
             return False
         return True

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from cognition.language.emoji import named
 from cognition.language.text import terms
+from cognition.language.times import Times, times_in
 from schemas.queries import Search
 from services.readside.filters import Filters, filters_of
 from services.readside.layout import Status
@@ -21,7 +22,7 @@ class SearchPlan:
     """A query, and what follows from it before anything is read.
 
     `cause`: of the events that the search leads to. `terms` and `concepts`: each once. `recording`:
-    whether what is found becomes stronger.
+    whether what is found becomes stronger. `times`: those that the question names.
     """
 
     query: Search
@@ -33,6 +34,7 @@ class SearchPlan:
     filters: Filters
     statuses: tuple[Status, ...]
     recording: bool
+    times: Times
 
     @property
     def namespace(self) -> str:
@@ -44,6 +46,12 @@ class SearchPlan:
         """The moment that is asked about."""
         return self.now_ms if self.query.as_of is None else self.query.as_of
 
+    def is_from_then(self, times_ms: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Mask of the memories from a time that the question names."""
+        inside = [(times_ms >= begins) & (times_ms < ends) for begins, ends in self.times.spans]
+        from_then: NDArray[np.bool_] = np.logical_or.reduce(inside)
+        return from_then
+
     @cached_property
     def unit(self) -> NDArray[np.float32]:
         """The vector, rounded as stored ones are, at length 1."""
@@ -54,16 +62,21 @@ class SearchPlan:
 def plan_of(query: Search, cause: UUID, vector: NDArray[np.float16], now_ms: int) -> SearchPlan:
     """The plan of a query whose text has this vector."""
     decayed = query.include_decayed is not False or query.as_of is not None
+    moment_ms = now_ms if query.as_of is None else query.as_of
+    times = times_in(query.query, moment_ms, utc_offset=query.utc_offset)
+    # A month is written in three letters where memories are dated.
+    said = " ".join([named(query.query), *(month[:3] for month in times.months)])
     return SearchPlan(
         query=query,
         cause=cause,
         now_ms=now_ms,
         vector=vector,
-        terms=tuple(dict.fromkeys(terms(named(query.query)))),
+        terms=tuple(dict.fromkeys(terms(said))),
         concepts=tuple(dict.fromkeys(query.active_concepts)),
         filters=filters_of(query),
         statuses=("active", "decayed") if decayed else ("active",),
         recording=query.record_access and query.as_of is None,
+        times=times,
     )
 
 

@@ -101,6 +101,7 @@ def reasons_of(ranking: Ranking, i: int, linked: list[str]) -> Reasons:
         words=evidence.words(i),
         speaker=float(evidence.speaker[i]),
         length=float(evidence.length[i]),
+        time=None if evidence.time is None else float(evidence.time[i]),
         inherited=float(ranking.parts.match[i] - ranking.unrevised.match[i]),
         supersedes=[UUID(each) for each in predecessors(ranking.memories, i)],
         neighbours=float(evidence.context[i]),

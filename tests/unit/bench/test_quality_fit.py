@@ -14,7 +14,7 @@ from schemas.inbox import Store
 from schemas.parameters import Parameters
 from tests.builders import TIME_MS
 
-WEIGHTS = np.array([0.5, 4.0, 0.3, 1.0, 2.0])
+WEIGHTS = np.array([0.5, 4.0, 0.3, 1.0, 2.0, 1.5])
 PRIOR = -3.0
 MEMORIES = 200
 
@@ -22,14 +22,14 @@ MEMORIES = 200
 def made(kind: str, seed: int) -> Features:
     """Memories of which each is needed with the odds that the weights give it."""
     random = np.random.default_rng(seed)
-    base, meaning, told, speaker, length = random.normal(size=(5, MEMORIES))
-    odds = np.stack([base, meaning, told, speaker, length], axis=1) @ WEIGHTS + PRIOR
+    base, meaning, told, speaker, length, time = random.normal(size=(6, MEMORIES))
+    odds = np.stack([base, meaning, told, speaker, length, time], axis=1) @ WEIGHTS + PRIOR
     needed = random.random(MEMORIES) < need_probability(odds)
     needed[int(np.argmax(odds))] = True
     evidence = frozenset(map(str, np.flatnonzero(needed)))
     question = Asked(0, "single-hop", "x", evidence, (TIME_MS,))
     return Features(
-        kind, question, 0, meaning, told, meaning, told, speaker, length, base, needed
+        kind, question, 0, meaning, told, meaning, told, speaker, length, time, base, needed
     )  # fmt: skip
 
 

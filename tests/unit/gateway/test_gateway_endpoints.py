@@ -397,24 +397,33 @@ async def test_body_is_read_as_json_whatever_its_type_says(kind: str | None) -> 
     assert (answer.status_code, bus.asked[0].top_k) == (200, 5)
 
 
-async def test_default_that_is_spelled_out_is_the_same_request_under_a_key() -> None:
-    class Once(Kept):
-        fingerprints: list[str] = []
+NOON = {"content": "a", "occurred_at": "2026-01-01T12:00:00.5Z"}
 
-        async def find(self, request: KeptRequest) -> bytes | None:
-            self.fingerprints.append(request.fingerprint)
-            return b"{}"
 
-    kept = Once()
-    bodies = [{"query": "a", "seed": 2**70}, {"top_k": 7, "seed": 2**70, "query": "a"}]
-    async with client(Bus(), kept=kept) as speaking:
+@pytest.mark.parametrize(
+    ("path", "bodies", "requests"),
+    [
+        ("/search", [{"query": "a", "seed": 2**70}, {"top_k": 7, "seed": 2**70, "query": "a"}], 1),
+        ("", [NOON, NOON | {"occurred_at": "2026-01-01T21:00:00.500+09:00"}], 1),
+        ("", [NOON, NOON | {"occurred_at": "2026-01-01T12:00:00.5+09:00"}], 2),
+    ],
+)
+async def test_what_means_the_same_is_one_request_under_a_key(
+    path: str, bodies: list[dict[str, Any]], requests: int
+) -> None:
+    noted: list[str] = []
+
+    async def find(request: KeptRequest) -> bytes:
+        noted.append(request.fingerprint)
+        return b"{}"
+
+    async with client(Bus(), kept=SimpleNamespace(find=find)) as speaking:
         for body in bodies:
             await speaking.post(
-                "/v1/memories/search", content=json.dumps(body), headers={"Idempotency-Key": "k"}
+                f"/v1/memories{path}", content=json.dumps(body), headers={"Idempotency-Key": "k"}
             )
 
-    first, second = kept.fingerprints
-    assert first == second
+    assert (len(noted), len(set(noted))) == (2, requests)
 
 
 async def test_what_is_not_ready_says_when_to_ask_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -465,6 +474,15 @@ async def test_key_for_all_namespaces_opens_what_is_about_all() -> None:
     request: Any = SimpleNamespace(state=SimpleNamespace(visitor=visitor))
 
     assert await admitted("admin", everywhere=True)(request) is visitor
+
+
+async def test_namespace_whose_name_is_not_repeated_is_not_deleted() -> None:
+    bus = Bus()
+    async with client(bus) as speaking:
+        answer = await speaking.post("/v1/namespaces/delete", json={"confirm": "acme/another"})
+
+    assert (answer.status_code, bus.asked) == (422, [])
+    assert "confirm: must be the name of the namespace once more, default" in answer.text
 
 
 @pytest.mark.parametrize(

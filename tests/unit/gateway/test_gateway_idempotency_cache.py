@@ -17,10 +17,21 @@ class Redis:
     async def get(self, name: str) -> bytes | None:
         return self.values.get(name)
 
-    async def set(self, name: str, value: bytes, **_: Any) -> bytes | None:
-        earlier = self.values.get(name)
+    def pipeline(self, *, transaction: bool) -> "Redis":
+        return self
+
+    def set(self, name: str, value: bytes, **_: Any) -> None:
+        self.earlier = self.values.get(name)
         self.values.setdefault(name, value)
-        return earlier
+
+    def zadd(self, name: str, scores: dict[str, float]) -> None: ...
+
+    def zremrangebyscore(self, name: str, *bounds: object) -> None: ...
+
+    def expire(self, name: str, seconds: int) -> None: ...
+
+    async def execute(self, *, raise_on_error: bool) -> list[bytes | None]:
+        return [self.earlier, None, None, None]
 
 
 def request(body: bytes = b"{}") -> Request:

@@ -49,6 +49,7 @@ MESSAGES: dict[str, type[BaseModel]] = {
     "rename_concept": inbox.RenameConcept,
     "merge_concept": inbox.MergeConcept,
     "delete_concept": inbox.DeleteConcept,
+    "delete_namespace": inbox.DeleteNamespace,
     "add_relation": inbox.Relation,
     "spread": queries.Spread,
     "export_graph": queries.GraphExport,
@@ -124,6 +125,7 @@ COMMANDS_OF = {
     "rename_concept": "rename-concept",
     "merge_concept": "merge-concept",
     "delete_concept": "delete-concept",
+    "delete_namespace": "delete-namespace",
     "add_relation": "relate",
     "export_graph": "graph",
     "forget_matching": "forget-matching",
@@ -183,6 +185,7 @@ EXCEPTIONS: dict[tuple[str, str, str], str] = {
         for operation in (
             *("forget", "restore", "add_concept", "add_relation", "supersede", "set_parameters"),
             *("correct", "rename_concept", "merge_concept", "delete_concept"),
+            "delete_namespace",
         )
     },
     (ANY, "forget_matching", "limit"): "all of them, in as many steps as it takes",
@@ -207,9 +210,10 @@ EXCEPTIONS: dict[tuple[str, str, str], str] = {
         for operation in (
             *("used", "forget", "restore", "add_concept", "add_relation"),
             *("supersede", "correct", "set_parameters", "start_run"),
-            *("rename_concept", "merge_concept", "delete_concept"),
+            *("rename_concept", "merge_concept", "delete_concept", "delete_namespace"),
         )
     },
+    ("cli", "delete_namespace", "confirm"): "it asks, unless it is told not to",
     ("cli", "rebuild", "after"): "it is no answer about memories",
     ("cli", "parameters", "after"): "the command that sets them shows them as well",
     ("mcp", ANY, "namespace"): "the server is started for one",
@@ -228,6 +232,7 @@ EXCEPTIONS: dict[tuple[str, str, str], str] = {
         for operation in ("get_concept", "export_graph")
     },
     ("mcp", "forget_matching", ANY): "for people: much is lost by one mistaken condition",
+    ("mcp", "delete_namespace", ANY): "for people: a model must not be able to lose everything",
     ("mcp", "list", "offset"): "the cursor goes on",
     ("mcp", "used", ANY): "recalling is how an assistant says so",
     **{

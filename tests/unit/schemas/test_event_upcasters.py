@@ -150,4 +150,4 @@ def test_every_event_type_has_a_name_and_a_version() -> None:
     versions = [split_version(event_type) for event_type in known_types(MEMORY_EVENT)]
 
     assert None not in versions
-    assert len(set(versions)) == 19
+    assert len(set(versions)) == 20

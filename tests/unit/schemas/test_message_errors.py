@@ -68,8 +68,8 @@ def test_json_that_is_no_object_is_rejected(decode: Any, value: bytes, kind: str
 def test_unknown_type_is_named_with_the_known_ones() -> None:
     assert refused(type="stare").message == (
         'type: "stare" is unknown; did you mean store? known: access, concept, correct, '
-        "delete_concept, forget, merge_concept, parameters, relation, rename_concept, restore, "
-        "store, supersede"
+        "delete_concept, delete_namespace, forget, merge_concept, parameters, relation, "
+        "rename_concept, restore, store, supersede"
     )
 
 

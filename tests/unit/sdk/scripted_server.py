@@ -2,12 +2,22 @@
 
 import inspect
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 
 @dataclass(frozen=True)
@@ -45,9 +55,30 @@ class Script:
         return answer if isinstance(answer, Answer) else answer(asked)
 
 
+def certificate(folder: Path) -> Path:
+    """A file with a key and its certificate for this machine, signed by itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "scripted")])
+    here = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(here, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    file = folder / "certificate.pem"
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file.write_bytes(private + signed.public_bytes(Encoding.PEM))
+    return file
+
+
 @contextmanager
-def serving(*answers: Answer | Callable[[Asked], Answer], port: int = 0) -> Iterator[Script]:
-    """A server on a port of its own, or on this one."""
+def serving(
+    *answers: Answer | Callable[[Asked], Answer], port: int = 0, tls: Path | None = None
+) -> Iterator[Script]:
+    """A server on a port of its own, or on this one; `tls`: over https, with this certificate."""
     script = Script(list(answers))
 
     class Handler(BaseHTTPRequestHandler):
@@ -81,7 +112,13 @@ def serving(*answers: Answer | Callable[[Asked], Answer], port: int = 0) -> Iter
             """Quiet."""
 
     server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    script.url = f"http://127.0.0.1:{server.server_address[1]}"
+    if tls is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(tls)
+        server.socket = context.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
+    script.url = f"http{'s' if tls else ''}://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:

@@ -79,6 +79,33 @@ async def test_search_that_finds_nothing_says_so() -> None:
     assert "Nothing comes to mind" in words
 
 
+@pytest.mark.parametrize(
+    ("tool", "arguments", "answer"),
+    [
+        ("search", {"query": "x"}, {"results": [FOUND], "count": 1}),
+        ("search", {"query": "x"}, {"results": [], "count": 0}),
+        ("recall", {"memory_id": "m"}, RECALLED),
+    ],
+)
+async def test_what_an_answer_warns_of_is_told_to_the_assistant(
+    tool: str, arguments: dict[str, Any], answer: dict[str, Any]
+) -> None:
+    late, ignored = "its uses do not show yet", "tags: was ignored"
+    warning = Answer(200, answer | {"warning": late}, {"X-Memory-Warnings": ignored})
+    with serving(warning) as memory:
+        failed, words = await told(memory, tool, **arguments)
+
+    assert not failed
+    assert json.loads(words)["warnings"] == [ignored, late]
+
+
+async def test_answer_that_warns_of_nothing_has_no_place_for_it() -> None:
+    with serving(NOTHING) as memory:
+        _, words = await told(memory, "search", query="x")
+
+    assert "warnings" not in json.loads(words)
+
+
 async def test_write_without_a_result_is_answered_in_words() -> None:
     with serving(Answer(200, {"accepted": True})) as memory:
         failed, words = await told(memory, "supersede", memory_id="a", superseded_by="b")

@@ -1,7 +1,9 @@
 """The client over HTTP: what it sends, and what it raises."""
 
+import inspect
 import math
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -217,6 +219,23 @@ async def test_async_client_repeats_like_the_other() -> None:
     assert len(server.asked) == 2
 
 
+def test_certificates_are_read_for_https_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    with serving(Answer(201, CREATED)) as server, Memory(server.url) as memory:
+        stored = memory.store("x")
+    with (
+        Memory("https://127.0.0.1:9") as other,
+        pytest.raises(
+            HumanMemoryError, match="certificates that the environment names can't be used"
+        ),
+    ):
+        other.store("x")
+
+    assert stored.memory_id == CREATED["memory_id"]
+
+
 def test_server_of_something_else_is_named_as_such() -> None:
     with (
         serving(Answer(200, {"hello": "world"})) as server,
@@ -341,6 +360,11 @@ def test_batch_size_that_is_none_is_refused_with_our_error() -> None:
     [
         ("store", {"content": "x", "tag": "y"}, "'tag'; did you mean 'tags'"),
         ("search", {"query": "x", "sinse": "y"}, "'sinse'; did you mean 'since'"),
+        ("search", {"query": "x", "topk": 3}, r"search\(\) got .* 'topk'; did you mean 'top_k'"),
+        ("store", {"contnt": "x"}, "'contnt'; did you mean 'content'"),
+        ("add", {"messages": [], "sesion": "x"}, "'sesion'; did you mean 'session'"),
+        ("stats", {"namspace": "x"}, "'namspace'; did you mean 'namespace'"),
+        ("close", {"now": True}, r"close\(\) got .* 'now'$"),
         (
             "forget_strategy",
             {"strategy": "capacity_overflow", "capcity": 1},
@@ -349,11 +373,33 @@ def test_batch_size_that_is_none_is_refused_with_our_error() -> None:
         ("forget_strategy", {"strategy": "rif", "capacity": 1}, "rif.*'capacity'$"),
     ],
 )
-def test_unknown_argument_is_refused_by_name(
+async def test_unknown_argument_is_refused_by_name(
     method: str, arguments: dict[str, Any], words: str
 ) -> None:
-    with Memory() as memory, pytest.raises(TypeError, match=words):
-        getattr(memory, method)(**arguments)
+    for memory in (Memory(), AsyncMemory()):
+        with pytest.raises(TypeError, match=words):
+            await awaited(getattr(memory, method)(**arguments))
+
+
+@pytest.mark.parametrize("kind", [Memory, AsyncMemory])
+def test_unknown_argument_of_a_client_is_refused_by_name(kind: Any) -> None:
+    with pytest.raises(TypeError, match=f"^{kind.__name__}.* 'timout'; did you mean 'timeout'"):
+        kind(timout=1)
+
+
+@pytest.mark.parametrize("kind", [Memory, AsyncMemory])
+def test_methods_show_their_own_arguments(kind: Any) -> None:
+    assert "api_key" in inspect.signature(kind).parameters
+    assert [*inspect.signature(kind.search).parameters][1:3] == ["query", "top_k"]
+    assert inspect.iscoroutinefunction(kind.search) is (kind is AsyncMemory)
+
+
+def test_warning_of_an_answer_points_to_the_line_of_the_call() -> None:
+    ignoring = Answer(201, CREATED, {"X-Memory-Warnings": "tags: was ignored"})
+    with serving(ignoring) as server, Memory(server.url) as memory, pytest.warns() as warned:
+        memory.store("x")
+
+    assert warned[0].filename == __file__
 
 
 async def test_what_a_server_ignores_is_a_warning_in_python() -> None:

@@ -52,8 +52,3 @@ def test_what_is_no_message_is_refused_with_its_place(message: dict[str, Any], s
 def test_what_is_no_list_of_messages_is_refused(messages: Any) -> None:
     with pytest.raises(ValidationError, match="messages: must be a list"):
         turn_items(messages, {})
-
-
-def test_unknown_argument_is_named() -> None:
-    with pytest.raises(TypeError, match="'sesion'"):
-        turn_items([], {"sesion": "s1"})  # type: ignore[typeddict-unknown-key] # that is the test

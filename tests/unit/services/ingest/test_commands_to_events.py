@@ -29,6 +29,7 @@ from tests.builders import (
     access,
     concept,
     correct,
+    delete_namespace,
     forget,
     memory_id,
     parameters,
@@ -66,6 +67,7 @@ COMMANDS: dict[str, InboxMessage] = {
     "correct the expiry": correct(expires_at=RECEIVED.timestamp_ms + 1),
     "correct that it expires": correct(expires_at="never"),
     "correct all but the text": correct(tags=["b"], metadata={"a": 1}, reason="misheard"),
+    "delete the namespace": delete_namespace(reason="has left"),
     "parameters": parameters(horizon_seconds=86_400.0),
 }
 ALL = pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)

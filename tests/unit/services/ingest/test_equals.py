@@ -10,7 +10,16 @@ from schemas.inbox import Store
 from services.ingest.domain import Equal
 from services.ingest.equals import LATELY_SECONDS, Lately
 from services.readside.documents import Document
-from tests.builders import NAMESPACE, TIME_MS, correct, forget, memory_id, restore, store
+from tests.builders import (
+    NAMESPACE,
+    TIME_MS,
+    correct,
+    delete_namespace,
+    forget,
+    memory_id,
+    restore,
+    store,
+)
 from tests.fakes.memories import MemoryMemories
 from tests.unit.services.ingest.inbox import Member, asking, record
 
@@ -95,6 +104,25 @@ async def test_memory_that_was_forgotten_or_corrected_a_moment_ago_is_not_streng
     assert types(member)[2:] == ["memory.stored.v1", "memory.accessed.v1"]
 
 
+async def test_memory_of_a_namespace_that_was_deleted_a_moment_ago_is_not_strengthened() -> None:
+    member = await member_of(ann=KNOWN)
+
+    await member.handle(record(5, delete_namespace()), equal_to(6), equal_to(7))
+
+    assert types(member)[1:] == ["memory.stored.v1", "memory.accessed.v1"]
+
+
+async def test_namespace_is_deleted_only_where_its_name_is_repeated() -> None:
+    member = await member_of()
+
+    await member.handle(record(5, delete_namespace(confirm="acme/another"), headers=asking("q5")))
+
+    assert types(member) == []
+    error = member.producer.replies()["q5"].error
+    assert error is not None
+    assert error.message.startswith("confirm: must be the name of the namespace once more, acme/")
+
+
 async def test_store_that_adds_looks_for_no_equal_memory() -> None:
     member = await member_of(ann=KNOWN)
 
@@ -172,7 +200,13 @@ def test_memory_that_still_says_it_is_strengthened(commands: list[Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [forget(ANN), correct(ANN, content="Coffee."), correct(ANN, expires_at=TIME_MS + 9)]
+    "command",
+    [
+        forget(ANN),
+        correct(ANN, content="Coffee."),
+        correct(ANN, expires_at=TIME_MS + 9),
+        delete_namespace(),
+    ],
 )
 def test_memory_that_no_longer_says_it_is_not_strengthened(command: Any) -> None:
     known, said, equal = lately()

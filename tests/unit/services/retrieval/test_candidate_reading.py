@@ -18,6 +18,7 @@ from services.retrieval.search.plan import Bounds
 from tests.builders import (
     TIME_MS,
     accessed_event,
+    embedding,
     forgotten_event,
     memory_id,
     restored_event,
@@ -25,7 +26,7 @@ from tests.builders import (
 )
 from tests.fakes.folded_side import FoldedSide
 from tests.fakes.search_reader import FoldedSearchReader
-from tests.sequences import DIMENSION, around, small_stored
+from tests.sequences import DAY_MS, DIMENSION, around, small_stored
 from tests.unit.services.projection.folds import columns_of
 from tests.unit.services.retrieval.asking import NAMESPACE, of_namespace, planned
 
@@ -301,3 +302,19 @@ async def test_filtered_search_ranks_the_best_of_many_that_pass() -> None:
 
     assert 2 <= len(found) <= 4
     assert set(found) <= {str(memory_id(str(number))) for number in range(1, 20, 2)}
+
+
+async def test_memory_from_a_time_that_is_asked_about_is_a_candidate() -> None:
+    bounds = Bounds(small=3, nearest=1, matching=1, recent=0, frequent=0, context_of=0)
+    known = searched(*NAMES, bounds=bounds)
+    unlike = embedding([0.0, 1.0], dimension=DIMENSION)
+    yesterday = small_stored(
+        memory_id("old"), envelope=around(TIME_MS - DAY_MS, "old"), embedding=unlike
+    )
+    known.side.take(yesterday)
+    await known.found()  # from now on the namespace is cached whole
+
+    found = await known.found(query="And yesterday?")
+
+    assert str(memory_id("old")) in found
+    assert str(memory_id("old")) not in await known.found(query="And then?")

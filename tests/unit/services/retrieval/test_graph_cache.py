@@ -21,6 +21,7 @@ from tests.builders import (
     NAMESPACE,
     concept_event,
     concept_removed_event,
+    namespace_deleted_event,
     relation_event,
     relation_removed_event,
     stored_event,
@@ -219,6 +220,21 @@ async def test_snapshot_of_another_log_is_not_used(tmp_path: Path) -> None:
     ]
 
     assert await current(cache_of(FoldedSide(*other), tmp_path)) == folded(other)
+
+
+async def test_graph_of_a_deleted_namespace_is_no_start_for_the_one_begun_anew(
+    tmp_path: Path,
+) -> None:
+    # As many elements as before: their number would not tell.
+    build = FoldedSide(*TEA)
+    cache = cache_of(build, tmp_path)
+    await cache.current(NAMESPACE)
+    await cache.close()
+    anew = [concept_event(name) for name in ("jam", "jar", "lid")]
+    build.take(*numbered([*TEA, namespace_deleted_event(), *anew])[3:])
+
+    assert await current(cache) == await current(cache_of(build, tmp_path)) == folded(build.events)
+    assert len(FileSnapshots(tmp_path, PREFIX).load(NAMESPACE)) == 0
 
 
 async def test_log_that_begins_anew_below_us_is_noticed() -> None:

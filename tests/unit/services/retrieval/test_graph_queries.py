@@ -1,5 +1,7 @@
 """Concept, spread and export, as answers."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from schemas import limits
@@ -8,7 +10,7 @@ from schemas.events import MemoryEvent
 from schemas.queries import ConceptQuery, GraphExport, Spread
 from services.retrieval.graph.cache import GraphCache
 from services.retrieval.graph.queries import GraphQueries
-from tests.builders import NAMESPACE, concept_event, relation_event
+from tests.builders import NAMESPACE, concept_event, concept_renamed_event, relation_event
 from tests.fakes.folded_side import FoldedSide
 from tests.fakes.graph_reader import FoldedGraphReader
 from tests.fakes.graph_snapshots import MemorySnapshots
@@ -163,6 +165,44 @@ async def test_concept_is_found_in_whatever_case_it_is_written() -> None:
     assert reply.result is not None
     assert reply.result["name"] == "Python"
     assert await spread(graph, "PYTHON", depth=1) == await spread(graph, "Python", depth=1)
+
+
+class Renaming(FoldedGraphReader):
+    """Python is renamed just before its name is read, and just after, the first two times."""
+
+    def __init__(self, side: FoldedSide) -> None:
+        super().__init__(side)
+        self._others = ["Snake", "Serpent", "Boa", "Viper"]
+
+    async def names(self, namespace: str, said: Sequence[str]) -> list[str]:
+        self._rename()
+        meant = await super().names(namespace, said)
+        self._rename()
+        return meant
+
+    def _rename(self) -> None:
+        if self._others:
+            self._side.take(concept_renamed_event("Python", self._others.pop(0)))
+
+
+async def test_concept_that_is_renamed_meanwhile_is_found() -> None:
+    reader = Renaming(FoldedSide(*README))
+    queries = GraphQueries(reader, GraphCache(reader, MemorySnapshots()))
+
+    reply = await queries.concept(ConceptQuery(namespace=NAMESPACE, name="python"))
+
+    assert reply.unwrap()["name"] == "Viper"
+    assert reply.unwrap()["total"] == 2
+
+
+@pytest.mark.parametrize("others", [(), ("AI",), ("Perl",)])
+async def test_concept_that_is_renamed_meanwhile_spreads(others: tuple[str, ...]) -> None:
+    reader = Renaming(FoldedSide(*README))
+    queries = GraphQueries(reader, GraphCache(reader, MemorySnapshots()))
+
+    reached = await spread(queries, "Python", *others, depth=1)
+
+    assert reached == await spread(graph_of(*README), "Python", *others, depth=1)
 
 
 @pytest.mark.parametrize("name", ["Perl", "Pythons", "Fast"])
