@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 
 from bench.quality.material import DAY_MS
 from bench.quality.offline import Namespace
-from bench.quality.vectors import vectors_of
+from bench.quality.vectors import Vectors
 from schemas.inbox import Store
 from services.ingest.domain import indexed_text
 from services.retrieval.search.ranking import rank
@@ -72,22 +71,21 @@ CASES = (
 )
 
 
-def facts(folder: Path) -> list[dict[str, Any]]:
+def facts(vectors: Vectors) -> list[dict[str, Any]]:
     """By case: the shares of facts that come first, and are found, and of unrelated questions
     that are answered with nothing."""
-    asked = _vectors([*SAID.values(), *UNRELATED], folder)
-    return [_measured(case, asked, folder) for case in CASES]
+    questions = [*SAID.values(), *UNRELATED]
+    asked = dict(zip(questions, vectors.of(questions, query=True), strict=True))
+    return [_measured(case, asked, vectors) for case in CASES]
 
 
-def _vectors(texts: list[str], folder: Path) -> dict[str, NDArray[np.float16]]:
-    return dict(zip(texts, vectors_of(texts, folder), strict=True))
-
-
-def _measured(case: Case, asked: Mapping[str, NDArray[np.float16]], folder: Path) -> dict[str, Any]:
+def _measured(
+    case: Case, asked: Mapping[str, NDArray[np.float16]], vectors: Vectors
+) -> dict[str, Any]:
     at_ms = TOLD_MS + DAY_MS * case.days + 60_000
     first, found, empty = [], [], []
     for some in [[fact] for fact in SAID] if case.alone else [list(SAID)]:
-        namespace = _stored(case, some, folder)
+        namespace = _stored(case, some, vectors)
         for number, fact in enumerate(some):
             order = _answer(namespace, SAID[fact], asked, at_ms)
             first.append(order[:1] == [number])
@@ -104,12 +102,12 @@ def _answer(
     return rank(namespace.seen(plan), plan).order
 
 
-def _stored(case: Case, some: list[str], folder: Path) -> Namespace:
+def _stored(case: Case, some: list[str], vectors: Vectors) -> Namespace:
     notes = [f"{OTHERS[i % len(OTHERS)]} ({i})" for i in range(case.others)]
     texts = [*some, *notes, *([LONG[:32_000]] if case.long else [])]
     stores = [
         Store(namespace="facts", content=text, occurred_at=TOLD_MS + i, idempotency_key=str(i))
         for i, text in enumerate(texts)
     ]
-    vectors = vectors_of([indexed_text(each, TOLD_MS) for each in stores], folder)
-    return Namespace(stores, vectors, folder)
+    of_texts = vectors.of([indexed_text(each, TOLD_MS) for each in stores])
+    return Namespace(stores, of_texts, vectors)

@@ -24,9 +24,11 @@ from bench.quality.facts import facts
 from bench.quality.material import MOMENTS
 from bench.quality.offline import Features, features_of
 from bench.quality.plot import draw_reliability
+from bench.quality.vectors import Vectors
 from cognition.base_level import FloatArray
 from cognition.retrieval import need_probability
 from schemas.parameters import ParameterOverrides, Parameters
+from services.common.embedding.model_files import DEFAULT_MODEL
 from services.readside.activation import threshold_of
 
 VECTORS = Path(tempfile.gettempdir()) / "human-memory-vectors"
@@ -188,7 +190,10 @@ def reliability(features: Sequence[Features], score: Score) -> list[dict[str, An
 @app.command()
 def fit(
     files: Annotated[list[Path], typer.Argument(help="Conversation files, each of one kind.")],
-    vectors: Annotated[Path, typer.Option(help="Where vectors are kept between runs.")] = VECTORS,
+    folder: Annotated[
+        Path, typer.Option("--vectors", help="Where vectors are kept between runs.")
+    ] = VECTORS,
+    model: Annotated[str, typer.Option(help="An embedding model.")] = DEFAULT_MODEL,
     json_file: Annotated[Path | None, typer.Option("--json", help="Where the figures go.")] = None,
     plot_file: Annotated[
         Path | None, typer.Option("--plot", help="Where the plot of the reliability goes.")
@@ -196,6 +201,7 @@ def fit(
 ) -> None:
     """Fit the weights of a search's evidence, and measure them on kinds they have not seen."""
     console = Console(width=160)
+    vectors = Vectors(folder, model)
     every = list(features_of(files, vectors))
     features = [each for each in every if not each.question.is_adversarial]
     kinds = list(dict.fromkeys(each.kind for each in features))

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.quality.material import Asked, Loaded, asked, loaded
-from bench.quality.vectors import vectors_of
+from bench.quality.vectors import Vectors
 from cognition.base_level import FloatArray
 from cognition.language.emoji import named
 from cognition.lexical import bounded
@@ -91,15 +91,17 @@ class Features:
 class Namespace:
     """Memories of one namespace, folded, and asked without a service."""
 
-    def __init__(self, stores: Sequence[Store], vectors: NDArray[np.float16], folder: Path) -> None:
-        """`vectors`: of the texts from their beginnings. Those of passages lie in `folder`."""
-        self._view = _folded(stores, vectors, folder)
+    def __init__(
+        self, stores: Sequence[Store], whole: NDArray[np.float16], vectors: Vectors
+    ) -> None:
+        """`whole`: vectors of the texts from their beginnings; `vectors` has those of passages."""
+        self._view = _folded(stores, whole, vectors)
         (self._name,) = {name for name, _ in self._view.memories}
         records = {
             str(memory_id): pack_record(memory.state, memory.parts)
             for (_, memory_id), memory in self._view.memories.items()
         }
-        self._columns = ColumnCache(vectors.shape[1])
+        self._columns = ColumnCache(whole.shape[1])
         self._columns.put(records, at=1, fresh=True)
 
     @property
@@ -132,17 +134,17 @@ class Namespace:
         return self.candidates(plan, ParameterOverrides())
 
 
-def _folded(stores: Sequence[Store], vectors: NDArray[np.float16], folder: Path) -> View:
+def _folded(stores: Sequence[Store], whole: NDArray[np.float16], vectors: Vectors) -> View:
     events = []
-    parts = [split(store.content, vectors.shape[1]) for store in stores]
+    parts = [split(store.content, whole.shape[1]) for store in stores]
     texts = [
         indexed_text(store.model_copy(update={"content": store.content[each.start : each.end]}), at)
         for store, some in zip(stores, parts, strict=True)
         if len(some) > 1 and (at := store.occurred_at) is not None
         for each in some
     ]
-    of_passages = iter(vectors_of(texts, folder) if texts else vectors[:0])
-    for offset, (store, vector, some) in enumerate(zip(stores, vectors, parts, strict=True)):
+    of_passages = iter(vectors.of(texts) if texts else whole[:0])
+    for offset, (store, vector, some) in enumerate(zip(stores, whole, parts, strict=True)):
         assert store.occurred_at is not None
         received = Received("memory.inbox", 0, offset, store.occurred_at)
         each = [vector] if len(some) == 1 else list(islice(of_passages, len(some)))
@@ -151,7 +153,7 @@ def _folded(stores: Sequence[Store], vectors: NDArray[np.float16], folder: Path)
     return fold_log(events)
 
 
-def features_of(files: Sequence[Path], vectors: Path) -> Iterator[Features]:
+def features_of(files: Sequence[Path], vectors: Vectors) -> Iterator[Features]:
     """The evidence of all questions at all moments; a file is one kind of talk, by its name."""
     for file in files:
         conversation = read(file)
@@ -164,11 +166,11 @@ def features_of(files: Sequence[Path], vectors: Path) -> Iterator[Features]:
 
 
 def _dialogue(
-    kind: str, dialogue: Loaded, questions: list[Asked], folder: Path
+    kind: str, dialogue: Loaded, questions: list[Asked], vectors: Vectors
 ) -> Iterator[Features]:
     texts = [indexed_text(store, store.occurred_at or 0) for store in dialogue.stores]
-    namespace = Namespace(dialogue.stores, vectors_of(texts, folder), folder)
-    asked_for = vectors_of([named(each.text) for each in questions], folder)
+    namespace = Namespace(dialogue.stores, vectors.of(texts), vectors)
+    asked_for = vectors.of([named(each.text) for each in questions], query=True)
     for question, vector in zip(questions, asked_for, strict=True):
         wanted = np.isin(dialogue.keys, sorted(question.evidence))
         seen: dict[int, dict[str, FloatArray]] = {}

@@ -132,7 +132,7 @@ async def _month(world: World, day: int) -> dict[str, Any]:
 
 async def _found(world: World, columns: ColumnCache, question: str) -> dict[str, str]:
     """The memory that a search ranks first; the search leaves no trace."""
-    (vector,) = await world.embedder.embed([question])
+    (vector,) = await world.embedder.embed([question], query=True)
     query = Search(namespace=world.namespace, query=question, top_k=1, record_access=False)
     plan = plan_of(query, derive("asked", question, world.now_ms), vector, world.now_ms)
     ranking = rank(candidates_of(world, columns, plan), plan)

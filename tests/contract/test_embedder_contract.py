@@ -66,12 +66,14 @@ class EmbedderContract:
 
         assert furthest(first, again) < 1e-3
 
-    async def test_urgent_text_has_the_same_vector(self, embedder: Embedder) -> None:
-        calm = await embedder.embed(TEXTS[:1])
+    async def test_query_has_the_same_vector_where_the_model_tells_none_apart(
+        self, embedder: Embedder
+    ) -> None:
+        stored = await embedder.embed(TEXTS[:1])
 
-        urgent = await embedder.embed(TEXTS[:1], urgent=True)
+        asked = await embedder.embed(TEXTS[:1], query=True)
 
-        assert furthest(calm, urgent) < 1e-3
+        assert furthest(stored, asked) < 1e-3
 
     async def test_text_given_twice_in_one_call_has_one_vector(self, embedder: Embedder) -> None:
         one, _, other = await embedder.embed(["twice", "once", "twice"])
@@ -89,7 +91,7 @@ class EmbedderContract:
         expected = await embedder.embed([text for some in texts for text in some])
 
         answers = await asyncio.gather(
-            *(embedder.embed(some, urgent=i % 2 == 0) for i, some in enumerate(texts))
+            *(embedder.embed(some, query=i % 2 == 0) for i, some in enumerate(texts))
         )
 
         assert furthest(np.concatenate(answers), expected) < 1e-3

@@ -17,7 +17,7 @@ class WordEmbedder:
     dimension = DIMENSION
     digest: str | None = None
 
-    async def embed(self, texts: list[str], *, urgent: bool = False) -> Vectors:
+    async def embed(self, texts: list[str], *, query: bool = False) -> Vectors:
         """See `Embedder`."""
         vectors = np.array([_vector(text) for text in texts], np.float16)
         return vectors.reshape(len(texts), DIMENSION)

@@ -246,7 +246,7 @@ class _Given:
     dimension = DIMENSION
     vector = np.zeros(DIMENSION, np.float16)
 
-    async def embed(self, texts: list[str], *, urgent: bool = False) -> Any:
+    async def embed(self, texts: list[str], *, query: bool = False) -> Any:
         assert len(texts) == 1, "a search has one text"
         return self.vector[np.newaxis]
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from prometheus_client import Histogram
 
 from services.common.embedding.encoder import Encode, Encoders
-from services.common.embedding.model_files import load_encoders, model_digest
+from services.common.embedding.prompts import Prompts, digest_of, load_centred, prompts_of
 from services.common.settings import EmbedderSettings
 
 log = structlog.get_logger(__name__)
@@ -43,14 +43,19 @@ class Embedder(Protocol):
         """The model's content, once it is loaded; None if that can't be told."""
         ...
 
-    async def embed(self, texts: list[str], *, urgent: bool = False) -> Vectors:
-        """Vectors of `texts`, shape (texts, dimension); `urgent` ones go before the others."""
+    async def embed(self, texts: list[str], *, query: bool = False) -> Vectors:
+        """Vectors of `texts`, shape (texts, dimension).
+
+        `query`: they ask for what is stored. They go before the others, and some models want
+        another text in front of them.
+        """
         ...
 
 
 @dataclass(eq=False)
 class _Request:
     texts: list[str]
+    query: bool
     vectors: Vectors
     missing: int
     done: asyncio.Future[None]
@@ -93,9 +98,9 @@ def _length(waiting: tuple[_Request, int]) -> int:
 class MicroBatchingEmbedder:
     """`Embedder` over blocking encoders, which run in `threads` threads, slice by slice.
 
-    A slice takes what is pending: urgent texts first, and such of like length together, since a
+    A slice takes what is pending: queries first, and texts of like length together, since a
     batch costs as much as its longest text times its size. Slices side by side, each in one
-    thread, take a tenth less than one after the other in all threads. Urgent slices
+    thread, take a tenth less than one after the other in all threads. Slices of queries
     take half of the threads at most: what comes meanwhile shares the next one, and a text among
     eight costs half of one alone. Only a text that nothing else is pending or at work beside gets
     several threads (`Encoders.alone`): it takes a quarter less.
@@ -110,17 +115,20 @@ class MicroBatchingEmbedder:
         cache_texts: int = 0,
         threads: int = 1,
         content: Callable[[], str | None] = lambda: None,
+        prompts: Callable[[], Prompts] = Prompts,
     ) -> None:
-        """`content`: tells the digest of what `load` loads."""
+        """`content`: tells the digest of what `load` loads. `prompts`: those of what it loaded."""
         self.model = model
         self.dimension = dimension
         self._load = load
         self._content = content
+        self._read_prompts = prompts
+        self._prompts = Prompts()
         self._digest: str | None = None
         self._encoders: Encoders | None = None
-        self._cache: OrderedDict[str, NDArray[np.float16]] = OrderedDict()
+        self._cache: OrderedDict[tuple[bool, str], NDArray[np.float16]] = OrderedDict()
         self._cache_texts_max = cache_texts
-        self._urgent = _Lane(slices_max=max(1, threads // 2))
+        self._queries = _Lane(slices_max=max(1, threads // 2))
         self._others = _Lane(slices_max=threads)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="embedder")
         self._workers: set[asyncio.Task[None] | None] = set()
@@ -154,22 +162,25 @@ class MicroBatchingEmbedder:
     def _load_once(self) -> None:
         with self._loading:
             if self._encoders is None:
-                self._encoders = self._load()
+                encoders = self._load()
+                self._prompts = self._read_prompts()
+                self._encoders = encoders
                 self._digest = self._digest or self._content()
 
-    async def embed(self, texts: list[str], *, urgent: bool = False) -> Vectors:
+    async def embed(self, texts: list[str], *, query: bool = False) -> Vectors:
         """See `Embedder`.
 
         Raises:
             Exception: whatever the model raised for one of `texts`.
         """
         vectors = np.empty((len(texts), self.dimension), np.float16)
-        missing = [i for i, text in enumerate(texts) if not self._cached(text, vectors[i])]
+        missing = [i for i, text in enumerate(texts) if not self._cached((query, text), vectors[i])]
         if not missing:
             return vectors
-        request = _Request(texts, vectors, len(missing), asyncio.get_running_loop().create_future())
+        done = asyncio.get_running_loop().create_future()
+        request = _Request(texts, query, vectors, len(missing), done)
         missing.sort(key=lambda i: len(texts[i]))
-        lane = self._urgent if urgent else self._others
+        lane = self._queries if query else self._others
         lane.pending.extend((request, i) for i in missing)
         self._wake()
         await request.done
@@ -177,13 +188,15 @@ class MicroBatchingEmbedder:
 
     def _wake(self) -> None:
         """One more worker, if there is something for it to do."""
-        if len(self._workers) < self._workers_max and (self._urgent.ready or self._others.ready):
+        if len(self._workers) < self._workers_max and (self._queries.ready or self._others.ready):
             self._workers.add(asyncio.create_task(self._work()))
 
     async def _work(self) -> None:
         try:
             # A search never waits for the length of a stored text: no slice holds both.
-            while lane := next((lane for lane in (self._urgent, self._others) if lane.ready), None):
+            while lane := next(
+                (lane for lane in (self._queries, self._others) if lane.ready), None
+            ):
                 slice_ = lane.take()
                 lane.slices += 1
                 self._wake()
@@ -203,7 +216,9 @@ class MicroBatchingEmbedder:
             await self.load()
             assert self._encoders is not None
             encode = self._encoders.alone if self._is_alone(texts) else self._encoders.beside
-            vectors = await loop.run_in_executor(self._threads, self._timed, encode, texts)
+            before = self._prompts.before(query=slice_[0][0].query)
+            prompted = [before + text for text in texts]
+            vectors = await loop.run_in_executor(self._threads, self._timed, encode, prompted)
             self._deliver(slice_, vectors)
         except Exception as error:  # noqa: BLE001 # it belongs to whoever awaits these texts
             await self._fail(slice_, error)
@@ -223,7 +238,7 @@ class MicroBatchingEmbedder:
                 request.done.set_exception(error)
 
     def _is_alone(self, texts: list[str]) -> bool:
-        lanes = (self._urgent, self._others)
+        lanes = (self._queries, self._others)
         at_work = sum(lane.slices for lane in lanes)
         return len(texts) == 1 and at_work == 1 and not any(lane.pending for lane in lanes)
 
@@ -242,22 +257,22 @@ class MicroBatchingEmbedder:
     def _deliver(self, slice_: _Slice, vectors: Vectors) -> None:
         for (request, i), vector in zip(slice_, vectors, strict=True):
             request.vectors[i] = vector
-            self._remember(request.texts[i], vector)
+            self._remember((request.query, request.texts[i]), vector)
             request.missing -= 1
             if request.missing == 0 and not request.done.done():
                 request.done.set_result(None)
 
-    def _cached(self, text: str, out: Vectors) -> bool:
-        vector = self._cache.get(text)
+    def _cached(self, key: tuple[bool, str], out: Vectors) -> bool:
+        vector = self._cache.get(key)
         if vector is None:
             return False
-        self._cache.move_to_end(text)
+        self._cache.move_to_end(key)
         out[:] = vector
         return True
 
-    def _remember(self, text: str, vector: Vectors) -> None:
+    def _remember(self, key: tuple[bool, str], vector: Vectors) -> None:
         if self._cache_texts_max:
-            self._cache[text] = vector.copy()
+            self._cache[key] = vector.copy()
             if len(self._cache) > self._cache_texts_max:
                 self._cache.popitem(last=False)
 
@@ -269,12 +284,13 @@ def shared_embedder(
     """The process's one embedder for these settings: services in one process share it."""
     threads = threads or os.cpu_count() or 1
     return MicroBatchingEmbedder(
-        partial(load_encoders, model, threads=threads),
+        partial(load_centred, model, threads=threads),
         model=model,
         dimension=dimension,
         cache_texts=cache_texts,
         threads=threads,
-        content=partial(model_digest, model),
+        content=partial(digest_of, model),
+        prompts=partial(prompts_of, model),
     )
 
 

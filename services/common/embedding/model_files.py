@@ -69,9 +69,14 @@ def sentence_transformer(name: str, *, threads: int) -> Any:
 
 def model_digest(name: str) -> str | None:
     """`folder_digest` of the model `name`; None while a model of the hub is not on this machine."""
-    source = source_of(name)
-    folder = Path(source) if Path(source).exists() else _snapshot(source)
+    folder = folder_of(name)
     return None if folder is None else folder_digest(folder)
+
+
+def folder_of(name: str) -> Path | None:
+    """The folder of the model `name`; None while a model of the hub is not on this machine."""
+    source = source_of(name)
+    return Path(source) if Path(source).exists() else _snapshot(source)
 
 
 def folder_digest(folder: Path) -> str:

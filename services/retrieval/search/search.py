@@ -48,7 +48,7 @@ class Searcher:
 
     async def search(self, query: Search, cause: UUID, now_ms: int) -> Reply:
         """The ranked answer, its accesses counted and appended."""
-        vector = (await self._embedder.embed([named(query.query)], urgent=True))[0]
+        vector = (await self._embedder.embed([named(query.query)], query=True))[0]
         plan = await self._finder.meant(plan_of(query, cause, vector, now_ms))
         position, candidates = await self._finder.find(plan)
         if len(candidates.rows) == 0:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from services.common.embedding.embedder import SLICE_TEXTS_MAX, MicroBatchingEmbedder
 from services.common.embedding.encoder import Encoders
+from services.common.embedding.prompts import Prompts
 from tests.fakes.hash_model import DIMENSION, hash_encode
 from tests.polling import eventually
 
@@ -69,17 +70,17 @@ async def taken_up(model: GatedModel, slices: int = 1) -> None:
     await eventually(lambda: len(model.slices) >= slices)
 
 
-async def test_urgent_text_goes_before_all_that_wait(model: GatedModel) -> None:
+async def test_query_goes_before_all_that_wait(model: GatedModel) -> None:
     embedder = model.embedder()
     bulk = asyncio.create_task(embedder.embed([f"bulk {i}" for i in range(3 * SLICE_TEXTS_MAX)]))
     await taken_up(model)
-    urgent = asyncio.create_task(embedder.embed(["urgent"], urgent=True))
+    query = asyncio.create_task(embedder.embed(["asked"], query=True))
     await asyncio.sleep(0)  # it has asked
 
     model.gate.set()
-    await asyncio.gather(bulk, urgent)
+    await asyncio.gather(bulk, query)
 
-    assert model.slices[1] == ["urgent"]
+    assert model.slices[1] == ["asked"]
     assert len(model.slices) == 4
 
 
@@ -108,11 +109,11 @@ async def test_bulk_takes_all_threads_at_once(model: GatedModel) -> None:
     assert len(model.slices) == 4
 
 
-async def test_urgent_texts_share_a_slice_though_a_thread_is_free(model: GatedModel) -> None:
+async def test_queries_share_a_slice_though_a_thread_is_free(model: GatedModel) -> None:
     embedder = model.embedder(threads=2)
-    first = asyncio.create_task(embedder.embed(["first"], urgent=True))
+    first = asyncio.create_task(embedder.embed(["first"], query=True))
     await taken_up(model)
-    others = [asyncio.create_task(embedder.embed([f"{i}"], urgent=True)) for i in range(3)]
+    others = [asyncio.create_task(embedder.embed([f"{i}"], query=True)) for i in range(3)]
     bulk = asyncio.create_task(embedder.embed(["bulk"]))
     await taken_up(model, slices=2)
 
@@ -168,7 +169,7 @@ async def test_failed_slice_fails_its_callers_and_nobody_else(model: GatedModel)
     embedder = model.embedder()
     first = asyncio.create_task(embedder.embed(["first"]))
     await taken_up(model)
-    poisoned = asyncio.create_task(embedder.embed([POISON], urgent=True))
+    poisoned = asyncio.create_task(embedder.embed([POISON], query=True))
     other = asyncio.create_task(embedder.embed(["other"]))
     await asyncio.sleep(0)
 
@@ -246,6 +247,23 @@ async def test_model_is_loaded_once_however_many_ask(open_model: GatedModel, thr
     assert open_model.loads == 1
 
 
+async def test_query_and_stored_text_get_the_prompts_of_the_model(open_model: GatedModel) -> None:
+    embedder = MicroBatchingEmbedder(
+        open_model.load,
+        model="gated",
+        dimension=DIMENSION,
+        cache_texts=10,
+        prompts=lambda: Prompts(query="query: ", passage="passage: "),
+    )
+
+    stored = await embedder.embed(["tea"])
+    asked = await embedder.embed(["tea"], query=True)
+
+    assert open_model.slices == [["passage: tea"], ["query: tea"]]
+    assert (stored != asked).any()
+    assert (await embedder.embed(["tea"]) == stored).all()
+
+
 async def test_text_in_the_cache_costs_nothing(open_model: GatedModel) -> None:
     embedder = open_model.embedder(cache_texts=10)
     first = await embedder.embed(["known"])
@@ -278,15 +296,15 @@ async def test_model_of_another_dimension_is_an_error_and_no_hang() -> None:
         await embedder.embed(["text"])
 
 
-async def test_urgent_texts_that_wait_share_slices_with_others_of_like_length(
+async def test_queries_that_wait_share_slices_with_others_of_like_length(
     model: GatedModel,
 ) -> None:
     embedder = model.embedder(threads=1)
-    first = asyncio.create_task(embedder.embed(["first"], urgent=True))
+    first = asyncio.create_task(embedder.embed(["first"], query=True))
     await eventually(lambda: len(model.slices) == 1, seconds=20)
     texts = [letter * length for letter in "abcdefgh" for length in (5, 50)]
 
-    waiting = [asyncio.create_task(embedder.embed([text], urgent=True)) for text in texts]
+    waiting = [asyncio.create_task(embedder.embed([text], query=True)) for text in texts]
     await asyncio.sleep(0)
     model.gate.set()
     await asyncio.gather(first, *waiting)
@@ -305,6 +323,6 @@ async def test_only_a_text_with_nothing_beside_it_gets_all_threads(model: GatedM
     model.gate.set()
 
     await asyncio.gather(first, second, third)
-    await embedder.embed(["fifth"], urgent=True)
+    await embedder.embed(["fifth"], query=True)
 
     assert model.alone == [["first"], ["fifth"]]
