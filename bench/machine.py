@@ -20,7 +20,7 @@ LOOK_SECONDS = 2.0
 # More than this of all processors in the hands of others, and the figures say little.
 BUSY_SHARE_MAX = 0.1
 _PACKAGES = (
-    "aiokafka", "faststream", "numpy", "onnxruntime", "redis", "sentence-transformers", "uvloop",
+    "aiokafka", "faststream", "numpy", "onnxruntime", "redis", "tokenizers", "uvloop",
 )  # fmt: skip
 _METRICS = {
     "process_cpu_seconds_total": "services",

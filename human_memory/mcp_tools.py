@@ -176,7 +176,13 @@ TOOLS = (
         "Look at one memory",
         READS,
         "Everything about one memory: its history, what it was made from and what was made of it.",
-        kinds=_OF_MEMORY,
+        kinds=_OF_MEMORY
+        | {
+            "course": Annotated[
+                int,
+                Field(ge=0, le=20, description="Add when it fades, and so many points until then."),
+            ]
+        },
     ),
     Tool(
         "forget",

@@ -124,6 +124,27 @@ class CorrectionRecord(BaseModel):
     expires_at: str | None = None
 
 
+class CoursePoint(BaseModel):
+    """An activation at a moment."""
+
+    at: str
+    activation: float
+
+
+class Course(BaseModel):
+    """The course of a memory's activation; it fades below `fading_threshold`.
+
+    Ahead, nothing happens to it but at most a use now. None: it never fades, or is not active.
+    """
+
+    fading_threshold: float
+    fades_at: str | None = None
+    fades_at_if_used: str | None = None
+    past: list[CoursePoint] = []
+    ahead: list[CoursePoint] = []
+    ahead_if_used: list[CoursePoint] = []
+
+
 class MemoryDetail(BaseModel):
     """Everything about a memory, its accesses newest first."""
 
@@ -155,6 +176,7 @@ class MemoryDetail(BaseModel):
     derived_from: list[SourceMemory] = []
     derivatives: list[str] = []
     corrections: list[CorrectionRecord] = []
+    course: Course | None = None
 
 
 class MemoryItem(BaseModel):

@@ -7,6 +7,7 @@ from pydantic import Field, JsonValue, TypeAdapter
 
 from schemas import limits
 from schemas.corrections import CorrectionRecord
+from schemas.courses import Course
 from schemas.fields import (
     WHOLE,
     ConceptName,
@@ -102,6 +103,9 @@ class Inspect(QueryBase):
     type: Literal["inspect"] = "inspect"
     memory_id: MemoryId
     as_of: Milliseconds | None = Field(None, description="Answer as of this past moment.")
+    course: Annotated[int, Field(ge=0, le=limits.COURSE_POINTS_MAX), WHOLE] = Field(
+        0, description="Add the course of its activation: about so many points, and when it fades."
+    )
 
 
 class ListMemories(QueryBase):
@@ -356,6 +360,7 @@ class InspectResult(RecallResult):
     corrections: list[CorrectionRecord] = Field(
         [], description="Those that hold, newest first; of more than 16 the oldest are in the log."
     )
+    course: Course | None = Field(None, description="Where it was asked for.")
 
 
 class Listed(Message):

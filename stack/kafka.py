@@ -68,7 +68,11 @@ class Kafka:
 
     def prepare(self, report: Callable[[str], None]) -> None:
         """Fetches the jars that are missing and checks all."""
-        ensure(read_lock(), self._cache, report=report)
+        ensure(
+            read_lock(),
+            self._cache,
+            report=lambda text: report(f"Kafka {KAFKA_VERSION}: {text}"),
+        )
 
     def launch(self, ports: dict[str, int]) -> Launch:
         """Writes the settings, formats the folder the first time, says how to start."""

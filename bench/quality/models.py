@@ -23,7 +23,7 @@ from bench.quality.offline import Features, Namespace, features_of
 from bench.quality.vectors import Vectors
 from cognition.base_level import FloatArray
 from schemas.inbox import Store
-from services.common.embedding.model_files import folder_of
+from services.common.embedding.model_files import source_of
 from services.common.embedding.prompts import load_centred, prompts_of
 from services.ingest.domain import indexed_text
 from services.retrieval.search.evidence import Evidence
@@ -114,7 +114,7 @@ def _costs(name: str, texts: Sequence[str]) -> dict[str, float]:
     for text in some:
         encode([text])
     spent_ms = 1_000 * (time.process_time() - started) / len(some)
-    folder = folder_of(name)
+    folder = source_of(name)
     sizes = [] if folder is None else [each.stat().st_size for each in folder.rglob("*")]
     return {"ms": spent_ms, "MB": max(sizes, default=0) / 1e6}
 

@@ -101,9 +101,13 @@ class RecallMore(Whose, total=False):
 
 
 class InspectMore(Whose, total=False):
-    """The arguments of `inspect` beyond the published client's, by name."""
+    """The arguments of `inspect` beyond the published client's, by name.
+
+    `course`: about so many points of its activation, from its creation until it fades.
+    """
 
     as_of: Moment
+    course: int
 
 
 class UsedMore(Keyed, total=False):

@@ -107,7 +107,7 @@ def store(
     content: str, memory_type: str, context: str | None, more: StoreMore
 ) -> Call[models.MemoryCreated]:
     """A new memory."""
-    given = _given(more, StoreMore, "store")
+    given = _given(more)
     item = {"content": content, "memory_type": memory_type, "context": context or None, **given}
     return _write(routes.STORE, models.MemoryCreated, _item(item), more)
 
@@ -130,7 +130,7 @@ def search(
     query: str, top_k: int, min_activation: float | None, more: SearchMore
 ) -> Call[list[models.SearchResult]]:
     """Memories about something."""
-    given = _between(_given(more, SearchMore, "search"))
+    given = _between(_given(more))
     fields = {"query": query, "top_k": top_k, "min_activation": min_activation, **given}
     call = _call(routes.SEARCH, models.SearchReply, fields, more)
     return _counted_once(call).giving(lambda reply: _heard(reply).results)
@@ -138,7 +138,7 @@ def search(
 
 def recall(memory_id: str, more: RecallMore) -> Call[models.MemoryInfo]:
     """One memory, which gets stronger."""
-    given = _given(more, RecallMore, "recall")
+    given = _given(more)
     fields = {"memory_id": memory_id, **given}
     call = _call(routes.RECALL, models.MemoryInfo, fields, more)
     return _counted_once(call).giving(_heard)
@@ -153,32 +153,32 @@ def _heard(reply: W) -> W:
 
 def inspect(memory_id: str, more: InspectMore) -> Call[models.MemoryDetail]:
     """Everything about one memory."""
-    fields = {"memory_id": memory_id, **_given(more, InspectMore, "inspect")}
+    fields = {"memory_id": memory_id, **_given(more)}
     return _call(routes.INSPECT, models.MemoryDetail, fields, more)
 
 
 def forget(memory_id: str, more: ReasonMore) -> Call[bool]:
     """Take a memory away. Not repeatable: a second time it is not found."""
-    fields = {"memory_id": memory_id, **_given(more, ReasonMore, "forget")}
+    fields = {"memory_id": memory_id, **_given(more)}
     call = _call(routes.FORGET, models.Forgotten, fields, more, repeated="unsent")
     return call.giving(lambda forgotten: forgotten.deleted)
 
 
 def restore(memory_id: str, more: ReasonMore) -> Call[models.Restored]:
     """Bring a memory back. Repeatable: an active one stays as it is."""
-    fields = {"memory_id": memory_id, **_given(more, ReasonMore, "restore")}
+    fields = {"memory_id": memory_id, **_given(more)}
     return _call(routes.RESTORE, models.Restored, fields, more)
 
 
 def used(memory_ids: Sequence[str], more: UsedMore) -> Call[None]:
     """Memories were of use."""
-    fields = {"memory_ids": memory_ids, **_given(more, UsedMore, "used")}
+    fields = {"memory_ids": memory_ids, **_given(more)}
     return _write(routes.USED, models.Accepted, fields, more).giving(lambda _: None)
 
 
 def list_page(offset: int, limit: int, more: ListMore) -> Call[models.MemoryPage]:
     """A page of the memories of a namespace."""
-    given = _given(more, ListMore, "list")
+    given = _given(more)
     if given.get("filter") is not None:
         given["filter"] = json.dumps(given["filter"])  # it goes into the query string
     fields = {"offset": offset, "limit": limit, "type": given.pop("memory_type", None), **given}
@@ -193,13 +193,13 @@ def list_items(offset: int, limit: int, more: ListMore) -> Call[list[models.Memo
 def supersede(memory_id: str, superseded_by: str, taken_back: bool, more: Keyed) -> Call[None]:
     """A newer memory holds instead of an older one, or no longer does."""
     ids = {"memory_id": memory_id, "superseded_by": superseded_by}
-    fields = {**ids, "reversed": taken_back, **_given(more, Keyed, "supersede")}
+    fields = {**ids, "reversed": taken_back, **_given(more)}
     return _write(routes.SUPERSEDE, models.Accepted, fields, more).giving(lambda _: None)
 
 
 def correct(memory_id: str, content: str | None, more: CorrectMore) -> Call[models.MemoryDetail]:
     """A memory that says something else. A reversal is not repeatable: it takes back the latest."""
-    given = _given(more, CorrectMore, "correct")
+    given = _given(more)
     fields = {"memory_id": memory_id, "content": content, **given}
     call = _write(routes.CORRECT, models.MemoryDetail, fields, more)
     return _unsent(call) if given.get("reversed") else call
@@ -207,7 +207,7 @@ def correct(memory_id: str, content: str | None, more: CorrectMore) -> Call[mode
 
 def forget_matching(everything: bool, dry_run: bool, more: MatchingMore) -> Call[int]:
     """Memories that meet conditions, forgotten. A second try would count only what is left."""
-    given = _between(_given(more, MatchingMore, "forget_matching"))
+    given = _between(_given(more))
     fields = {"all": everything, "dry_run": dry_run, **given}
     call = _write(routes.FORGET_MATCHING, models.ForgottenMany, fields, more)
     call = call if dry_run else _unsent(call)
@@ -216,13 +216,13 @@ def forget_matching(everything: bool, dry_run: bool, more: MatchingMore) -> Call
 
 def runs(more: RunsMore) -> Call[list[models.Run]]:
     """Runs of maintenance, newest first."""
-    call = _call(routes.RUNS, models.Runs, _given(more, RunsMore, "runs"), more)
+    call = _call(routes.RUNS, models.Runs, _given(more), more)
     return call.giving(lambda found: found.runs)
 
 
 def start_run(job: str, parameters: Mapping[str, Any], more: Keyed) -> Call[models.RunReport]:
     """A run of a job, now."""
-    fields = {"job": job, "parameters": parameters, **_given(more, Keyed, "start_run")}
+    fields = {"job": job, "parameters": parameters, **_given(more)}
     return _write(routes.START_RUN, models.RunReport, fields, more)
 
 
@@ -249,13 +249,13 @@ def parameters(whose: Whose) -> Call[models.NamespaceParameters]:
 
 def set_parameters(values: Mapping[str, float], more: Keyed) -> Call[None]:
     """Parameters; all that are not named get their defaults."""
-    fields = {"parameters": values, **_given(more, Keyed, "set_parameters")}
+    fields = {"parameters": values, **_given(more)}
     return _write(routes.SET_PARAMETERS, models.Accepted, fields, more).giving(lambda _: None)
 
 
 def namespaces(more: NamespacesMore) -> Call[models.Namespaces]:
     """The namespaces there are."""
-    fields = _given(more, NamespacesMore, "namespaces")
+    fields = _given(more)
     return _call(routes.NAMESPACES, models.Namespaces, fields, {})
 
 
@@ -266,7 +266,7 @@ def rebuild() -> Call[models.Rebuild]:
 
 def dead_letters(last: int, more: LettersMore) -> Call[list[models.DeadLetter]]:
     """The newest dead letters."""
-    fields = {"last": last, **_given(more, LettersMore, "dead_letters")}
+    fields = {"last": last, **_given(more)}
     call = _call(routes.DEAD_LETTERS, models.DeadLetters, fields, {})
     return call.giving(lambda found: found.dead_letters)
 
@@ -280,7 +280,7 @@ def replay_dead_letters(
     places: Sequence[str], everything: bool, again: bool, more: LetterFilters
 ) -> Call[list[models.SentBack]]:
     """Dead letters, sent again. A second try would refuse what the first has sent."""
-    filters = _given(more, LetterFilters, "replay_dead_letters")
+    filters = _given(more)
     fields = {"places": places, "all": everything, "again": again, **filters}
     call = _unsent(_write(routes.REPLAY_DEAD_LETTERS, models.Replayed, fields, {}))
     return call.giving(lambda done: done.replayed)
@@ -290,7 +290,7 @@ def discard_dead_letters(
     places: Sequence[str], everything: bool, more: LetterFilters
 ) -> Call[list[str]]:
     """Dead letters that are done with. A second try would name only what is left."""
-    filters = _given(more, LetterFilters, "discard_dead_letters")
+    filters = _given(more)
     fields = {"places": places, "all": everything, **filters}
     call = _unsent(_write(routes.DISCARD_DEAD_LETTERS, models.Discarded, fields, {}))
     return call.giving(lambda done: done.discarded)
@@ -304,7 +304,7 @@ def working_memory(whose: Whose) -> Call[list[models.WorkingMemoryItem]]:
 
 def add_concept(name: str, kind: str, activation: float, more: ConceptMore) -> Call[models.Concept]:
     """A concept, new or overwritten."""
-    given = _given(more, ConceptMore, "add_concept")
+    given = _given(more)
     fields = {"name": name, "type": kind, "activation": activation, **given}
     return _write(routes.ADD_CONCEPT, models.Concept, fields, more)
 
@@ -316,33 +316,30 @@ def get_concept(name: str, whose: Whose) -> Call[models.Concept]:
 
 def rename_concept(name: str, new_name: str, more: Keyed) -> Call[models.Concept]:
     """A concept under another name."""
-    _given(more, Keyed, "rename_concept")
     fields = {"name": name, "new_name": new_name}
     return _write(routes.RENAME_CONCEPT, models.Concept, fields, more)
 
 
 def merge_concept(name: str, into: str, more: Keyed) -> Call[models.Concept]:
     """The concept that another one is merged into."""
-    _given(more, Keyed, "merge_concept")
     return _write(routes.MERGE_CONCEPT, models.Concept, {"name": name, "into": into}, more)
 
 
 def delete_concept(name: str, more: DeleteMore) -> Call[None]:
     """A concept that is no more. Not repeatable: a second time it is not found."""
-    fields = {"name": name, **_given(more, DeleteMore, "delete_concept")}
+    fields = {"name": name, **_given(more)}
     call = _unsent(_write(routes.DELETE_CONCEPT, models.Accepted, fields, more))
     return call.giving(lambda _: None)
 
 
 def delete_namespace(confirm: str, more: DeleteMore) -> Call[None]:
     """A namespace that is no more."""
-    fields = {"confirm": confirm, **_given(more, DeleteMore, "delete_namespace")}
+    fields = {"confirm": confirm, **_given(more)}
     return _write(routes.DELETE_NAMESPACE, models.Accepted, fields, more).giving(lambda _: None)
 
 
 def add_relation(relation: Mapping[str, Any], more: Keyed) -> Call[models.Relation]:
     """A relation, new or with another weight."""
-    _given(more, Keyed, "add_relation")
     return _write(routes.ADD_RELATION, models.Relation, relation, more)
 
 
@@ -455,11 +452,8 @@ def _item(given: Mapping[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def _given(more: Mapping[str, Any], kind: type, method: str) -> dict[str, Any]:
+def _given(more: Mapping[str, Any]) -> dict[str, Any]:
     """The fields among what was given by name."""
-    known = kind.__annotations__
-    if unknown := sorted(more.keys() - known.keys()):
-        raise unexpected(f"{method}()", unknown[0], known)
     fields = {name: value for name, value in more.items() if name not in _OF_THE_BATCH}
     if fields.get("context") == "":
         del fields["context"]

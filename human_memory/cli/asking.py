@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from human_memory.cli import rendering
+from human_memory.cli.bus_options import QueryOptions
 from human_memory.cli.command import command
-from human_memory.cli.options import QueryOptions, json_object, moment, numbers_by_name
+from human_memory.cli.options import json_object, moment, numbers_by_name
 from human_memory.cli.writing import MemoryIdArgument
 from schemas.queries import Inspect, ListMemories, Namespaces, Recall, Search, Stats
 
@@ -153,6 +154,9 @@ class InspectOptions(QueryOptions):
 
     memory_id: MemoryIdArgument
     as_of: AsOfOption = None
+    course: Annotated[
+        int, typer.Option(help="Add when it fades, and so many points of its activation.")
+    ] = 0
 
 
 @command(app)

@@ -37,6 +37,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "maintenance:others": ("undo", "focus"),
     "maintenance": ("maintenance",),
     "topics": ("topics",),
+    "model": ("model",),
     "dead_letters": ("dead-letters",),
 }
 # At a terminal no markdown: it takes the backticks away from what is to be typed.

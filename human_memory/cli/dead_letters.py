@@ -7,8 +7,9 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from human_memory.cli.bus_options import context_of
 from human_memory.cli.command import command
-from human_memory.cli.options import JsonOption, KafkaOptions, context_of, moment
+from human_memory.cli.options import JsonOption, KafkaOptions, moment
 from human_memory.cli.output import out, print_json
 from human_memory.cli.rendering import print_indented
 from human_memory.models import DeadLetter

@@ -7,8 +7,8 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from human_memory.cli.bus_options import BusOptions, QueryOptions
 from human_memory.cli.command import command
-from human_memory.cli.options import BusOptions, QueryOptions
 from human_memory.cli.output import table
 from human_memory.operations.graph import NamingCommand, name_after
 from schemas.inbox import Concept, DeleteConcept, MergeConcept, Relation, RenameConcept

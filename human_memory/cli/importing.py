@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from human_memory import conversation
+from human_memory.cli.bus_options import BusOptions
 from human_memory.cli.command import command
-from human_memory.cli.options import BusOptions
 from human_memory.cli.output import out, print_json, progress_bar
 from schemas.replies import Reply
 

@@ -59,7 +59,10 @@ def print_memory(console: Console, result: dict[str, Any]) -> None:
     for name, value in result.items():
         if name == "explanation":
             continue
-        if name == "access_history":
+        if name == "course":
+            for fate in ("fades_at", "fades_at_if_used"):
+                rows.add_row(fate, value[fate] or "never, or it has")
+        elif name == "access_history":
             rows.add_row(name, Text(_history(value)))
         elif value not in (None, [], {}):
             rows.add_row(name, Text(_shown(value)))

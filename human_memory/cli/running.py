@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -39,7 +38,7 @@ STATE_SECONDS_MAX = 30.0
 # What the services fail without at once; what they take later they name themselves.
 SERVER_MODULES = (
     *("faststream", "fastapi", "uvicorn", "structlog", "redis", "orjson", "prometheus_client"),
-    *("numpy", "networkx", "onnxruntime", "tokenizers", "sentence_transformers", "Stemmer", "jgo"),
+    *("numpy", "onnxruntime", "tokenizers", "Stemmer", "jgo"),
 )
 
 app = typer.Typer()
@@ -81,8 +80,7 @@ def up(options: UpOptions) -> None:
     require_linux()
     require("server", *SERVER_MODULES)
     plan = plan_of(options)
-    if options.detach:
-        _up_detached(options, plan)
+    if options.detach and not _gone_to_background(options, plan):
         return
     with instances.sole_supervisor(plan.data) as sole:
         if sole:
@@ -184,24 +182,43 @@ def _supervise(plan: Plan) -> None:
     console.print("stopped")
 
 
-def _up_detached(options: UpOptions, plan: Plan) -> None:
+def _gone_to_background(options: UpOptions, plan: Plan) -> bool:
+    """True in a new process, which goes on; in this one False, once that is ready."""
     log = plan.data / "logs" / "supervisor.log"
     _check_port(plan, instances.running(plan.data))
-    child = None if instances.running(plan.data) else _start_detached(options, plan, log)
+    child = None if instances.running(plan.data) else _forked(log)
+    if child == 0:
+        return True
     try:
         found = _until_ready(plan.data, child, log, quiet=options.as_json)
     except KeyboardInterrupt:
         typer.echo("goes on starting in the background; stop it with: human-memory down", err=True)
         raise typer.Exit(130) from None
     _say_running(found, plan.data, as_json=options.as_json, already=child is None)
+    return False
 
 
-def _until_ready(
-    data: Path, child: subprocess.Popen[bytes] | None, log: Path, *, quiet: bool
-) -> Instance:
+def _forked(log: Path) -> int:
+    """A copy of this process in a session of its own, writing to the log: 0 there, else its pid.
+
+    What is imported need not be imported again, a second of a start. No other thread runs yet.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    pid = os.fork()
+    if pid:
+        return pid
+    os.setsid()
+    with Path(os.devnull).open("rb") as nothing, log.open("wb") as file:
+        os.dup2(nothing.fileno(), 0)
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    return 0
+
+
+def _until_ready(data: Path, child: int | None, log: Path, *, quiet: bool) -> Instance:
     with nullcontext() if quiet else Console(stderr=True).status("starting") as status:
         while not (found := instances.running(data)) or not found.ready:
-            if child is not None and child.poll() is not None:
+            if child is not None and os.waitpid(child, os.WNOHANG) != (0, 0):
                 raise StackError(f"it did not start; the end of its log {log}:\n{tail(log)}")
             if child is None and found is None:
                 raise StackError(f"it ended while starting; see its log {log}")
@@ -209,28 +226,6 @@ def _until_ready(
                 status.update(found.phase)
             time.sleep(POLL_SECONDS)
     return found
-
-
-def _start_detached(options: UpOptions, plan: Plan, log: Path) -> subprocess.Popen[bytes]:
-    arguments = [f"--data={plan.data}"]
-    # What the environment says it gets by itself: a password has no place in a command line.
-    if options.kafka:
-        arguments.append(f"--kafka={options.kafka}")
-    if options.redis:
-        arguments.append(f"--redis={options.redis}")
-    if options.port:
-        arguments.append(f"--port={options.port}")
-    if options.processes:
-        arguments.append("--processes")
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as file:
-        return subprocess.Popen(  # noqa: S603 (ourselves)
-            [sys.executable, "-P", "-m", "human_memory.cli", "up", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=file,
-            start_new_session=True,
-        )
 
 
 def _running_instance(data: Path) -> Instance:

@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from human_memory.cli.asking import ConditionOptions
+from human_memory.cli.bus_options import BusOptions
 from human_memory.cli.command import command
-from human_memory.cli.options import BusOptions, json_object, moment
+from human_memory.cli.options import json_object, moment
 from human_memory.cli.output import out, print_json
 from human_memory.cli.writing import ReasonOption
 from human_memory.deadline import Deadline

@@ -7,8 +7,9 @@ from uuid import UUID
 
 import typer
 
+from human_memory.cli.bus_options import BusOptions
 from human_memory.cli.command import command
-from human_memory.cli.options import BusOptions, json_object, moment, numbers_by_name
+from human_memory.cli.options import json_object, moment, numbers_by_name
 from human_memory.cli.rendering import print_parameters
 from human_memory.operations.memories import require_correctable
 from schemas.fields import NEVER

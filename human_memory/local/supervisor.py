@@ -22,7 +22,7 @@ from stack.local import LocalStack
 from stack.processes import start_ticks
 
 POLL_SECONDS = 0.2
-# A first start converts the embedding model, which takes a minute on a slow machine.
+# A first start fetches the embedding model and rewrites it, which takes a minute on a slow machine.
 START_SECONDS_MAX = 900.0
 START_FAILURES_MAX = 3
 STACK_RETRY_SECONDS = 5.0

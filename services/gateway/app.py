@@ -10,7 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from human_memory import __version__, routes
 from human_memory.bus.bus import Bus
@@ -20,6 +20,7 @@ from human_memory.operations.problems import refused_parameters
 from schemas.errors import MemoryServiceError
 from services.common.redis import connect, redis_prefix
 from services.gateway.access import Access
+from services.gateway.console import add_console
 from services.gateway.endpoints import add_endpoints
 from services.gateway.event_feed import Followers
 from services.gateway.idempotency_cache import KeptReplies
@@ -37,11 +38,6 @@ SERVICE = "gateway"
 PENDING_MAX = 1_000_000
 GZIP_BYTES_MIN = 1_024
 GZIP_LEVEL = 4  # most of what 9 saves, at a third of its time
-HOME = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Human Memory</title></head>
-<body><h1>Human Memory</h1><div id="app"><p>The API is described at <a href="docs">/docs</a>.</p>
-</div></body></html>
-"""
 log = structlog.get_logger(__name__)
 
 
@@ -96,6 +92,7 @@ def build(settings: GatewaySettings) -> FastAPI:
     app.openapi = lambda: document(app)  # type: ignore[method-assign] # FastAPI's own way to do it
     add_endpoints(app.router)
     add_pages(app)
+    add_console(app, enabled=settings.console_enabled)
     app.include_router(streams)
     _add_system_routes(app)
     _add_errors(app)
@@ -104,10 +101,6 @@ def build(settings: GatewaySettings) -> FastAPI:
 
 
 def _add_system_routes(app: FastAPI) -> None:
-    @app.get("/", include_in_schema=False)
-    async def home() -> Response:
-        return HTMLResponse(HOME)
-
     @app.get(
         "/health",
         tags=["System"],

@@ -42,7 +42,9 @@ SECONDS = Histogram(
 )
 IN_FLIGHT = Gauge("human_memory_http_requests_in_flight", "HTTP requests being served")
 
-OPEN_PATHS = frozenset({"/health", "/ready"})
+OPEN_PATHS = frozenset({"/health", "/ready", "/"})
+# The files of the console: a browser asks for them before anybody can give it a key.
+OPEN_FOLDER = "/console/"
 # Requests here last as long as the client likes, and have a limit of their own.
 LASTING_PATHS = frozenset({"/v1/events", "/v1/benchmark/run", "/ws/stats"})
 WRITING_METHODS = frozenset({"POST", "DELETE"})
@@ -152,19 +154,20 @@ class Doors:
         return Deadline.after(min(self._seconds_max, int(asked) / 1000))
 
     def _admitted(self, scope: Scope, headers: Headers) -> ApiKey | None:
-        if self._access.keys is None or scope["path"] in OPEN_PATHS:
+        if self._access.keys is None or _is_open(scope):
             return None
         key = self._access.key_of(headers.get("authorization"))
         if key is None:
             raise Refused(
                 401,
                 "a valid API key is needed, as bearer token or as password of HTTP Basic",
-                WWW_Authenticate='Basic realm="human-memory", Bearer',
+                WWW_Authenticate=_challenge(headers),
             )
         return key
 
     async def _within_room(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket" or scope["path"] in OPEN_PATHS | LASTING_PATHS:
+        lasting = scope["type"] == "websocket" or scope["path"] in LASTING_PATHS
+        if lasting or _is_open(scope):
             await self._app(scope, receive, send)
             return
         if self._in_flight >= self._in_flight_max:
@@ -209,6 +212,19 @@ class _Answer:
         route = self._visitor.route
         REQUESTS.labels(route, str(self._status or "none")).inc()
         SECONDS.labels(route).observe(time.perf_counter() - self._began)
+
+
+def _is_open(scope: Scope) -> bool:
+    """True for what needs no key."""
+    path: str = scope["path"]
+    return path in OPEN_PATHS or path.startswith(OPEN_FOLDER)
+
+
+def _challenge(headers: Headers) -> str:
+    """Ways to send a key. A browser asks for a password where Basic is one of them, so a page that
+    wants JSON, and asks for the key itself, is told of the other alone."""
+    wants_json = headers.get("accept") == "application/json"
+    return "Bearer" if wants_json else 'Basic realm="human-memory", Bearer'
 
 
 def _request_id(headers: Headers) -> str:

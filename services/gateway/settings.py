@@ -22,6 +22,7 @@ class GatewaySettings(ServiceSettings):
     cors_origins: list[str] = Field(
         [], description="Origins whose pages may use the API, as a JSON array."
     )
+    console_enabled: bool = Field(True, description="Whether `/` is the console.")
     benchmark_enabled: bool = Field(
         False, description="Whether POST /v1/benchmark/run may write its memories."
     )

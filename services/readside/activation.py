@@ -127,6 +127,14 @@ def base_levels(memories: Memories, now_ms: int, parameters: Parameters) -> Floa
     return past.base_levels(past.decay_rates, parameters)
 
 
+def base_levels_over(
+    memories: Memories, moments_ms: IntArray, parameters: Parameters
+) -> FloatArray:
+    """B of one memory at each of some moments, shape (moments,)."""
+    past = _Past.over(memories, moments_ms)
+    return past.base_levels(past.decay_rates, parameters)
+
+
 def next_decay(
     traces: np.ndarray, time_ms: int, parameters: Parameters, *, arousal: float, salience: float
 ) -> float:
@@ -194,6 +202,22 @@ class _Past:
             traces["weight"].astype(np.float64),
             memory_of_trace,
             len(memories),
+        )
+
+    @classmethod
+    def over(cls, memories: Memories, moments_ms: IntArray) -> Self:
+        """Of one memory at several moments, as if each were a memory of its own."""
+        assert len(memories) == 1
+        moments = np.maximum(moments_ms, memories.states["created_ms"][0])
+        times = memories.traces["time_ms"]
+        moment_of, trace_of = np.nonzero(times[None, :] <= moments[:, None])
+        traces = memories.traces[trace_of]
+        return cls(
+            (moments[moment_of] - traces["time_ms"]) / 1000.0,
+            traces["decay_rate"].astype(np.float64),
+            traces["weight"].astype(np.float64),
+            moment_of,
+            len(moments),
         )
 
     def shifted(self, shift: FloatArray, parameters: Parameters) -> FloatArray:

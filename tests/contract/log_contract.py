@@ -6,7 +6,6 @@ from uuid import UUID
 from schemas.events import MemoryEvent
 from schemas.ids import derive
 from services.maintenance.events import (
-    RUN_METADATA,
     RunContext,
     adjusted_event,
     completed_event,
@@ -16,7 +15,7 @@ from services.maintenance.events import (
     revived_event,
 )
 from services.maintenance.ports import Log, ReadSide
-from services.readside.runs import BEGIN
+from services.readside.runs import BEGIN, RUN_METADATA
 from tests.builders import TIME_MS, concept, relation, store
 
 

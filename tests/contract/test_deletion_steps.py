@@ -8,7 +8,7 @@ from contextlib import aclosing
 import pytest
 
 from services.common.kept_replies import replies_key, reply_key
-from services.common.redis import RedisClient, connect
+from services.common.redis import RedisClient, connect, execute
 from services.gateway.idempotency_cache import KeptReplies, Request
 from services.projection.adapters import redis_changes, redis_projection
 from services.projection.pause import held
@@ -16,7 +16,8 @@ from services.readside.collections import CLEARED
 from tests.contract.deletion_contract import ANN, DELETED, FULL, OTHER
 from tests.contract.folding import fold_all, fold_into
 from tests.contract.projection_contract import digest_of
-from tests.contract.test_projection_contract import NAMESPACE, RedisSide
+from tests.contract.projection_damages import NAMESPACE
+from tests.contract.test_projection_contract import RedisSide
 from tests.engines import Engines
 from tests.polling import eventually
 from tests.sequences import around, at_offsets, small_stored
@@ -48,7 +49,6 @@ async def side(redis: RedisClient) -> AsyncIterator[RedisSide]:
 def killed_after_two(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Steps of one memory, and whoever deletes dies before the third."""
     steps = iter(range(2))
-    execute = redis_projection.execute
 
     async def dying(client: RedisClient, commands: list[list[object]]) -> list[object]:
         if commands[0][0] == "EVALSHA" and next(steps, None) is None:

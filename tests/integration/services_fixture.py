@@ -32,7 +32,7 @@ from stack.state import free_port
 from tests.polling import eventually
 
 ROOT = Path(__file__).parents[2]
-# A start imports torch: 10 s on two idle cores, several times that beside other tests.
+# A start takes 4 s on two idle cores, several times that beside other tests.
 READY_SECONDS = 240.0
 STOP_SECONDS = 20.0
 FOLD_SECONDS = 60.0
@@ -105,15 +105,19 @@ class System:
     processes: list[ServiceProcess] = field(default_factory=list)
 
     def start(
-        self, *names: str, module: str = "services.run", **environment: str
+        self,
+        *names: str,
+        module: str = "services.run",
+        port: str = "",
+        **environment: str,
     ) -> ServiceProcess:
         """Start services in one process; see `ServiceProcess.ready`.
 
-        `module`: what is run, with the arguments of `services.run`.
+        `module`: what is run, with the arguments of `services.run`. `port`: of the first service.
         """
-        ports: dict[str, int] = {}
+        ports = {names[0]: int(port)} if port else {}
         for name in names:
-            ports[name] = free_port(set(ports.values()))
+            ports.setdefault(name, free_port(set(ports.values())))
         log = self.folder / f"{'-'.join(names)}-{len(self.processes)}.log"
         given = [f"--port={name}={port}" for name, port in ports.items()]
         launch = Launch(

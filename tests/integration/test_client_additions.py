@@ -72,7 +72,9 @@ async def test_what_was_said_with_a_memory_comes_back_and_filters(memory: AsyncM
         rows = await memory.search("Where does Noemi live?", **filters)  # type: ignore[arg-type]
         return sorted(row.content.split()[-1] for row in rows)
 
-    detail = await memory.inspect(stored.memory_id)
+    detail = await memory.inspect(stored.memory_id, course=10)
+    assert detail.course is not None
+    assert detail.course.ahead[0].activation == pytest.approx(detail.activation)
     assert (detail.tags, detail.metadata) == (["people", "homes"], {"source": {"page": 3}})
     assert (detail.session, detail.speaker) == ("s1", "Ada")
     assert detail.created_at == "2026-03-01T10:00:00.000000Z"

@@ -67,6 +67,9 @@ SERVICES_MAY_IMPORT = (
     "human_memory.operations",
     "human_memory.paths",
     "human_memory.routes",
+    # The embedding model comes as Kafka does.
+    "stack.errors",
+    "stack.jars",
 )
 # Every service has `common`; the read side's layout is for those that write or read it.
 SHARED_BY_SERVICES = ("services.common", "services.readside")

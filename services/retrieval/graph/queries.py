@@ -149,7 +149,7 @@ def _reached(drawing: Drawing, query: Spread) -> list[Reached]:
 
 
 def _exported(graph: CachedGraph, limit: int) -> GraphResult:
-    concepts, degrees = graph.concepts(), dict(graph.network.degree())
+    concepts, degrees = graph.concepts(), graph.degrees()
     ordered = sorted(concepts, key=lambda n: (-concepts[n].activation, -degrees[n], n))
     shown = ordered[:limit]
     edges: list[dict[str, Any]] = [

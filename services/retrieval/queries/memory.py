@@ -7,13 +7,20 @@ import numpy as np
 import orjson
 
 from schemas.corrections import CorrectionRecord
+from schemas.courses import Course
 from schemas.errors import NotFound
 from schemas.events import AccessedData, AccessedMemory, MemoryAccessed
 from schemas.fields import NEVER, Expiry
 from schemas.ids import event_id
 from schemas.limits import ACCESS_HISTORY_MAX
 from schemas.parameters import Parameters
-from schemas.queries import AccessRecord, Inspect, InspectResult, Recall, RecallResult
+from schemas.queries import (
+    AccessRecord,
+    Inspect,
+    InspectResult,
+    Recall,
+    RecallResult,
+)
 from schemas.replies import Reply
 from services.common.event_log import EventAppender
 from services.readside.activation import activations, kernel_of, next_decay
@@ -22,6 +29,7 @@ from services.readside.corrections import EXPIRES_AT
 from services.readside.documents import Document, tags_of
 from services.readside.layout import NOT_COUNTED, TRACE, kind_of
 from services.retrieval.ports import Entry, MemoryReader
+from services.retrieval.queries.course import course_of
 from services.retrieval.search.events import SOURCE
 from services.retrieval.search.rows import explanation_of
 
@@ -121,8 +129,12 @@ class MemoryQueries:
                 query.namespace, query.memory_id, until_ms=query.as_of
             ),
             corrections=_corrections(document),
+            course=_course(replace(entry, memories=memories), query, moment_ms)
+            if query.course
+            else None,
         )
-        return Reply(result=result.model_dump(mode="json"), position=position)
+        left_out = None if query.course else {"course"}
+        return Reply(result=result.model_dump(mode="json", exclude=left_out), position=position)
 
     async def _record(self, query: Recall, cause: UUID, now_ms: int) -> str:
         event = MemoryAccessed(
@@ -137,6 +149,19 @@ class MemoryQueries:
             ),
         )
         return (await self._log.append([event]))[0]
+
+
+def _course(entry: Entry, query: Inspect, moment_ms: int) -> Course:
+    memories = entry.memories
+    if query.as_of is not None:
+        then = memories.traces["time_ms"] <= moment_ms
+        memories = replace(
+            memories,
+            traces=memories.traces[then],
+            memory_of_trace=memories.memory_of_trace[then],
+        )
+    used = with_access(memories, moment_ms, entry.parameters)
+    return course_of(replace(entry, memories=memories), used, moment_ms, query.course)
 
 
 def _corrections(document: Document) -> list[CorrectionRecord]:

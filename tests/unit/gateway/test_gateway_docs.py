@@ -29,7 +29,7 @@ def http() -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=HERE)
 
 
-@pytest.mark.parametrize(("page", "least"), [("/docs", 3), ("/redoc", 2), ("/", 0)])
+@pytest.mark.parametrize(("page", "least"), [("/docs", 3), ("/redoc", 2), ("/", 3)])
 async def test_page_loads_nothing_from_elsewhere(
     http: httpx.AsyncClient, page: str, least: int
 ) -> None:
@@ -46,7 +46,7 @@ async def test_page_loads_nothing_from_elsewhere(
 
     assert len(answers) == len(set(resources.found)) >= least
     assert set(answers.values()) <= {200}
-    assert least == 0 or "default-src 'self'" in answer.headers["Content-Security-Policy"]
+    assert answer.headers["Content-Security-Policy"].startswith("default-src '")
     assert re.findall(r"https?://(?!gateway)[^\s\"'<]+", html) == []
 
 

@@ -1,81 +1,24 @@
-"""The endpoints behind their doors, with a bus and kept replies of their own."""
+"""The endpoints behind their doors."""
 
 import asyncio
-import hashlib
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
 from human_memory import routes
 from human_memory.bus.settings import KafkaSettings
-from human_memory.deadline import Deadline
 from human_memory.models import Readiness
 from human_memory.operations import maintenance as upkeep
 from human_memory.operations.table import OPERATIONS
-from schemas.errors import Rejected
-from schemas.replies import Reply
-from services.gateway.access import Access, ApiKey
-from services.gateway.app import _add_errors
 from services.gateway.app import app as whole
-from services.gateway.endpoints import add_endpoints, admitted
 from services.gateway.idempotency_cache import Request as KeptRequest
-from services.gateway.middleware import Doors, Visitor
+from tests.unit.gateway.endpoints_client import MEMORY, Bus, Kept, client
 from tests.unit.sdk.slow_server import never, slow
-
-MEMORY = UUID("4c57c2a7-31f2-4fab-9b1d-e015b3424cf5")
-
-
-class Bus:
-    """Answers everything with one result, and keeps what it was asked."""
-
-    def __init__(self) -> None:
-        self.asked: list[Any] = []
-        self.settings: Any = None
-
-    async def request(self, message: Any, **_: Any) -> Reply:
-        self.asked.append(message)
-        moment = "2026-01-01T00:00:00.000Z"
-        memory = {"memory_id": str(MEMORY), "content": "a", "memory_type": "episodic"}
-        numbers = {"activation": 1.0, "access_count": 2}
-        times = {"created_at": moment, "last_accessed": moment}
-        concept = {"name": "Python", "type": "language"}
-        every = {**memory, **numbers, **times, **concept, "results": [], "report": {}}
-        return Reply(result=every)
-
-    async def ask(self, message: Any, **more: Any) -> Any:
-        return (await self.request(message, **more)).result
-
-
-class Kept:
-    """Keeps replies in memory; one key stands for another request."""
-
-    async def find(self, request: KeptRequest) -> bytes | None:
-        if request.key == "taken":
-            raise Rejected("Idempotency-Key: was used before, for another request")
-        return None
-
-    async def keep(self, request: KeptRequest, body: bytes) -> bytes:
-        return await self.find(request) or body
-
-
-@asynccontextmanager
-async def client(bus: Bus, *keys: ApiKey, kept: Any = None) -> AsyncIterator[httpx.AsyncClient]:
-    """Speaks to the endpoints, with the keys there are: none, and all is open."""
-    app = FastAPI()
-    app.state.parts = SimpleNamespace(bus=bus, kept=kept or Kept())
-    add_endpoints(app.router)
-    _add_errors(app)
-    doors = Doors(app, access=Access(keys or None), in_flight_max=10, seconds_max=5)
-    transport = httpx.ASGITransport(doors)
-    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as speaking:
-        yield speaking
 
 
 class Waiting(Kept):
@@ -448,59 +391,3 @@ async def test_key_of_a_decay_reaches_the_run(monkeypatch: pytest.MonkeyPatch) -
         await speaking.post("/v1/memories/decay", headers={"Idempotency-Key": "k"})
 
     assert bus.asked[0].idempotency_key == "k"
-
-
-@pytest.mark.parametrize(
-    "route",
-    [operation.route for operation in OPERATIONS.values() if operation.everywhere],
-    ids=lambda route: route.name,
-)
-async def test_what_is_about_all_namespaces_needs_a_key_for_all(route: routes.Route) -> None:
-    secret = "an open secret"
-    digest = hashlib.sha256(secret.encode()).hexdigest()
-    key = ApiKey(name="k", sha256=digest, namespaces=["acme/*"], rights=["admin"])
-    headers = {"Authorization": f"Bearer {secret}", "X-Memory-Namespace": "acme/a"}
-    bus = Bus()
-    async with client(bus, key) as speaking:
-        answer = await speaking.request(route.method, route.url({"place": "0:0"}), headers=headers)
-
-    assert (answer.status_code, bus.asked) == (403, [])
-    assert "all namespaces" in answer.json()["detail"]
-
-
-async def test_key_for_all_namespaces_opens_what_is_about_all() -> None:
-    key = ApiKey(name="k", sha256="0" * 64, namespaces=["*"], rights=["admin"])
-    visitor = Visitor("acme/a", "request-1", Deadline.after(5), key)
-    request: Any = SimpleNamespace(state=SimpleNamespace(visitor=visitor))
-
-    assert await admitted("admin", everywhere=True)(request) is visitor
-
-
-async def test_namespace_whose_name_is_not_repeated_is_not_deleted() -> None:
-    bus = Bus()
-    async with client(bus) as speaking:
-        answer = await speaking.post("/v1/namespaces/delete", json={"confirm": "acme/another"})
-
-    assert (answer.status_code, bus.asked) == (422, [])
-    assert "confirm: must be the name of the namespace once more, default" in answer.text
-
-
-@pytest.mark.parametrize(
-    ("path", "body"),
-    [
-        ("/v1/memories/forget-matching", {"types": ["episodic"], "sesion": "s1"}),
-        ("/v1/memories/forget-matching?session=s1", {"types": ["episodic"]}),
-        ("/v1/memories/forget-matching", {"filter": {}}),
-        ("/v1/dead-letters/discard", {"all": True, "cod": "internal"}),
-        ("/v1/dead-letters/discard?code=internal", {"all": True}),
-        ("/v1/dead-letters/replay", {"all": True, "cod": "internal"}),
-    ],
-)
-async def test_condition_that_would_not_count_is_no_reason_to_take_all(
-    path: str, body: dict[str, Any]
-) -> None:
-    bus = Bus()
-    async with client(bus) as speaking:
-        answer = await speaking.post(path, json=body)
-
-    assert (answer.status_code, bus.asked) == (422, [])

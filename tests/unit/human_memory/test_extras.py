@@ -53,19 +53,19 @@ def test_missing_package_is_one_sentence_with_the_extra(
     assert done.stderr.count("\n") == 1
 
 
-def test_first_start_without_torch_says_so(tmp_path: Path) -> None:
-    code = "from services.common.embedding.model_files import _export\n"
-    code += f"from pathlib import Path\n_export(Path({str(tmp_path)!r}), Path('x'))"
-    blocked = BLOCKING.format(missing="torch", argv=["x"]).partition("import runpy")[0]
+def test_model_to_be_exported_without_torch_says_so(tmp_path: Path) -> None:
+    argv = ["human_memory.cli", "model", "export", str(tmp_path)]
 
     done = subprocess.run(
-        [sys.executable, "-c", blocked + code],
+        [sys.executable, "-c", BLOCKING.format(missing="torch", argv=argv)],
         capture_output=True,
         text=True,
         check=False,
         timeout=60,
     )
 
-    assert done.stderr.splitlines()[-1].endswith(
-        "torch is not installed; run: pip install 'human-memory-server[services]'"
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"human-memory: the embedding model {tmp_path} is to be exported, once: torch is not "
+        "installed; run: pip install 'human-memory-server[export]'\n"
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
+import orjson
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
@@ -16,7 +17,7 @@ from services.common.embedding import identity
 from services.common.embedding.embedder import MicroBatchingEmbedder
 from services.common.embedding.encoder import Encode, Encoders
 from services.common.embedding.identity import EmbeddingModel, made_by
-from services.common.embedding.model_files import exported, folder_digest
+from services.common.embedding.model_files import export_of, folder_digest, is_whole, made
 from services.common.redis import RedisClient
 from services.common.settings import EmbedderSettings
 from services.ingest.domain import embedding_of
@@ -96,41 +97,32 @@ def test_any_change_of_a_file_changes_the_digest(
     assert folder_digest(folder) != before
 
 
-def test_models_of_one_parent_have_exports_of_their_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made: list[str] = []
-
-    def export(source: Path, target: Path) -> None:
-        made.append(source.name)
-        model_in(target, **{"onnx/model.onnx": source.joinpath("config.json").read_text()})
-
-    monkeypatch.setattr("services.common.embedding.model_files._export", export)
-    monkeypatch.setenv("HUMAN_MEMORY_CACHE", str(tmp_path / "cache"))
+def test_models_of_one_parent_have_exports_of_their_own(tmp_path: Path) -> None:
     one = model_in(tmp_path / "models/one", **{"config.json": "one"})
     two = model_in(tmp_path / "models/two", **{"config.json": "two"})
+    one_elsewhere = model_in(tmp_path / "moved", **{"config.json": "one"})
 
-    exports = [exported(one), exported(two), exported(one)]
-
-    assert made == ["one", "two"]
-    assert [(e / "onnx/model.onnx").read_text() for e in exports] == ["one", "two", "one"]
+    assert export_of(one) != export_of(two)
+    assert export_of(one) == export_of(one_elsewhere)
 
 
-def test_export_that_somebody_has_changed_is_made_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def export(source: Path, target: Path) -> None:
-        model_in(target, **{"onnx/model.onnx": "as made"})
+def test_export_is_made_once_and_again_when_somebody_has_changed_it(tmp_path: Path) -> None:
+    times: list[Path] = []
 
-    monkeypatch.setattr("services.common.embedding.model_files._export", export)
-    monkeypatch.setenv("HUMAN_MEMORY_CACHE", str(tmp_path / "cache"))
-    source = model_in(tmp_path / "model")
-    file = exported(source) / "onnx/model.onnx"
-    file.write_text("changed")
+    def export(folder: Path) -> None:
+        times.append(folder)
+        model_in(folder, **{"model.onnx": "as made"})
 
-    exported(source)
+    target = tmp_path / "models/export"
+    made(target, export)
+    made(target, export)
+    assert len(times) == 1
+    (target / "model.onnx").write_text("changed")
 
-    assert file.read_text() == "as made"
+    made(target, export)
+
+    assert (target / "model.onnx").read_text() == "as made"
+    assert is_whole(target)
 
 
 async def test_memories_of_the_same_content_are_ours_without_being_tried() -> None:
@@ -208,8 +200,7 @@ class Key:
         return self.value
 
     async def set(self, _: str, value: bytes, *, nx: bool, ex: int | None) -> None:
-        assert nx
-        self.value = value if self.value is None else self.value
+        self.value = value if self.value is None or not nx else self.value
 
     async def delete(self, _: str) -> None:
         self.value = None
@@ -237,6 +228,24 @@ def key(monkeypatch: pytest.MonkeyPatch) -> Key:
 def admitted(key: Key) -> AbstractAsyncContextManager[None]:
     """A service that begins with the model of this test."""
     return identity.the_embedding_model(EmbedderSettings(), cast("RedisClient", key), embedder())
+
+
+async def test_start_after_a_model_was_adopted_need_not_read_the_log_again(
+    key: Key, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times: list[int] = []
+
+    async def newest(_: object, *, count: int) -> list[MemoryStored]:
+        times.append(count)
+        return memories("tea", digest=THEIRS)
+
+    monkeypatch.setattr(identity, "newest_memories", newest)
+    key.value = orjson.dumps(EmbeddingModel("theirs", DIMENSION, THEIRS))
+    async with admitted(key):
+        assert OURS in str(key.value)
+
+    async with admitted(key):
+        assert len(times) == 1
 
 
 @pytest.mark.parametrize("value", [b"no JSON", b"[1]", b"7", b'{"name": "x"}', b"\xff"])
