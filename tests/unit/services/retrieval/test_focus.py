@@ -9,7 +9,7 @@ from schemas.events import AccessKind, MemoryEvent
 from schemas.parameters import Parameters
 from services.projection.fold.fold import fold_log
 from services.readside.activation import activations
-from services.readside.columns import ACTIVE
+from services.readside.columns import ACTIVE, statuses_at
 from services.retrieval.working_memory import focus_of
 from tests.builders import (
     TIME_MS,
@@ -50,7 +50,7 @@ def test_focus_holds_the_strongest_that_were_used_on_purpose_within_the_window(
         for kind, trace in zip(kinds(memory), traces_of(memory), strict=True):
             if kind in deliberate and now_ms - seconds * 1000 <= trace["time_ms"] <= now_ms:
                 last[row] = max(last.get(row, 0), int(trace["time_ms"]))
-    active = np.flatnonzero(memories.states["status"] == ACTIVE).tolist()
+    active = np.flatnonzero(statuses_at(memories.states, now_ms) == ACTIVE).tolist()
 
     found = focus_of(memories, now_ms, Parameters(focus_capacity=capacity, focus_seconds=seconds))
 
