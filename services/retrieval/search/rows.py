@@ -6,8 +6,9 @@ from uuid import UUID
 import numpy as np
 
 from cognition.retrieval import retrieval_latency, retrieval_probability
+from schemas.explanations import Explanation, Reasons, TraceReason
 from schemas.passages import FoundPassage
-from schemas.queries import Explanation, Found, Reasons, TraceReason
+from schemas.queries import Found
 from services.readside.activation import Activations, kernel_of
 from services.readside.columns import expires_at
 from services.readside.documents import Document
