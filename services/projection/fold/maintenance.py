@@ -81,8 +81,10 @@ def is_left_over(view: View, event: MemoryEvent) -> bool:
 
     It knows what is gone, and would bring it back as facts, or as a report.
     """
-    namespace, run_id = view.namespace(event.namespace), made_by(event)
-    if run_id is None or not namespace.held.get(CLEARED) or run_id in namespace[RUNS]:
+    namespace, run_id = view.namespaces.get(event.namespace), made_by(event)
+    if run_id is None or namespace is None or not namespace.held.get(CLEARED):
+        return False
+    if run_id in namespace[RUNS]:
         return False
     if isinstance(event, MemoryStored):
         sources = ((event.namespace, source.memory_id) for source in event.data.derived_from)
