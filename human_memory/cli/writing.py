@@ -94,13 +94,15 @@ async def store(options: StoreOptions) -> None:
     )
     async with options.bus() as bus:
         reply = await bus.request(message, timeout_seconds=options.timeout)
-        memory_id = reply.unwrap()["memory_id"]
+        stored = reply.unwrap()
+        memory_id, passages = stored["memory_id"], stored.get("passages")
         if options.wait:
             seen = Inspect(
                 namespace=options.namespace, memory_id=UUID(memory_id), after=reply.position
             )
             await bus.ask(seen, timeout_seconds=options.timeout)
-    options.print_done(reply, f"stored {memory_id}")
+    in_passages = f" in {passages} passages" if passages else ""
+    options.print_done(reply, f"stored {memory_id}{in_passages}")
 
 
 @dataclass(frozen=True, kw_only=True)

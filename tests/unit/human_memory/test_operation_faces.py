@@ -18,6 +18,7 @@ from human_memory.operations.table import OPERATIONS
 from schemas import (
     corrections,
     dead_letters,
+    explanations,
     fields,
     inbox,
     installation,
@@ -87,7 +88,7 @@ REPLIES: dict[type[Message], type[BaseModel]] = {
     replies.AcceptedResult: models.Accepted,
     queries.SearchResult: models.SearchReply,
     queries.Found: models.SearchResult,
-    queries.Explanation: models.Explanation,
+    explanations.Explanation: models.Explanation,
     queries.RecallResult: models.MemoryInfo,
     queries.InspectResult: models.MemoryDetail,
     queries.AccessRecord: models.AccessRecord,
