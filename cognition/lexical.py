@@ -25,8 +25,6 @@ NEUTRAL_TERMS = 10.0
 # With these it is long enough.
 ENOUGH_TERMS = 30.0
 LENGTH_EVIDENCE_MIN = -1.0
-# Of a text of several passages: a word in it is of one of them.
-LONG_RELATIVE_MAX = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,33 +84,25 @@ def inverse_document_frequency(frequencies: FloatArray, memories: int) -> FloatA
     return weights
 
 
-def relative_lengths(
-    lengths: FloatArray, mean_length: float, passages: IntArray | None = None
-) -> FloatArray:
+def relative_lengths(lengths: FloatArray, mean_length: float) -> FloatArray:
     """L_i / Lmean: the length of each memory against the mean of its namespace.
 
     Args:
         lengths: L, terms of each memory, shape (memories,); 0 counts as half a term.
         mean_length: Lmean; 0 or less: nothing is known, all are 1.
-        passages: how many each memory has, 1 at least, shape (memories,). One of several counts as
-            twice the mean at most: a word in it is one of a passage, beside short memories.
 
     Returns:
         Shape (memories,), above 0.
 
-    Source: Robertson & Zaragoza (2009), equation 3.14; the bound is ours.
+    Source: Robertson & Zaragoza (2009), equation 3.14.
 
     >>> relative_lengths(np.array([0.0, 8.0, 24.0]), 16.0).tolist()
     [0.03125, 0.5, 1.5]
-    >>> relative_lengths(np.array([80.0, 80.0]), 16.0, np.array([1, 3])).tolist()
-    [5.0, 2.0]
     """
     if mean_length <= 0:
         return np.ones(len(lengths))
     relative: FloatArray = np.maximum(lengths, 0.5) / mean_length
-    if passages is None:
-        return relative
-    return np.where(passages > 1, np.minimum(relative, LONG_RELATIVE_MAX), relative)
+    return relative
 
 
 def term_contributions(

@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 from cognition.base_level import FloatArray, IntArray
 from cognition.errors import ParameterOutOfRange
 
-# Fitted on talk with an assistant that answers at length.
-_BY_CHANCE, _BY_CHANCE_MAX = 0.05, 0.15
 # Of the memories that answer a question about a time, so many are from then; and the evidence that
 # a memory is from then is at most so many nats, however few others are.
 FROM_THEN = 0.8
@@ -135,29 +133,6 @@ def time_evidence(times_ms: IntArray, spans: Sequence[tuple[int, int]]) -> Float
     share = (near.sum() + 1.0) / (len(near) + 2.0)
     evidence: FloatArray = near * min(max(np.log(FROM_THEN / share), 0.0), TIME_NATS_MAX)
     return evidence
-
-
-def nearness(cosines: FloatArray, passages: IntArray) -> FloatArray:
-    """The cosine of each memory's nearest passage, less what the best of many has by chance.
-
-    cos - min(0.05 ln n, 0.15): of texts that have nothing to do with the cue the longest would be
-    the nearest. Bounded, so that what one passage of a long text says is still found.
-
-    Args:
-        cosines: of the nearest passage, shape (memories,).
-        passages: n, how many each memory has, 1 at least, shape (memories,).
-
-    Returns:
-        Shape (memories,).
-
-    Source: the expected maximum of n draws grows with ln n; the factor is fitted.
-
-    >>> nearness(np.array([0.5, 0.5, 0.5]), np.array([1, 10, 60])).round(3).tolist()
-    [0.5, 0.385, 0.35]
-    """
-    by_chance = np.minimum(_BY_CHANCE * np.log(passages.astype(np.float64)), _BY_CHANCE_MAX)
-    near: FloatArray = cosines - by_chance
-    return near
 
 
 @dataclass(frozen=True, kw_only=True)

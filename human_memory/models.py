@@ -15,7 +15,6 @@ class MemoryCreated(BaseModel):
     activation: float
     created_at: str
     strengthened: bool | None = None
-    passages: int | None = None
 
 
 class BatchStored(BaseModel):
@@ -33,15 +32,6 @@ class Explanation(BaseModel):
     emotion: float
     adjustment: float
     noise: float
-
-
-class FoundPassage(BaseModel):
-    """A passage of a long memory: its number from 0, of how many, and its characters."""
-
-    index: int
-    count: int
-    start: int
-    end: int
 
 
 class SearchResult(BaseModel):
@@ -62,7 +52,6 @@ class SearchResult(BaseModel):
     superseded_by: str | None = None
     expires_at: str | None = None
     copies: int | None = None
-    passage: FoundPassage | None = None
     metadata: dict[str, Any] | None = None
     explanation: Explanation | None = None
     reasons: dict[str, Any] | None = None
@@ -169,7 +158,6 @@ class MemoryDetail(BaseModel):
     session: str | None = None
     speaker: str | None = None
     pinned: bool = False
-    passages: int = 1
     recorded_at: str | None = None
     expires_at: str | None = None
     superseded_by: str | None = None

@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-from itertools import pairwise
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
@@ -75,63 +74,22 @@ class Embedding(Message):
 
     @model_validator(mode="after")
     def _length(self) -> Self:
-        _check_length(self.data, self.dimension)
+        try:
+            length = len(base64.b64decode(self.data, validate=True))
+        except binascii.Error:
+            raise PydanticCustomError("base64", "data must be base64") from None
+        # The index silently skips a vector of another length.
+        if length != 2 * self.dimension:
+            raise PydanticCustomError(
+                "dimension",
+                "data has {length} bytes, {dimension} numbers of float16 need twice as many",
+                {"length": length, "dimension": self.dimension},
+            )
         return self
 
 
-def _check_length(data: str, numbers: int) -> None:
-    try:
-        length = len(base64.b64decode(data, validate=True))
-    except binascii.Error:
-        raise PydanticCustomError("base64", "data must be base64") from None
-    # The index silently skips a vector of another length.
-    if length != 2 * numbers:
-        raise PydanticCustomError(
-            "dimension",
-            "data has {length} bytes, {numbers} numbers of float16 need twice as many",
-            {"length": length, "numbers": numbers},
-        )
-
-
-class Passages(Message):
-    """The passages of a long text behind its first, which `embedding` is of.
-
-    `data`: their vectors, one after the other, as that of `embedding` and by the same model.
-    """
-
-    starts: Annotated[
-        list[Annotated[int, Field(ge=1)]],
-        Field(
-            min_length=1,
-            max_length=limits.PASSAGES_MAX - 1,
-            description="Where each begins in `content`, in characters. It ends where the next one "
-            "begins.",
-        ),
-    ]
-    data: str
-
-
-class Embedded(Message):
-    """A text, and the vectors of its passages."""
-
+class StoredData(Message):
     content: Content
-    embedding: Embedding
-    passages: Passages | None = Field(
-        None, description="Of a text that is too long to be embedded whole."
-    )
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.passages is None:
-            return self
-        starts = self.passages.starts
-        if not all(a < b for a, b in pairwise([*starts, len(self.content)])):
-            raise PydanticCustomError("starts", "starts must rise, and lie within content")
-        _check_length(self.passages.data, self.embedding.dimension * len(starts))
-        return self
-
-
-class StoredData(Embedded):
     indexed_text: str = Field(
         min_length=1,
         description="Content with date and speaker: what is embedded and indexed.",
@@ -155,6 +113,7 @@ class StoredData(Embedded):
         pattern=r"^[0-9a-f]{64}$",
         description="SHA-256 of the command, so that another body under its key can be refused.",
     )
+    embedding: Embedding
 
 
 class MemoryStored(Event):
@@ -245,13 +204,15 @@ class MemorySuperseded(Commanded):
     data: SupersededData
 
 
-class CorrectedText(Embedded):
+class CorrectedText(Message):
     """A new text of a memory, and all that ingest has worked out from it."""
 
+    content: Content
     indexed_text: str = Field(
         min_length=1, description="As in `memory.stored.v1`: what is embedded and indexed."
     )
     concepts: Concepts = []
+    embedding: Embedding
 
 
 class CorrectedData(Message):

@@ -1,7 +1,6 @@
 """Every limit of the contract, defined once. A limit that is hit is an error that names it."""
 
 CONTENT_CHARACTERS_MAX = 32_768
-PASSAGES_MAX = 64  # of one memory
 QUERY_CHARACTERS_MAX = 10_000
 CONTEXT_CHARACTERS_MAX = 1_000
 REASON_CHARACTERS_MAX = 1_000

@@ -8,7 +8,6 @@ from pydantic import Field, JsonValue, TypeAdapter
 from schemas import limits
 from schemas.corrections import CorrectionRecord
 from schemas.courses import Course
-from schemas.explanations import Explanation, Reasons
 from schemas.fields import (
     WHOLE,
     ConceptName,
@@ -33,7 +32,6 @@ from schemas.fields import (
 from schemas.filters import MetadataFilter
 from schemas.maintenance import Job
 from schemas.parameters import ParameterOverrides
-from schemas.passages import FoundPassage
 from schemas.replies import ErrorReply
 from schemas.selection import Conditions, Select
 
@@ -241,6 +239,53 @@ Query = Annotated[
 QUERY: TypeAdapter[Query] = TypeAdapter(Query)
 
 
+class Explanation(Message):
+    """The parts of an activation, in nats; they add up to it."""
+
+    base: float
+    spreading: float
+    match: float
+    emotion: float
+    adjustment: float
+    noise: float
+
+
+class TraceReason(Message):
+    """One use of a memory, and how much of B is left of it (a fresh use has 1)."""
+
+    accessed_at: Milliseconds
+    kind: str
+    strength: float
+
+
+class Reasons(Message):
+    """The reasons for an activation; everything in nats but where it says otherwise.
+
+    `match` is the sum of similarity of meaning, `words`, `speaker`, `length`, `time`, `inherited`;
+    `spreading` that of `concepts` and `neighbours`. The words count those of the neighbours too,
+    which belong to `neighbours` in the sum.
+    """
+
+    retrieval_threshold: float
+    retrieval_probability: float = Field(description="0 to 1, with noise as configured.")
+    retrieval_latency_seconds: float = Field(description="As the model predicts it for people.")
+    cosine: float = Field(description="Similarity of meaning, -1 to 1.")
+    bm25: float = Field(description="Similarity of words, no unit.")
+    words: dict[str, float] = Field(description="By term of the query.")
+    speaker: float
+    length: float
+    time: float | None = Field(
+        None, description="It is from when the question asks about; none if it names no time."
+    )
+    inherited: float = Field(0.0, description="Of the memories in `supersedes`, which match more.")
+    supersedes: list[MemoryId] = Field([], description="Found as well, and out of date.")
+    neighbours: float
+    previous: MemoryId | None = None
+    next: MemoryId | None = None
+    concepts: dict[str, float] = Field(description="By active concept.")
+    traces: list[TraceReason] = Field(description="The strongest, at most 10.")
+
+
 class Found(Message):
     """One memory of a search. `activation` ranked it, before the access this search caused."""
 
@@ -259,7 +304,6 @@ class Found(Message):
     superseded_by: MemoryId | None = Field(None, description="What a newer memory says instead.")
     expires_at: Milliseconds | None = _EXPIRES_AT
     copies: int | None = Field(None, description="So many say the same, if more than it.")
-    passage: FoundPassage | None = Field(None, description="The nearest one of a long memory.")
     metadata: Metadata | None = Field(None, description="With `include_metadata`.")
     explanation: Explanation | None = None
     reasons: Reasons | None = Field(None, description="With `explain`.")
@@ -303,7 +347,6 @@ class InspectResult(RecallResult):
     session: Session | None
     speaker: Speaker | None
     pinned: bool
-    passages: int = Field(1, description="In so many the content is embedded.")
     recorded_at: Milliseconds
     expires_at: Milliseconds | None = _EXPIRES_AT
     superseded_by: MemoryId | None = None

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal, Self
 
-from pydantic import Field, JsonValue, TypeAdapter, model_validator
+from pydantic import JsonValue, TypeAdapter, model_validator
 from pydantic_core import PydanticCustomError, from_json, to_json
 
 from schemas.errors import MemoryServiceError, error_from_reply
@@ -75,7 +75,6 @@ class StoreResult(Message):
     activation: float
     created_at: LocalMilliseconds
     strengthened: Literal[True] | None = None
-    passages: int | None = Field(None, description="Of a text too long to be embedded whole.")
 
 
 class AcceptedResult(Message):

@@ -29,7 +29,6 @@ from schemas.events import (
     MemorySuperseded,
     NamespaceDeleted,
     ParametersChanged,
-    Passages,
     RelationRemoved,
     RelationUpserted,
 )
@@ -157,13 +156,6 @@ def embedding(vector: Sequence[float] = (1.0,), *, dimension: int = DIMENSION) -
     )
 
 
-def passages(*further: tuple[int, Sequence[float]], dimension: int = DIMENSION) -> Passages:
-    """Passages behind the first: where each begins, and the beginning of its vector."""
-    vectors = [base64.b64decode(embedding(each, dimension=dimension).data) for _, each in further]
-    data = base64.b64encode(b"".join(vectors)).decode()
-    return Passages(starts=[start for start, _ in further], data=data)
-
-
 def stored_event(
     memory: UUID | None = None,
     content: str = "Tea is at four.",
@@ -243,7 +235,7 @@ def corrected_event(
     text = {}
     if content is not None:
         worked_out = {"concepts": [], "embedding": embedding([0.5, 1.0])}
-        given = {name: data.pop(name) for name in {*worked_out, "passages"} & data.keys()}
+        given = {name: data.pop(name) for name in worked_out.keys() & data.keys()}
         indexed = data.pop("indexed_text", f"[14 Nov 2023] {content}")
         text = {"text": worked_out | given | {"content": content, "indexed_text": indexed}}
     return _event(MemoryCorrected, memory, text | data, envelope)

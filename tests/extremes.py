@@ -92,12 +92,7 @@ def _moved(draw: st.DrawFn, event: MemoryEvent) -> MemoryEvent:
     match event:
         case MemoryStored():
             content = draw(st.sampled_from(CONTENTS))
-            data = {
-                "recorded_at": draw(TIMES),
-                "content": content,
-                "indexed_text": content,
-                "passages": None,
-            }
+            data = {"recorded_at": draw(TIMES), "content": content, "indexed_text": content}
         case MemoryAdjusted():
             data = {"nats": draw(st.sampled_from([-100.0, 100.0, -TINY]))}
         case MaintenanceProgressed():

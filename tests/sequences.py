@@ -26,7 +26,6 @@ from tests.builders import (
     memory_id,
     namespace_deleted_event,
     parameters_event,
-    passages,
     progressed_event,
     relation_event,
     relation_removed_event,
@@ -37,7 +36,6 @@ from tests.builders import (
 )
 
 DIMENSION = 4
-LONG = 200
 NAMES = ("ann", "bob", "cid", "dan", "eve")
 NAMESPACES = ("acme/one", "acme/two")
 DAY_MS = 86_400_000
@@ -85,11 +83,6 @@ PARAMETERS = st.fixed_dictionaries(
 
 # Vectors are fixed, since what they hold makes no difference to the fold.
 _VECTORS = [embedding([1.0, 0.5 * i], dimension=DIMENSION) for i in range(len(NAMES))]
-_PASSAGES = [
-    None,
-    passages((100, [0.0, 1.0]), dimension=DIMENSION),
-    passages((90, [0.5, 1.0]), (LONG, [0.0, 0.0, 1.0]), dimension=DIMENSION),
-]
 
 
 def small_stored(memory: UUID, *, envelope: dict[str, Any], **data: Any) -> MemoryStored:
@@ -279,7 +272,7 @@ def _corrected_data(draw: st.DrawFn) -> dict[str, Any]:
     if "expires_at" in names:
         given["expires_at"] = stored["expires_at"] or "never"
     if "text" in names:
-        given |= {name: stored[name] for name in ("content", "concepts", "embedding", "passages")}
+        given |= {name: stored[name] for name in ("content", "concepts", "embedding")}
     return given
 
 
@@ -287,10 +280,8 @@ def _stored_data(draw: st.DrawFn) -> dict[str, Any]:
     emotion = st.fixed_dictionaries(
         {}, optional={"arousal": FRACTIONS, "salience": FRACTIONS, "valence": FRACTIONS}
     )
-    content = draw(st.sampled_from(CONTENTS))
     return {
-        "content": content,
-        "passages": draw(st.sampled_from(_PASSAGES)) if len(content) > LONG else None,
+        "content": draw(st.sampled_from(CONTENTS)),
         "embedding": draw(st.sampled_from(_VECTORS)),
         "emotion": draw(emotion),
         "context": draw(CONTEXTS),

@@ -109,5 +109,4 @@ def _stored(case: Case, some: list[str], vectors: Vectors) -> Namespace:
         Store(namespace="facts", content=text, occurred_at=TOLD_MS + i, idempotency_key=str(i))
         for i, text in enumerate(texts)
     ]
-    of_texts = vectors.of([indexed_text(each, TOLD_MS) for each in stores])
-    return Namespace(stores, of_texts, vectors)
+    return Namespace(stores, vectors.of([indexed_text(each, TOLD_MS) for each in stores]))

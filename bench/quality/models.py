@@ -89,8 +89,7 @@ def languages(vectors: Vectors) -> dict[str, tuple[float, float]]:
         Store(namespace="languages", content=row[1], occurred_at=TOLD_MS, idempotency_key=str(i))
         for i, row in enumerate(rows)
     ]
-    of_texts = vectors.of([indexed_text(each, TOLD_MS) for each in stores])
-    namespace = Namespace(stores, of_texts, vectors)
+    namespace = Namespace(stores, vectors.of([indexed_text(each, TOLD_MS) for each in stores]))
     asked = vectors.of([row[2] for row in rows], query=True)
     found: dict[str, list[tuple[bool, bool]]] = {}
     for number, (row, vector) in enumerate(zip(rows, asked, strict=True)):

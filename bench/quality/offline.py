@@ -6,7 +6,6 @@ search, and the evidence is `services.retrieval.search.evidence`, with each weig
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +23,6 @@ from schemas.inbox import Store
 from schemas.parameters import ParameterOverrides, Parameters
 from schemas.queries import Search
 from services.ingest.domain import Received, WorkedOut, embedding_of, event_of, indexed_text
-from services.ingest.passages import further, split
 from services.projection.fold.fold import fold_log
 from services.projection.fold.view import View
 from services.readside.activation import activations
@@ -91,17 +89,14 @@ class Features:
 class Namespace:
     """Memories of one namespace, folded, and asked without a service."""
 
-    def __init__(
-        self, stores: Sequence[Store], whole: NDArray[np.float16], vectors: Vectors
-    ) -> None:
-        """`whole`: vectors of the texts from their beginnings; `vectors` has those of passages."""
-        self._view = _folded(stores, whole, vectors)
+    def __init__(self, stores: Sequence[Store], vectors: NDArray[np.float16]) -> None:
+        self._view = _folded(stores, vectors)
         (self._name,) = {name for name, _ in self._view.memories}
         records = {
             str(memory_id): pack_record(memory.state, memory.parts)
             for (_, memory_id), memory in self._view.memories.items()
         }
-        self._columns = ColumnCache(whole.shape[1])
+        self._columns = ColumnCache(vectors.shape[1])
         self._columns.put(records, at=1, fresh=True)
 
     @property
@@ -134,21 +129,12 @@ class Namespace:
         return self.candidates(plan, ParameterOverrides())
 
 
-def _folded(stores: Sequence[Store], whole: NDArray[np.float16], vectors: Vectors) -> View:
+def _folded(stores: Sequence[Store], vectors: NDArray[np.float16]) -> View:
     events = []
-    parts = [split(store.content, whole.shape[1]) for store in stores]
-    texts = [
-        indexed_text(store.model_copy(update={"content": store.content[each.start : each.end]}), at)
-        for store, some in zip(stores, parts, strict=True)
-        if len(some) > 1 and (at := store.occurred_at) is not None
-        for each in some
-    ]
-    of_passages = iter(vectors.of(texts) if texts else whole[:0])
-    for offset, (store, vector, some) in enumerate(zip(stores, whole, parts, strict=True)):
+    for offset, (store, vector) in enumerate(zip(stores, vectors, strict=True)):
         assert store.occurred_at is not None
         received = Received("memory.inbox", 0, offset, store.occurred_at)
-        each = [vector] if len(some) == 1 else list(islice(of_passages, len(some)))
-        found = WorkedOut(embedding_of(each[0], "offline"), passages=further(some, each))
+        found = WorkedOut(embedding_of(vector, "offline"))
         events.append((offset, event_of(store, received, store.occurred_at, found)))
     return fold_log(events)
 
@@ -169,7 +155,7 @@ def _dialogue(
     kind: str, dialogue: Loaded, questions: list[Asked], vectors: Vectors
 ) -> Iterator[Features]:
     texts = [indexed_text(store, store.occurred_at or 0) for store in dialogue.stores]
-    namespace = Namespace(dialogue.stores, vectors.of(texts), vectors)
+    namespace = Namespace(dialogue.stores, vectors.of(texts))
     asked_for = vectors.of([named(each.text) for each in questions], query=True)
     for question, vector in zip(questions, asked_for, strict=True):
         wanted = np.isin(dialogue.keys, sorted(question.evidence))
@@ -201,8 +187,8 @@ def _evidence(namespace: Namespace, plan: SearchPlan) -> dict[str, FloatArray]:
 
     meaning, words = of(_MEANING), of(_WORDS)
     return {
-        "cosine": meaning.near,
-        "meaning": meaning.near + meaning.context,
+        "cosine": meaning.cosines,
+        "meaning": meaning.cosines + meaning.context,
         "words": bounded(words.bm25),
         "told": bounded(words.bm25) + words.context,
         "speaker": meaning.speaker,

@@ -118,8 +118,6 @@ def _print_entry(console: Console, numbers: str, memory: dict[str, Any]) -> None
         print_indented(console, Text(out_of_date, style="yellow"))
     if memory.get("copies"):
         print_indented(console, Text(f"{memory['copies']} memories say so", style="dim"))
-    if memory.get("passage"):
-        print_indented(console, Text(_passage(memory["passage"]), style="dim"))
     if memory.get("explanation"):
         print_indented(console, Text(_parts(memory["explanation"]), style="dim"))
     if memory.get("reasons"):
@@ -134,11 +132,6 @@ def print_indented(console: Console, text: Text) -> None:
 def _said(memory: dict[str, Any]) -> Text:
     speaker = memory.get("speaker")
     return Text(f"{speaker}: {memory['content']}" if speaker else memory["content"])
-
-
-def _passage(passage: dict[str, int]) -> str:
-    number, characters = passage["index"] + 1, f"{passage['start']}-{passage['end']}"
-    return f"passage {number} of {passage['count']}, characters {characters}"
 
 
 def _parts(explanation: dict[str, float]) -> str:

@@ -94,15 +94,13 @@ async def store(options: StoreOptions) -> None:
     )
     async with options.bus() as bus:
         reply = await bus.request(message, timeout_seconds=options.timeout)
-        stored = reply.unwrap()
-        memory_id, passages = stored["memory_id"], stored.get("passages")
+        memory_id = reply.unwrap()["memory_id"]
         if options.wait:
             seen = Inspect(
                 namespace=options.namespace, memory_id=UUID(memory_id), after=reply.position
             )
             await bus.ask(seen, timeout_seconds=options.timeout)
-    in_passages = f" in {passages} passages" if passages else ""
-    options.print_done(reply, f"stored {memory_id}{in_passages}")
+    options.print_done(reply, f"stored {memory_id}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -43,7 +43,6 @@ def build(settings: IngestSettings) -> AsgiFastStream:
         ingest.handle,
         ownership=ingest.ownership,
         excused=lambda: not embedder.loaded,
-        done=lambda: ingest.portions,
     )
     return service.app(
         {

@@ -37,7 +37,6 @@ from schemas.events import (
     NamespaceDeleted,
     ParametersChanged,
     ParametersData,
-    Passages,
     ReasonData,
     RelationData,
     RelationUpserted,
@@ -108,15 +107,13 @@ class Equal:
 class WorkedOut:
     """The findings of ingest about a text, beside what its producer says.
 
-    `embedding` is of the first passage, `passages` are those behind it. `original`: the memory
-    whose text it is to be, if it is known. `equal`: the one to strengthen.
+    `original`: the memory whose text it is to be, if it is known. `equal`: the one to strengthen.
     """
 
     embedding: Embedding
     concepts: list[str] = field(default_factory=list)
     original: Original | None = None
     equal: Equal | None = None
-    passages: Passages | None = None
 
 
 @dataclass(frozen=True)
@@ -219,13 +216,8 @@ def float16_of(vector: np.ndarray) -> bytes:
 
 def embedding_of(vector: np.ndarray, model: str, digest: str | None = None) -> Embedding:
     """A float16 vector of shape (dimension,) as it goes into an event, and what made it."""
-    data = base64_of(vector)
+    data = base64.b64encode(float16_of(vector)).decode()
     return Embedding.model_construct(model=model, dimension=len(vector), data=data, digest=digest)
-
-
-def base64_of(vectors: np.ndarray) -> str:
-    """The numbers of vectors as JSON has them."""
-    return base64.b64encode(float16_of(vectors)).decode()
 
 
 def event_of(
@@ -340,7 +332,6 @@ def _stored_data(
         utc_offset=_utc_offset(store.occurred_at),
         body_hash=body_hash_of(store),
         embedding=worked_out.embedding,
-        passages=worked_out.passages,
     )
 
 
@@ -354,7 +345,6 @@ def _corrected_data(correct: Correct, worked_out: WorkedOut | None) -> Corrected
             indexed_text=corrected_text(correct.content, worked_out.original),
             concepts=_concepts(original.linked if original else [], worked_out),
             embedding=worked_out.embedding,
-            passages=worked_out.passages,
         )
     return CorrectedData.model_construct(
         text=text,

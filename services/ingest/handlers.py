@@ -2,7 +2,7 @@
 
 import collections
 from dataclasses import dataclass
-from itertools import accumulate, islice
+from itertools import islice
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -32,7 +32,6 @@ from services.ingest.domain import (
     is_bound_to_its_key,
     occurred_ms,
 )
-from services.ingest.passages import split
 from services.ingest.ports import Appended, EventLog, Memories, Vocabularies, appended_of
 from services.ingest.progress import Progress, partition_of
 from services.ingest.texts import Texts
@@ -42,8 +41,6 @@ log = structlog.get_logger(__name__)
 COMMANDS = Counter("human_memory_commands_total", "Inbox commands", ["type", "outcome"])
 FRESH_ACTIVATION = 1.0
 APPENDED_MAX = 100_000
-# Eight of the longest texts, which the model reads whole: 256 would take minutes.
-PORTION_BYTES_MAX = 262_144
 OTHER_BODY = (
     "idempotency_key: was used before for the same command with another body; the first one "
     "counts: send this one with a key of its own"
@@ -103,8 +100,6 @@ class Ingest:
         self._progress = Progress(self.ownership)
         self._log = event_log
         self._texts = Texts(embedder, memories, vocabularies)
-        self._dimension = embedder.dimension
-        self.portions = 0  # done so far: a batch of long texts takes many
         self._vocabularies = vocabularies
         self._dead_letters = dead_letters
         self._replier = replier
@@ -140,7 +135,7 @@ class Ingest:
                     mine = await self._progress.left_of(records)
                     if not mine:
                         return
-                    await self._process(_portion(mine))
+                    await self._process(mine)
                 except Exception as error:  # passing over it would lose the batch
                     bug = not isinstance(error, Unavailable | KafkaError)
                     log.warning("ingest waits", error=str(error), attempt=attempt, exc_info=bug)
@@ -166,11 +161,10 @@ class Ingest:
         at_once = []
         for item in items:
             if item.reply_to is not None and item.error is None and item.visible_by is not None:
-                self._visible.send(item.reply_to, self._reply(item), item.visible_by)
+                self._visible.send(item.reply_to, _reply(item), item.visible_by)
             elif item.reply_to is not None:
-                at_once.append((item.reply_to, self._reply(item)))
+                at_once.append((item.reply_to, _reply(item)))
         await self._replier.send(at_once)
-        self.portions += 1
 
     def _item(self, record: Any) -> Item:
         item = Item(record)
@@ -254,38 +248,29 @@ class Ingest:
                 item.error = error
         return events
 
-    def _reply(self, item: Item) -> Reply:
-        if item.error is not None:
-            return error_reply(item.error)
-        assert item.command is not None
-        assert item.received is not None
-        result: StoreResult | AcceptedResult
-        if isinstance(item.command, Store):
-            told = item.command.occurred_at  # with the offset there
-            # Not of the event: a repeat, whose event is in the log, gets the same reply.
-            passages = len(split(item.command.content, self._dimension))
-            result = StoreResult(
-                memory_id=item.strengthened or cause_of(item.command, item.received),
-                activation=FRESH_ACTIVATION,
-                created_at=item.time_ms if told is None or item.strengthened else told,
-                strengthened=True if item.strengthened else None,
-                passages=passages if passages > 1 else None,
-            )
-        else:
-            assert item.event_id is not None
-            result = AcceptedResult(event_id=item.event_id)
-        answer = result.model_dump(mode="json", exclude_none=True)
-        return Reply(result=answer, position=item.position)
-
-
-def _portion(records: list[Any]) -> list[Any]:
-    """The first of some records, which are embedded in well below the time a batch may take."""
-    sizes = accumulate(len(record.value or b"") for record in records)
-    return records[: max(1, sum(size <= PORTION_BYTES_MAX for size in sizes))]
-
 
 def _is_another_body(command: InboxMessage | None, appended: Appended) -> bool:
     """True where its key was used before for something else."""
     if command is None or not is_bound_to_its_key(command):
         return False
     return appended.body_hash not in (None, body_hash_of(command))
+
+
+def _reply(item: Item) -> Reply:
+    if item.error is not None:
+        return error_reply(item.error)
+    assert item.command is not None
+    assert item.received is not None
+    result: StoreResult | AcceptedResult
+    if isinstance(item.command, Store):
+        told = item.command.occurred_at  # with the offset there
+        result = StoreResult(
+            memory_id=item.strengthened or cause_of(item.command, item.received),
+            activation=FRESH_ACTIVATION,
+            created_at=item.time_ms if told is None or item.strengthened else told,
+            strengthened=True if item.strengthened else None,
+        )
+    else:
+        assert item.event_id is not None
+        result = AcceptedResult(event_id=item.event_id)
+    return Reply(result=result.model_dump(mode="json", exclude_none=True), position=item.position)

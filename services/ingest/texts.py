@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import count, islice
+from itertools import count
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +22,6 @@ from services.ingest.domain import (
     indexed_text,
 )
 from services.ingest.equals import Lately
-from services.ingest.passages import further, split
 from services.ingest.ports import Memories, Ref, Vocabularies
 from services.ingest.vocabulary import Vocabulary
 from services.readside.documents import said_by
@@ -53,15 +52,14 @@ class BatchTexts:
         content = _content(command)
         if content is None:
             return None
-        vectors, shown = next(self.vectors)
-        if isinstance(vectors, Indigestible):
-            raise vectors
+        vector, shown = next(self.vectors)
+        if isinstance(vector, Indigestible):
+            raise vector
         return WorkedOut(
-            embedding_of(vectors[0], self.embedder.model, self.embedder.digest),
+            embedding_of(vector, self.embedder.model, self.embedder.digest),
             self.vocabularies[command.namespace].find(content),
             self.originals.get(_ref(command)) if isinstance(command, Correct) else None,
             self._equal(command, cause_of(command, received), shown, time_ms),
-            further(split(content, self.embedder.dimension), vectors),
         )
 
     def _equal(
@@ -99,55 +97,34 @@ class Texts:
         originals = {
             ref: Original(each.created_at, each.speaker) for ref, each in documents.items()
         }
-        vectors, known = await asyncio.gather(
-            self._of_passages([self._indexed(each, time_ms, originals) for each, time_ms in some]),
+        each_vector, known = await asyncio.gather(
+            self._vectors([_indexed(each, time_ms, originals) for each, time_ms in some]),
             self._vocabularies.of(dict.fromkeys(each.namespace for each, _ in some)),
         )
         for ref, each in documents.items():
             named = set(known[ref[0]].find(each.content))
             linked = [concept for concept in each.concepts if concept not in named]
             originals[ref] = replace(originals[ref], linked=linked)
+        vectors = list(each_vector)
         equals = await asyncio.gather(
-            *(self._equal(each, found) for (each, _), found in zip(some, vectors, strict=True))
+            *(self._equal(each, vector) for (each, _), vector in zip(some, vectors, strict=True))
         )
         found = zip(vectors, equals, strict=True)
         return BatchTexts(self._embedder, found, self._lately, known, originals)
 
-    def _indexed(
-        self, command: InboxMessage, time_ms: int, originals: Mapping[Ref, Original]
-    ) -> list[str]:
-        """The texts to embed for a command, one for each passage."""
-        content = _content(command) or ""
-        parts = [content[p.start : p.end] for p in split(content, self._embedder.dimension)]
-        if isinstance(command, Store):
-            some = [command.model_copy(update={"content": part}) for part in parts]
-            return [indexed_text(each, time_ms) for each in some]
-        assert isinstance(command, Correct)
-        original = originals.get(_ref(command))
-        return [corrected_text(part, original) for part in parts]
-
-    async def _equal(self, command: InboxMessage, vectors: Any) -> Equal | None:
+    async def _equal(self, command: InboxMessage, vector: Any) -> Equal | None:
         """The memory, as reads show it, that says what is to be stored."""
-        if not _looks_for_equals(command) or isinstance(vectors, Indigestible):
+        if not _looks_for_equals(command) or isinstance(vector, Indigestible):
             return None
         assert isinstance(command, Store)
         said = said_by(command.content, command.speaker, command.memory_type)
-        near = await self._memories.near(command.namespace, float16_of(vectors[0]))
+        near = await self._memories.near(command.namespace, float16_of(vector))
         equal = [
             Equal(name, each.created_ms)
             for name, each in near.items()
             if each.said == said and each.expires_at is None
         ]
         return min(equal, key=lambda each: (each.created_ms, str(each.memory_id)), default=None)
-
-    async def _of_passages(self, texts: list[list[str]]) -> list[Any]:
-        """For each list of passages their vectors, or the error of one that the model fails on."""
-        vectors = iter(await self._vectors([part for parts in texts for part in parts]))
-        found = [list(islice(vectors, len(parts))) for parts in texts]
-        return [
-            next((vector for vector in each if isinstance(vector, Indigestible)), each)
-            for each in found
-        ]
 
     async def _vectors(self, texts: list[str]) -> Iterable[Any]:
         """A vector of each text, or the error in place of one that the model fails on."""
@@ -177,3 +154,10 @@ def _content(command: InboxMessage) -> str | None:
 
 def _ref(command: Correct) -> Ref:
     return command.namespace, command.memory_id
+
+
+def _indexed(command: InboxMessage, time_ms: int, originals: Mapping[Ref, Original]) -> str:
+    if isinstance(command, Store):
+        return indexed_text(command, time_ms)
+    assert isinstance(command, Correct)
+    return corrected_text(command.content or "", originals.get(_ref(command)))

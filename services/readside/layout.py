@@ -7,8 +7,8 @@ the live one. Redis stores; only the fold (services/projection) writes.
 
 import hashlib
 import struct
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import lru_cache
 from operator import attrgetter
 from typing import Annotated, Any, Generic, Literal, TypeVar, cast, get_args, get_type_hints
@@ -47,7 +47,6 @@ TRACE = np.dtype([("time_ms", "<i8"), ("id", "<u8"), ("weight", "<f4"), ("decay_
 # the speaker's name.
 TERM = np.dtype([("term", "<u8"), ("count", "<u2"), ("speaker", "<u2")])
 CONCEPT = np.dtype("<u8")
-PASSAGE_START = np.dtype("<u4")
 NOBODY = bytes(16)  # as a neighbour or successor
 _STRUCT_CODES = {"u1": "B", "u2": "H", "u4": "I", "u8": "Q", "i8": "q", "f4": "f", "f8": "d"}
 
@@ -156,47 +155,23 @@ def bias_at(changes: list[Change], moment_ms: int) -> float:
 class Parts:
     """The parts of a record behind its state, as bytes.
 
-    `vector`: float16; of the first passage, if there are several. `terms`, `concepts`, `traces`:
-    see TERM, CONCEPT, TRACE. `passages`: of those behind the first, see `pack_passages`.
+    `vector`: float16. `terms`, `concepts`, `traces`: see TERM, CONCEPT, TRACE.
     """
 
     vector: bytes
     terms: bytes
     concepts: bytes
     traces: bytes
-    passages: bytes = b""
 
     def with_traces(self, traces: bytes) -> "Parts":
         """The same, but for the traces."""
-        return replace(self, traces=traces)
-
-    def further(self) -> tuple[np.ndarray, np.ndarray]:
-        """Beginnings of the passages behind the first, shape (passages,), and their vectors."""
-        count = _passages(self)
-        starts = np.frombuffer(self.passages, PASSAGE_START, count)
-        vectors = np.frombuffer(self.passages, "<f2", offset=starts.nbytes)
-        return starts, vectors.reshape(count, len(self.vector) // 2)
-
-
-def pack_passages(starts: Sequence[int], vectors: bytes) -> bytes:
-    """Passages behind the first: their beginnings in the content, then the vectors of all."""
-    return np.array(starts, PASSAGE_START).tobytes() + vectors
-
-
-def _passages(parts: Parts) -> int:
-    return len(parts.passages) // (PASSAGE_START.itemsize + len(parts.vector))
+        return Parts(self.vector, self.terms, self.concepts, traces)
 
 
 S = TypeVar("S", bound=State)
 # How many there are of each part but the traces, which are the rest. They stand behind status and
 # pinned. Nobody bounds how often a memory is forgotten and restored.
-_LENGTHS = (
-    ("dimension", "<u2"),
-    ("passages", "<u2"),
-    ("changes", "<u4"),
-    ("terms", "<u4"),
-    ("concepts", "<u4"),
-)
+_LENGTHS = (("dimension", "<u2"), ("changes", "<u4"), ("terms", "<u4"), ("concepts", "<u4"))
 _HEAD = struct_of(np.dtype([("status", "u1"), ("pinned", "u1"), *_LENGTHS]))
 
 
@@ -226,7 +201,6 @@ class RecordFormat(Generic[S]):
             STATUSES.index(state.status),
             state.pinned,
             len(parts.vector) // 2,
-            _passages(parts),
             len(state.changes),
             len(parts.terms) // TERM.itemsize,
             len(parts.concepts) // CONCEPT.itemsize,
@@ -235,44 +209,29 @@ class RecordFormat(Generic[S]):
         changes = [
             _CHANGE.pack(c.at_ms, _CHANGES.index(c.what), c.nats, c.other) for c in state.changes
         ]
-        return b"".join(
-            (
-                fixed,
-                *changes,
-                parts.vector,
-                parts.passages,
-                parts.terms,
-                parts.concepts,
-                parts.traces,
-            )
-        )
+        return b"".join((fixed, *changes, parts.vector, parts.terms, parts.concepts, parts.traces))
 
     def unpack(self, record: bytes) -> tuple[S, Parts]:
         """Unpack the bytes of `pack`."""
-        status, pinned, _, _, _, _, _, *rest = self._struct.unpack_from(record)
+        status, pinned, _, _, _, _, *rest = self._struct.unpack_from(record)
         _, changes = self.split_head(record)
         past = unpack_changes(changes)
         return self._make(STATUSES[status], bool(pinned), *rest, changes=past), self.split(record)
 
     def split_head(self, record: bytes) -> tuple[bytes, bytes]:
         """A record's state, one row of `dtype`, and its changes."""
-        size, changes = self._struct.size, _HEAD.unpack_from(record)[4]
+        size, changes = self._struct.size, _HEAD.unpack_from(record)[3]
         return record[:size], record[size : size + changes * _CHANGE.size]
 
     def split(self, record: bytes) -> Parts:
         """The parts of a record behind its state and changes."""
-        _, _, dimension, passages, changes, terms, concepts = _HEAD.unpack_from(record)
+        _, _, dimension, changes, terms, concepts = _HEAD.unpack_from(record)
         vector = self._struct.size + changes * _CHANGE.size
-        further = vector + 2 * dimension
-        words = further + passages * (PASSAGE_START.itemsize + 2 * dimension)
+        words = vector + 2 * dimension
         links = words + terms * TERM.itemsize
         traces = links + concepts * CONCEPT.itemsize
         return Parts(
-            vector=record[vector:further],
-            passages=record[further:words],
-            terms=record[words:links],
-            concepts=record[links:traces],
-            traces=record[traces:],
+            record[vector:words], record[words:links], record[links:traces], record[traces:]
         )
 
 

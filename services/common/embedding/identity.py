@@ -18,10 +18,9 @@ import numpy as np
 import orjson
 import structlog
 
-from cognition.language.emoji import named
 from human_memory.deadline import Deadline
 from schemas.errors import InvariantBroken, MemoryServiceError
-from schemas.events import MemoryStored, StoredData
+from schemas.events import MemoryStored
 from services.common.background import beside
 from services.common.embedding.embedder import Embedder, MicroBatchingEmbedder
 from services.common.embedding.newest_memories import newest_memories
@@ -96,20 +95,12 @@ async def made_by(embedder: Embedder, newest: list[MemoryStored]) -> bool:
     own = [e for e in own if e.data.embedding.dimension == last.dimension]
     longest = sorted(own[NEWEST_COMPARED:], key=lambda e: len(e.data.indexed_text), reverse=True)
     compared = own[:NEWEST_COMPARED] + longest[:LONGEST_COMPARED]
-    vectors = await embedder.embed([_embedded(e.data) for e in compared])
+    vectors = await embedder.embed([e.data.indexed_text for e in compared])
     stored = np.stack([np.frombuffer(b64decode(e.data.embedding.data), "<f2") for e in compared])
     same = _cosines(vectors, stored) >= SAME_COSINE_MIN
     if last.digest is not None:
         return bool(same.all())
     return bool(2 * same.sum() + same[0] > len(same))  # the latest settles a tie
-
-
-def _embedded(stored: StoredData) -> str:
-    """The text that a memory's vector is of: date, speaker and its first passage."""
-    if stored.passages is None:
-        return stored.indexed_text
-    before = stored.indexed_text.removesuffix(named(stored.content))
-    return before + named(stored.content[: stored.passages.starts[0]])
 
 
 def _cosines(some: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ import orjson
 
 from schemas.events import CorrectedText, MemoryCorrected
 from schemas.fields import NEVER
-from services.projection.fold.documents import count, vectors_of
+from services.projection.fold.documents import count, vector_of
 from services.projection.fold.names import meant, renamed
 from services.projection.fold.statuses import expire
 from services.projection.fold.view import Memory, Needs, Ref, View
@@ -55,8 +55,7 @@ def correct(view: View, ref: Ref, event: MemoryCorrected) -> bool:
     if memory.state.status == "deleted" or document is None:
         return False
     kept = unpack_corrections(document.get(FIELD))
-    was = {name: document[name] for name in _FIELDS}
-    was |= {"terms": memory.parts.terms, "passages": memory.parts.passages}
+    was = {name: document[name] for name in _FIELDS} | {"terms": memory.parts.terms}
     if event.data.reversed:
         if not kept:
             return False
@@ -102,12 +101,10 @@ def _said(view: View, event: MemoryCorrected, was: dict[str, bytes]) -> dict[str
 
 def _text(text: CorrectedText, speaker: str | None) -> dict[str, bytes]:
     terms = terms_of(text.indexed_text, speaker)
-    vector, passages = vectors_of(text)
     return {
         "content": text.content.encode(),
         "text": terms.searchable.encode(),
-        "vector": vector,
-        "passages": passages,
+        "vector": vector_of(text.embedding),
         "model": text.embedding.model.encode(),
         "terms": terms.packed,
     }
@@ -120,8 +117,6 @@ def _say(memory: Memory, now: dict[str, bytes]) -> None:
     concepts = b"".join(linked_by(now["more"]))
     gone = {*concepts_of(memory.parts.concepts)} - {*concepts_of(concepts)}
     memory.unlinked = (memory.unlinked | gone) - {*concepts_of(concepts)}
-    memory.parts = Parts(
-        now["vector"], now["terms"], concepts, memory.parts.traces, now["passages"]
-    )
+    memory.parts = Parts(now["vector"], now["terms"], concepts, memory.parts.traces)
     counts = np.frombuffer(now["terms"], TERM)["count"]
     memory.state.length = int(counts.sum(dtype=np.int64))

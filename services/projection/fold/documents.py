@@ -8,11 +8,11 @@ import numpy as np
 import orjson
 
 from schemas.errors import Rejected
-from schemas.events import Embedded, MemoryStored
+from schemas.events import Embedding, MemoryStored
 from services.projection.fold.view import Ref, View
 from services.readside.collections import COUNTS, LINKS, TERMS
 from services.readside.corrections import EXPIRES_AT
-from services.readside.layout import TAG_SEPARATOR, hash64, pack_passages
+from services.readside.layout import TAG_SEPARATOR, hash64
 from services.readside.terms import Terms, concepts_of, names_of
 
 _UNSIGNED, _INFINITY = np.uint16(0x7FFF), 0x7C00  # float16
@@ -31,28 +31,19 @@ def packed_concepts(names: Iterable[str]) -> bytes:
     return b"".join(sorted({hash64(name) for name in names}))
 
 
-def vectors_of(text: Embedded) -> tuple[bytes, bytes]:
-    """The vector of an event, and the packed passages behind the first.
+def vector_of(embedding: Embedding) -> bytes:
+    """The vector of an event.
 
     Raises:
-        Rejected: one of them is of no use.
+        Rejected: it is of no use.
     """
-    vector, further = _checked(text.embedding.data, text.embedding.dimension), b""
-    if text.passages is not None:
-        vectors = _checked(text.passages.data, text.embedding.dimension)
-        further = pack_passages(text.passages.starts, vectors)
-    return vector, further
-
-
-def _checked(data: str, dimension: int) -> bytes:
-    vectors = base64.b64decode(data)
+    vector = base64.b64decode(embedding.data)
     # RediSearch indexes a vector of zeros, or with a number that is none, and then reports NaN as
     # its distance. Without their signs float16 numbers are ordered as the integers of their bits.
-    bits = np.frombuffer(vectors, "<u2").reshape(-1, dimension) & _UNSIGNED
-    largest = bits.max(axis=1)
-    if not ((largest > 0) & (largest < _INFINITY)).all():
+    largest = (np.frombuffer(vector, "<u2") & _UNSIGNED).max()
+    if not 0 < largest < _INFINITY:
         raise Rejected("data.embedding: every number must be finite, and one not zero")
-    return vectors
+    return vector
 
 
 def document_of(

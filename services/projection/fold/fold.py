@@ -33,7 +33,7 @@ from schemas.events import (
 )
 from schemas.limits import TIME_MS_MAX
 from services.projection.fold.corrections import correct, correction_references
-from services.projection.fold.documents import count, document_of, packed_concepts, vectors_of
+from services.projection.fold.documents import count, document_of, packed_concepts, vector_of
 from services.projection.fold.graph import graph_changed, graph_references, parameters_changed
 from services.projection.fold.inheritance import inherit
 from services.projection.fold.maintenance import (
@@ -203,10 +203,9 @@ def _stored(view: View, event: MemoryStored, offset: int) -> None:
         last_accessed_ms=event.time,
         length=terms.length,
     )
-    vector, further = vectors_of(event.data)
+    vector = vector_of(event.data.embedding)
     concepts = meant(view, event.namespace, data.concepts)
-    links = packed_concepts(concepts)
-    parts = Parts(vector, terms=terms.packed, concepts=links, traces=b"", passages=further)
+    parts = Parts(vector, terms=terms.packed, concepts=packed_concepts(concepts), traces=b"")
     document = document_of(event, vector, terms, concepts)
     view.memories[ref] = Memory(state, parts, document=document)
     view.add(COUNTS, ref[0], NOTHING | {"active": 1})

@@ -120,7 +120,6 @@ class MemoryQueries:
             session=document.session,
             speaker=document.speaker,
             pinned=state.pinned,
-            passages=int(memories.states["passages"][0]) + 1,
             recorded_at=state.recorded_ms,
             expires_at=state.expires_ms if state.expires_ms > 0 else None,
             superseded_by=_superseded_by(memories),

@@ -30,7 +30,6 @@ from services.readside.layout import (
     split_record,
 )
 from services.readside.terms import names_of
-from services.retrieval.search.passage_columns import PassageColumns
 
 ROOM = 8  # of a new cache; it doubles
 _STATE_BYTES = np.dtype((np.void, STATE.itemsize))
@@ -52,7 +51,6 @@ class ColumnCache:
         # Columns have room to grow; what lies behind the last row means nothing.
         self._states = np.zeros(ROOM, STATE)
         self._units = np.zeros((ROOM, dimension), np.float32)
-        self._passages = PassageColumns(dimension)
         self._before = np.full(ROOM, NOT_HERE)
         self._after = np.full(ROOM, NOT_HERE)
         # Of a row's vector with the next one's, and of the ones on both sides; NaN: not known.
@@ -66,8 +64,8 @@ class ColumnCache:
 
     @property
     def room(self) -> int:
-        """Rows that it has memory for, and passages, each of which takes as much."""
-        return len(self._states) + self._passages.room
+        """Rows that it has memory for."""
+        return len(self._states)
 
     def stale(self, names: Iterable[str]) -> None:
         """Mark rows that have changed: whoever needs one reads it again."""
@@ -126,8 +124,6 @@ class ColumnCache:
         self._with_next[beside] = self._across[beside] = np.nan
         self._units[row] = self._units_of([part])[0]
         self.concepts[row] = part.concepts
-        self._passages.drop(row)
-        self._add_passages(row, part)
         # Seldom, and ten milliseconds for a namespace of 16,000: who is where is not kept.
         for rows, counts in self._postings.values():
             if row in rows:
@@ -215,7 +211,7 @@ class ColumnCache:
         return _joined([self._spoken[name] for name in names if name in self._spoken])
 
     def cosines(self, unit: NDArray[np.float32], rows: IntArray) -> FloatArray:
-        """Cosine of a unit vector and each row's nearest passage; 0 for another model's vectors."""
+        """Cosine of a unit vector and each row's vector; 0 for another model's vectors."""
         # einsum, not BLAS: a row's result must not depend on how many rows there are, and the
         # threads of BLAS spin for longer than this takes in one.
         if 2 * len(rows) > len(self):
@@ -223,19 +219,7 @@ class ColumnCache:
         else:
             dots = np.einsum("ij,j->i", self._units[rows], unit)
         cosines: FloatArray = np.clip(dots.astype(np.float64), -1.0, 1.0)
-        self._passages.raise_to_best(cosines, rows, unit, of=len(self))
         return cosines
-
-    def passage(self, unit: NDArray[np.float32], row: int) -> tuple[int, list[int]] | None:
-        """The number of a row's passage that is nearest to a unit vector, and where each begins.
-
-        None where the whole memory is one.
-        """
-        starts, units = self._passages.of(row)
-        if not len(starts):
-            return None
-        dots = np.einsum("ij,j->i", np.concatenate([self._units[row : row + 1], units]), unit)
-        return int(dots.argmax()), [0, *starts.tolist()]
 
     def cosines_between(self, rows: IntArray) -> FloatArray:
         """Cosines of some rows with each other, shape (rows, rows)."""
@@ -276,13 +260,7 @@ class ColumnCache:
             self.traces.append(b"")
             self.changes.append(b"")
             self.concepts.append(part.concepts)
-            self._add_passages(row, part)
             self._post(row, part.terms)
-
-    def _add_passages(self, row: int, part: Parts) -> None:
-        if part.passages and len(part.vector) == 2 * self._dimension:
-            starts, vectors = part.further()
-            self._passages.add(row, starts, unit_vectors(vectors))
 
     def _units_of(self, parts: Sequence[Parts]) -> NDArray[np.float32]:
         """Vectors of length 1; zeros for another model's."""

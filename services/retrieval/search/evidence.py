@@ -25,7 +25,7 @@ from cognition.lexical import (
     relative_lengths,
     term_contributions,
 )
-from cognition.matching import evidence_match, nearness, time_evidence
+from cognition.matching import evidence_match, time_evidence
 from schemas.parameters import Parameters
 from services.readside.columns import DELETED, Memories
 from services.retrieval.search.association import association
@@ -37,16 +37,14 @@ from services.retrieval.search.plan import SearchPlan
 class Evidence:
     """Evidence of a cue for some candidates.
 
-    Shapes are (candidates,), and units nats, but for `cosines` (of the nearest passages), `near`
-    (see `nearness`) and `bm25` (no unit). `match` is P, with the prior; `spreading`, S, the sum of
-    `context` and of `associations` over the sources; `time` is none where the question names no
-    time.
+    Shapes are (candidates,), and units nats, but for `cosines` (-1 to 1) and `bm25` (no unit).
+    `match` is P, with the prior; `spreading`, S, the sum of `context` and of `associations` over
+    the sources; `time` is none where the question names no time.
     """
 
     match: FloatArray
     spreading: FloatArray
     cosines: FloatArray
-    near: FloatArray
     bm25: FloatArray
     speaker: FloatArray
     length: FloatArray
@@ -64,12 +62,12 @@ class Evidence:
         parameters, count = candidates.parameters, len(candidates.rows)
         near = _Nearby(candidates, plan)
         words = _Words.of(candidates, near, plan.terms)
-        scores = bm25(words.matches, words.contributions)[:count]
+        cosines, scores = near.cosines[:count], bm25(words.matches, words.contributions)[:count]
         said = bounded(scores)
         speaker = parameters.speaker_weight * near.spoken_by(plan.terms)
         length = parameters.length_weight * length_evidence(near.lengths[:count])
         own = evidence_match(
-            near.nearness[:count],
+            cosines,
             said,
             cosine_weight=parameters.cosine_weight,
             lexical_weight=parameters.lexical_weight,
@@ -87,8 +85,7 @@ class Evidence:
         return cls(
             match=match,
             spreading=context + associations.sum(axis=0),
-            cosines=near.cosines[:count],
-            near=near.nearness[:count],
+            cosines=cosines,
             bm25=scores,
             speaker=speaker,
             length=length,
@@ -135,8 +132,7 @@ class _Words:
     @classmethod
     def of(cls, candidates: Candidates, near: "_Nearby", terms: tuple[str, ...]) -> Self:
         statistics = candidates.statistics
-        mean = statistics.length / max(1, statistics.memories)
-        lengths = relative_lengths(near.lengths, mean, near.passages)
+        lengths = relative_lengths(near.lengths, statistics.length / max(1, statistics.memories))
         # The counts of a namespace that is being written are not read at one instant.
         frequencies = np.minimum(statistics.frequencies, statistics.memories)
         idf = inverse_document_frequency(frequencies, statistics.memories)
@@ -160,7 +156,7 @@ def _context(
     meaning = near.cosines_in_context(parameters)
     # Two ways of summing differ in the last digit; neighbours never take words away.
     lexical = parameters.lexical_weight * np.maximum(0.0, bounded(together) - said)
-    context: FloatArray = lexical + parameters.cosine_weight * (meaning - near.nearness[:count])
+    context: FloatArray = lexical + parameters.cosine_weight * (meaning - near.cosines[:count])
     return context
 
 
@@ -169,7 +165,7 @@ class _Nearby:
 
     `neighbours`: of each candidate, numbers of those one before, one after, two before, two after;
     -1 where there is none, or none that was visible at the moment asked about. Shape
-    (candidates, 4). `cosines` and `nearness`: of the query with candidates and their neighbours.
+    (candidates, 4). `cosines`: of the query with the candidates and their neighbours.
     """
 
     def __init__(self, candidates: Candidates, plan: SearchPlan) -> None:
@@ -182,7 +178,6 @@ class _Nearby:
         two = _numbered(number, columns.beside(one), first=len(rows) + len(one))
         self.rows = np.concatenate([rows, one, two])
         self.lengths = columns.column("length", self.rows).astype(np.float64)
-        self.passages = columns.column("passages", self.rows).astype(np.intp) + 1
         before, after = columns.around(rows)
         steps = [
             before,
@@ -193,9 +188,7 @@ class _Nearby:
         visible = np.append(_statuses(candidates, self.rows, plan.query.as_of) != DELETED, False)
         beside = np.stack([number[step] for step in steps], axis=1)
         self.neighbours: IntArray = np.where(visible[beside], beside, -1)
-        compared = self.rows[: len(rows) + len(one)]
-        self.cosines = candidates.cosines_of(compared, plan.unit)
-        self.nearness = nearness(self.cosines, self.passages[: len(compared)])
+        self.cosines = candidates.cosines_of(self.rows[: len(rows) + len(one)], plan.unit)
 
     def id_of(self, number: int) -> str:
         """Id of a memory."""
@@ -219,9 +212,9 @@ class _Nearby:
         with_before = np.zeros(self._count)
         with_before[preceded] = self._columns.cosines_ahead(self.rows[before[preceded]])
         rows = self.rows[: self._count]
-        cosines = np.append(self.nearness, np.nan)
+        cosines = np.append(self.cosines, np.nan)
         return cosine_in_context(
-            self.nearness[: self._count],
+            self.cosines[: self._count],
             (cosines[before], cosines[after]),
             with_neighbours=(
                 with_before,

@@ -6,13 +6,11 @@ from uuid import UUID
 import numpy as np
 
 from cognition.retrieval import retrieval_latency, retrieval_probability
-from schemas.explanations import Explanation, Reasons, TraceReason
-from schemas.passages import FoundPassage
-from schemas.queries import Found
+from schemas.queries import Explanation, Found, Reasons, TraceReason
 from services.readside.activation import Activations, kernel_of
 from services.readside.columns import expires_at
 from services.readside.documents import Document
-from services.readside.layout import corrections_in, hash64, kind_of
+from services.readside.layout import hash64, kind_of
 from services.retrieval.search.ranking import Ranking
 from services.retrieval.search.supersession import predecessors
 
@@ -44,27 +42,10 @@ def _row(ranking: Ranking, i: int, document: Document) -> Found:
         superseded_by=UUID(superseded) if superseded else None,
         expires_at=expires_at(state),
         copies=copies if (copies := ranking.copies.get(i, 1)) > 1 else None,
-        passage=_passage(ranking, i, document),
         metadata=document.metadata if plan.query.include_metadata else None,
         explanation=explanation_of(ranking.parts, i) if plan.query.explain else None,
         reasons=reasons_of(ranking, i, document.concepts) if plan.query.explain else None,
     )
-
-
-def _passage(ranking: Ranking, i: int, document: Document) -> FoundPassage | None:
-    """The passage of a memory that is nearest to the query, if it has several."""
-    columns, row = ranking.candidates.columns, int(ranking.candidates.rows[i])
-    nearest = columns.passage(ranking.plan.unit, row)
-    is_as_ranked = corrections_in(columns.changes[row]) == corrections_in(
-        ranking.memories.changes[i]
-    )
-    if nearest is None or not is_as_ranked:
-        return None
-    index, starts = nearest
-    if starts[-1] >= len(document.content):  # corrected since
-        return None
-    end = [*starts, len(document.content)][index + 1]
-    return FoundPassage(index=index, count=len(starts), start=starts[index], end=end)
 
 
 def explanation_of(parts: Activations, i: int) -> Explanation:

@@ -49,7 +49,6 @@ def matching(
     lengths = relative_lengths(
         columns.column("length", _all(columns)).astype(np.float64),
         statistics.length / max(1, statistics.memories),
-        columns.column("passages", _all(columns)).astype(np.intp) + 1,
     )
     idf = inverse_document_frequency(
         np.minimum(statistics.frequencies, statistics.memories), statistics.memories

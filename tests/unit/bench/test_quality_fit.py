@@ -9,7 +9,6 @@ from bench.quality.fit import FITTED, calibrated, fitted, means, recall, reliabi
 from bench.quality.material import DAY_MS, Asked
 from bench.quality.offline import Features, Namespace
 from bench.quality.plot import draw_reliability
-from bench.quality.vectors import Vectors
 from cognition.retrieval import need_probability
 from schemas.inbox import Store
 from schemas.parameters import Parameters
@@ -84,13 +83,13 @@ def test_reliability_counts_every_memory_once(material: list[Features], tmp_path
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_memory_told_after_the_moment_is_not_seen(tmp_path: Path) -> None:
+def test_memory_told_after_the_moment_is_not_seen() -> None:
     stores = [
         Store(namespace="n", content=f"Tea {i}.", occurred_at=TIME_MS + i * DAY_MS)
         for i in range(3)
     ]
     vectors = np.eye(3, 4, dtype=np.float16)
-    namespace = Namespace(stores, vectors, Vectors(tmp_path))
+    namespace = Namespace(stores, vectors)
 
     plan = namespace.plan("tea", vectors[0], TIME_MS + DAY_MS)
 

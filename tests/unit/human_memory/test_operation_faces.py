@@ -18,7 +18,6 @@ from human_memory.operations.table import OPERATIONS
 from schemas import (
     corrections,
     dead_letters,
-    explanations,
     fields,
     inbox,
     installation,
@@ -88,7 +87,7 @@ REPLIES: dict[type[Message], type[BaseModel]] = {
     replies.AcceptedResult: models.Accepted,
     queries.SearchResult: models.SearchReply,
     queries.Found: models.SearchResult,
-    explanations.Explanation: models.Explanation,
+    queries.Explanation: models.Explanation,
     queries.RecallResult: models.MemoryInfo,
     queries.InspectResult: models.MemoryDetail,
     queries.AccessRecord: models.AccessRecord,

@@ -23,7 +23,6 @@ from tests.builders import (
     corrected_event,
     embedding,
     forgotten_event,
-    passages,
     stored_event,
 )
 from tests.sequences import at_offsets, logs
@@ -88,22 +87,6 @@ def test_correction_taken_back_leaves_text_and_counts_as_if_it_had_never_been() 
     held, known = view.namespaces[NAMESPACE], expected.namespaces[NAMESPACE]
     assert held[COUNTS] == known[COUNTS]
     assert {term: n for term, n in held[TERMS].items() if n} == known[TERMS]
-
-
-def test_passages_are_those_of_what_is_said_now() -> None:
-    long = stored_event(ANN, "Tea is at four.", envelope=at(0), passages=passages((8, [0.0, 1.0])))
-    longer = corrected_event(
-        ANN, "Tea, at five.", envelope=at(2), passages=passages((5, [0.5]), (8, [0.0, 0.5]))
-    )
-    short = corrected_event(ANN, "Tea.", envelope=at(3))
-    back = corrected_event(ANN, envelope=at(4), reversed=True)
-
-    starts = [
-        only(folded(*log)).parts.further()[0].tolist()
-        for log in ([long], [long, longer], [long, longer, short], [long, longer, short, back])
-    ]
-
-    assert starts == [[8], [5, 8], [], [5, 8]]
 
 
 def test_corrections_are_taken_back_one_by_one_the_latest_first() -> None:

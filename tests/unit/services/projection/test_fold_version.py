@@ -39,7 +39,6 @@ MEANT = {
     2: "0c2c31af12e3312e7b5a295ac07eed31eb305e93cea3448801d79233a4e228f0",
     3: "39f94ec8e802b4483ee94cf8c57a74e4c34284ffebe13309c73f8049d7d0eca7",
     4: "7951af1f9bae7b7caae477c9461e74a2765eedb040734ad371519e6a1f744c19",
-    5: "fe1ef7cda03ad29dd411c8cdd6de72534c4d5b2e216ce506eb34f41e9ac81097",
 }
 REMEDY = """
 The fold of the recorded logs is not what it was: every read side there is differs from what this

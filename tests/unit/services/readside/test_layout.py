@@ -27,7 +27,6 @@ from services.readside.layout import (
     Status,
     bias_at,
     kind_of,
-    pack_passages,
     pack_record,
     pack_trace,
     relation_field,
@@ -87,17 +86,9 @@ def bytes_of(dtype: np.dtype) -> st.SearchStrategy[bytes]:
     )
 
 
-def passages_of(vector: bytes) -> st.SearchStrategy[bytes]:
-    starts = st.lists(st.integers(1, 2**32 - 1), max_size=3 if vector else 0)
-    return starts.map(lambda some: pack_passages(some, len(some) * vector))
-
-
-VECTORS = bytes_of(np.dtype("<f2")).flatmap(
-    lambda vector: st.tuples(st.just(vector), passages_of(vector))
-)
 PARTS = st.builds(
-    lambda vectors, **parts: Parts(vector=vectors[0], passages=vectors[1], **parts),
-    VECTORS,
+    Parts,
+    vector=bytes_of(np.dtype("<f2")),
     terms=bytes_of(TERM),
     concepts=bytes_of(CONCEPT),
     traces=TRACES,
@@ -128,17 +119,6 @@ def test_record_is_cut_into_state_changes_and_parts(state: State, parts: Parts) 
     assert row["superseded_by"].tobytes() == state.superseded_by
     assert unpack_changes(changed) == state.changes
     assert split_record(record) == parts
-
-
-def test_passages_are_where_they_begin_and_their_vectors() -> None:
-    vectors = np.array([[1, 2], [3, 4], [5, 6]], "<f2")
-    packed = pack_passages([7, 9], vectors[1:].tobytes())
-    parts = Parts(vectors[0].tobytes(), b"", b"", b"", packed)
-
-    starts, further = split_record(pack_record(State(), parts)).further()
-
-    assert starts.tolist() == [7, 9]
-    assert further.tolist() == vectors[1:].tolist()
 
 
 def test_memory_that_changed_its_status_very_often_still_has_a_record() -> None:

@@ -271,27 +271,3 @@ def test_forgotten_memory_stays_in_the_cache_with_its_status() -> None:
     view = folded(stored("ann"), forgotten_event(ANN, envelope=around(TIME_MS + 1)))
 
     assert columns_of(view.memories).column("status", np.array([0])).tolist() == [2]
-
-
-@EXAMPLES
-@given(logs(kinds=("stored", "stored", "corrected")))
-def test_a_memory_is_as_near_as_its_nearest_passage(events: list[MemoryEvent]) -> None:
-    memories = of_namespace(fold_log(at_offsets(events)))
-    columns, unit = columns_of(memories), unit_vectors(CUE[np.newaxis])[0]
-    names = [str(name) for _, name in memories]
-
-    cosines = columns.cosines(unit, all_rows(columns, names))
-
-    for row, name, cosine in zip(columns.rows(names).tolist(), memories, cosines, strict=True):
-        parts = memories[name].parts
-        starts, further = parts.further()
-        whole = np.concatenate([np.frombuffer(parts.vector, "<f2")[np.newaxis], further])
-        dots = unit_vectors(whole) @ unit
-        assert cosine == pytest.approx(dots.max(), abs=1e-6)
-        nearest = columns.passage(unit, row)
-        if len(starts) == 0:
-            assert nearest is None
-        else:
-            assert nearest is not None
-            assert nearest[1] == [0, *starts.tolist()]
-            assert dots[nearest[0]] == pytest.approx(dots.max(), abs=1e-6)

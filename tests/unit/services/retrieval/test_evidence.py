@@ -1,7 +1,6 @@
 """What a cue says about memories: against plain loops over what was folded."""
 
-from math import atanh, tanh
-from math import log as ln
+from math import atanh, log, tanh
 from uuid import UUID
 
 import numpy as np
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 
 from cognition.context import WORD_SHARES, cosines_in_context
 from cognition.lexical import inverse_document_frequency
-from schemas.events import MemoryEvent, MemoryStored
+from schemas.events import MemoryEvent
 from schemas.parameters import ParameterOverrides
 from schemas.queries import Search
 from services.projection.fold.fold import fold_log
@@ -19,7 +18,7 @@ from services.projection.fold.view import Memory, View
 from services.readside.layout import TERM, hash64
 from services.retrieval.search.evidence import Evidence
 from services.retrieval.search.plan import SearchPlan
-from tests.builders import TIME_MS, embedding, forgotten_event, memory_id, passages, search
+from tests.builders import TIME_MS, embedding, forgotten_event, memory_id, search
 from tests.sequences import CONCEPTS, DIMENSION, around, at_offsets, logs, small_stored
 from tests.unit.services.projection.folds import folded
 from tests.unit.services.retrieval.asking import (
@@ -33,15 +32,6 @@ from tests.unit.services.retrieval.asking import (
 EXAMPLES = settings(max_examples=20)
 WITHOUT_DELETION = ("stored", "stored", "stored", "accessed", "concept", "relation", "superseded")
 LOGS = logs(kinds=(*WITHOUT_DELETION, "decayed", "forgotten"))
-
-
-def of_one_passage(event: MemoryEvent) -> MemoryEvent:
-    if not isinstance(event, MemoryStored):
-        return event
-    return event.model_copy(update={"data": event.data.model_copy(update={"passages": None})})
-
-
-SHORT = LOGS.map(lambda events: [of_one_passage(event) for event in events])
 QUERIES = st.builds(
     search,
     st.sampled_from(["Is Ann's tea at four, Bob?", "cups", "🫖 ünïcödé", "the of"]),
@@ -112,7 +102,7 @@ class Expected:
 
     def length(self, name: UUID) -> float:
         length = min(self._memories[name].state.length, 30)
-        return max(ln(2 * length / (length + 10)), -1.0) if length else -1.0
+        return max(log(2 * length / (length + 10)), -1.0) if length else -1.0
 
     def spoken(self, name: UUID) -> bool:
         rows = np.frombuffer(self._memories[name].parts.terms, TERM)
@@ -147,7 +137,7 @@ def told(*texts: str, **data: object) -> list[MemoryEvent]:
 
 
 @EXAMPLES
-@given(SHORT, QUERIES)
+@given(LOGS, QUERIES)
 def test_evidence_is_that_of_plain_loops(events: list[MemoryEvent], query: Search) -> None:
     view = fold_log(at_offsets(events))
     assume(of_namespace(view))
@@ -197,30 +187,6 @@ def test_evidence_of_a_memory_does_not_depend_on_the_other_candidates(
     for i, name in enumerate(few_ids):
         assert parts(alone, i) == parts(together, ids.index(name))
         assert alone.neighbours(i) == together.neighbours(ids.index(name))
-
-
-def test_long_memory_matches_as_its_nearest_passage_less_what_many_have_by_chance() -> None:
-    other, near = [0.0, 1.0], CUE.astype(float).tolist()
-    two = passages((100, near), dimension=DIMENSION)
-    three = passages((100, other), (200, near), dimension=DIMENSION)
-    vector = {"embedding": embedding(other, dimension=DIMENSION), "session": None}
-    log = [
-        small_stored(
-            memory_id(str(number)), envelope=around(TIME_MS + number, number), content="x" * 300,
-            **vector, passages=further,
-        )
-        for number, further in enumerate((None, two, three))
-    ]  # fmt: skip
-
-    ids, evidence = evidence_of(folded(*log), planned(search("tea")))
-
-    whole, pair, triple = (ids.index(str(memory_id(str(number)))) for number in range(3))
-    assert evidence.cosines[pair] == evidence.cosines[triple] == pytest.approx(1.0, abs=1e-3)
-    assert evidence.cosines[whole] < 0.9
-    gained = evidence.match - evidence.match[whole]
-    away = evidence.cosines[pair] - evidence.cosines[whole]
-    assert gained[pair] == pytest.approx(8.0 * (away - 0.05 * ln(2)))
-    assert gained[triple] == pytest.approx(8.0 * (away - 0.05 * ln(3)))
 
 
 def test_memory_that_stands_alone_gets_nothing_from_neighbours() -> None:
