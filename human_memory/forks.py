@@ -51,9 +51,10 @@ class _End:
 
     def __init__(self) -> None:
         self._id = threading.get_native_id()
+        self._note = _ending.append  # the module may be gone by then
 
     def __del__(self) -> None:
-        _ending.append(self._id)
+        self._note(self._id)
 
 
 def calls_here() -> None:

@@ -223,12 +223,13 @@ def _sentence(error: HumanMemoryError, given: Mapping[str, Any]) -> str:
     """The failure in words, without the requests that an assistant knows nothing of."""
     if isinstance(error, MemoryNotFound):
         ids = [repr(given[name][:_ID_SHOWN_CHARACTERS]) for name in _IDS if name in given]
+        words = str(error).removeprefix("Not found: ")
         if ids:
+            said = "no memory here has that id" if words.startswith("/") else words
             return (
-                f"No memory here has the id {' or '.join(ids)}, or it is forgotten. "
+                f"{said} (asked for {' or '.join(ids)}). "
                 "search and list give ids; restore brings back what was forgotten."
             )
-        words = str(error).removeprefix("Not found: ")
         return f"{words}." if not words.startswith("/") else "Nothing here has that name."
     words = _detail(str(error))[:_WORDS_CHARACTERS_MAX]
     return f"{words}; try again in a moment" if isinstance(error, ServiceUnavailable) else words

@@ -109,12 +109,15 @@ class PerLoop(Generic[T]):
         self.closed = True
         here = running_loop()
         kept, self._kept = self._kept, {}
-        for loop, each in kept.items():
-            if loop is here:
-                await each.until_end.aclose()
-            elif loop.is_running():
-                await self._close_there(loop, each.until_end)
+        there = [
+            self._close_there(loop, each.until_end)
+            for loop, each in kept.items()
             # One that stands still has ended it, or does so when it runs again.
+            if loop is not here and loop.is_running()
+        ]
+        if here in kept:
+            await kept[here].until_end.aclose()
+        await asyncio.gather(*there)
 
     async def _close_there(
         self, loop: AbstractEventLoop, until_end: AsyncGenerator[None, None]

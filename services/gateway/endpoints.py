@@ -229,8 +229,10 @@ async def _once(
     """The first reply to this key within a day, from whichever instance."""
     assert context.idempotency_key is not None
     parts: Parts = request.app.state.parts
-    # Times as numbers: one instant is one, in whatever zone it is written.
-    meant = json.dumps(to_jsonable_python(asked.model_dump()), sort_keys=True).encode()
+    # Times as numbers: one instant is one, in whatever zone it is written. Without what is not
+    # given: a version that knows more fields takes the same request for the same.
+    given = to_jsonable_python(asked.model_dump(exclude_defaults=True))
+    meant = json.dumps(given, sort_keys=True).encode()
     kept = KeptRequest.of(
         context.namespace, context.idempotency_key, path=request.url.path, body=meant
     )

@@ -222,9 +222,9 @@ def _is_open(scope: Scope) -> bool:
 
 def _challenge(headers: Headers) -> str:
     """Ways to send a key. A browser asks for a password where Basic is one of them, so a page that
-    wants JSON, and asks for the key itself, is told of the other alone."""
-    wants_json = headers.get("accept") == "application/json"
-    return "Bearer" if wants_json else 'Basic realm="human-memory", Bearer'
+    wants JSON or a stream, and asks for the key itself, is told of the other alone."""
+    is_asked_by_a_program = headers.get("accept") in ("application/json", "text/event-stream")
+    return "Bearer" if is_asked_by_a_program else 'Basic realm="human-memory", Bearer'
 
 
 def _request_id(headers: Headers) -> str:

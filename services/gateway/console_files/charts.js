@@ -16,6 +16,7 @@ export const PARTS = [
   ["meaning", "P: meaning"],
   ["words", "P: words"],
   ["speaker", "P: speaker"],
+  ["time", "P: time"],
   ["length", "P: length"],
   ["inherited", "P: of what it replaces"],
   ["adjustment", "penalties"],

@@ -51,6 +51,7 @@ from services.projection.fold.statuses import (
     change_status,
     expires_ms_of,
     has_effect,
+    has_expired,
     outlive,
     set_status,
 )
@@ -252,8 +253,10 @@ def _changed(view: View, event: ChangeOfOne, offset: int) -> None:
             present(view, ref, event, kind="revival" if revival else "restore")
             view.touch(event.namespace).due.add(ref[1])
         case MemoryDecayed() if (
-            # It was used since the decision was made: the decision is void.
-            state.status == "active" and event.data.accesses_seen == state.presentations
+            # It was used since the decision was made, or expires no more: the decision is void.
+            state.status == "active"
+            and event.data.accesses_seen == state.presentations
+            and (event.data.reason is None or has_expired(state, event.time))
         ):
             change_status(view, ref, "decayed", event.time, by=event.data.run_id)
             count_effect(view, event)

@@ -34,7 +34,7 @@ def set_status(view: View, ref: Ref, status: Status) -> None:
 
 def has_effect(event: MemoryRestored, state: State) -> bool:
     """True where a restoration changes something."""
-    expired = 0 < state.expires_ms <= event.time
+    expired = has_expired(state, event.time)
     if of_maintenance(event):
         # What was forgotten meanwhile stays so, and what has expired.
         return state.status == "decayed" and not expired
@@ -45,9 +45,14 @@ def has_effect(event: MemoryRestored, state: State) -> bool:
     return last is not None and last.what == "active" and last.other != NOBODY
 
 
+def has_expired(state: State, time_ms: int) -> bool:
+    """True from the moment on until which a memory lasts."""
+    return 0 < state.expires_ms <= time_ms
+
+
 def outlive(state: State, time_ms: int) -> None:
     """End the expiry of a memory that is brought back after it: it held until now."""
-    if 0 < state.expires_ms <= time_ms:
+    if has_expired(state, time_ms):
         if status_at(state.changes, state.expires_ms) == "active":
             state.changes.append(Change(state.expires_ms, "decayed"))
         state.changes.append(Change(time_ms, "outlived"))

@@ -116,13 +116,15 @@ function nothing(reply, params) {
 function anatomy(result, parameters) {
   const { explanation: sum, reasons } = result;
   const meaning = parameters.cosine_weight * (reasons.cosine - parameters.cosine_neutral);
-  const rest = meaning + reasons.speaker + reasons.length + reasons.inherited + parameters.prior;
+  const time = reasons.time ?? 0;
+  const rest = meaning + time + reasons.speaker + reasons.length + reasons.inherited
+    + parameters.prior;
   return {
     start: parameters.prior, threshold: reasons.retrieval_threshold, total: result.activation,
     parts: {
       base: sum.base, emotion: sum.emotion, neighbours: reasons.neighbours,
       concepts: sum.spreading - reasons.neighbours, meaning, words: sum.match - rest,
-      speaker: reasons.speaker, length: reasons.length, inherited: reasons.inherited,
+      speaker: reasons.speaker, time, length: reasons.length, inherited: reasons.inherited,
       adjustment: sum.adjustment, noise: sum.noise,
     },
   };
@@ -181,6 +183,7 @@ function why({ content, reasons, last_accessed, access_count }, parts, above) {
     words: words.length ? `it has the words ${words.map((each) => `“${each}”`).join(", ")}`
       : "of its words",
     speaker: "the question names its speaker", length: "of its length",
+    time: "it is from the time that the question names",
     neighbours: "what was said around it fits",
     concepts: `of ${Object.keys(reasons.concepts).join(", ") || "active concepts"}`,
     base: `it was used ${access_count === 1 ? "once" : `${count(access_count)} times`}, last ${

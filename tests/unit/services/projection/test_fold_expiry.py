@@ -111,6 +111,12 @@ def test_memory_that_decay_archived_as_expired_is_active_once_that_is_corrected(
     assert view.namespaces[NAMESPACE][COUNTS] == folded(LEASED).namespaces[NAMESPACE][COUNTS]
 
 
+def test_memory_whose_expiry_was_corrected_is_not_archived_by_a_run_that_did_not_know_yet() -> None:
+    view = folded(LEASED, LONGER, decayed_event(ANN, envelope=at(6), reason="expired"))
+
+    assert only(view).state.status == "active"
+
+
 def test_memory_that_has_faded_stays_archived_whatever_is_said_of_its_expiry() -> None:
     view = folded(LEASED, decayed_event(ANN, envelope=at(4)), LONGER)
 
