@@ -349,6 +349,9 @@ NOON = {"content": "a", "occurred_at": "2026-01-01T12:00:00.5Z"}
         ("/search", [{"query": "a", "seed": 2**70}, {"top_k": 7, "seed": 2**70, "query": "a"}], 1),
         ("", [NOON, NOON | {"occurred_at": "2026-01-01T21:00:00.500+09:00"}], 1),
         ("", [NOON, NOON | {"occurred_at": "2026-01-01T12:00:00.5+09:00"}], 2),
+        # As from a version that does not know the field.
+        ("", [NOON, NOON | {"pinned": False, "expires_at": None}], 1),
+        ("", [NOON, NOON | {"pinned": True}], 2),
     ],
 )
 async def test_what_means_the_same_is_one_request_under_a_key(

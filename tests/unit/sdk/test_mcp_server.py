@@ -187,6 +187,13 @@ async def test_memory_that_is_not_there_is_named_with_a_way_to_find_it(
     assert "search" in said
 
 
+async def test_reason_for_which_a_memory_can_not_be_corrected_is_told() -> None:
+    with serving(Answer(404, {"detail": "memory m has no correction to take back"})) as memory:
+        said = await refused(memory, "correct", memory_id="m", reversed=True)
+
+    assert "memory m has no correction to take back" in said
+
+
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
